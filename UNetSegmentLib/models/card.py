@@ -1,0 +1,149 @@
+"""The model card: everything one must know about a model, as typed values.
+
+The card is ``model.json`` of a package. It is both what people read (anatomy, licence, accuracy) and the contract that
+the engine follows (channels, spacing, normalisation, patch, labels). All per-axis numbers of the contract are in array
+order ``(z, y, x)`` of the prepared image, whose axes point as :attr:`Preparation.orientation` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..labels import Label
+from ..networks.config import NetworkConfig
+
+FORMAT_VERSION = 1
+
+NORMALIZATION_KINDS = ("zscore", "zscore-nonzero", "percentile", "ct", "none")
+POSTPROCESSING_KINDS = ("keep-largest", "minimum-size", "fill-holes")
+
+
+@dataclass(frozen=True)
+class InputChannel:
+    """One image that the model needs: what it must be, in words."""
+
+    name: str
+    modality: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How one channel's intensities are brought to the network's range.
+
+    kind:
+        ``zscore``: minus mean, over standard deviation, of the whole (cropped) image.
+        ``zscore-nonzero``: the same over non-zero voxels only; the others become 0.
+        ``percentile``: clip to the percentiles ``lower`` and ``upper`` (0 to 100) of the image, then z-score.
+        ``ct``: clip to ``lower`` and ``upper`` (HU), minus ``mean``, over ``std`` (all from the training data).
+        ``none``: as they are.
+    """
+
+    kind: str = "zscore"
+    lower: float | None = None
+    upper: float | None = None
+    mean: float | None = None
+    std: float | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How an image becomes the network's input, in this order: orientation, crop, normalise, resample.
+
+    Args:
+        orientation: axis codes (as ``Geometry.axis_codes``, for i, j, k), or None to keep the image's own.
+        crop_nonzero: crop to the bounding box of non-zero voxels first (nnU-Net's way).
+        spacing: mm in array order (z, y, x), or None to keep the image's own. A 2D network has None as its first entry:
+            slices stay as they are.
+        image_order: spline order (0, 1, 3) that resamples the image, ``output_order`` the logits on the way back.
+        anisotropy_threshold: spacing ratio beyond which the coarse axis is resampled apart, by nearest neighbour
+            (nnU-Net: 3); None never does so.
+        normalization: one per input channel.
+    """
+
+    orientation: str | None = None
+    crop_nonzero: bool = False
+    spacing: tuple[float | None, float, float] | None = None
+    image_order: int = 3
+    output_order: int = 1
+    anisotropy_threshold: float | None = 3.0
+    normalization: tuple[Normalization, ...] = (Normalization(),)
+
+
+@dataclass(frozen=True)
+class InferenceContract:
+    """How the network is run.
+
+    Args:
+        patch: (z, y, x) voxels of one tile; z is 1 for a 2D network.
+        overlap: share of a tile that neighbours share at least in the model's published protocol (preset ``exact``).
+        mirror_axes: array axes (0 = z, 1 = y, 2 = x) that test-time mirroring may flip.
+        activation: ``softmax`` (exclusive labels: argmax) or ``sigmoid`` (regions: above 0.5, painted in order).
+        output_values: the label value that each output channel stands for; the first is 0 under softmax.
+        background_below: a tile whose prepared voxels are all at or below this value holds only background; None when
+            the model has no such rule.
+    """
+
+    patch: tuple[int, int, int]
+    overlap: float = 0.5
+    mirror_axes: tuple[int, ...] = ()
+    activation: str = "softmax"
+    output_values: tuple[int, ...] = (0, 1)
+    background_below: float | None = None
+
+
+@dataclass(frozen=True)
+class PostprocessingStep:
+    """One clean-up of the label map.
+
+    Args:
+        kind: ``keep-largest`` (connected component), ``minimum-size`` (drop components under ``size_mm3``),
+            ``fill-holes``.
+        values: labels it applies to, one after the other; with ``together`` they count as one structure.
+    """
+
+    kind: str
+    values: tuple[int, ...]
+    together: bool = False
+    size_mm3: float | None = None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One measured line: where, on what, and the numbers. Dice and NSD are shares (0 to 1), HD95 is mm."""
+
+    label: str
+    split: str
+    cases: int
+    dice: float
+    hd95_mm: float | None = None
+    nsd: float | None = None
+    nsd_tolerance_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """See the module's text. ``digests`` maps each file of the package to its SHA-256, in hexadecimal."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    anatomy: str
+    modality: str
+    inputs: tuple[InputChannel, ...]
+    labels: tuple[Label, ...]
+    network: NetworkConfig
+    preparation: Preparation
+    inference: InferenceContract
+    postprocessing: tuple[PostprocessingStep, ...] = ()
+    field_of_view_mm: tuple[float, float, float] | None = None
+    licence: str = ""
+    citation: str = ""
+    training_data: str = ""
+    intended_use: str = ""
+    accuracy: tuple[Accuracy, ...] = ()
+    accuracy_command: str = ""
+    weights: tuple[str, ...] = ("weights.safetensors",)
+    digests: dict[str, str] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION

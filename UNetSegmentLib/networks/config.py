@@ -1,0 +1,48 @@
+"""The description of a U-Net, complete enough to build it and small enough to read in a model card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Kernel = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """One U-Net, 2D or 3D. Per-stage tuples run from the full resolution (first) to the bottleneck (last).
+
+    Args:
+        dimension: 2 or 3.
+        in_channels, out_channels: of the whole network.
+        features: channels per stage; their count is the number of stages.
+        kernels: kernel size per stage and axis, odd numbers.
+        strides: stride per stage and axis; the first is usually all ones.
+        encoder_convs: convolutions (plain) or blocks (residual) per encoder stage.
+        decoder_convs: the same per decoder stage, full resolution first; one fewer than stages.
+        block: name of a registered block: ``plain`` or ``residual``.
+        norm: ``instance``, ``batch``, ``group`` or ``none``.
+        activation: ``leaky_relu``, ``relu``, ``gelu`` or ``silu``.
+        upsampling: ``transposed`` or ``interpolate``.
+        skip: name of a registered skip connection: ``concatenate`` or ``add``.
+        deep_supervision: heads at the lower resolutions too, used in training only.
+        dropout: probability, on feature maps.
+        bias: whether convolutions before a norm have a bias.
+    """
+
+    dimension: int
+    in_channels: int
+    out_channels: int
+    features: tuple[int, ...]
+    kernels: tuple[Kernel, ...]
+    strides: tuple[Kernel, ...]
+    encoder_convs: tuple[int, ...]
+    decoder_convs: tuple[int, ...]
+    block: str = "plain"
+    norm: str = "instance"
+    activation: str = "leaky_relu"
+    upsampling: str = "transposed"
+    skip: str = "concatenate"
+    deep_supervision: bool = False
+    dropout: float = 0.0
+    bias: bool = True
+    norm_groups: int = 8

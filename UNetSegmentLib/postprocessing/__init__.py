@@ -1,0 +1,1 @@
+"""Cleaning a label map: largest component, minimum size, holes."""

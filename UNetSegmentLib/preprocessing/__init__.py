@@ -1,0 +1,1 @@
+"""Preparing a volume for a network, and undoing it exactly."""

@@ -1,0 +1,1 @@
+"""Exact separable resampling on any device."""
