@@ -81,11 +81,13 @@ class AxisMap:
     def apply(self, array: np.ndarray) -> np.ndarray:
         lead = array.ndim - 3
         turned = array.transpose(*range(lead), *(lead + a for a in self.axes))
-        return turned[(..., *self._steps())]
+        z, y, x = self._steps()
+        return turned[..., z, y, x]
 
     def invert(self, array: np.ndarray) -> np.ndarray:
         lead = array.ndim - 3
-        unflipped = array[(..., *self._steps())]
+        z, y, x = self._steps()
+        unflipped = array[..., z, y, x]
         return unflipped.transpose(*range(lead), *(lead + int(a) for a in np.argsort(self.axes)))
 
     def apply_box(self, box: Box, shape: Sequence[int]) -> Box:
@@ -97,8 +99,9 @@ class AxisMap:
             stop.append(shape[axis] - low if flip else high)
         return Box(_shape(start), _shape(stop))
 
-    def _steps(self) -> tuple[slice, ...]:
-        return tuple(slice(None, None, -1 if flip else None) for flip in self.flips)
+    def _steps(self) -> tuple[slice, slice, slice]:
+        z, y, x = (slice(None, None, -1 if flip else None) for flip in self.flips)
+        return z, y, x
 
 
 @dataclass(frozen=True)

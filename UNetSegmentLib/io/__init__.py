@@ -1,1 +1,24 @@
 """Reading images and writing segmentations."""
+
+from __future__ import annotations
+
+from .atomic import atomic_path, check_writable
+from .reading import read_volume
+from .segmentations import (
+    check_same_grid,
+    check_segmentation_target,
+    read_segmentation,
+    write_segmentation,
+    write_volume,
+)
+
+__all__ = [
+    "atomic_path",
+    "check_same_grid",
+    "check_segmentation_target",
+    "check_writable",
+    "read_segmentation",
+    "read_volume",
+    "write_segmentation",
+    "write_volume",
+]

@@ -1,0 +1,127 @@
+"""Writing without ever losing what was there: a temporary file beside the target, then one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import OutputError
+
+# ITK chooses the format by the ending, so the temporary file must keep the whole of it.
+_DOUBLE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".seg.nhdr", ".tar.gz")
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def full_suffix(path: Path | str) -> str:
+    """The ending that decides the format, in lower case: ``.nii.gz`` and ``.seg.nrrd`` count as one."""
+    name = Path(path).name.lower()
+    for suffix in _DOUBLE_SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    return Path(name).suffix
+
+
+def stem(path: Path | str) -> str:
+    """The file's name without :func:`full_suffix`."""
+    name = Path(path).name
+    ending = len(full_suffix(path))
+    return name[:-ending] if ending else name
+
+
+def check_writable(path: Path | str) -> None:
+    """Refuses early what :func:`atomic_path` would refuse after a long run.
+
+    Raises:
+        OutputError: the folder is missing or read-only, or the target is a folder.
+    """
+    target = Path(path)
+    _check_folder(target)
+    temporary = _temporary(target)
+    try:
+        temporary.touch()
+    except OSError as error:
+        raise output_error(target, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """A temporary path beside ``path`` with the same ending; renamed onto ``path`` when the block succeeds.
+
+    When the block fails, for whatever reason, the temporary file is removed and ``path`` is as it was.
+
+    Raises:
+        OutputError: the folder is missing, not writable, or the disk is full; or nothing was written.
+    """
+    target = Path(path)
+    _check_folder(target)
+    temporary = _temporary(target)
+    try:
+        yield temporary
+        _flush(temporary)
+        temporary.replace(target)
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise output_error(target, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def output_error(target: Path, error: OSError) -> OutputError:
+    """An operating system's refusal to write, in words."""
+    if error.errno in _DISK_FULL:
+        return OutputError(
+            f"The disk is full while writing '{target.name}'.",
+            "Free some space or choose a folder on another disk. The previous file, if any, is unchanged.",
+            str(error),
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return OutputError(
+            f"The folder '{target.parent}' does not allow writing '{target.name}'.",
+            "Choose a folder that you may write to, or change its permissions.",
+            str(error),
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(
+            f"The path of '{target.name}' is too long for the file system.", "Use a shorter one.", str(error)
+        )
+    return OutputError(f"'{target}' could not be written.", "Check the path and the disk.", str(error))
+
+
+def _temporary(target: Path) -> Path:
+    """A name of its own beside the target, short so that a name near the file system's limit stays within it."""
+    return target.parent / f".{secrets.token_hex(4)}.tmp{full_suffix(target)}"
+
+
+def _check_folder(target: Path) -> None:
+    if not target.name:
+        raise OutputError(f"'{target}' names no file.", "Give the output a file name.")
+    try:
+        if target.is_dir():
+            raise OutputError(f"'{target}' is a folder.", "Give the output a file name inside it.")
+        if not target.parent.is_dir():
+            raise OutputError(f"The folder '{target.parent}' does not exist.", "Create it, or choose another one.")
+    except OSError as error:
+        raise output_error(target, error) from error
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes the rename itself durable, where the system has that notion (not on Windows)."""
+    with contextlib.suppress(OSError, AttributeError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

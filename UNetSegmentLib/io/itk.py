@@ -1,0 +1,142 @@
+"""The only place that talks to SimpleITK about files: quiet, and with errors that people can act on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import GeometryError, InputError, OutputError
+from ..geometry import Geometry
+from .atomic import atomic_path, output_error
+from .integrity import check_integrity
+
+READABLE = "NIfTI (.nii, .nii.gz), NRRD, MHA/MHD, DICOM, PNG, TIFF or JPEG"
+_LOW_SPACE = 1 << 20
+_SPACING_CURE = "Correct the spacing in the file's header, for example with Slicer's Volumes module, and try again."
+_SHEAR_CURE = (
+    "Resample the image to a regular grid first, for example with Slicer's 'Acquisition geometry regularization' or "
+    "'Resample Scalar/Vector/DWI Volume' module."
+)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """ITK's C++ warnings off; they go past Python's logging straight to the terminal."""
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+
+
+def read_image(path: Path) -> sitk.Image:
+    """Reads one file.
+
+    Raises:
+        InputError: the file is no image, or is broken.
+        GeometryError: spacing or direction that ITK itself refuses.
+    """
+    with quiet():
+        try:
+            return sitk.ReadImage(str(path))
+        except RuntimeError as error:
+            raise read_error(path, str(error)) from error
+
+
+def read_error(path: Path, text: str) -> InputError:
+    """ITK's exception text as cause and cure."""
+    lowered = text.lower()
+    if "spacing is not supported" in lowered:
+        return GeometryError(f"The voxel spacing of '{path.name}' is zero or negative.", _SPACING_CURE, text)
+    if "orthonormal" in lowered or "bad direction" in lowered or "determinant is 0" in lowered:
+        return GeometryError(
+            f"The image axes of '{path.name}' are not perpendicular unit vectors (a sheared or tilted acquisition).",
+            _SHEAR_CURE,
+            text,
+        )
+    if "unable to determine imageio" in lowered:
+        return InputError(f"'{path.name}' is not an image that can be read.", f"Use {READABLE}.", text)
+    if "bad_alloc" in lowered or "failed to allocate" in lowered:
+        return InputError(
+            f"'{path.name}' does not fit into memory.", "Crop it, or use a machine with more memory.", text
+        )
+    return InputError(
+        f"'{path.name}' is damaged or incomplete: its voxels could not be read.",
+        "Copy or export the file again, and check that its size is the same as the original's.",
+        text,
+    )
+
+
+def write_image(image: sitk.Image, path: Path | str, compress: bool = True) -> None:
+    """Writes one single-file image, atomically.
+
+    Raises:
+        OutputError: see :func:`UNetSegmentLib.io.atomic.atomic_path`.
+    """
+    target = Path(path)
+    with atomic_path(target) as temporary, quiet():
+        # ITK says only that it failed; the operating system says why the folder cannot be written to.
+        temporary.touch()
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=compress)
+        except RuntimeError as error:
+            raise _incomplete(target, error) from error
+        _check_complete(temporary, target)
+
+
+def _check_complete(temporary: Path, target: Path) -> None:
+    """Refuses a file that was cut short without ITK noticing, as happens on a full disk."""
+    try:
+        check_integrity(temporary)
+        sitk.ReadImage(str(temporary))
+    except (InputError, RuntimeError) as error:
+        raise _incomplete(target, error) from error
+
+
+def _incomplete(target: Path, error: Exception) -> OutputError:
+    free = shutil.disk_usage(target.parent).free
+    if free < _LOW_SPACE:
+        return output_error(target, OSError(errno.ENOSPC, str(error)))
+    return OutputError(
+        f"'{target.name}' could not be written completely.",
+        "Check that the disk and your quota are not full. The previous file, if any, is unchanged.",
+        str(error),
+    )
+
+
+def geometry_of(image: sitk.Image) -> Geometry:
+    """The grid of a 2D or 3D image; 2D becomes one slice thick.
+
+    Raises:
+        GeometryError: spacing or direction that is no regular grid.
+    """
+    size, spacing, origin = image.GetSize(), image.GetSpacing(), image.GetOrigin()
+    direction = np.asarray(image.GetDirection()).reshape(image.GetDimension(), -1)
+    if image.GetDimension() == 2:
+        full = np.eye(3)
+        full[:2, :2] = direction
+        full[2, 2] = np.sign(np.linalg.det(direction)) or 1.0
+        size, spacing, origin, direction = (*size, 1), (*spacing, 1.0), (*origin, 0.0), full
+    return Geometry(size, spacing, origin, tuple(direction.ravel()))
+
+
+def to_image(voxels: np.ndarray, geometry: Geometry) -> sitk.Image:
+    """SimpleITK image of a label map (z, y, x) or of channels (channels, z, y, x); one channel gives a scalar image."""
+    if voxels.ndim == 4 and voxels.shape[0] == 1:
+        voxels = voxels[0]
+    if voxels.dtype == bool:
+        voxels = voxels.astype(np.uint8)
+    vector = voxels.ndim == 4
+    array = np.ascontiguousarray(np.moveaxis(voxels, 0, -1) if vector else voxels)
+    image = sitk.GetImageFromArray(array, isVector=vector)
+    image.SetSpacing(geometry.spacing)
+    image.SetOrigin(geometry.origin)
+    image.SetDirection(geometry.direction)
+    return image

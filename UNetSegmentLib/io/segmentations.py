@@ -1,0 +1,203 @@
+"""Label maps with their meaning: ``.seg.nrrd``, or a label image with a JSON table beside it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import GeometryError, InputError, OutputError
+from ..labels import Label
+from ..volume import Segmentation, Volume
+from . import seg_nrrd
+from .atomic import check_writable, full_suffix
+from .integrity import check_integrity
+from .itk import geometry_of, read_image, to_image, write_image
+from .label_table import check_table_target, read_label_table, table_path, write_label_table
+from .reading import read_volume
+
+_log = logging.getLogger(__name__)
+
+WRITABLE = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
+_VOLUME_WRITABLE = (".nii.gz", ".nii", ".nrrd", ".mha")
+_PICTURES = (".png", ".tif", ".tiff")
+_LARGEST = np.iinfo(np.uint16).max
+
+
+def read_segmentation(path: Path | str) -> Segmentation:
+    """Reads ``.seg.nrrd``, or any label image together with ``<stem>.json`` beside it.
+
+    Layers of a ``.seg.nrrd`` whose segments do not overlap become one label map; values that occur in several layers
+    are numbered anew in the file's order. Overlapping segments are an error, because a label map cannot hold them.
+
+    Returns:
+        voxels uint8 where all values fit, else uint16.
+
+    Raises:
+        InputError: as :func:`UNetSegmentLib.io.read_volume`; values that are not whole numbers from 0 to 65535;
+            segments that overlap; a broken label table.
+    """
+    path = Path(path)
+    if path.is_file() and full_suffix(path) in (".nrrd", ".seg.nrrd", ".seg.nhdr", ".nhdr"):
+        check_integrity(path)
+        image = read_image(path)
+        segments = seg_nrrd.parse({key: image.GetMetaData(key) for key in image.GetMetaDataKeys()})
+        if segments:
+            return _merge(image, segments, path)
+    volume = read_volume(path)
+    if volume.channels != 1:
+        raise InputError(f"'{path.name}' has {volume.channels} channels; a label map has one.", "Choose a label map.")
+    return Segmentation(
+        _whole_numbers(volume.voxels[0], path.name), volume.geometry, read_label_table(table_path(path))
+    )
+
+
+def write_segmentation(
+    segmentation: Segmentation, path: Path | str, *, algorithm: str = "", algorithm_type: str = "AUTOMATIC"
+) -> None:
+    """Writes ``.seg.nrrd`` for Slicer, or a label image (NIfTI, NRRD, MHA; PNG, TIFF for one slice) with a JSON table.
+
+    Values without an entry in ``segmentation.labels`` get a plain one, so that nothing is invisible in Slicer.
+
+    Args:
+        algorithm: name and version of what drew it, kept as ``DICOM.SegmentAlgorithmName``.
+        algorithm_type: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
+
+    Raises:
+        OutputError: unknown ending, not writable, disk full. What stood there before is unchanged.
+    """
+    target = Path(path)
+    suffix = _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation")
+    labels = [segmentation.label(value) for value in _all_values(segmentation)]
+    image = to_image(_compact(segmentation.voxels), segmentation.geometry)
+    if suffix == ".seg.nrrd":
+        for key, value in seg_nrrd.header(labels, segmentation.geometry.size, algorithm, algorithm_type).items():
+            image.SetMetaData(key, value)
+        write_image(image, target)
+        return
+    table = table_path(target)
+    check_table_target(table)
+    check_writable(table)
+    write_image(_picture(image, target), target)
+    write_label_table(table, labels, algorithm)
+
+
+def write_volume(volume: Volume, path: Path | str) -> None:
+    """Writes an image (NIfTI, NRRD, MHA), several channels as one vector image; atomic.
+
+    Raises:
+        OutputError: unknown ending, not writable, disk full. What stood there before is unchanged.
+    """
+    target = Path(path)
+    _check_suffix(target, _VOLUME_WRITABLE, "an image")
+    voxels = volume.voxels.astype(np.float32) if volume.voxels.dtype == np.float16 else volume.voxels
+    write_image(to_image(voxels, volume.geometry), target)
+
+
+def check_segmentation_target(path: Path | str) -> None:
+    """Refuses, before a long run, an output that :func:`write_segmentation` would refuse after it.
+
+    Raises:
+        OutputError: as :func:`write_segmentation`.
+    """
+    target = Path(path)
+    if _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation") != ".seg.nrrd":
+        check_table_target(table_path(target))
+    check_writable(target)
+
+
+def check_same_grid(segmentation: Segmentation, volume: Volume, name: str = "The label map") -> None:
+    """Refuses a label map that does not lie on its image's grid.
+
+    Raises:
+        GeometryError: says in words how the grids differ.
+    """
+    difference = segmentation.geometry.difference(volume.geometry)
+    if difference:
+        raise GeometryError(
+            f"{name} does not lie on the grid of '{volume.name}' ({difference}).",
+            "Resample the label map to the image's grid (nearest neighbour), or choose the image it was drawn on.",
+        )
+
+
+def _check_suffix(target: Path, allowed: tuple[str, ...], what: str) -> str:
+    suffix = full_suffix(target)
+    if suffix not in allowed:
+        raise OutputError(
+            f"'{target.name}' has no ending that {what} can be written to.", f"Use one of {', '.join(allowed)}."
+        )
+    return suffix
+
+
+def _picture(image: sitk.Image, target: Path) -> sitk.Image:
+    if full_suffix(target) not in _PICTURES:
+        return image
+    if image.GetDepth() != 1:
+        raise OutputError(
+            f"'{target.name}' can hold one slice, the segmentation has {image.GetDepth()}.",
+            f"Use one of {', '.join(WRITABLE)}.",
+        )
+    _log.info("%s: pictures keep no orientation.", target.name)
+    return image[:, :, 0]
+
+
+def _all_values(segmentation: Segmentation) -> list[int]:
+    known = [label.value for label in segmentation.labels]
+    return known + [value for value in _present(segmentation.voxels) if value and value not in known]
+
+
+def _present(voxels: np.ndarray) -> list[int]:
+    return [int(v) for v in np.flatnonzero(np.bincount(voxels.ravel()))]
+
+
+def _compact(voxels: np.ndarray) -> np.ndarray:
+    """uint8 where the values fit, else uint16."""
+    return voxels.astype(np.uint8 if int(voxels.max()) <= 255 else np.uint16, copy=False)
+
+
+def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
+    low, high = array.min(), array.max()
+    whole = np.issubdtype(array.dtype, np.integer) or bool(np.isfinite(array).all() and (array == np.rint(array)).all())
+    if not whole or low < 0 or high > _LARGEST:
+        raise InputError(
+            f"'{name}' is not a label map: its values ({low:g} to {high:g}) are not all whole numbers from 0 to "
+            f"{_LARGEST}.",
+            "Choose a label map, not an image.",
+        )
+    return array.astype(np.uint8 if high <= 255 else np.uint16)
+
+
+def _merge(image: sitk.Image, segments: list[seg_nrrd.StoredSegment], path: Path) -> Segmentation:
+    """One label map of all layers; see :func:`read_segmentation`."""
+    geometry = geometry_of(image)
+    array = sitk.GetArrayFromImage(image).reshape(*geometry.shape, -1)
+    layers = [_whole_numbers(array[..., n], path.name) for n in range(array.shape[-1])]
+    values = [segment.label.value for segment in segments]
+    unique = len(set(values)) == len(values)
+    if len(layers) == 1 and unique:
+        return Segmentation(layers[0], geometry, tuple(segment.label for segment in segments))
+    merged = np.zeros(geometry.shape, np.uint8 if max(len(segments), *values) <= 255 else np.uint16)
+    labels: list[Label] = []
+    for number, segment in enumerate(segments, start=1):
+        if not 0 <= segment.layer < len(layers):
+            raise InputError(f"'{path.name}' names a layer that it does not hold.", "Save it again with Slicer.")
+        mask = layers[segment.layer] == segment.label.value
+        _check_overlap(merged[mask], labels, segment.label.name, path)
+        value = segment.label.value if unique else number
+        merged[mask] = value
+        labels.append(replace(segment.label, value=value))
+    return Segmentation(merged, geometry, tuple(labels))
+
+
+def _check_overlap(covered: np.ndarray, labels: list[Label], name: str, path: Path) -> None:
+    count = np.count_nonzero(covered)
+    if not count:
+        return
+    other = next(label.name for label in labels if label.value == int(covered[covered > 0][0]))
+    raise InputError(
+        f"In '{path.name}' the segments '{other}' and '{name}' overlap in {count} voxels; a label map holds only one.",
+        "Remove the overlap in Slicer's Segment Editor (Logical operators: subtract), or export one segment per file.",
+    )
