@@ -27,6 +27,8 @@ class NetworkConfig:
         deep_supervision: heads at the lower resolutions too, used in training only.
         dropout: probability, on feature maps.
         bias: whether convolutions before a norm have a bias.
+        norm_groups: groups of the ``group`` norm.
+        encoder, decoder: names of a registered encoder and decoder; ``unet`` is the convolutional one.
     """
 
     dimension: int
@@ -46,3 +48,9 @@ class NetworkConfig:
     dropout: float = 0.0
     bias: bool = True
     norm_groups: int = 8
+    encoder: str = "unet"
+    decoder: str = "unet"
+
+    @property
+    def stages(self) -> int:
+        return len(self.features)

@@ -1,0 +1,29 @@
+"""The contracting path: one stack of blocks per stage, the first block of each doing the stride."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .blocks import stack
+from .config import NetworkConfig
+from .registry import ENCODERS
+
+
+@ENCODERS.register("unet")
+class Encoder(nn.Module):
+    """Returns the feature maps of all stages, full resolution first."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.channels = config.features
+        self.strides = config.strides
+        before = (config.in_channels, *config.features[:-1])
+        per_stage = zip(config.encoder_convs, before, config.features, config.kernels, config.strides, strict=True)
+        self.stages = nn.ModuleList(stack(config, *stage) for stage in per_stage)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps

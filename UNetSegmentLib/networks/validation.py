@@ -1,0 +1,44 @@
+"""Checks that the numbers of a network's description fit together, before torch fails in words nobody understands."""
+
+from __future__ import annotations
+
+from ..errors import ModelError
+from .config import NetworkConfig
+
+
+def check_config(config: NetworkConfig) -> None:
+    """Raises ModelError that names the first field that is wrong."""
+    if config.dimension not in (2, 3):
+        raise _wrong("dimension", config.dimension, "2 or 3")
+    if min(config.in_channels, config.out_channels) < 1:
+        raise _wrong("in_channels or out_channels", min(config.in_channels, config.out_channels), "at least 1")
+    stages = config.stages
+    if stages < 2:
+        raise _wrong("features", config.features, "at least two stages")
+    for name, count in (("kernels", stages), ("strides", stages), ("encoder_convs", stages)):
+        if len(getattr(config, name)) != count:
+            raise _wrong(name, getattr(config, name), f"{count} entries, one per stage")
+    if len(config.decoder_convs) != stages - 1:
+        raise _wrong("decoder_convs", config.decoder_convs, f"{stages - 1} entries, one fewer than stages")
+    for name in ("features", "encoder_convs", "decoder_convs"):
+        if min(getattr(config, name)) < 1:
+            raise _wrong(name, getattr(config, name), "numbers of at least 1")
+    _check_axes(config)
+    if not 0 <= config.dropout < 1:
+        raise _wrong("dropout", config.dropout, "a probability below 1")
+    if config.norm == "group" and any(f % config.norm_groups for f in config.features):
+        raise _wrong("norm_groups", config.norm_groups, f"a divisor of every one of {config.features}")
+
+
+def _check_axes(config: NetworkConfig) -> None:
+    for kernel, stride in zip(config.kernels, config.strides, strict=True):
+        if len(kernel) != config.dimension or any(k < 1 or k % 2 == 0 for k in kernel):
+            raise _wrong("kernels", kernel, f"{config.dimension} odd numbers per stage")
+        if len(stride) != config.dimension or min(stride) < 1:
+            raise _wrong("strides", stride, f"{config.dimension} positive numbers per stage")
+    if max(config.strides[0]) > 1:
+        raise _wrong("strides", config.strides[0], "ones in the first stage, so that the logits have the patch's size")
+
+
+def _wrong(name: str, value: object, wanted: str) -> ModelError:
+    return ModelError(f"The network's '{name}' is {value}; {wanted} expected.", "Correct the model's description.")
