@@ -1,0 +1,161 @@
+"""The files of a package, whether they lie in a folder or in a ``.zip``; nothing is ever extracted to the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from ..errors import ModelError
+
+CARD = "model.json"
+
+# Far above any real package, low enough to refuse a bomb before reading it.
+MAX_MEMBERS = 1000
+MAX_TOTAL_BYTES = 16 * 1024**3
+MAX_CARD_BYTES = 16 * 1024**2
+
+_GET_AGAIN = "Copy or download the model again from its source."
+
+
+class PackageFiles(Protocol):
+    """Read access to the files of one package by their plain names."""
+
+    path: Path
+
+    def has(self, name: str) -> bool: ...
+
+    def open(self, name: str) -> BinaryIO: ...
+
+    def size(self, name: str) -> int: ...
+
+
+class FolderFiles:
+    """A package that is a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
+    def open(self, name: str) -> BinaryIO:
+        return (self.path / name).open("rb")
+
+    def size(self, name: str) -> int:
+        return (self.path / name).stat().st_size
+
+
+class ZipFiles:
+    """A package that is a ``.zip``, with its files at the top or all in one folder.
+
+    Raises:
+        ModelError: not a zip file, or one with members that point elsewhere, links, encrypted members or too much data.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
+            raise ModelError(f"'{path.name}' is not a readable zip file.", _GET_AGAIN, str(error)) from error
+        _check_members(path, members)
+        self._members = _by_plain_name(members)
+
+    def has(self, name: str) -> bool:
+        return name in self._members
+
+    def open(self, name: str) -> BinaryIO:
+        # The archive closes when the member does: zipfile keeps the file open as long as a member refers to it.
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.open(self._members[name])  # type: ignore[return-value]
+
+    def size(self, name: str) -> int:
+        return self._members[name].file_size
+
+
+def package_files(path: Path) -> PackageFiles:
+    """The files of the package at ``path``, which must be a folder or a zip file."""
+    return FolderFiles(path) if path.is_dir() else ZipFiles(path)
+
+
+def read_file(files: PackageFiles, name: str, limit: int | None = None) -> bytes:
+    """A whole file.
+
+    Raises:
+        ModelError: it is missing, damaged, not readable, or larger than ``limit`` bytes.
+    """
+    try:
+        if limit is not None and files.size(name) > limit:
+            raise ModelError(f"{name} in '{files.path.name}' is far too large for what it is.", _GET_AGAIN)
+        with files.open(name) as file:
+            return file.read()
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise _unreadable(files, name, error) from error
+
+
+def sha256(files: PackageFiles, name: str) -> str:
+    """Hexadecimal SHA-256 of one file.
+
+    Raises:
+        ModelError: it is missing, damaged or not readable.
+    """
+    try:
+        with files.open(name) as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+            return digest.hexdigest()
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise _unreadable(files, name, error) from error
+
+
+def _unreadable(files: PackageFiles, name: str, error: Exception) -> ModelError:
+    if not files.has(name):
+        return ModelError(f"The model '{files.path.name}' lacks the file {name}.", _GET_AGAIN)
+    return ModelError(f"{name} in '{files.path.name}' cannot be read.", _GET_AGAIN, str(error))
+
+
+def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise _suspicious(path, f"it has {len(members)} members, {MAX_MEMBERS} at most are allowed")
+    total = sum(member.file_size for member in members)
+    if total > MAX_TOTAL_BYTES:
+        raise _suspicious(path, f"it unpacks to {total / 1e9:.1f} GB, {MAX_TOTAL_BYTES / 1e9:.0f} at most are allowed")
+    seen: set[str] = set()
+    for member in members:
+        name = member.filename
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or "\\" in name or ":" in name or ".." in parts or "\0" in name:
+            raise _suspicious(path, f"its member '{name}' points outside the package")
+        mode = member.external_attr >> 16
+        if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
+            raise _suspicious(path, f"its member '{name}' is a link or a special file")
+        if member.flag_bits & 1:
+            raise _suspicious(path, f"its member '{name}' is encrypted")
+        if name in seen:
+            raise _suspicious(path, f"it has two members named '{name}'")
+        seen.add(name)
+
+
+def _by_plain_name(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """Files by their name inside the package: below the folder that holds the card, or at the top."""
+    files = {PurePosixPath(m.filename): m for m in members if not m.is_dir()}
+    # Archives made on a Mac carry a shadow tree of resource forks.
+    files = {name: m for name, m in files.items() if name.parts[0] != "__MACOSX"}
+    tops = {name.parts[0] for name in files if len(name.parts) > 1}
+    root = PurePosixPath()
+    if PurePosixPath(CARD) not in files and len(tops) == 1:
+        root = PurePosixPath(tops.pop())
+    return {str(name.relative_to(root)): m for name, m in files.items() if name.is_relative_to(root)}
+
+
+def _suspicious(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"The archive '{path.name}' is not safe to open: {why}.",
+        "Get the model from a source that you trust, or ask its author for a clean package.",
+    )

@@ -1,0 +1,97 @@
+"""A loaded model: its card, and its networks built when they are first needed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ModelError
+from .card import ModelCard
+from .files import PackageFiles
+from .validation import check_card
+
+if TYPE_CHECKING:
+    from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+class Model:
+    """A model package that has been opened and checked.
+
+    Networks are built and filled on first use and then kept, one for each fold, until :meth:`release`.
+
+    Args:
+        card: the checked card.
+        files: the package's files; None for a model that lives in memory only.
+    """
+
+    def __init__(self, card: ModelCard, files: PackageFiles | None = None) -> None:
+        self.card = card
+        self._files = files
+        self._networks: dict[int, nn.Module] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def in_memory(cls, card: ModelCard, networks: Sequence[nn.Module]) -> Model:
+        """A model of networks that exist already (just trained, or made by hand), one for each fold.
+
+        Raises:
+            ModelError: the card contradicts itself.
+        """
+        check_card(card)
+        model = cls(card)
+        model._networks = {n: network.eval() for n, network in enumerate(networks)}
+        return model
+
+    @property
+    def folder(self) -> Path | None:
+        """The package's folder or zip file; None for a model in memory."""
+        return self._files.path if self._files else None
+
+    @property
+    def folds(self) -> int:
+        """How many networks the model has; more than one is an ensemble."""
+        return len(self.card.weights) if self._files else len(self._networks)
+
+    def network(self, fold: int = 0) -> nn.Module:
+        """The network of one fold, in eval mode, with its weights.
+
+        The same module is returned every time: whoever moves it to a device or changes its type moves it for all.
+
+        Raises:
+            ModelError: there is no such fold, or the weights are missing, damaged, or do not fit the network.
+            DependencyError: torch or safetensors is not installed.
+        """
+        if not 0 <= fold < self.folds:
+            raise ModelError(
+                f"The model '{self.card.name}' has no fold {fold}.",
+                f"Use a fold from 0 to {self.folds - 1}." if self.folds else "Load the model again.",
+            )
+        with self._lock:
+            if fold not in self._networks:
+                self._networks[fold] = self._build(fold)
+            return self._networks[fold]
+
+    def release(self) -> None:
+        """Forgets the networks, so that their memory can be used for something else. The next use loads them again."""
+        with self._lock:
+            if self._files:
+                self._networks.clear()
+
+    def _build(self, fold: int) -> nn.Module:
+        from .weights import load_into, read_weights
+
+        assert self._files is not None
+        name = self.card.weights[fold]
+        # Read first: without torch this says so in words, where the import of the networks would not.
+        state = read_weights(self._files, name)
+        from ..networks import build
+
+        network = build(self.card.network)
+        load_into(network, state, f"The weights {name} of '{self.card.name}'")
+        log.debug("loaded %s of %s", name, self._files.path)
+        return network.eval().requires_grad_(False)

@@ -1,0 +1,203 @@
+"""A model package on the disk: ``model.json`` beside safetensors weights, in a folder or one ``.zip``."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import ModelError, OutputError
+from ..io.atomic import atomic_path, output_error
+from .card import FORMAT_VERSION, ModelCard
+from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, package_files, read_file, sha256
+from .model import Model
+from .serialization import card_from_text, card_to_text
+from .validation import check_card
+from .weights import PICKLE_SUFFIXES, StateDict, check_fit, is_pickle_name, pickle_error, refuse_pickle, write_weights
+
+
+def load_model(name_or_path: str | Path, verify: bool = True, user_folder: Path | None = None) -> Model:
+    """Opens a model package and checks it; its networks load on first use.
+
+    Args:
+        name_or_path: the name of a bundled or installed model, or the path of a package's folder or ``.zip``. A bare
+            name that is both means the installed model; write ``./name`` for the folder.
+        verify: compare every file with its SHA-256 digest (about a second for each 500 MB).
+        user_folder: where the user's own models lie, see :func:`~UNetSegmentLib.models.registry.user_model_folder`.
+
+    Raises:
+        ModelError: no such model; or its card is broken, at odds with itself or too new; or a file is missing, altered,
+            or a pickle.
+    """
+
+    card, files = _open(_locate(name_or_path, user_folder))
+    _check_files(card, files, verify)
+    return Model(card, files)
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """The card of the package at ``path`` (folder or zip), without looking at the weights. Imports no torch.
+
+    Raises:
+        ModelError: there is no package, or its card is broken, at odds with itself or too new.
+    """
+    return _open(Path(path))[0]
+
+
+def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | Path) -> Path:
+    """Writes a package; a complete one or none.
+
+    An older package at ``folder`` is replaced, unless files lie in it that do not belong to it.
+
+    Args:
+        card: the card; its ``weights``, ``digests`` and ``format_version`` are filled in here.
+        state_dicts: the weights, one state dict for each fold.
+        folder: the package's folder; its parent must exist.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ModelError: the card contradicts itself, or the weights do not fit its network.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    folder = Path(folder)
+    card = replace(card, weights=_weight_names(card, len(state_dicts)), digests={}, format_version=FORMAT_VERSION)
+    check_card(card)
+    for name, state in zip(card.weights, state_dicts, strict=True):
+        check_fit(card.network, state, f"The weights for {name}")
+    _check_destination(folder)
+    temporary = folder.parent / f".{secrets.token_hex(4)}.tmp"
+    try:
+        temporary.mkdir()
+        for name, state in zip(card.weights, state_dicts, strict=True):
+            write_weights(state, temporary / name)
+        files = FolderFiles(temporary)
+        card = replace(card, digests={name: sha256(files, name) for name in card.weights})
+        (temporary / CARD).write_text(card_to_text(card), encoding="utf-8")
+        _swap_in(temporary, folder)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def zip_model(folder: str | Path, path: str | Path) -> Path:
+    """Packs a verified package folder into one ``.zip`` (only the card and the files that it names).
+
+    Raises:
+        ModelError: the folder is no intact package.
+        OutputError: ``path`` cannot be written.
+    """
+    card, files = _open(Path(folder))
+    _check_files(card, files, verify=True)
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        # Weights hardly compress; storing them keeps loading from the zip as fast as from a folder.
+        archive.writestr(f"{card.name}/{CARD}", read_file(files, CARD), zipfile.ZIP_DEFLATED)
+        for name in card.digests:
+            with files.open(name) as source, archive.open(f"{card.name}/{name}", "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+    return Path(path)
+
+
+def _open(path: Path) -> tuple[ModelCard, PackageFiles]:
+    if not path.exists():
+        raise ModelError(
+            f"There is no model at '{path}'.", "Check the path; it must be a package's folder or its .zip."
+        )
+    if path.is_file() and is_pickle_name(path.name):
+        raise pickle_error(path.name)
+    if path.name == CARD and path.is_file():
+        path = path.parent
+    files = package_files(path)
+    if not files.has(CARD):
+        foreign = _foreign_files(path)
+        if foreign:
+            raise pickle_error(foreign[0])
+        raise ModelError(
+            f"'{path}' is no model package: it holds no {CARD}.",
+            "Choose the folder (or .zip) that holds model.json and the weights.",
+        )
+    return card_from_text(read_file(files, CARD, MAX_CARD_BYTES)), files
+
+
+def _check_files(card: ModelCard, files: PackageFiles, verify: bool) -> None:
+    for name in card.digests:
+        if not files.has(name):
+            raise ModelError(
+                f"The model '{card.name}' lacks the file {name}.", "Copy or download the model again from its source."
+            )
+    for name in card.weights:
+        refuse_pickle(files, name)
+    for name, digest in card.digests.items() if verify else ():
+        if sha256(files, name) != digest:
+            raise ModelError(
+                f"The file {name} of the model '{card.name}' was altered or cut short: its SHA-256 digest differs from "
+                "the one in the card.",
+                "Copy or download the model again from a source that you trust.",
+            )
+
+
+def _weight_names(card: ModelCard, count: int) -> tuple[str, ...]:
+    if len(card.weights) == count:
+        return card.weights
+    return ("weights.safetensors",) if count == 1 else tuple(f"weights-fold{n}.safetensors" for n in range(count))
+
+
+def _check_destination(folder: Path) -> None:
+    """Refuses to replace anything but an older package with nothing else in it."""
+    if not folder.parent.is_dir():
+        raise OutputError(f"The folder '{folder.parent}' does not exist.", "Create it, or choose another one.")
+    if folder.is_file():
+        raise OutputError(f"'{folder}' is a file.", "Choose another name for the model's folder.")
+    found = {item.name for item in folder.iterdir()} if folder.is_dir() else set()
+    own = {CARD}
+    if CARD in found:
+        with contextlib.suppress(ModelError):
+            own |= set(read_card(folder).digests)
+    if found - own:
+        raise OutputError(
+            f"The folder '{folder}' holds files that are no part of a model, for example '{sorted(found - own)[0]}'.",
+            "Choose a new folder, or move those files away.",
+        )
+
+
+def _swap_in(new: Path, folder: Path) -> None:
+    """Renames ``new`` to ``folder``; what was there comes back when that fails."""
+    if not folder.exists():
+        new.replace(folder)
+        return
+    old = folder.parent / f".{secrets.token_hex(4)}.old"
+    folder.replace(old)
+    try:
+        new.replace(folder)
+    except OSError:
+        old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _locate(name_or_path: str | Path, user_folder: Path | None) -> Path:
+    """The path of a package; for a bare name the installed model of that name comes before a folder of that name."""
+    from .registry import find_model
+
+    text, path = str(name_or_path), Path(name_or_path)
+    if "/" in text or "\\" in text or text.lower().endswith((".zip", *PICKLE_SUFFIXES)):
+        return path
+    try:
+        return find_model(text, user_folder)
+    except ModelError:
+        if path.exists():
+            return path
+        raise
+
+
+def _foreign_files(path: Path) -> list[str]:
+    if not path.is_dir():
+        return []
+    return sorted(item.name for item in path.iterdir() if is_pickle_name(item.name))

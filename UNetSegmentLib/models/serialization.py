@@ -1,0 +1,95 @@
+"""Model cards and network descriptions as JSON values."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import ModelError
+from ..networks.config import NetworkConfig
+from ..networks.validation import check_config
+from . import typed_json
+from .card import FORMAT_VERSION, ModelCard
+from .typed_json import fail
+from .validation import check_card
+
+
+def card_to_json(card: ModelCard) -> dict[str, Any]:
+    """The card as plain JSON values, in the order of the dataclass's fields with the format's version first."""
+    fields = typed_json.to_json(card)
+    return {"format_version": fields.pop("format_version"), **fields}
+
+
+def card_from_json(data: Any) -> ModelCard:
+    """The card that ``data`` (what ``json.loads`` returned) describes, checked as a whole.
+
+    Raises:
+        ModelError: a field is unknown, missing, of the wrong type or at odds with another; or the format is newer than
+            this version of UNetSegment knows.
+    """
+    if not isinstance(data, dict):
+        raise fail("(whole card)", data, "an object")
+    _check_version(data)
+    card = typed_json.from_json(ModelCard, data)
+    check_card(card, packaged=True)
+    return card
+
+
+def card_to_text(card: ModelCard) -> str:
+    """The text of ``model.json``."""
+    return typed_json.readable(card_to_json(card)) + "\n"
+
+
+def card_from_text(text: str | bytes) -> ModelCard:
+    """Reads :func:`card_to_text`'s form.
+
+    Raises:
+        ModelError: not JSON, or not a card (see :func:`card_from_json`).
+    """
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(
+            f"The model card (model.json) is not readable JSON: {error}.", "Get the model again from its source."
+        ) from None
+    return card_from_json(data)
+
+
+def config_to_dict(config: NetworkConfig) -> dict[str, Any]:
+    """The network's description as plain JSON values."""
+    return dict(typed_json.to_json(config))
+
+
+def config_from_dict(data: Any) -> NetworkConfig:
+    """The network that ``data`` describes.
+
+    Raises:
+        ModelError: a field is unknown, missing, of the wrong type or at odds with another.
+    """
+    config = typed_json.from_json(NetworkConfig, data, "network")
+    check_config(config)
+    return config
+
+
+def _check_version(data: dict[str, Any]) -> None:
+    """Before anything else, because a newer format may have fields that we would call unknown."""
+    version = data.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise fail("format_version", version, f"a whole number from 1 to {FORMAT_VERSION}")
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"The model is too new: its format is version {version}, this UNetSegment reads up to {FORMAT_VERSION}.",
+            "Update UNetSegment and load the model again.",
+        )
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the field {next(k for k in keys if keys.count(k) > 1)!r} appears twice")
+    return data

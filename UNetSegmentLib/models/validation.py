@@ -1,0 +1,182 @@
+"""What a model card must satisfy beyond its types: values in range, and parts that agree with each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from ..errors import GeometryError
+from ..geometry import IDENTITY_DIRECTION, Geometry
+from ..networks.validation import check_config
+from .card import (
+    NORMALIZATION_KINDS,
+    POSTPROCESSING_KINDS,
+    Accuracy,
+    InferenceContract,
+    ModelCard,
+    Normalization,
+    PostprocessingStep,
+    Preparation,
+)
+from .typed_json import fail
+
+ACTIVATIONS = ("softmax", "sigmoid")
+SPLINE_ORDERS = (0, 1, 3)
+MAX_LABEL = 65535
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def check_card(card: ModelCard, packaged: bool = False) -> None:
+    """Checks a whole card.
+
+    Args:
+        card: the card.
+        packaged: the card describes files that exist, so every weights file needs a digest.
+
+    Raises:
+        ModelError: naming the field, what was found, and what is expected.
+    """
+    _require(_NAME.fullmatch(card.name), "name", card.name, "letters, digits, '.', '_' and '-' only")
+    for field in ("version", "title"):
+        _require(getattr(card, field).strip(), field, getattr(card, field), "some text")
+    check_config(card.network)
+    _check_inputs(card)
+    _check_labels(card)
+    _check_preparation(card.preparation, card.network.dimension)
+    _check_inference(card.inference, card)
+    for n, step in enumerate(card.postprocessing):
+        _check_step(step, f"postprocessing[{n}]", {label.value for label in card.labels})
+    if card.field_of_view_mm is not None:
+        _require(min(card.field_of_view_mm) > 0, "field_of_view_mm", card.field_of_view_mm, "positive numbers")
+    for n, line in enumerate(card.accuracy):
+        _check_accuracy(line, f"accuracy[{n}]")
+    _check_files(card, packaged)
+
+
+def _check_inputs(card: ModelCard) -> None:
+    channels = card.network.in_channels
+    _require(len(card.inputs) == channels, "inputs", len(card.inputs), f"{channels} (network.in_channels)")
+    found = len(card.preparation.normalization)
+    _require(found == channels, "preparation.normalization", found, f"{channels}, one per input channel")
+    for n, channel in enumerate(card.inputs):
+        _require(channel.name.strip(), f"inputs[{n}].name", channel.name, "some text")
+
+
+def _check_labels(card: ModelCard) -> None:
+    _require(card.labels, "labels", [], "at least one label")
+    values = [label.value for label in card.labels]
+    names = [label.name for label in card.labels]
+    for n, label in enumerate(card.labels):
+        where = f"labels[{n}]"
+        _require(1 <= label.value <= MAX_LABEL, f"{where}.value", label.value, f"1 to {MAX_LABEL} (0 is background)")
+        _require(values.count(label.value) == 1, f"{where}.value", label.value, "a value that no other label has")
+        _require(label.name.strip(), f"{where}.name", label.name, "some text")
+        _require(names.count(label.name) == 1, f"{where}.name", label.name, "a name that no other label has")
+        _require(all(0 <= c <= 255 for c in label.color), f"{where}.color", label.color, "three numbers from 0 to 255")
+
+
+def _check_preparation(preparation: Preparation, dimension: int) -> None:
+    codes = preparation.orientation
+    if codes is not None:
+        _require(_is_orientation(codes), "preparation.orientation", codes, "axis codes such as 'LPS', or null")
+    spacing = preparation.spacing
+    if spacing is not None:
+        given = [s for s in spacing if s is not None]
+        _require(min(given) > 0, "preparation.spacing", spacing, "positive numbers of mm")
+        expected = "null first for a 2D network" if dimension == 2 else "three numbers for a 3D network"
+        _require((spacing[0] is None) == (dimension == 2), "preparation.spacing", spacing, expected)
+    for field in ("image_order", "output_order"):
+        _one_of(getattr(preparation, field), f"preparation.{field}", SPLINE_ORDERS)
+    threshold = preparation.anisotropy_threshold
+    _require(threshold is None or threshold >= 1, "preparation.anisotropy_threshold", threshold, "1 or more, or null")
+    for n, normalization in enumerate(preparation.normalization):
+        _check_normalization(normalization, f"preparation.normalization[{n}]")
+
+
+def _check_normalization(normalization: Normalization, where: str) -> None:
+    _one_of(normalization.kind, f"{where}.kind", NORMALIZATION_KINDS)
+    needed = {"ct": ("lower", "upper", "mean", "std"), "percentile": ("lower", "upper")}.get(normalization.kind, ())
+    for field in needed:
+        value = getattr(normalization, field)
+        _require(value is not None, f"{where}.{field}", value, f"a number, because the kind is {normalization.kind}")
+    lower, upper = normalization.lower, normalization.upper
+    if needed and lower is not None and upper is not None:
+        _require(lower < upper, f"{where}.upper", upper, f"more than lower ({lower:g})")
+        fits = normalization.kind != "percentile" or (lower >= 0 and upper <= 100)
+        _require(fits, where, [lower, upper], "percentiles from 0 to 100")
+    if "std" in needed:
+        _require((normalization.std or 0) > 0, f"{where}.std", normalization.std, "a positive number")
+
+
+def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
+    dimension = card.network.dimension
+    _require(min(contract.patch) >= 1, "inference.patch", contract.patch, "three numbers from 1")
+    if dimension == 2:
+        _require(contract.patch[0] == 1, "inference.patch", contract.patch, "1 first (z) for a 2D network")
+    _require(0 <= contract.overlap < 1, "inference.overlap", contract.overlap, "a number from 0 to below 1")
+    axes = contract.mirror_axes
+    allowed = range(3 - dimension, 3)
+    fits = len(set(axes)) == len(axes) and all(axis in allowed for axis in axes)
+    _require(fits, "inference.mirror_axes", axes, f"different axes out of {list(allowed)}")
+    _one_of(contract.activation, "inference.activation", ACTIVATIONS)
+    _check_output_values(contract, card)
+
+
+def _check_output_values(contract: InferenceContract, card: ModelCard) -> None:
+    where, values = "inference.output_values", contract.output_values
+    channels = card.network.out_channels
+    _require(len(values) == channels, where, values, f"{channels} values (network.out_channels)")
+    _require(len(set(values)) == len(values), where, values, "values that differ from each other")
+    foreground = values
+    if contract.activation == "softmax":
+        _require(values[0] == 0, where, values, "0 (background) first, because the activation is softmax")
+        foreground = values[1:]
+    labels = {label.value for label in card.labels}
+    _require(set(foreground) == labels, where, values, f"the values of the labels {sorted(labels)}, each once")
+
+
+def _check_step(step: PostprocessingStep, where: str, labels: Collection[int]) -> None:
+    _one_of(step.kind, f"{where}.kind", POSTPROCESSING_KINDS)
+    fits = bool(step.values) and all(value in labels for value in step.values)
+    _require(fits, f"{where}.values", step.values, f"label values out of {sorted(labels)}")
+    if step.kind == "minimum-size":
+        _require((step.size_mm3 or 0) > 0, f"{where}.size_mm3", step.size_mm3, "a positive number of mm^3")
+
+
+def _check_accuracy(line: Accuracy, where: str) -> None:
+    _require(line.cases >= 1, f"{where}.cases", line.cases, "1 or more")
+    for field in ("dice", "nsd"):
+        value = getattr(line, field)
+        _require(value is None or 0 <= value <= 1, f"{where}.{field}", value, "a share from 0 to 1")
+
+
+def _check_files(card: ModelCard, packaged: bool) -> None:
+    _require(card.weights, "weights", [], "at least one file")
+    for n, name in enumerate(card.weights):
+        _require(_WEIGHTS.fullmatch(name), f"weights[{n}]", name, "the plain name of a .safetensors file")
+        _require(card.weights.count(name) == 1, f"weights[{n}]", name, "a file that is not listed twice")
+        _require(not packaged or name in card.digests, "digests", sorted(card.digests), f"a SHA-256 digest of {name}")
+    for name, digest in card.digests.items():
+        _require(_NAME.fullmatch(name), "digests", name, "plain file names")
+        _require(_DIGEST.fullmatch(digest), f"digests.{name}", digest, "64 hexadecimal digits in lower case")
+
+
+def _is_orientation(codes: str) -> bool:
+    try:
+        Geometry((1, 1, 1), direction=IDENTITY_DIRECTION).reoriented(codes)
+    except (GeometryError, ValueError):
+        return False
+    return len(codes) == 3 and codes == codes.upper()
+
+
+def _one_of(found: Any, where: str, allowed: Collection[Any]) -> None:
+    _require(found in allowed, where, found, "one of " + ", ".join(map(str, allowed)))
+
+
+def _require(condition: Any, where: str, found: Any, expected: str) -> None:
+    if not condition:
+        raise fail(where, found, expected)
