@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ModelError, OutputError
-from ..io.atomic import atomic_path, output_error
 from .card import FORMAT_VERSION, ModelCard
 from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, package_files, read_file, sha256
 from .model import Model
@@ -65,6 +64,8 @@ def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | 
         ModelError: the card contradicts itself, or the weights do not fit its network.
         OutputError: the folder holds something else, or cannot be written.
     """
+    from ..io.atomic import output_error  # here, because io loads SimpleITK, which listing models does not need
+
     folder = Path(folder)
     card = replace(card, weights=_weight_names(card, len(state_dicts)), digests={}, format_version=FORMAT_VERSION)
     check_card(card)
@@ -94,6 +95,8 @@ def zip_model(folder: str | Path, path: str | Path) -> Path:
         ModelError: the folder is no intact package.
         OutputError: ``path`` cannot be written.
     """
+    from ..io.atomic import atomic_path
+
     card, files = _open(Path(folder))
     _check_files(card, files, verify=True)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
