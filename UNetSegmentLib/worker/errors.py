@@ -1,0 +1,54 @@
+"""What can go wrong between the two processes, and how an error crosses from one to the other."""
+
+from __future__ import annotations
+
+from .. import errors
+from ..errors import UNetSegmentError
+
+
+class WorkerError(UNetSegmentError):
+    """The worker, not the image or the model, is the trouble. ``code`` says how, see the class's constants."""
+
+    code = "worker"
+    exit_code = 8
+
+    CRASHED = "worker-crashed"
+    """The process ended by itself, was killed from outside, or died of a native fault."""
+    START_FAILED = "worker-start-failed"
+    """The process could not be started."""
+    BAD_MESSAGE = "bad-message"
+    """A line that is no message of the protocol."""
+    VERSION_SKEW = "version-skew"
+    """The two sides speak different versions of the protocol."""
+    INTERNAL = "internal"
+    """An unexpected exception in the worker; ``detail`` holds its traceback."""
+
+    def __init__(self, cause: str, cure: str = "", detail: str = "", code: str = "") -> None:
+        super().__init__(cause, cure, detail)
+        if code:
+            self.code = code
+
+
+class ProtocolError(WorkerError):
+    """A line that is no valid message. ``request_id`` is the request that it spoke of, where that could be read."""
+
+    code = WorkerError.BAD_MESSAGE
+
+    def __init__(self, cause: str, cure: str = "", detail: str = "", request_id: int | None = None) -> None:
+        super().__init__(cause, cure or "Update UNetSegment so that both sides are of one version.", detail)
+        self.request_id = request_id
+
+
+class VersionError(ProtocolError):
+    """The other side speaks another version of the protocol."""
+
+    code = WorkerError.VERSION_SKEW
+
+
+def error_from_code(code: str, cause: str, cure: str = "", detail: str = "") -> UNetSegmentError:
+    """The library's own error class of ``code`` (so that ``except ModelError`` works across the process boundary), or
+    a :class:`WorkerError` that carries the code."""
+    for value in vars(errors).values():
+        if isinstance(value, type) and issubclass(value, UNetSegmentError) and value.code == code:
+            return value(cause, cure, detail)
+    return WorkerError(cause, cure, detail, code)

@@ -1,0 +1,65 @@
+"""What a client asks for and what it gets, with voxels as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InputError
+from ..geometry import Box
+from ..volume import Segmentation, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRequest:
+    """Run a model on an image.
+
+    Args:
+        inputs: one :class:`~UNetSegmentLib.volume.Volume` per input channel of the model, in the card's order, each
+            with its own grid (or a single volume that holds all channels). Voxels (channels, z, y, x).
+        model: a bundled model's name, or a path to a package.
+        region: part to segment, half-open, (z, y, x) voxels of the first input's grid; None is all of it.
+        device: ``auto``, or a name out of ``Ready.devices``.
+        preset: ``exact``, ``balanced`` or ``fast``.
+        settings: changes to the preset's engine settings, by name.
+        probabilities, uncertainty: whether these volumes are wanted too.
+    """
+
+    inputs: Sequence[Volume]
+    model: str
+    region: Box | None = None
+    device: str = "auto"
+    preset: str = "balanced"
+    settings: dict[str, Any] = field(default_factory=dict)
+    probabilities: bool = False
+    uncertainty: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise InputError("No image was given.", "Choose an image for each input channel of the model.")
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentResult:
+    """A finished segmentation.
+
+    Args:
+        segmentation: label map (z, y, x) on the first input's grid, with its labels (names, colours, terminology).
+        model, version: of the model that ran.
+        timings: seconds by stage; ``total`` is the whole request in the worker.
+        warm: whether the model was still loaded from before.
+        warnings: what a user should know about this run.
+        settings: what the engine really used, for provenance.
+        probabilities: (classes, z, y, x), ``uncertainty`` (1, z, y, x), where asked for.
+    """
+
+    segmentation: Segmentation
+    model: str
+    version: str
+    timings: dict[str, float]
+    warm: bool
+    warnings: tuple[str, ...]
+    settings: dict[str, Any]
+    probabilities: Volume | None = None
+    uncertainty: Volume | None = None
