@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .atomic import atomic_path, check_writable
+from .grid import place_on_grid
 from .reading import read_volume
 from .segmentations import (
     check_same_grid,
@@ -17,6 +18,7 @@ __all__ = [
     "check_same_grid",
     "check_segmentation_target",
     "check_writable",
+    "place_on_grid",
     "read_segmentation",
     "read_volume",
     "write_segmentation",

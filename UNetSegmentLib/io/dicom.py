@@ -20,6 +20,9 @@ from .itk import geometry_of, quiet, read_error, read_image
 _log = logging.getLogger(__name__)
 
 _SERIES_UID, _SERIES_NUMBER, _DESCRIPTION, _MODALITY = "0020|000e", "0020|0011", "0008|103e", "0008|0060"
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+# Radiographs, CT, ultrasound, MR, captures, angiography, nuclear medicine, photographs, PET.
+_IMAGE_CLASSES = {"1", "2", "3", "4", "6", "7", "12", "13", "20", "77", "128"}
 _GAP_TOLERANCE = 0.05
 _TILT_TOLERANCE = 0.02
 
@@ -143,7 +146,9 @@ def _header(path: Path) -> tuple[tuple[str, str, str, str], Slice] | None:
     with quiet():
         try:
             reader.ReadImageInformation()
-        except RuntimeError:
+        except RuntimeError as error:
+            if _says_image(path):
+                raise read_error(path, str(error)) from error
             _log.info("Skipping %s: a DICOM file without an image.", path.name)
             return None
 
@@ -155,6 +160,18 @@ def _header(path: Path) -> tuple[tuple[str, str, str, str], Slice] | None:
     key = (text(_SERIES_UID), text(_SERIES_NUMBER), text(_DESCRIPTION), text(_MODALITY))
     position = np.asarray(reader.GetOrigin(), dtype=float)
     return key, Slice(path, reader.GetSize(), reader.GetSpacing(), position, reader.GetDirection())
+
+
+def _says_image(path: Path) -> bool:
+    """Whether the file's first element group names an image class; then failing to read it means that it is damaged."""
+    with path.open("rb") as file:
+        head = file.read(2048)
+    _, found, rest = head.partition(b"\x02\x00\x02\x00UI")
+    if not found:
+        return False
+    uid = rest[2 : 2 + int.from_bytes(rest[:2], "little")].decode("ascii", "replace").strip(" \0")
+    kind, _, _ = uid.removeprefix(_STORAGE).partition(".")
+    return uid.startswith(_STORAGE) and kind in _IMAGE_CLASSES
 
 
 def _stack(series: Series) -> tuple[list[Slice], Geometry]:

@@ -93,8 +93,8 @@ def _nifti_header(path: Path, compressed: bool) -> _NiftiHeader | None:
         if not 1 <= rank <= 7:
             return None
         spatial = min(rank, 3)
-        same_file = not magic.startswith(b"ni") or (magic.startswith(b"ni2") and path.suffix == ".hdr")
-        return _NiftiHeader(dims[1 : rank + 1], zooms[1 : spatial + 1], bits, max(int(offset), 0), not same_file)
+        same_file = magic in (b"n+1", b"n+2")
+        return _NiftiHeader(dims[1 : rank + 1], zooms[1 : spatial + 1], bits, max(int(offset), 0), same_file)
     return None
 
 

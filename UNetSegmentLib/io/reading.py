@@ -37,7 +37,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     Raises:
         InputError: missing, not an image, damaged, several series, a time series, complex numbers.
         GeometryError: spacing not positive, direction not orthonormal, missing DICOM slices.
-        DependencyError: GIF without Pillow.
+        DependencyError: GIF, or PNG of grey with alpha, without Pillow.
     """
     path = Path(path)
     _check_exists(path)
@@ -47,8 +47,8 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if series is not None:
         raise InputError(f"'{path.name}' is not DICOM, so it has no series '{series}'.", "Leave the series out.")
     check_integrity(path)
-    if full_suffix(path) == ".gif":
-        return _read_gif(path)
+    if full_suffix(path) == ".gif" or _is_grey_alpha_png(path):
+        return _read_with_pillow(path)
     image = _squeeze(read_image(path), path)
     voxels = _channels(image, path)
     if full_suffix(path) in _PHOTO_SUFFIXES:
@@ -103,15 +103,22 @@ def _drop_alpha(voxels: np.ndarray, path: Path) -> np.ndarray:
     return np.ascontiguousarray(voxels[:-1])
 
 
-def _read_gif(path: Path) -> Volume:
-    """The first picture of a GIF, which ITK does not read (DRIVE's label files are GIFs)."""
+def _is_grey_alpha_png(path: Path) -> bool:
+    """PNG's colour type 4, in the 26th byte."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head.startswith(b"\x89PNG") and head[25:] == b"\x04"
+
+
+def _read_with_pillow(path: Path) -> Volume:
+    """The pictures that ITK does not read: GIF (DRIVE's label files), of which the first one, and grey with alpha."""
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise DependencyError("Reading GIF needs Pillow.", "Install it with: pip install Pillow") from error
+        raise DependencyError(f"Reading '{path.name}' needs Pillow.", "Install it with: pip install Pillow") from error
     try:
         with Image.open(path) as picture:
-            array = np.asarray(picture.convert("L" if picture.mode in ("1", "L", "P") else "RGB"))
+            array = np.asarray(picture.convert("L" if picture.mode in ("1", "L", "LA", "P") else "RGB"))
     except (UnidentifiedImageError, OSError) as error:
         raise InputError(f"'{path.name}' is not an image that can be read.", f"Use {READABLE}.", str(error)) from error
     array = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)

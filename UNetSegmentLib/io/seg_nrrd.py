@@ -9,9 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..errors import GeometryError
+from ..geometry import Geometry
 from ..labels import Label, Terminology
 
 _KEY = re.compile(r"Segment(\d+)_(.+)")
+_REFERENCE = "Reference image geometry"
 _GREY = (128, 174, 128)
 
 
@@ -24,21 +29,22 @@ class StoredSegment:
 
 
 def header(
-    labels: Sequence[Label], size: Sequence[int], algorithm: str = "", algorithm_type: str = "AUTOMATIC"
+    labels: Sequence[Label], geometry: Geometry, algorithm: str = "", algorithm_type: str = "AUTOMATIC"
 ) -> dict[str, str]:
     """Header fields for labels that share one layer.
 
     Args:
-        size: of the image along x, y, z.
+        geometry: of the label map, stored as the segmentation's reference geometry too.
         algorithm: name and version of what drew the segments; empty leaves the algorithm tags out.
         algorithm_type: DICOM's word: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
     """
-    extent = " ".join(f"0 {n - 1}" for n in size)
+    extent = " ".join(f"0 {n - 1}" for n in geometry.size)
     fields = {
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_SourceRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+        "Segmentation_ConversionParameters": f"{_REFERENCE}|{_serialized(geometry)}|&",
     }
     for number, label in enumerate(labels):
         color = " ".join(f"{channel / 255:.6g}" for channel in label.color)
@@ -65,6 +71,34 @@ def parse(fields: Mapping[str, str]) -> list[StoredSegment]:
         if match:
             groups.setdefault(int(match[1]), {})[match[2]] = value
     return [_segment(number, groups[number]) for number in sorted(groups)]
+
+
+def reference_geometry(fields: Mapping[str, str]) -> Geometry | None:
+    """The grid of the image that was segmented, where Slicer has noted it; it stores the label map cropped."""
+    for parameter in fields.get("Segmentation_ConversionParameters", "").split("&"):
+        name, _, rest = parameter.partition("|")
+        if name == _REFERENCE:
+            return _deserialized(rest.partition("|")[0])
+    return None
+
+
+def _serialized(geometry: Geometry) -> str:
+    """Slicer's form: IJKToRAS row by row, then first and last index of each axis."""
+    extent = [end for n in geometry.size for end in (0, n - 1)]
+    return "".join(f"{value:.17g};" for value in (*geometry.ras_matrix.ravel(), *extent))
+
+
+def _deserialized(text: str) -> Geometry | None:
+    try:
+        numbers = np.array([float(part) for part in text.split(";") if part])
+        matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ numbers[:16].reshape(4, 4)
+        extent = numbers[16:22].astype(int).reshape(3, 2)
+        spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+        origin = matrix[:3] @ (*extent[:, 0], 1)
+        i, j, k = (int(n) for n in extent[:, 1] - extent[:, 0] + 1)
+        return Geometry((i, j, k), tuple(spacing), tuple(origin), tuple((matrix[:3, :3] / spacing).ravel()))
+    except (ValueError, GeometryError):
+        return None
 
 
 def _segment(number: int, group: Mapping[str, str]) -> StoredSegment:

@@ -10,10 +10,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import GeometryError, InputError, OutputError
+from ..geometry import Geometry
 from ..labels import Label
 from ..volume import Segmentation, Volume
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
+from .grid import place_on_grid
 from .integrity import check_integrity
 from .itk import geometry_of, read_image, to_image, write_image
 from .label_table import check_table_target, read_label_table, table_path, write_label_table
@@ -32,6 +34,7 @@ def read_segmentation(path: Path | str) -> Segmentation:
 
     Layers of a ``.seg.nrrd`` whose segments do not overlap become one label map; values that occur in several layers
     are numbered anew in the file's order. Overlapping segments are an error, because a label map cannot hold them.
+    Slicer stores the occupied part of the image only; where the file notes the image's grid, the map is put back on it.
 
     Returns:
         voxels uint8 where all values fit, else uint16.
@@ -44,9 +47,10 @@ def read_segmentation(path: Path | str) -> Segmentation:
     if path.is_file() and full_suffix(path) in (".nrrd", ".seg.nrrd", ".seg.nhdr", ".nhdr"):
         check_integrity(path)
         image = read_image(path)
-        segments = seg_nrrd.parse({key: image.GetMetaData(key) for key in image.GetMetaDataKeys()})
+        fields = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+        segments = seg_nrrd.parse(fields)
         if segments:
-            return _merge(image, segments, path)
+            return _uncropped(_merge(image, segments, path), seg_nrrd.reference_geometry(fields), path)
     volume = read_volume(path)
     if volume.channels != 1:
         raise InputError(f"'{path.name}' has {volume.channels} channels; a label map has one.", "Choose a label map.")
@@ -74,7 +78,7 @@ def write_segmentation(
     labels = [segmentation.label(value) for value in _all_values(segmentation)]
     image = to_image(_compact(segmentation.voxels), segmentation.geometry)
     if suffix == ".seg.nrrd":
-        for key, value in seg_nrrd.header(labels, segmentation.geometry.size, algorithm, algorithm_type).items():
+        for key, value in seg_nrrd.header(labels, segmentation.geometry, algorithm, algorithm_type).items():
             image.SetMetaData(key, value)
         write_image(image, target)
         return
@@ -190,6 +194,17 @@ def _merge(image: sitk.Image, segments: list[seg_nrrd.StoredSegment], path: Path
         merged[mask] = value
         labels.append(replace(segment.label, value=value))
     return Segmentation(merged, geometry, tuple(labels))
+
+
+def _uncropped(segmentation: Segmentation, reference: Geometry | None, path: Path) -> Segmentation:
+    """On the segmented image's grid, of which Slicer stores the occupied part only."""
+    if reference is None:
+        return segmentation
+    try:
+        return place_on_grid(segmentation, reference, f"'{path.name}'")
+    except GeometryError as error:
+        _log.info("%s stays on its own grid: %s", path.name, error.cause)
+        return segmentation
 
 
 def _check_overlap(covered: np.ndarray, labels: list[Label], name: str, path: Path) -> None:

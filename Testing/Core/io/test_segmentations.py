@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from UNetSegmentLib.errors import GeometryError, InputError, OutputError
+from UNetSegmentLib.geometry import Box, Geometry
+from UNetSegmentLib.io import place_on_grid, read_segmentation, write_segmentation
+from UNetSegmentLib.labels import CodedTerm, Label, Terminology
+from UNetSegmentLib.volume import Segmentation
+
+LIVER = Terminology(CodedTerm("SCT", "123037004", "Anatomical Structure"), CodedTerm("SCT", "10200004", "Liver"))
+KIDNEY = Terminology(
+    CodedTerm("SCT", "123037004", "Anatomical Structure"),
+    CodedTerm("SCT", "64033007", "Kidney"),
+    CodedTerm("SCT", "7771000", "Left"),
+)
+LABELS = (Label(1, "Liver – Leber", (221, 130, 101), LIVER), Label(2, "left kidney", (185, 102, 83), KIDNEY))
+GRID = Geometry((9, 8, 7), (0.7, 1.3, 2.9), (-11.5, 22.25, 300.0), (0, 1, 0, -1, 0, 0, 0, 0, 1))
+
+
+def _example(dtype: type = np.uint8) -> Segmentation:
+    voxels = np.zeros(GRID.shape, dtype)
+    voxels[1:3, 2:5, 3:8] = 1
+    voxels[4:6, 2:5, 3:8] = 2
+    return Segmentation(voxels, GRID, LABELS)
+
+
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha"])
+def test_reads_back_what_was_written(tmp_path: Path, ending: str) -> None:
+    write_segmentation(_example(), tmp_path / f"s{ending}")
+    back = read_segmentation(tmp_path / f"s{ending}")
+    np.testing.assert_array_equal(back.voxels, _example().voxels)
+    assert back.voxels.dtype == np.uint8
+    assert back.labels == LABELS
+    assert back.geometry.is_close(GRID)
+
+
+def test_header_of_seg_nrrd(tmp_path: Path) -> None:
+    write_segmentation(_example(), tmp_path / "s.seg.nrrd", algorithm="hippocampus-t1 1.0")
+    image = sitk.ReadImage(str(tmp_path / "s.seg.nrrd"))
+    assert image.GetMetaData("Segment0_Name") == "Liver – Leber"
+    assert image.GetMetaData("Segment1_LabelValue") == "2"
+    assert image.GetMetaData("Segment0_Extent") == "0 8 0 7 0 6"
+    red, green, blue = (float(v) for v in image.GetMetaData("Segment0_Color").split())
+    assert (red, green, blue) == pytest.approx((221 / 255, 130 / 255, 101 / 255), abs=1e-5)
+    tags = image.GetMetaData("Segment0_Tags").split("|")
+    assert "DICOM.SegmentAlgorithmType:AUTOMATIC" in tags
+    assert "DICOM.SegmentAlgorithmName:hippocampus-t1 1.0" in tags
+    assert any(tag.startswith("TerminologyEntry:") and "SCT^10200004^Liver" in tag for tag in tags)
+    assert image.GetPixelIDValue() == sitk.sitkUInt8
+
+
+def test_values_beyond_255_need_two_bytes(tmp_path: Path) -> None:
+    voxels = np.zeros(GRID.shape, np.uint16)
+    voxels[0, 0, 0] = 1000
+    write_segmentation(Segmentation(voxels, GRID, (Label(1000, "x"),)), tmp_path / "s.nii.gz")
+    back = read_segmentation(tmp_path / "s.nii.gz")
+    assert back.voxels.dtype == np.uint16 and back.voxels[0, 0, 0] == 1000
+
+
+def test_a_value_without_a_label_gets_a_plain_one(tmp_path: Path) -> None:
+    voxels = _example().voxels.copy()
+    voxels[0, 0, 0] = 9
+    write_segmentation(Segmentation(voxels, GRID, LABELS), tmp_path / "s.seg.nrrd")
+    assert [label.name for label in read_segmentation(tmp_path / "s.seg.nrrd").labels][-1] == "Label 9"
+
+
+def test_label_table_is_readable_json(tmp_path: Path) -> None:
+    write_segmentation(_example(), tmp_path / "s.nii.gz")
+    table = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert table["labels"][1]["name"] == "left kidney"
+    assert table["labels"][1]["color"] == [185, 102, 83]
+    assert table["labels"][1]["terminology"]["type"] == {"scheme": "SCT", "code": "64033007", "meaning": "Kidney"}
+
+
+def test_foreign_json_is_neither_read_nor_overwritten(tmp_path: Path) -> None:
+    sidecar = tmp_path / "s.json"
+    sidecar.write_text('{"EchoTime": 0.003}')
+    with pytest.raises(OutputError, match="not a label table"):
+        write_segmentation(_example(), tmp_path / "s.nii.gz")
+    assert sidecar.read_text() == '{"EchoTime": 0.003}'
+    assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
+    sitk.WriteImage(sitk.GetImageFromArray(_example().voxels), str(tmp_path / "s.nii.gz"))
+    assert read_segmentation(tmp_path / "s.nii.gz").labels == ()
+
+
+def test_broken_label_table(tmp_path: Path) -> None:
+    write_segmentation(_example(), tmp_path / "s.nii.gz")
+    (tmp_path / "s.json").write_text('{"format": "unetsegment-labels", "labels": [{"value": 1}]}')
+    with pytest.raises(InputError, match=r"label table 's\.json' is broken"):
+        read_segmentation(tmp_path / "s.nii.gz")
+
+
+def test_unknown_ending(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"Use one of \.seg\.nrrd"):
+        write_segmentation(_example(), tmp_path / "s.txt")
+
+
+def test_one_slice_as_png(tmp_path: Path) -> None:
+    voxels = np.array([[[0, 1, 2]]], np.uint8)
+    write_segmentation(Segmentation(voxels, Geometry((3, 1, 1)), LABELS), tmp_path / "s.png")
+    back = read_segmentation(tmp_path / "s.png")
+    np.testing.assert_array_equal(back.voxels, voxels)
+    assert back.labels == LABELS
+    with pytest.raises(OutputError, match="one slice"):
+        write_segmentation(_example(), tmp_path / "v.png")
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, np.nan, 70000.0])
+def test_an_image_is_not_a_label_map(tmp_path: Path, value: float) -> None:
+    array = np.zeros((3, 4, 5), np.float32)
+    array[1, 1, 1] = value
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / "i.nrrd"))
+    with pytest.raises(InputError, match="not a label map"):
+        read_segmentation(tmp_path / "i.nrrd")
+
+
+def test_whole_numbers_stored_as_floats_are_labels(tmp_path: Path) -> None:
+    array = np.zeros((3, 4, 5), np.float32)
+    array[1, 1, 1] = 3
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / "i.nii"))
+    back = read_segmentation(tmp_path / "i.nii")
+    assert back.voxels.dtype == np.uint8 and back.voxels[1, 1, 1] == 3
+
+
+def _layers(path: Path, layers: list[np.ndarray], segments: list[tuple[str, int, int]]) -> None:
+    """A several-layer file as Slicer writes it; segments are (name, layer, value)."""
+    image = sitk.GetImageFromArray(np.stack(layers, axis=-1), isVector=True)
+    for n, (name, layer, value) in enumerate(segments):
+        for key, text in {"ID": f"s{n}", "Name": name, "Layer": str(layer), "LabelValue": str(value)}.items():
+            image.SetMetaData(f"Segment{n}_{key}", text)
+    sitk.WriteImage(image, str(path))
+
+
+def test_layers_that_do_not_overlap_are_merged(tmp_path: Path) -> None:
+    first, second = np.zeros((2, 4, 5, 6), np.uint8)
+    first[0], second[2] = 1, 1
+    first[1] = 2
+    _layers(tmp_path / "s.seg.nrrd", [first, second], [("A", 0, 1), ("B", 1, 1), ("C", 0, 2)])
+    back = read_segmentation(tmp_path / "s.seg.nrrd")
+    # Value 1 occurs in both layers, so the segments are numbered anew in the file's order.
+    assert [(label.name, label.value) for label in back.labels] == [("A", 1), ("B", 2), ("C", 3)]
+    assert back.voxels[:, 0, 0].tolist() == [1, 3, 2, 0]
+
+
+def test_layers_that_overlap_are_refused(tmp_path: Path) -> None:
+    first, second = np.zeros((2, 4, 5, 6), np.uint8)
+    first[:2], second[1:] = 1, 1
+    _layers(tmp_path / "s.seg.nrrd", [first, second], [("A", 0, 1), ("B", 1, 1)])
+    with pytest.raises(InputError, match="'A' and 'B' overlap in 30 voxels"):
+        read_segmentation(tmp_path / "s.seg.nrrd")
+
+
+# -- placing on a grid ---------------------------------------------------------------------------------------------
+
+
+def test_a_cropped_label_map_is_placed_on_its_grid() -> None:
+    whole = _example()
+    box = Box((1, 2, 3), (6, 5, 8))
+    part = Segmentation(whole.voxels[box.slices], GRID.cropped(box), LABELS)
+    np.testing.assert_array_equal(place_on_grid(part, GRID).voxels, whole.voxels)
+
+
+def test_a_turned_label_map_is_placed_on_its_grid() -> None:
+    whole = _example()
+    turned, axis_map = GRID.reoriented("SAR")
+    part = Segmentation(axis_map.apply(whole.voxels), turned, LABELS)
+    np.testing.assert_array_equal(place_on_grid(part, GRID).voxels, whole.voxels)
+
+
+def test_half_a_voxel_off_or_outside_is_refused() -> None:
+    whole = _example()
+    shifted = Geometry(GRID.size, GRID.spacing, tuple(GRID.to_physical(np.array([0.5, 0, 0]))), GRID.direction)
+    with pytest.raises(GeometryError, match="does not lie on the image's grid"):
+        place_on_grid(whole, shifted)
+    with pytest.raises(GeometryError, match="outside the image"):
+        place_on_grid(whole, GRID.cropped(Box((0, 0, 0), (5, 8, 9))))

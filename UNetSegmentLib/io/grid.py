@@ -1,0 +1,52 @@
+"""Placing a label map that covers part of a grid (as Slicer saves it) onto the whole grid, without interpolation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import GeometryError
+from ..geometry import Box, Geometry
+from ..volume import Segmentation
+
+_TOLERANCE = 0.02
+
+
+def place_on_grid(segmentation: Segmentation, geometry: Geometry, name: str = "The label map") -> Segmentation:
+    """The same labels on ``geometry``, whose voxels must coincide with the label map's own.
+
+    Axes may be permuted and flipped, and the label map may cover a part of the grid only; nothing is interpolated.
+
+    Raises:
+        GeometryError: the voxels do not coincide, or labels lie outside the grid.
+    """
+    if segmentation.geometry.is_close(geometry):
+        return replace(segmentation, geometry=geometry)
+    turned, axis_map = segmentation.geometry.reoriented(geometry.axis_codes)
+    start = _offset(turned, geometry)
+    if start is None:
+        raise GeometryError(
+            f"{name} does not lie on the image's grid ({segmentation.geometry.difference(geometry)}).",
+            "Resample it to the image's grid (nearest neighbour), or choose the image that it was drawn on.",
+        )
+    voxels = axis_map.apply(segmentation.voxels)
+    own = Box.whole(turned.shape).shifted(start)
+    common = own.intersect(Box.whole(geometry.shape))
+    placed = np.zeros(geometry.shape, voxels.dtype)
+    if not common.empty:
+        placed[common.slices] = voxels[common.shifted([-n for n in start]).slices]
+    if np.count_nonzero(placed) != np.count_nonzero(voxels):
+        raise GeometryError(f"{name} has labels outside the image.", "Choose the image that it was drawn on.")
+    return Segmentation(placed, geometry, segmentation.labels)
+
+
+def _offset(geometry: Geometry, target: Geometry) -> tuple[int, int, int] | None:
+    """Index (z, y, x) of the first voxel of ``geometry`` in ``target``; None when their voxels do not coincide."""
+    corners = np.array([(0, 0, 0), np.subtract(geometry.size, 1)])
+    indices = target.to_index(geometry.to_physical(corners))
+    first = np.round(indices[0])
+    if np.abs(indices - (first + corners)).max() > _TOLERANCE:
+        return None
+    i, j, k = (int(v) for v in first)
+    return k, j, i
