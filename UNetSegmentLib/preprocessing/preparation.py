@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..geometry import AxisMap, Box, Geometry, Shape
+from ..geometry import AxisMap, Box, Geometry
 from ..models.card import Normalization, Preparation
 from ..resampling import resize
 from ..volume import Volume, check_voxels
@@ -48,8 +48,8 @@ class PreparationRecord:
 
         Voxels outside ``target`` become ``outside``. Returns a new array (..., *source.shape) of the same type.
         """
-        oriented = self.axes.apply(np.empty((*part.shape[:-3], *self.source.shape), bool)).shape
-        full = np.full(oriented, outside, dtype=part.dtype)
+        oriented = [self.source.shape[axis] for axis in self.axes.axes]
+        full = np.full((*part.shape[:-3], *oriented), outside, dtype=part.dtype)
         kept = self.box.intersect(self.target)
         if not kept.empty:
             inner = kept.shifted([-n for n in self.box.start])

@@ -2,8 +2,8 @@
 
 Resizing with spline order 0, 1 or 3 is linear in the voxels, and separable, so one small matrix per axis says
 everything. The operators follow ``scipy.ndimage.zoom(..., mode="nearest", grid_mode=True)``, which is what
-scikit-image's ``resize(..., mode="edge", anti_aliasing=False)`` and therefore nnU-Net compute: voxel edges (not centres)
-of the first and last voxel stay in place, and outside the image the edge voxel continues.
+scikit-image's ``resize(..., mode="edge", anti_aliasing=False)`` and therefore nnU-Net compute: the outer edges (not the
+centres) of the first and last voxel stay in place, and outside the image the edge voxel continues.
 """
 
 from __future__ import annotations

@@ -1,0 +1,65 @@
+"""Adding up tiles in a slab as deep as one tile: memory is a slab of classes, not classes times the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from .tiles import TilePlan
+from .weighting import TileWeights
+
+
+class SlabAccumulator:
+    """Weighted sums of the logits of the planes that tiles still reach.
+
+    Tiles come in the plan's order, so once a tile starts at plane z, all planes before z are finished:
+    :meth:`finish_before` hands them out and moves the slab on.
+
+    Args:
+        channels: output channels of the network.
+        device: where the slab lies; tiles from another device are brought over.
+        normalized: divide by the sum of the weights. A plain argmax or threshold at zero does not need it.
+    """
+
+    def __init__(
+        self, plan: TilePlan, weights: TileWeights, channels: int, device: torch.device, normalized: bool = True
+    ) -> None:
+        depth, height, width = plan.patch[0], plan.shape[1], plan.shape[2]
+        self._plan = plan
+        self._weights = weights
+        self._slab = torch.zeros((channels, depth, height, width), device=device)
+        self._first = 0
+        self._normalized = normalized
+
+    def add(self, start: tuple[int, int, int], logits: torch.Tensor) -> None:
+        """Adds one tile: ``logits`` of shape (channels, *patch)."""
+        _, ys, xs = self._plan.slices(start)
+        offset = start[0] - self._first
+        target = self._slab[:, offset : offset + self._plan.patch[0], ys, xs]
+        target.addcmul_(logits.to(target.device, target.dtype), self._weights.tile)
+
+    def finish_before(self, plane: int) -> Iterator[torch.Tensor]:
+        """Logits (channels, planes, y, x) of the planes up to ``plane``, at most a slab at a time; the caller's own."""
+        depth = self._slab.shape[1]
+        while self._first < plane:
+            count = min(plane - self._first, depth)
+            finished = self._slab[:, :count].clone()
+            if self._normalized:
+                z, y, x = self._weights.total
+                finished /= z[self._first : self._first + count, None, None] * y[:, None] * x
+            self._move_on(count)
+            yield finished
+
+    def finish(self) -> Iterator[torch.Tensor]:
+        """The remaining planes."""
+        return self.finish_before(self._plan.shape[0])
+
+    def _move_on(self, count: int) -> None:
+        kept = self._slab.shape[1] - count
+        if kept > 0:
+            # Overlapping ranges must not be copied onto themselves.
+            tail = self._slab[:, count:]
+            self._slab[:, :kept] = tail.clone() if kept > count else tail
+        self._slab[:, kept:] = 0
+        self._first += count

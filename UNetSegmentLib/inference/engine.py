@@ -1,0 +1,108 @@
+"""The tile loop: plan, skip, predict, accumulate, reduce; one pass over the volume with bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from ..geometry import Box
+from ..progress import Stage
+from .accumulation import SlabAccumulator
+from .backend import Backend
+from .reduction import PlaneReducer, Reduced, ReductionPlan
+from .tiles import TilePlan, padding, plan_tiles
+from .weighting import tile_weights
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of the engine over a prepared image.
+
+    Args:
+        patch: (z, y, x) voxels of a tile.
+        overlap: least share that neighbouring tiles have in common.
+        weighting: ``gaussian`` or ``flat``.
+        batch: tiles per forward pass.
+        accumulate_on: device of the slab.
+        background_below: leave out tiles whose voxels are all at or below this value; None leaves out none.
+    """
+
+    patch: tuple[int, int, int]
+    overlap: float
+    weighting: str
+    batch: int
+    accumulate_on: torch.device
+    background_below: float | None = None
+
+
+def tiles_of(image: torch.Tensor, settings: Pass) -> TilePlan:
+    """The plan of the tiles for an image (channels, z, y, x)."""
+    return plan_tiles(image.shape[1:], settings.patch, settings.overlap)
+
+
+def run_tiles(image: torch.Tensor, backend: Backend, settings: Pass, reduction: ReductionPlan, stage: Stage) -> Reduced:
+    """Runs a network over an image and reduces its logits.
+
+    Args:
+        image: prepared, float32 (channels, z, y, x), on any device.
+        reduction: what to make of the logits; its ``crop`` is that of :func:`crop_of`.
+        stage: counts the tiles; its token is looked at for every tile.
+
+    Raises:
+        Cancelled: between two tiles.
+    """
+    plan = tiles_of(image, settings)
+    padded = _padded(image, settings)
+    weights = tile_weights(plan, settings.weighting, settings.accumulate_on)
+    slab = SlabAccumulator(
+        plan, weights, len(reduction.output_values), settings.accumulate_on, normalized=reduction.normalized
+    )
+    reducer = PlaneReducer(reduction)
+    wanted = _wanted(padded, plan, settings.background_below, stage)
+    for batch in _batches(wanted, settings.batch):
+        stage.check()
+        logits = backend.predict(torch.stack([padded[(slice(None), *plan.slices(start))] for start in batch]))
+        for start, tile in zip(batch, logits, strict=True):
+            for planes in slab.finish_before(start[0]):
+                reducer.push(planes)
+            slab.add(start, tile)
+        stage.step(len(batch))
+    for planes in slab.finish():
+        reducer.push(planes)
+    return reducer.finish()
+
+
+def crop_of(image: torch.Tensor, settings: Pass) -> Box:
+    """Where the image (channels, z, y, x) lies in the padded grid that is tiled."""
+    before = [low for low, _ in padding(image.shape[1:], settings.patch)]
+    return Box.whole(image.shape[1:]).shifted(before)
+
+
+def _padded(image: torch.Tensor, settings: Pass) -> torch.Tensor:
+    (z0, z1), (y0, y1), (x0, x1) = padding(image.shape[1:], settings.patch)
+    return functional.pad(image, (x0, x1, y0, y1, z0, z1)) if any((z0, z1, y0, y1, x0, x1)) else image
+
+
+def _wanted(
+    image: torch.Tensor, plan: TilePlan, background_below: float | None, stage: Stage
+) -> Iterator[tuple[int, int, int]]:
+    """The tiles to run. One that is left out adds nothing: its voxels stay background unless a neighbour says other."""
+    for start in plan:
+        if background_below is not None and bool((image[(slice(None), *plan.slices(start))] <= background_below).all()):
+            stage.step()
+            continue
+        yield start
+
+
+def _batches(tiles: Iterable[tuple[int, int, int]], size: int) -> Iterator[list[tuple[int, int, int]]]:
+    batch: list[tuple[int, int, int]] = []
+    for tile in tiles:
+        batch.append(tile)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

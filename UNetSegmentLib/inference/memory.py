@@ -1,0 +1,147 @@
+"""Planning memory before a run, and what to try when it fails all the same."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..geometry import Shape
+from ..models.card import ModelCard
+from ..networks.cost import cost
+from .devices import free_memory, free_ram
+
+log = logging.getLogger(__name__)
+
+_FLOAT = 4
+# Torch's allocator rounds up and cuDNN takes workspace; measured peaks stay below this factor of the arithmetic.
+_SLACK = 1.3
+_LARGEST_BATCH = 8
+_CHUNK_BYTES = 6 * (1 << 24) * _FLOAT  # what the reducer handles at once
+_SMALLER_PATCH = 0.75
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Where and how a run is tried. ``warning`` says what the user should know about it."""
+
+    device: torch.device
+    accumulate_on: torch.device
+    batch: int
+    patch: Shape
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes that a plan takes: on the device that runs the network, and in main memory."""
+
+    device: int
+    host: int
+
+
+def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool) -> Need:
+    """Bytes for a run over a prepared image of ``shape``, from the network's analytic activation size."""
+    spatial = plan.patch if card.network.dimension == 3 else plan.patch[1:]
+    network = cost(card.network, spatial)
+    width = 2 if half else _FLOAT
+    tiles = network.peak_bytes * plan.batch * width // _FLOAT
+    weights = network.parameters * _FLOAT * len(card.weights)
+    padded = [max(n, p) for n, p in zip(shape, plan.patch, strict=True)]
+    image = math.prod(padded) * card.network.in_channels * _FLOAT
+    slab = card.network.out_channels * plan.patch[0] * padded[1] * padded[2] * _FLOAT
+    # The finished planes are handed out as a copy, at most as deep as the slab.
+    slab = 2 * slab + _CHUNK_BYTES
+    work = int((tiles + weights) * _SLACK)
+    if plan.device.type == "cpu":
+        return Need(0, work + image + slab)
+    if plan.accumulate_on == plan.device:
+        return Need(work + image + slab, image)
+    return Need(work + image, image + slab)
+
+
+def ladder(
+    card: ModelCard,
+    device: torch.device,
+    shape: Shape,
+    patch: Shape,
+    batch: int,
+    half: bool,
+    limit: int | None = None,
+) -> Iterator[RunPlan]:
+    """Plans to try in order, each asking for less; those that plainly cannot fit are left out, but never the last.
+
+    Args:
+        shape: (z, y, x) of the prepared image.
+        patch: (z, y, x) of a tile, as asked for.
+        batch: tiles at once; 0 for as many as sensible.
+        half: whether the network runs in half precision.
+        limit: bytes that may be taken on the device; None for what is free.
+    """
+    plans = list(_rungs(card, device, patch, batch))
+    free = min(free_memory(device), limit or math.inf)
+    ram = min(free_ram(), limit or math.inf) if device.type == "cpu" else free_ram()
+    for number, plan in enumerate(plans):
+        need = need_of(plan, card, shape, half)
+        on_cpu = plan.device.type == "cpu"
+        fits = need.host <= ram and (on_cpu or need.device <= free)
+        if fits or number == len(plans) - 1:
+            yield plan
+        else:
+            log.debug("left out %s: needs %d MB and %d MB of RAM", plan, need.device >> 20, need.host >> 20)
+
+
+def _rungs(card: ModelCard, device: torch.device, patch: Shape, batch: int) -> Iterator[RunPlan]:
+    cpu = torch.device("cpu")
+    first = RunPlan(device, device, batch or _default_batch(card, device), patch)
+    yield first
+    size = first.batch // 2
+    while size >= 1:
+        yield replace(first, batch=size)
+        size //= 2
+    single = replace(first, batch=1)
+    if device.type != "cpu":
+        yield replace(single, accumulate_on=cpu)
+    for smaller in _smaller_patches(card, patch):
+        words = " x ".join(map(str, smaller))
+        yield replace(
+            single,
+            accumulate_on=cpu,
+            patch=smaller,
+            warning=f"Memory was short, so smaller tiles were used ({words} voxels); the result may differ slightly.",
+        )
+    if device.type != "cpu":
+        yield RunPlan(cpu, cpu, 1, patch, f"Memory on {device} was short, so the CPU was used.")
+        for smaller in _smaller_patches(card, patch):
+            words = " x ".join(map(str, smaller))
+            yield RunPlan(cpu, cpu, 1, smaller, f"Memory was short, so the CPU and smaller tiles ({words}) were used.")
+
+
+def _default_batch(card: ModelCard, device: torch.device) -> int:
+    """On a GPU enough tiles to fill it; on a CPU one (caches), but for 2D, whose tiles are small, a few."""
+    if device.type == "cpu":
+        return 1 if card.network.dimension == 3 else 4
+    return _LARGEST_BATCH if card.network.dimension == 2 else 2
+
+
+def _smaller_patches(card: ModelCard, patch: Shape) -> Iterator[Shape]:
+    """Three steps of tiles a quarter shorter on each axis, on multiples of the network's total stride."""
+    strides = [math.prod(stage[axis] for stage in card.network.strides) for axis in range(card.network.dimension)]
+    strides = [1] * (3 - len(strides)) + strides
+    current = list(patch)
+    for _ in range(3):
+        current = [max(int(n * _SMALLER_PATCH) // s * s, min(s * 2, n)) for n, s in zip(current, strides, strict=True)]
+        yield current[0], current[1], current[2]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch (or numpy) said that memory ran out; on the CPU and MPS it is a plain RuntimeError."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in text for sign in ("out of memory", "not enough memory", "can't allocate memory", "alloc_cpu")
+    )

@@ -1,0 +1,93 @@
+"""How a run is done: the knobs, and the presets that set them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ..errors import InputError
+from ..models.card import InferenceContract
+
+WEIGHTINGS = ("gaussian", "flat")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Every knob of the engine.
+
+    Args:
+        overlap: least share of a tile that neighbours share; None takes the model's published protocol.
+        mirrors: average over the mirror axes that the model allows (2, 4 or 8 times the work).
+        folds: average over all folds of the model (that many times the work) rather than run the first.
+        weighting: ``gaussian`` or ``flat`` weight of a tile's voxels.
+        skip_background: leave out tiles that hold nothing but background by the model's own rule.
+        resize_labels: resize the label map (nearest) to the image's grid instead of the logits; quicker, coarser edges.
+        spacing_scale: factor on the model's spacing; above 1 is coarser and quicker.
+        precision: ``auto`` (fp16 on CUDA, else fp32), ``fp32``, ``fp16`` or ``bf16``.
+        tile_batch: tiles per forward pass; 0 chooses by device and memory.
+        memory_limit: bytes of device memory the run may take; None is what is free.
+        patch: (z, y, x) voxels of a tile; None takes the model's. With instance norm the answer depends on it.
+    """
+
+    overlap: float | None = 0.25
+    mirrors: bool = False
+    folds: bool = False
+    weighting: str = "gaussian"
+    skip_background: bool = True
+    resize_labels: bool = False
+    spacing_scale: float = 1.0
+    precision: str = "auto"
+    tile_batch: int = 0
+    memory_limit: int | None = None
+    patch: tuple[int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.overlap is not None and not 0 <= self.overlap < 1:
+            raise InputError(f"An overlap of {self.overlap} is not possible.", "Use 0 up to 0.9.")
+        if self.weighting not in WEIGHTINGS:
+            raise InputError(f"Unknown weighting '{self.weighting}'.", f"Use one of {', '.join(WEIGHTINGS)}.")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"Unknown precision '{self.precision}'.", f"Use one of {', '.join(PRECISIONS)}.")
+        if not 0.5 <= self.spacing_scale <= 4:
+            raise InputError(f"A spacing scale of {self.spacing_scale} is not sensible.", "Use 0.5 to 4.")
+        if self.tile_batch < 0 or (self.memory_limit is not None and self.memory_limit <= 0):
+            raise InputError("Tile batch and memory limit must be positive.")
+        if self.patch is not None and (len(self.patch) != 3 or min(self.patch) < 1):
+            raise InputError(f"A patch of {self.patch} is not possible.", "Give three positive numbers (z, y, x).")
+
+    def overlap_for(self, contract: InferenceContract) -> float:
+        """The overlap to use with a model."""
+        return contract.overlap if self.overlap is None else self.overlap
+
+    def with_overrides(self, overrides: dict[str, Any]) -> EngineSettings:
+        """A copy with some knobs changed.
+
+        Raises:
+            InputError: a knob that does not exist, or a value that it cannot take.
+        """
+        known = {f.name for f in fields(self)}
+        unknown = sorted(set(overrides) - known)
+        if unknown:
+            raise InputError(f"Unknown setting '{unknown[0]}'.", f"The settings are {', '.join(sorted(known))}.")
+        return replace(self, **overrides)
+
+
+PRESETS: dict[str, EngineSettings] = {
+    # The model's own published protocol: nothing left out, nothing approximated.
+    "exact": EngineSettings(overlap=None, mirrors=True, folds=True, skip_background=False, precision="fp32"),
+    "balanced": EngineSettings(),
+    "fast": EngineSettings(overlap=0.125, resize_labels=True, spacing_scale=1.25),
+}
+
+
+def preset(name: str) -> EngineSettings:
+    """The settings of a preset.
+
+    Raises:
+        InputError: no such preset.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise InputError(f"Unknown preset '{name}'.", f"Use one of {', '.join(PRESETS)}.") from None
