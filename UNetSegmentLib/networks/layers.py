@@ -9,12 +9,12 @@ from torch import nn
 from ..errors import ModelError
 from .config import Kernel, NetworkConfig
 
-_CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
-_TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-_INSTANCE = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
-_BATCH = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_DROPOUT = {2: nn.Dropout2d, 3: nn.Dropout3d}
-_POOLING = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
+_CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+_TRANSPOSED: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_INSTANCE: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+_BATCH: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_DROPOUT: dict[int, Callable[..., nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3d}
+_POOLING: dict[int, Callable[..., nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 LEAKY_SLOPE = 0.01
 
@@ -36,7 +36,9 @@ def convolution(
     return _CONVOLUTION[dimension](in_channels, out_channels, kernel, stride, padding, bias=bias)
 
 
-def transposed_convolution(dimension: int, in_channels: int, out_channels: int, stride: Kernel, bias: bool) -> nn.Module:
+def transposed_convolution(
+    dimension: int, in_channels: int, out_channels: int, stride: Kernel, bias: bool
+) -> nn.Module:
     """Kernel and stride alike: every input voxel becomes its own block of output voxels."""
     return _TRANSPOSED[dimension](in_channels, out_channels, stride, stride, bias=bias)
 

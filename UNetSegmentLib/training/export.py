@@ -1,0 +1,28 @@
+"""The finished network as a model package."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ..models import save_model
+from ..models.card import ModelCard
+
+
+def inference_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Weights that inference needs: heads of deep supervision are left behind."""
+    weights = network.state_dict()
+    return {name: value.cpu() for name, value in weights.items() if not _extra_head(name)}
+
+
+def export_model(card: ModelCard, network: nn.Module, folder: Path) -> Path:
+    """Writes the package of ``network`` under ``card``, without deep supervision."""
+    plain = dataclasses.replace(card, network=dataclasses.replace(card.network, deep_supervision=False))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return save_model(plain, [inference_weights(network)], folder)
+
+
+def _extra_head(name: str) -> bool:
+    return name.startswith("heads.") and not name.startswith("heads.0.")

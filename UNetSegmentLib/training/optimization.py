@@ -1,0 +1,72 @@
+"""Optimisers and the course of the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from .config import OptimizerConfig, ScheduleConfig
+
+
+def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum or AdamW (arXiv:1711.05101). Norm parameters and biases are not decayed."""
+    decayed, free = _groups(network.parameters())
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    if config.kind == "adamw":
+        return torch.optim.AdamW(groups, lr=config.learning_rate)
+    momentum = config.momentum
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=momentum, nesterov=momentum > 0)
+
+
+def _groups(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    everything = list(parameters)
+    return [p for p in everything if p.ndim > 1], [p for p in everything if p.ndim <= 1]
+
+
+class Schedule:
+    """The learning rate of each step. Its state is the plateau's memory; everything else follows from the step."""
+
+    def __init__(self, config: ScheduleConfig, base: float, steps: int) -> None:
+        self.config = config
+        self.base = base
+        self.steps = steps
+        self.factor = 1.0
+        self.best = -1.0
+        self.waited = 0
+
+    def rate(self, step: int) -> float:
+        """Learning rate of ``step``, counted from 0."""
+        warm = min(1.0, (step + 1) / self.config.warmup) if self.config.warmup else 1.0
+        if self.config.kind == "poly":
+            return self.base * warm * (1.0 - step / self.steps) ** self.config.power
+        return self.base * warm * self.factor
+
+    def apply(self, optimizer: torch.optim.Optimizer, step: int) -> float:
+        """Sets the rate of ``step`` and returns it."""
+        rate = self.rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def observe(self, dice: float) -> None:
+        """A validation's mean Dice: ``plateau`` lowers the rate after ``patience`` of them without improvement."""
+        if self.config.kind != "plateau":
+            return
+        if dice > self.best:
+            self.best, self.waited = dice, 0
+            return
+        self.waited += 1
+        if self.waited > self.config.patience:
+            self.factor *= self.config.factor
+            self.waited = 0
+
+    def state_dict(self) -> dict[str, float]:
+        return {"factor": self.factor, "best": self.best, "waited": self.waited}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.factor, self.best, self.waited = state["factor"], state["best"], int(state["waited"])

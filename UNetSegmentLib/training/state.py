@@ -1,0 +1,104 @@
+"""Everything that changes during a training, and its checkpoint.
+
+A run that is resumed from a checkpoint does exactly what the uninterrupted run would have done: on a CPU bit for bit,
+because the checkpoint holds every generator's state besides weights and optimiser.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ..io.atomic import atomic_path
+from ..networks import build
+from .averaging import MovingAverage
+from .codec import config_from_text, config_to_text
+from .config import TrainingConfig
+from .optimization import Schedule, make_optimizer
+
+
+@dataclass
+class TrainingState:
+    """The network on its way, with everything needed to go on. ``step`` counts finished optimiser steps."""
+
+    network: nn.Module
+    average: MovingAverage | None
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    scaler: torch.amp.GradScaler
+    generator: torch.Generator
+    step: int = 0
+
+    @property
+    def model(self) -> nn.Module:
+        """The network that validation looks at and that is exported."""
+        return self.average.network if self.average else self.network
+
+
+def start_state(config: TrainingConfig, generator: torch.Generator, device: torch.device, fp16: bool) -> TrainingState:
+    """A fresh state; weights depend on the seed alone, not on the device."""
+    torch.manual_seed(config.seed)
+    network = build(config.card.network).to(device)
+    return TrainingState(
+        network=network,
+        average=MovingAverage(network, config.ema) if config.ema else None,
+        optimizer=make_optimizer(network, config.optimizer),
+        schedule=Schedule(config.schedule, config.optimizer.learning_rate, config.steps),
+        scaler=torch.amp.GradScaler(device.type, enabled=fp16),
+        generator=generator,
+    )
+
+
+def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path) -> None:
+    """Writes the whole state; an interruption leaves the checkpoint before."""
+    content: dict[str, Any] = {
+        "config": config_to_text(config),
+        "step": state.step,
+        "network": state.network.state_dict(),
+        "average": state.average.network.state_dict() if state.average else None,
+        "optimizer": state.optimizer.state_dict(),
+        "schedule": state.schedule.state_dict(),
+        "scaler": state.scaler.state_dict(),
+        "generator": state.generator.get_state(),
+        "torch_rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path) -> None:
+    """Puts ``state`` where the checkpoint was.
+
+    Raises:
+        InputError: the file is not a checkpoint, or belongs to a run with another configuration.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        belongs = config_from_text(content["config"], path.name) == config
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise InputError(
+            f"The checkpoint {path} is damaged or not a checkpoint.", "Remove it to start anew.", str(error)
+        ) from error
+    if not belongs:
+        raise InputError(
+            f"The checkpoint {path} belongs to a training with another configuration.",
+            "Choose another output folder, or restore the configuration to go on.",
+        )
+    state.step = content["step"]
+    state.network.load_state_dict(content["network"])
+    if state.average:
+        state.average.network.load_state_dict(content["average"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.schedule.load_state_dict(content["schedule"])
+    state.scaler.load_state_dict(content["scaler"])
+    state.generator.set_state(content["generator"])
+    torch.set_rng_state(content["torch_rng"])
+    if content["cuda_rng"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(content["cuda_rng"])

@@ -1,0 +1,75 @@
+"""Dice of the network on whole held-out images, as they are, during a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+from .dataset import Case
+
+
+def hard_dice(prediction: Tensor, truth: Tensor, channels: int) -> list[float]:
+    """Dice of each channel from 1 on; NaN where neither holds the label."""
+    scores = []
+    for value in range(1, channels):
+        first, second = prediction == value, truth == value
+        total = int(first.sum()) + int(second.sum())
+        scores.append(2.0 * int((first & second).sum()) / total if total else math.nan)
+    return scores
+
+
+@torch.inference_mode()
+def validate(
+    network: nn.Module,
+    cases: Sequence[Case],
+    patch: Sequence[int],
+    channels: int,
+    device: torch.device,
+    autocast: AbstractContextManager[object],
+) -> tuple[float, ...]:
+    """Mean Dice per label over the cases. The network's mode is restored."""
+    training = network.training
+    network.eval()
+    scores = []
+    with autocast:
+        for case in cases:
+            logits = predict(network, case.image.to(device), patch, channels)
+            scores.append(hard_dice(logits.argmax(dim=0).cpu(), case.label, channels))
+    network.train(training)
+    return tuple(_mean(column) for column in zip(*scores, strict=True))
+
+
+def predict(network: nn.Module, image: Tensor, patch: Sequence[int], channels: int) -> Tensor:
+    """Logits (K, z, y, x) of a prepared image (C, z, y, x): evenly spread tiles that overlap by a quarter at least,
+    averaged. An image up to half as large again as the patch is one tile; a smaller one stays as it is.
+    """
+    flat = patch[0] == 1
+    result = image.new_zeros(channels, *image.shape[1:])
+    weight = image.new_zeros(image.shape[1:])
+    for box in _tiles(image.shape[1:], patch):
+        tile = image[(slice(None), *box)]
+        logits = network(tile[:, 0][None])[0][:, None] if flat else network(tile[None])[0]
+        result[(slice(None), *box)] += logits
+        weight[box] += 1
+    return result / weight
+
+
+def _tiles(shape: Sequence[int], patch: Sequence[int]) -> list[tuple[slice, slice, slice]]:
+    starts: list[list[tuple[int, int]]] = []
+    for size, length in zip(shape, patch, strict=True):
+        if size <= length * 1.5 and length > 1:
+            starts.append([(0, size)])
+            continue
+        count = math.ceil((size - length) / (length * 0.75)) + 1 if length > 1 else size
+        gap = (size - length) / max(count - 1, 1)
+        starts.append([(round(n * gap), round(n * gap) + length) for n in range(count)])
+    return [(slice(*z), slice(*y), slice(*x)) for z in starts[0] for y in starts[1] for x in starts[2]]
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [v for v in values if not math.isnan(v)]
+    return sum(known) / len(known) if known else math.nan
