@@ -24,7 +24,6 @@ from typing import Any
 
 from ..errors import Cancelled, UNetSegmentError
 from ..progress import ProgressEvent
-from ..volume import Segmentation, Volume
 from . import exchange, processes
 from .errors import ProtocolError, VersionError, WorkerError, error_from_code
 from .exchange import ExchangeFolder
@@ -45,14 +44,13 @@ from .protocol import (
     Ready,
     Request,
     Result,
-    Segment,
     Shutdown,
     Unload,
     VolumeFile,
     decode_event,
     encode,
 )
-from .requests import SegmentRequest, SegmentResult
+from .requests import SegmentRequest, SegmentResult, result_of, segment_message
 from .transport import ExitStatus, Transport
 
 logger = logging.getLogger(__name__)
@@ -160,21 +158,10 @@ class WorkerClient:
             _discard([file.array for file in files])
             raise
 
-        def message(number: int) -> Segment:
-            return Segment(
-                id=number,
-                inputs=tuple(files),
-                model=str(request.model),
-                folder=str(folder.path),
-                region=request.region,
-                device=request.device,
-                preset=request.preset,
-                settings=dict(request.settings),
-                probabilities=request.probabilities,
-                uncertainty=request.uncertainty,
-            )
-
-        return self._ask(message, tuple(file.array for file in files))
+        where = str(folder.path)
+        return self._ask(
+            lambda number: segment_message(number, request, files, where), tuple(file.array for file in files)
+        )
 
     def load(
         self, model: str, device: str = "auto", preset: str = "balanced", settings: dict[str, Any] | None = None
@@ -299,7 +286,7 @@ class WorkerClient:
     def _on_result(self, event: Result) -> None:
         known = self._finish(event.id)
         try:
-            result = _read_result(event)
+            result = result_of(event)
         except UNetSegmentError as error:
             if known:
                 self._tell(self._listener.on_error, event.id, error)
@@ -412,24 +399,6 @@ class WorkerClient:
 def _discard(files: Sequence[ArrayFile]) -> None:
     for file in files:
         exchange.discard(file)
-
-
-def _read_result(event: Result) -> SegmentResult:
-    def volume(file: VolumeFile | None) -> Volume | None:
-        return None if file is None else Volume(exchange.take_array(file.array, copy=False), file.geometry, file.name)
-
-    voxels = exchange.take_array(event.voxels, copy=True)
-    return SegmentResult(
-        segmentation=Segmentation(voxels, event.geometry, event.labels),
-        model=event.model,
-        version=event.version,
-        timings=event.timings,
-        warm=event.warm,
-        warnings=event.warnings,
-        settings=event.settings,
-        probabilities=volume(event.probabilities),
-        uncertainty=volume(event.uncertainty),
-    )
 
 
 def _start_error(command: Sequence[str], reason: str) -> WorkerError:

@@ -9,6 +9,8 @@ from typing import Any
 from ..errors import InputError
 from ..geometry import Box
 from ..volume import Segmentation, Volume
+from .exchange import take_array
+from .protocol import Result, Segment, VolumeFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,3 +65,44 @@ class SegmentResult:
     settings: dict[str, Any]
     probabilities: Volume | None = None
     uncertainty: Volume | None = None
+
+
+def segment_message(number: int, request: SegmentRequest, files: Sequence[VolumeFile], folder: str) -> Segment:
+    """The request as a message; ``files`` hold its voxels, ``folder`` will hold the result's."""
+    return Segment(
+        id=number,
+        inputs=tuple(files),
+        model=str(request.model),
+        folder=folder,
+        region=request.region,
+        device=request.device,
+        preset=request.preset,
+        settings=dict(request.settings),
+        probabilities=request.probabilities,
+        uncertainty=request.uncertainty,
+    )
+
+
+def result_of(message: Result) -> SegmentResult:
+    """A result with its arrays; their files are removed. The label map is in memory, larger volumes stay mapped.
+
+    Raises:
+        InputError: a file that is missing or too short.
+        GeometryError: an array that does not fit its grid.
+    """
+    voxels = take_array(message.voxels, copy=True)
+    return SegmentResult(
+        segmentation=Segmentation(voxels, message.geometry, message.labels),
+        model=message.model,
+        version=message.version,
+        timings=message.timings,
+        warm=message.warm,
+        warnings=message.warnings,
+        settings=message.settings,
+        probabilities=_volume_of(message.probabilities),
+        uncertainty=_volume_of(message.uncertainty),
+    )
+
+
+def _volume_of(file: VolumeFile | None) -> Volume | None:
+    return None if file is None else Volume(take_array(file.array, copy=False), file.geometry, file.name)

@@ -1,0 +1,245 @@
+"""The worker's requests, carried out by the library: load a model once, run it often."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import DependencyError, ResourceError
+from ..progress import CancelToken, ProgressCallback, Stage
+from ..volume import Volume
+from .exchange import discard, read_array, write_array
+from .protocol import (
+    ArrayFile,
+    Device,
+    Load,
+    Loaded,
+    Problem,
+    Ready,
+    Result,
+    Segment,
+    Unload,
+    Unloaded,
+    VolumeFile,
+)
+from .warm import WarmModel, WarmModels
+
+if TYPE_CHECKING:
+    from ..inference import Segmenter
+    from ..models.model import Model
+    from ..volume import Segmentation
+
+T = TypeVar("T")
+
+LOW_MEMORY = 1 << 30
+"""Bytes of free RAM below which warm models are dropped before another one is loaded."""
+
+logger = logging.getLogger(__name__)
+
+
+class CoreEngine:
+    """See :class:`~UNetSegmentLib.worker.server.Engine`. Torch is imported by :meth:`probe`, not before.
+
+    Args:
+        load: opens a model by name or path; None is ``load_model``. ``make`` (its segmenter) and ``free_ram`` (bytes)
+            stand in for the library in tests likewise.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[str], Model] | None = None,
+        make: Callable[[Model, Load | Segment], Segmenter] | None = None,
+        free_ram: Callable[[], int] | None = None,
+    ) -> None:
+        self._warm = WarmModels(load or _load_model)
+        self._make = make or _make_segmenter
+        self._free_ram = free_ram or _free_ram
+
+    def probe(self) -> Ready:
+        """Imports torch and the engine; an installation that does not work becomes the ``problem``."""
+        started = time.perf_counter()
+        try:
+            import torch
+
+            from .. import inference, models
+            from ..inference import devices
+
+            names = devices.available_devices()
+            _ = inference.Segmenter, models.load_model
+            found = tuple(_device(name) for name in names)
+        except Exception as error:
+            return Ready(problem=_broken_installation(error), seconds=time.perf_counter() - started)
+        return Ready(str(torch.__version__), found, seconds=time.perf_counter() - started)
+
+    def load(self, request: Load, cancel: CancelToken) -> Loaded:
+        """Loads a model and puts its first network together."""
+        started = time.perf_counter()
+
+        def prepare() -> tuple[WarmModel, bool]:
+            warm, was_warm = self._model(request.model)
+            warm.segmenter_for(request, self._make)
+            warm.model.network(0)
+            return warm, was_warm
+
+        warm, was_warm = self._with_relief(prepare, cancel)
+        card = warm.model.card
+        seconds = time.perf_counter() - started
+        return Loaded(request.id, card.name, card.version, str(warm.model.folder), was_warm, seconds)
+
+    def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result:
+        """Runs a model over the request's images and writes the result beside them."""
+        started = time.perf_counter()
+        volumes = [_read(file) for file in request.inputs]
+
+        def run() -> tuple[WarmModel, bool, Any]:
+            stage = Stage("load", 1, progress, cancel)
+            warm, was_warm = self._model(request.model)
+            segmenter = warm.segmenter_for(request, self._make)
+            stage.step()
+            outcome = segmenter.segment(
+                volumes if len(volumes) > 1 else volumes[0],
+                region=request.region,
+                progress=progress,
+                cancel=cancel,
+                probabilities=request.probabilities,
+                uncertainty=request.uncertainty,
+            )
+            return warm, was_warm, outcome
+
+        warm, was_warm, outcome = self._with_relief(run, cancel)
+        return _result(request, warm, was_warm, outcome, started)
+
+    def unload(self, request: Unload) -> Unloaded:
+        """Drops one model or all, and gives their memory back."""
+        return Unloaded(request.id, self._relieve(request.model))
+
+    def _model(self, name: str) -> tuple[WarmModel, bool]:
+        warm = self._warm.find(name)
+        if warm is not None:
+            return warm, True
+        if self._warm.names and self._free_ram() < LOW_MEMORY:
+            logger.warning("Memory is short: the models kept from before are dropped (%s).", ", ".join(self._relieve()))
+        return self._warm.load(name), False
+
+    def _with_relief(self, work: Callable[[], T], cancel: CancelToken) -> T:
+        """Out of memory with models in reserve is no reason to give up: drop them all and try once more."""
+        try:
+            return work()
+        except (ResourceError, MemoryError) as error:
+            reason = str(error) or "out of memory"
+        cancel.raise_if_cancelled()
+        dropped = self._relieve()
+        logger.warning("%s All models kept in memory are dropped (%s); trying again.", reason, ", ".join(dropped))
+        try:
+            return work()
+        except MemoryError as error:
+            raise ResourceError(
+                "There is not enough memory for this run.",
+                "Choose a smaller region or the preset 'fast', or close other programs.",
+                repr(error),
+            ) from error
+
+    def _relieve(self, name: str | None = None) -> tuple[str, ...]:
+        dropped = self._warm.drop(name)
+        gc.collect()
+        _release_device_memory()
+        return dropped
+
+
+def _load_model(name: str) -> Model:
+    from ..models import load_model
+
+    model: Model = load_model(name)
+    return model
+
+
+def _make_segmenter(model: Model, request: Load | Segment) -> Segmenter:
+    from ..inference import Segmenter
+    from ..inference.settings import preset
+
+    # JSON knows no tuples.
+    changes = {name: tuple(value) if isinstance(value, list) else value for name, value in request.settings.items()}
+    settings = preset(request.preset).with_overrides(changes) if changes else None
+    return Segmenter(model, device=request.device, preset=request.preset, settings=settings)
+
+
+def _read(file: VolumeFile) -> Volume:
+    return Volume(read_array(file.array), file.geometry, file.name)
+
+
+def _result(request: Segment, warm: WarmModel, was_warm: bool, outcome: Any, started: float) -> Result:
+    """Writes the arrays of a SegmentationResult; none is left when one cannot be written."""
+    segmentation: Segmentation = outcome.segmentation
+    folder = Path(request.folder)
+    written: list[ArrayFile] = []
+
+    def write(array: Any, name: str) -> ArrayFile:
+        file = write_array(array, folder / f"result-{request.id}-{name}.raw")
+        written.append(file)
+        return file
+
+    def write_volume(volume: Volume | None, name: str) -> VolumeFile | None:
+        if volume is None:
+            return None
+        return VolumeFile(write(volume.voxels, name), volume.geometry, volume.name)
+
+    writing = time.perf_counter()
+    try:
+        voxels = write(segmentation.voxels, "labels")
+        probabilities = write_volume(outcome.probabilities, "probabilities")
+        uncertainty = write_volume(outcome.uncertainty, "uncertainty")
+    except BaseException:
+        for file in written:
+            discard(file)
+        raise
+    now = time.perf_counter()
+    return Result(
+        id=request.id,
+        voxels=voxels,
+        geometry=segmentation.geometry,
+        labels=segmentation.labels,
+        model=warm.model.card.name,
+        version=warm.model.card.version,
+        timings={**outcome.timings, "write": now - writing, "total": now - started},
+        warnings=tuple(outcome.warnings),
+        settings=dict(outcome.settings),
+        warm=was_warm,
+        probabilities=probabilities,
+        uncertainty=uncertainty,
+    )
+
+
+def _device(name: str) -> Device:
+    from ..inference import devices
+
+    return Device(name, devices.device_title(name), free_memory=devices.free_memory(name))
+
+
+def _free_ram() -> int:
+    from ..inference import devices
+
+    return devices.free_ram()
+
+
+def _release_device_memory() -> None:
+    import torch
+
+    from ..inference import devices
+
+    for name in devices.available_devices():
+        devices.release_cache(torch.device(name))
+
+
+def _broken_installation(error: Exception) -> Problem:
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if name and not name.startswith(__name__.split(".")[0]):
+        cause, cure = f"{name} is not installed.", f"Install it: pip install {name}."
+    else:
+        cause = f"The installation does not work ({type(error).__name__}: {error})."
+        cure = "Reinstall UNetSegment, and torch in the build that fits this computer."
+    return Problem(DependencyError.code, cause, cure, traceback.format_exc())

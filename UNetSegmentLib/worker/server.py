@@ -1,0 +1,251 @@
+"""The worker's side: reads requests, runs them one after the other on one thread, tells what happens.
+
+Threads: the **main** thread is the inference thread, the only one that ever runs a network (cuDNN's plans are kept per
+thread) or imports torch; **reader** takes requests as they come, so that a cancel is heard during a run; **outbox**
+writes. Whoever finds that the client is gone ends the process on the spot.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from importlib import metadata
+from typing import BinaryIO, Protocol
+
+from ..errors import Cancelled, UNetSegmentError
+from ..progress import CancelToken, ProgressCallback, ProgressEvent
+from .errors import ProtocolError, VersionError, WorkerError, error_from_code
+from .jobs import Job, JobQueue
+from .outbox import Outbox
+from .parent import watch_parent
+from .protocol import (
+    Cancel,
+    ClientHello,
+    Event,
+    Failure,
+    Hello,
+    Load,
+    Loaded,
+    Log,
+    Problem,
+    Progress,
+    Ready,
+    Request,
+    Result,
+    Segment,
+    Shutdown,
+    Unload,
+    Unloaded,
+    decode_request,
+    encode,
+)
+from .stdio import Channel
+
+SHUTDOWN_GRACE = 4.0
+PROGRESS_INTERVAL = 0.05
+EXIT_DEVICE_LOST = 75
+
+logger = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What runs the requests; all methods are called on the inference thread."""
+
+    def probe(self) -> Ready:
+        """Imports what is slow and says what there is. Does not raise."""
+
+    def load(self, request: Load, cancel: CancelToken) -> Loaded: ...
+
+    def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result: ...
+
+    def unload(self, request: Unload) -> Unloaded: ...
+
+
+class Server:
+    """One worker process.
+
+    Args:
+        engine: see :class:`Engine`.
+        channel: private ends of the pipes.
+        leave: ends the process at once with an exit code; never returns.
+    """
+
+    def __init__(self, engine: Engine, channel: Channel, leave: Callable[[int], None] = os._exit) -> None:
+        self._engine = engine
+        self._input = channel.input
+        self._leave = leave
+        self._outbox = Outbox(channel.output, lambda: leave(0))
+        self._jobs = JobQueue()
+        self._problem: Problem | None = None
+        self._greeted = False
+        self._current: Job | None = None
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Serves until the client says ``shutdown`` or goes away; returns the exit code."""
+        self._outbox.send(_hello())
+        _forward_logs(self._outbox.send, lambda: self._current.request.id if self._current else None)
+        threading.Thread(target=self._read, args=(self._input,), name="reader", daemon=True).start()
+        ready = self._engine.probe()
+        self._problem = ready.problem
+        self._outbox.send(ready)
+        while (job := self._jobs.take()) is not None:
+            self._current = job
+            self._outbox.send_line(self._answer(job))
+            self._current = None
+        self._outbox.close()
+        return self._exit_code
+
+    # -- inference thread ------------------------------------------------------------------------------------------
+
+    def _answer(self, job: Job) -> bytes:
+        number = job.request.id
+        try:
+            if self._problem is not None:
+                problem = self._problem
+                raise error_from_code(problem.code, problem.cause, problem.cure, problem.detail)
+            job.cancel.raise_if_cancelled()
+            answer = self._run(job)
+            # Encoded here, so that an answer that cannot be sent becomes an error instead of silence.
+            return encode(answer)
+        except UNetSegmentError as error:
+            return encode(Failure(Problem.of(error), number))
+        except Exception as error:
+            logger.exception("unexpected error in request %d", number)
+            if _is_device_lost(error):
+                # Nothing works on this device in this process any more; the client starts another one.
+                self._exit_code = EXIT_DEVICE_LOST
+                self._stop()
+            return encode(Failure(Problem.of(_internal_error(error)), number))
+
+    def _run(self, job: Job) -> Event:
+        request = job.request
+        if isinstance(request, Load):
+            return self._engine.load(request, job.cancel)
+        if isinstance(request, Unload):
+            return self._engine.unload(request)
+        return self._engine.segment(request, _Throttle(request.id, self._outbox.send), job.cancel)
+
+    # -- reader thread ---------------------------------------------------------------------------------------------
+
+    def _read(self, stream: BinaryIO) -> None:
+        try:
+            for line in stream:
+                if line.strip():
+                    self._take(line)
+        except (OSError, ValueError):
+            pass
+        # The client is gone: nobody wants a result or an orderly end. (One that only closed its end, a script's pipe,
+        # may still want to read what was said.)
+        self._outbox.close(0.5)
+        self._leave(0)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            self._accept(decode_request(line))
+        except VersionError as error:
+            self._outbox.send(Failure(Problem.of(error)))
+            self._stop()
+        except ProtocolError as error:
+            self._outbox.send(Failure(Problem.of(error), error.request_id))
+
+    def _accept(self, request: Request) -> None:
+        if isinstance(request, ClientHello):
+            if not self._greeted:
+                watch_parent(request.pid, request.host, lambda: self._leave(0))
+            self._greeted = True
+        elif not self._greeted:
+            raise ProtocolError("The first message must be 'hello'.", request_id=getattr(request, "id", None))
+        elif isinstance(request, Shutdown):
+            self._stop()
+        elif isinstance(request, Cancel):
+            if self._jobs.cancel(request.id):
+                self._outbox.send(Failure(Problem.of(Cancelled()), request.id))
+        elif self._jobs.knows(request.id):
+            raise ProtocolError(f"There already is a request {request.id}.")
+        else:
+            self._jobs.put(Job(request))
+
+    def _stop(self) -> None:
+        """Cancels everything and lets the inference thread end; ends the process when that takes too long."""
+        for job in self._jobs.close():
+            self._outbox.send(Failure(Problem.of(Cancelled("The worker was stopped.")), job.request.id))
+        timer = threading.Timer(SHUTDOWN_GRACE, lambda: self._leave(self._exit_code))
+        timer.daemon = True
+        timer.start()
+
+
+class _Throttle:
+    """Sends progress, but not more often than anybody can read; a stage's first and last step always."""
+
+    def __init__(self, number: int, send: Callable[[Event], None]) -> None:
+        self._number = number
+        self._send = send
+        self._stage = ""
+        self._sent = 0.0
+
+    def __call__(self, event: ProgressEvent) -> None:
+        now = time.monotonic()
+        if event.stage == self._stage and event.done < event.total and now - self._sent < PROGRESS_INTERVAL:
+            return
+        self._stage, self._sent = event.stage, now
+        left = event.seconds_left
+        self._send(Progress(self._number, event.stage, event.done, event.total, left, event.message))
+
+
+class _ForwardLogs(logging.Handler):
+    def __init__(self, send: Callable[[Event], None], number: Callable[[], int | None]) -> None:
+        super().__init__(logging.INFO)
+        self._send_event = send
+        self._number = number
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._send_event(Log(record.levelname, self.format(record), self._number()))
+        except Exception:
+            self.handleError(record)
+
+
+def _forward_logs(send: Callable[[Event], None], number: Callable[[], int | None]) -> None:
+    """The library's log goes to the client as messages, everybody else's to stderr."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    logging.captureWarnings(True)
+    library = logging.getLogger(__name__.split(".")[0])
+    library.setLevel(logging.INFO)
+    library.propagate = False
+    library.addHandler(_ForwardLogs(send, number))
+
+
+def _hello() -> Hello:
+    try:
+        torch: str | None = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        torch = None
+    return Hello(
+        pid=os.getpid(),
+        host=platform.node(),
+        python=platform.python_version(),
+        executable=sys.executable,
+        torch=torch,
+    )
+
+
+def _internal_error(error: Exception) -> WorkerError:
+    return WorkerError(
+        f"The worker met an unexpected error ({type(error).__name__}: {str(error)[:300]}).",
+        "Try again; if it happens every time, report it together with the details.",
+        traceback.format_exc(),
+        WorkerError.INTERNAL,
+    )
+
+
+def _is_device_lost(error: Exception) -> bool:
+    """Errors after which a CUDA context is unusable; torch has no class of its own for them in all versions."""
+    text = str(error)
+    return "CUDA error" in text and "out of memory" not in text
