@@ -1,26 +1,17 @@
-"""Reading images and writing segmentations."""
+"""Reading images and writing segmentations. The public names load SimpleITK on first use."""
 
-from __future__ import annotations
+from .._lazy import lazy_names
 
-from .atomic import atomic_path, check_writable
-from .grid import place_on_grid
-from .reading import read_volume
-from .segmentations import (
-    check_same_grid,
-    check_segmentation_target,
-    read_segmentation,
-    write_segmentation,
-    write_volume,
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "atomic_path": "atomic",
+        "check_segmentation_target": "segmentations",
+        "check_writable": "atomic",
+        "place_on_grid": "grid",
+        "read_segmentation": "segmentations",
+        "read_volume": "reading",
+        "write_segmentation": "segmentations",
+        "write_volume": "segmentations",
+    },
 )
-
-__all__ = [
-    "atomic_path",
-    "check_same_grid",
-    "check_segmentation_target",
-    "check_writable",
-    "place_on_grid",
-    "read_segmentation",
-    "read_volume",
-    "write_segmentation",
-    "write_volume",
-]

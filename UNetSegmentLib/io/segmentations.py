@@ -113,20 +113,6 @@ def check_segmentation_target(path: Path | str) -> None:
     check_writable(target)
 
 
-def check_same_grid(segmentation: Segmentation, volume: Volume, name: str = "The label map") -> None:
-    """Refuses a label map that does not lie on its image's grid.
-
-    Raises:
-        GeometryError: says in words how the grids differ.
-    """
-    difference = segmentation.geometry.difference(volume.geometry)
-    if difference:
-        raise GeometryError(
-            f"{name} does not lie on the grid of '{volume.name}' ({difference}).",
-            "Resample the label map to the image's grid (nearest neighbour), or choose the image it was drawn on.",
-        )
-
-
 def _check_suffix(target: Path, allowed: tuple[str, ...], what: str) -> str:
     suffix = full_suffix(target)
     if suffix not in allowed:

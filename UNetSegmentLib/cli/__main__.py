@@ -1,0 +1,5 @@
+"""``python -m UNetSegmentLib.cli``."""
+
+from . import main
+
+main()

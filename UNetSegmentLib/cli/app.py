@@ -1,0 +1,50 @@
+"""The command ``unetsegment`` and the list of what it can do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..version import __version__
+from .demo import demo
+from .doctor import doctor
+from .evaluate import evaluate
+from .models import app as models
+from .segment import segment
+from .train import train
+
+app = typer.Typer(
+    name="unetsegment",
+    help="U-Nets on medical volumes: segment, evaluate, train. For research, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(segment)
+app.add_typer(models, name="models")
+app.command()(evaluate)
+app.command()(train)
+app.command()(doctor)
+app.command(hidden=True)(demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"unetsegment {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """U-Nets on medical volumes: segment, evaluate, train. For research, not for diagnosis.
+
+    Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 bad model, 5 output not writable, 6 no memory or device,
+    7 a package is missing, 130 cancelled, 1 anything else.
+    """

@@ -1,0 +1,114 @@
+"""``unetsegment doctor``: what is installed, which devices, how much memory, and one tiny run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ..version import __version__
+from .console import output, say, words_table, working
+from .session import DebugOption, JsonOption, print_json, session
+
+_NEEDED = ("torch", "numpy", "SimpleITK", "safetensors", "typer", "rich")
+_OPTIONAL = {"vtk": "surfaces, pictures", "Pillow": "pictures, GIF", "matplotlib": "training curves", "nilearn": "demo"}
+_GB = 1024**3
+
+
+def doctor(json: JsonOption = False, debug: DebugOption = False) -> None:
+    """Say what is installed, which devices there are and how much memory they have, and make one tiny test run."""
+    with session(debug, json):
+        report: dict[str, Any] = {
+            "unetsegment": __version__,
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+            "executable": sys.executable,
+            "packages": _packages(),
+        }
+        if report["packages"]["torch"] is None:
+            report["devices"], report["models"], report["self_test"] = [], [], []
+        else:
+            with working("Loading torch and making a test run", not json):
+                report["devices"] = _devices()
+                report["models"] = _models()
+                report["self_test"] = [_self_test(device["name"]) for device in report["devices"]]
+        report["free_disk_gb"] = round(shutil.disk_usage(Path.cwd()).free / _GB, 1)
+        healthy = _healthy(report)
+        if json:
+            print_json({**report, "healthy": healthy})
+        else:
+            _show(report, healthy)
+        if not healthy:
+            raise typer.Exit(1)
+
+
+def _packages() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
+    for name in (*_NEEDED, *_OPTIONAL):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def _devices() -> list[dict[str, Any]]:
+    from ..inference.devices import available_devices, device_title, free_memory
+
+    return [
+        {"name": name, "title": device_title(name), "free_gb": round(free_memory(name) / _GB, 1)}
+        for name in available_devices()
+    ]
+
+
+def _models() -> list[str]:
+    from ..models import list_models
+
+    return [f"{card.name} {card.version}" for card in list_models()]
+
+
+def _self_test(device: str) -> dict[str, Any]:
+    """A tiny network with random weights through the whole engine."""
+    from .self_test import run
+
+    started = time.monotonic()
+    try:
+        run(device)
+    except Exception as error:  # whatever is broken here is what the user wants to hear about
+        return {"device": device, "passed": False, "detail": f"{type(error).__name__}: {error}"}
+    return {"device": device, "passed": True, "detail": f"{time.monotonic() - started:.2f} s"}
+
+
+def _healthy(report: dict[str, Any]) -> bool:
+    needed = all(report["packages"][name] for name in _NEEDED)
+    return needed and bool(report["self_test"]) and all(test["passed"] for test in report["self_test"])
+
+
+def _show(report: dict[str, Any], healthy: bool) -> None:
+    console = output()
+    say(f"unetsegment {report['unetsegment']}, Python {report['python']}, {report['system']}")
+    rows = []
+    for name, version in report["packages"].items():
+        missing = f"not installed (needed for {_OPTIONAL[name]})" if name in _OPTIONAL else "MISSING"
+        rows.append((name, version or missing))
+    console.print(words_table(("Package", "Version"), rows))
+    tests = {test["device"]: test for test in report["self_test"]}
+    rows_of_devices = [
+        (d["name"], d["title"], f"{d['free_gb']} GB", _verdict(tests[d["name"]])) for d in report["devices"]
+    ]
+    console.print(words_table(("Device", "What", "Free memory", "Test run"), rows_of_devices))
+    say(f"Models: {', '.join(report['models']) or 'none'}")
+    say(f"Free disk space here: {report['free_disk_gb']} GB")
+    say("All is well." if healthy else "Something is wrong: see above.")
+    if report["packages"]["torch"] is None:
+        say("torch is missing. Install it with: pip install torch")
+
+
+def _verdict(test: dict[str, Any]) -> str:
+    return f"passed ({test['detail']})" if test["passed"] else f"FAILED: {test['detail']}"

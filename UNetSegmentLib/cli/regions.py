@@ -1,0 +1,79 @@
+"""The region of interest as text or as a file that Slicer saved."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..geometry import Box, Geometry
+
+HELP = (
+    "Region to segment: x0,x1,y0,y1,z0,z1 in mm RAS (the coordinates that Slicer shows); or voxels:i0,i1,j0,j1,k0,k1 "
+    "(half-open); or a Markups ROI saved by Slicer (.mrk.json)."
+)
+_PREFIX = "voxels:"
+
+
+def parse_region(text: str, geometry: Geometry) -> Box:
+    """The voxels that a region's text means on a grid.
+
+    Raises:
+        InputError: not of a form in :data:`HELP`, or no voxel of the image lies inside.
+    """
+    if text.lower().endswith(".json"):
+        box = _of_markups(Path(text), geometry)
+    elif text.startswith(_PREFIX):
+        numbers = _numbers(text.removeprefix(_PREFIX), text)
+        starts, stops = (tuple(int(v) for v in numbers[end::2][::-1]) for end in (0, 1))
+        box = Box((starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2]))
+        box = box.intersect(Box.whole(geometry.shape))
+    else:
+        numbers = _numbers(text, text)
+        low, high = (np.array(numbers[end::2]) * (-1.0, -1.0, 1.0) for end in (0, 1))
+        box = geometry.box_of(tuple(np.minimum(low, high)), tuple(np.maximum(low, high)))
+    if box.empty:
+        raise InputError(f"The region '{text}' lies outside the image ({_extent(geometry)}).", "Choose another region.")
+    return box
+
+
+def _numbers(text: str, whole: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 6 or not np.all(np.isfinite(numbers)):
+        raise InputError(
+            f"'{whole}' is no region.", "Give six numbers 'x0,x1,y0,y1,z0,z1' in mm RAS, or 'voxels:i0,i1,j0,j1,k0,k1'."
+        )
+    return numbers
+
+
+def _of_markups(path: Path, geometry: Geometry) -> Box:
+    """The smallest box of voxels around a (possibly turned) Markups ROI."""
+    try:
+        roi = json.loads(path.read_text(encoding="utf-8"))["markups"][0]
+        center, size = np.array(roi["center"], float), np.array(roi["size"], float)
+        axes = np.array(roi.get("orientation", np.eye(3).ravel()), float).reshape(3, 3)
+        ras = str(roi.get("coordinateSystem", "LPS")).upper() in ("RAS", "0")
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(
+            f"'{path.name}' is not a Markups ROI.", "Save the ROI in Slicer as .mrk.json.", repr(error)
+        ) from error
+    corners = np.array(list(itertools.product((-0.5, 0.5), repeat=3))) * size @ axes.T + center
+    if ras:
+        corners = corners * (-1.0, -1.0, 1.0)
+    indices = geometry.to_index(corners)[:, ::-1]
+    start = np.floor(indices.min(axis=0) + 0.5 + 1e-6).astype(int)
+    stop = np.ceil(indices.max(axis=0) + 0.5 - 1e-6).astype(int)
+    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    return box.intersect(Box.whole(geometry.shape))
+
+
+def _extent(geometry: Geometry) -> str:
+    corners = geometry.corners() * (-1.0, -1.0, 1.0)
+    ends = zip("RAS", corners.min(axis=0), corners.max(axis=0), strict=True)
+    return ", ".join(f"{axis} {low:.0f} to {high:.0f}" for axis, low, high in ends) + " mm"

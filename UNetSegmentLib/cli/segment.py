@@ -1,0 +1,171 @@
+"""``unetsegment segment``: a model on an image."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import OutputError
+from ..progress import CancelToken
+from .console import MEASURES_HIDDEN, duration, output, progress_bar, say, working, write_text
+from .console import table as table_of
+from .regions import HELP as REGION_HELP
+from .regions import parse_region
+from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
+
+if TYPE_CHECKING:
+    from ..inference import EngineSettings, SegmentationResult
+    from ..volume import Volume
+
+
+@dataclass(frozen=True)
+class Extras:
+    """The outputs beyond the segmentation itself, each where asked for."""
+
+    probabilities: Path | None = None
+    uncertainty: Path | None = None
+    preview: Path | None = None
+    table: Path | None = None
+    surfaces: Path | None = None
+
+    def check(self) -> None:
+        """Refuses before the run what could not be written after it."""
+        from ..io import check_writable
+
+        for path in (self.probabilities, self.uncertainty, self.preview, self.table):
+            if path is not None:
+                check_writable(path)
+        if self.surfaces is not None and self.surfaces.is_file():
+            raise OutputError(f"'{self.surfaces}' is a file.", "Give a folder for the surfaces.")
+
+    def write(self, volume: Volume, result: SegmentationResult, cancel: CancelToken) -> list[Path]:
+        from .. import reporting
+        from ..io import write_volume
+
+        written: list[Path] = []
+        for path, image in ((self.probabilities, result.probabilities), (self.uncertainty, result.uncertainty)):
+            if path is not None and image is not None:
+                cancel.raise_if_cancelled()
+                write_volume(image, path)
+                written.append(path)
+        if self.table is not None:
+            write_text(reporting.to_csv(reporting.measure(result.segmentation)), self.table)
+            written.append(self.table)
+        if self.preview is not None:
+            cancel.raise_if_cancelled()
+            reporting.write_preview(volume, result.segmentation, self.preview)
+            written.append(self.preview)
+        if self.surfaces is not None:
+            written += _write_surfaces(result, self.surfaces, cancel)
+        return written
+
+
+def segment(
+    image: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file, or a DICOM folder or file.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="Segmentation: .seg.nrrd (Slicer), .nii.gz, .nrrd or .mha.")
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")],
+    channel: Annotated[
+        list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
+    ] = None,
+    roi: Annotated[str | None, typer.Option(help=REGION_HELP)] = None,
+    series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
+    device: DeviceOption = "auto",
+    preset: PresetOption = "balanced",
+    overlap: Annotated[float | None, typer.Option(help="Least share that neighbouring tiles share.")] = None,
+    mirrors: Annotated[bool | None, typer.Option(help="Average over mirrored inputs, where allowed.")] = None,
+    folds: Annotated[bool | None, typer.Option(help="Average over all folds of the model.")] = None,
+    probabilities: Annotated[Path | None, typer.Option(help="Write the probability of every label here.")] = None,
+    uncertainty: Annotated[Path | None, typer.Option(help="Write the uncertainty (entropy) here.")] = None,
+    preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Write the volumes and diameters (CSV) here.")] = None,
+    surfaces: Annotated[Path | None, typer.Option(help="Write one surface (STL) per segment into this folder.")] = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Segment an image with a model.
+
+    Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
+    """
+    extras = Extras(probabilities, uncertainty, preview, table, surfaces)
+    with session(debug, json) as cancel:
+        from ..io import check_segmentation_target, read_volume, write_segmentation
+
+        started = time.monotonic()
+        check_segmentation_target(target)
+        extras.check()
+        with working("Reading the image", not json):
+            volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
+        region = parse_region(roi, volumes[0].geometry) if roi else None
+        with working("Loading torch and the model", not json):
+            from ..inference import Segmenter
+            from ..models import load_model
+
+            loaded = load_model(model)
+            settings = _settings(preset, {"overlap": overlap, "mirrors": mirrors, "folds": folds})
+            segmenter = Segmenter(loaded, device, preset, settings)
+        with progress_bar(not json) as progress:
+            result = segmenter.segment(
+                volumes, region, progress, cancel, probabilities is not None, uncertainty is not None
+            )
+        cancel.raise_if_cancelled()
+        write_segmentation(result.segmentation, target, algorithm=f"{loaded.card.name} {loaded.card.version}")
+        written = [target, *extras.write(volumes[0], result, cancel)]
+        _report(result, written, time.monotonic() - started, json)
+
+
+def _settings(preset: str, overrides: dict[str, Any]) -> EngineSettings | None:
+    """The preset with what was set by hand; None where nothing was, so that the preset keeps its name."""
+    from ..inference import preset as settings_of
+
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return settings_of(preset).with_overrides(given) if given else None
+
+
+def _write_surfaces(result: SegmentationResult, folder: Path, cancel: CancelToken) -> list[Path]:
+    from .. import reporting
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made.", "Choose another one.", str(error)) from error
+    written = []
+    for label in result.segmentation.labels:
+        cancel.raise_if_cancelled()
+        if not result.segmentation.mask(label.value).any():
+            continue
+        name = "".join(c if c.isalnum() or c in "-_" else "-" for c in label.name)
+        path = folder / f"{label.value}-{name}.stl"
+        reporting.write_surface(reporting.surface(result.segmentation, label.value), path)
+        written.append(path)
+    return written
+
+
+def _report(result: SegmentationResult, written: list[Path], seconds: float, as_json: bool) -> None:
+    from .. import reporting
+
+    measures = reporting.measure(result.segmentation)
+    if as_json:
+        print_json(
+            {
+                "files": [str(path) for path in written],
+                "segments": reporting.to_json(measures),
+                "warnings": list(result.warnings),
+                "timings": result.timings,
+                "settings": result.settings,
+            }
+        )
+        return
+    for warning in result.warnings:
+        say(f"Note: {warning}", error=True)
+    output().print(table_of(reporting.to_table(measures), hide=MEASURES_HIDDEN))
+    if not any(measure.voxels for measure in measures):
+        say("Note: nothing was found. Is it the right image, region and model?", error=True)
+    say(f"Done in {duration(seconds)} on {result.settings.get('device', '?')}. Written:")
+    for path in written:
+        say(f"  {path}")
