@@ -11,7 +11,7 @@ import torch
 
 from ..geometry import Shape
 from ..models.card import ModelCard
-from ..networks.cost import cost
+from ..networks import cost
 from .devices import free_memory, free_ram
 
 log = logging.getLogger(__name__)

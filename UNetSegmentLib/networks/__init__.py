@@ -4,21 +4,19 @@
 connections, encoders and decoders are added by registering a factory under a name (see :mod:`.registry`).
 """
 
-from __future__ import annotations
+from .._lazy import lazy_names
 
-import importlib
-from typing import Any
-
-from .config import NetworkConfig
-
-_PUBLIC = {"NetworkCost": "cost", "UNet": "unet", "build": "unet", "cost": "cost"}
-
-__all__ = ["NetworkConfig", "NetworkCost", "UNet", "build", "cost"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "BLOCKS": "registry",
+        "DECODERS": "registry",
+        "ENCODERS": "registry",
+        "SKIPS": "registry",
+        "NetworkConfig": "config",
+        "NetworkCost": "costs",
+        "UNet": "unet",
+        "build": "unet",
+        "cost": "costs",
+    },
+)

@@ -4,31 +4,21 @@ folds.
 ``train(config, progress, cancel)`` runs one training from a :class:`TrainingConfig` to a model package.
 """
 
-from __future__ import annotations
+from .._lazy import lazy_names
 
-import importlib
-from typing import Any
-
-_PUBLIC = {
-    "AugmentationConfig": "config",
-    "LossConfig": "config",
-    "OptimizerConfig": "config",
-    "SamplingConfig": "config",
-    "ScheduleConfig": "config",
-    "TrainingConfig": "config",
-    "load_config": "codec",
-    "save_config": "codec",
-    "TrainingEvent": "events",
-    "TrainingResult": "loop",
-    "train": "loop",
-}
-
-__all__ = list(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "AugmentationConfig": "config",
+        "LossConfig": "config",
+        "OptimizerConfig": "config",
+        "SamplingConfig": "config",
+        "ScheduleConfig": "config",
+        "TrainingConfig": "config",
+        "TrainingEvent": "events",
+        "TrainingResult": "loop",
+        "load_config": "codec",
+        "save_config": "codec",
+        "train": "loop",
+    },
+)

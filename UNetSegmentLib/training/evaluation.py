@@ -1,0 +1,94 @@
+"""How good a model is on held-out cases, through the whole engine: what users get, not what training sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import InputError
+from ..inference import EngineSettings, Segmenter
+from ..models import Model
+from ..models.card import Accuracy
+from ..progress import CancelToken, ProgressCallback, Stage
+from ..reporting import LabelScores, LabelSummary, compare, summarize
+from .dataset import open_dataset, read_pair
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every case and their summary per label.
+
+    Args:
+        scores: for each case name, one entry per label of the model.
+        summary: means over the cases, one entry per label.
+        tolerance_mm: of the normalised surface Dice.
+    """
+
+    split: str
+    scores: dict[str, list[LabelScores]]
+    summary: list[LabelSummary]
+    tolerance_mm: float
+
+    def accuracy(self) -> tuple[Accuracy, ...]:
+        """The lines for a model card, rounded to what the number of cases supports."""
+        return tuple(_line(self.split, line, self.tolerance_mm) for line in self.summary)
+
+
+def evaluate_fold(
+    model: Model,
+    dataset: str | Path,
+    fold: int,
+    cases: Sequence[str] | None = None,
+    tolerance_mm: float = 1.0,
+    device: str = "auto",
+    settings: EngineSettings | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Evaluation:
+    """Segments the cases that ``fold`` holds out and compares them with their label maps.
+
+    Args:
+        model: trained without that fold, or the numbers mean nothing.
+        dataset: the folder described in :mod:`.dataset`.
+        cases: only these of the fold's cases.
+        settings: of the engine; the preset ``balanced`` when None.
+
+    Raises:
+        InputError: no such fold, or a case that the fold does not hold out.
+    """
+    data = open_dataset(dataset)
+    held_out = data.split(fold)[1]
+    strangers = [name for name in cases or () if name not in held_out]
+    if strangers:
+        raise InputError(f"Fold {fold} does not hold out the case {strangers[0]}.", "Choose cases of the fold.")
+    names = list(cases) if cases is not None else held_out
+    segmenter = Segmenter(model, device=device, settings=settings)
+    values = [label.value for label in model.card.labels]
+    stage = Stage("evaluate", len(names), progress, cancel)
+    scores = {}
+    for name in names:
+        volume, reference = read_pair(data, name)
+        prediction = segmenter.segment(volume, cancel=cancel).segmentation
+        scores[name] = compare(prediction, reference, tolerance_mm, values)
+        stage.step(message=name)
+    split = f"fold {fold}, held out"
+    return Evaluation(split, scores, _summary(list(scores.values()), model), tolerance_mm)
+
+
+def _summary(scores: list[list[LabelScores]], model: Model) -> list[LabelSummary]:
+    """Under the model's own names for the labels."""
+    names = {label.value: label for label in model.card.labels}
+    return [replace(line, label=names[line.label.value]) for line in summarize(scores)]
+
+
+def _line(split: str, line: LabelSummary, tolerance_mm: float) -> Accuracy:
+    return Accuracy(
+        label=line.label.name,
+        split=split,
+        cases=line.cases,
+        dice=round(line.dice or 0.0, 4),
+        hd95_mm=None if line.hd95_mm is None else round(line.hd95_mm, 3),
+        nsd=None if line.nsd is None else round(line.nsd, 4),
+        nsd_tolerance_mm=tolerance_mm,
+    )
