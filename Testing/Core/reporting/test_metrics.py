@@ -16,7 +16,6 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.reporting import compare, summarize
 from UNetSegmentLib.volume import Segmentation
 
-
 published_warnings = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")
 
 
