@@ -1,0 +1,60 @@
+"""Runs the module's tests in the harness: boots it once, loads the real module, skips where that is impossible."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTING = Path(__file__).resolve().parents[1]
+if str(TESTING) not in sys.path:
+    sys.path.insert(0, str(TESTING))
+
+import SlicerHarness  # noqa: E402
+
+MODULE_FILE = TESTING.parent / "UNetSegment" / "UNetSegment.py"
+
+
+class _Skipped(pytest.Module):
+    """A test file that cannot run here."""
+
+    def collect(self):
+        pytest.skip(SlicerHarness.why_unavailable(), allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """Boot before a test file imports ``slicer``."""
+    if SlicerHarness.why_unavailable() is not None:
+        return _Skipped.from_parent(parent, path=module_path)
+    SlicerHarness.boot()
+    return None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_module():
+    """Load UNetSegment as Slicer's factory does; unload it at the end, as closing Slicer would."""
+    if SlicerHarness.why_unavailable() is not None or not MODULE_FILE.is_file():
+        yield None
+        return
+    slicer = SlicerHarness.boot()
+    from SlicerHarness import factory
+
+    module = factory.load(MODULE_FILE)
+    slicer.app.startupCompleted.emit()
+    yield module
+    factory.unload(module)
+
+
+@pytest.fixture(autouse=True)
+def no_dialog():
+    """Fail a test that opened a modal dialog nobody asked for."""
+    if SlicerHarness.why_unavailable() is not None:
+        yield
+        return
+    from SlicerHarness import dialogs, packaging
+
+    dialogs.reset()
+    packaging.record.reset()
+    yield
+    assert not dialogs.answers, f"these answers were never asked for: {dialogs.answers}"

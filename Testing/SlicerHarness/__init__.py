@@ -1,0 +1,44 @@
+"""A thin, strict stand-in for the Slicer application, so that a scripted module runs headless on real MRML.
+
+``boot()`` installs the modules ``slicer``, ``qt`` and ``ctk``. See README.md for what is real and what is not.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+
+from . import dump
+
+NEEDED = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials", "shiboken6": "PySide6-Essentials"}
+
+
+def why_unavailable() -> str | None:
+    """Say why the harness cannot run here; None when it can."""
+    for module, package in NEEDED.items():
+        if importlib.util.find_spec(module) is None:
+            return f"the Slicer harness needs the package {package}"
+    if not dump.available():
+        return f"the Slicer harness needs {dump.DUMP_FOLDER}, the listing of a real Slicer's names"
+    return None
+
+
+@cache
+def boot():
+    """Start the application once; return the ``slicer`` module."""
+    # PythonQt's enumerations are integers. PySide6 reads this before its first import.
+    sys.pyside6_option_python_enum = 0x03  # type: ignore[attr-defined]
+    from PySide6 import QtCore, QtWidgets
+
+    application = QtWidgets.QApplication(["Slicer", "-platform", "offscreen"])
+    application.setApplicationName("Slicer")
+    application.setOrganizationName("NA-MIC")
+    application.setStyle("Fusion")
+    QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
+    from . import namespace, settings
+
+    settings.use_private_folder()
+    slicer = namespace.install()
+    slicer.app._qt = application
+    return slicer

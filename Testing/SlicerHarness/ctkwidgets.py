@@ -1,0 +1,148 @@
+"""CTK widgets of a panel. Those derived from a Qt widget are that widget with CTK's extra properties kept."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from . import dialogs, dump
+from .standins import derive, kept
+from .strict import overrides, qt_class, raw
+
+ctkSearchBox = derive(  # noqa: N816
+    "ctkSearchBox", "QLineEdit", showSearchIcon=kept("showSearchIcon", False), searchIcon=kept("searchIcon")
+)
+ctkComboBox = derive(  # noqa: N816
+    "ctkComboBox",
+    "QComboBox",
+    defaultText=kept("defaultText", ""),
+    defaultIcon=kept("defaultIcon"),
+    forceDefault=kept("forceDefault", False),
+    elideMode=kept("elideMode"),
+    scrollWheelEffect=kept("scrollWheelEffect"),
+)
+ctkCheckBox = derive("ctkCheckBox", "QCheckBox", indicatorIcon=kept("indicatorIcon"))  # noqa: N816
+ctkPushButton = derive(  # noqa: N816
+    "ctkPushButton",
+    "QPushButton",
+    buttonTextAlignment=kept("buttonTextAlignment"),
+    iconAlignment=kept("iconAlignment"),
+    elideMode=kept("elideMode"),
+)
+ctkMenuButton = derive("ctkMenuButton", "QPushButton")  # noqa: N816
+ctkExpandButton = derive("ctkExpandButton", "QToolButton", orientation=kept("orientation"))  # noqa: N816
+ctkMessageBox = derive(  # noqa: N816
+    "ctkMessageBox",
+    "QMessageBox",
+    dontShowAgain=kept("dontShowAgain", False),
+    dontShowAgainVisible=kept("dontShowAgainVisible", False),
+    dontShowAgainSettingsKey=kept("dontShowAgainSettingsKey", ""),
+)
+overrides.method("ctkMessageBox", "exec")(lambda self: dialogs.answer(QtWidgets.QMessageBox.text(self)))
+
+
+class ctkCollapsibleButton(  # noqa: N801
+    qt_class("QAbstractButton"), kind="standin", table=dump.class_table("ctkCollapsibleButton")
+):
+    """A header that folds what is laid out below it."""
+
+    contentsCollapsed = QtCore.Signal(bool)  # noqa: N815
+    collapsedHeight = kept("collapsedHeight", 10)  # noqa: N815
+    contentsFrameShape = kept("contentsFrameShape")  # noqa: N815
+    contentsFrameShadow = kept("contentsFrameShadow")  # noqa: N815
+    contentsLineWidth = kept("contentsLineWidth", 1)  # noqa: N815
+    contentsMidLineWidth = kept("contentsMidLineWidth", 0)  # noqa: N815
+    indicatorAlignment = kept("indicatorAlignment")  # noqa: N815
+    buttonTextAlignment = kept("buttonTextAlignment")  # noqa: N815
+    flat = kept("flat", False)
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._hidden_by_us: list = []
+        raw(self).setCheckable(True)
+        raw(self).setChecked(True)
+        raw(self).setContentsMargins(0, self._header(), 0, 0)
+        raw(self).setSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Minimum)
+        raw(self).setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        raw(self).toggled.connect(self._on_toggled)
+
+    def _header(self) -> int:
+        return raw(self).fontMetrics().height() + 8
+
+    @property
+    def collapsed(self) -> bool:
+        return not raw(self).isChecked()
+
+    @collapsed.setter
+    def collapsed(self, folded: bool) -> None:
+        raw(self).setChecked(not folded)
+
+    def _on_toggled(self, open_: bool) -> None:
+        children = [c for c in QtCore.QObject.children(self) if isinstance(c, QtWidgets.QWidget)]
+        if open_:
+            for child in self._hidden_by_us:
+                QtWidgets.QWidget.setVisible(child, True)
+        else:
+            self._hidden_by_us = [c for c in children if not QtWidgets.QWidget.isHidden(c)]
+            for child in self._hidden_by_us:
+                QtWidgets.QWidget.setVisible(child, False)
+        raw(self).setMaximumHeight(16777215 if open_ else self._header())
+        raw(self).updateGeometry()
+        self.contentsCollapsed.emit(not open_)
+
+    def hitButton(self, position) -> bool:  # noqa: N802
+        return position.y() <= self._header()
+
+    def minimumSizeHint(self):  # noqa: N802
+        hint = QtWidgets.QAbstractButton.minimumSizeHint(self)
+        return hint if raw(self).isChecked() else QtCore.QSize(hint.width(), self._header())
+
+    def sizeHint(self):  # noqa: N802
+        hint = QtWidgets.QAbstractButton.sizeHint(self)
+        text = raw(self).fontMetrics().horizontalAdvance(raw(self).text()) + 30
+        height = hint.height() if raw(self).isChecked() else self._header()
+        return QtCore.QSize(max(hint.width(), text), height)
+
+    def paintEvent(self, _event) -> None:  # noqa: N802
+        painter = QtGui.QPainter(self)
+        bar = QtCore.QRect(0, 0, raw(self).width(), self._header())
+        option = QtWidgets.QStyleOptionButton()
+        option.rect = bar
+        option.palette = raw(self).palette()
+        option.state = QtWidgets.QStyle.StateFlag.State_Enabled | QtWidgets.QStyle.StateFlag.State_Raised
+        style = raw(self).style()
+        style.drawControl(QtWidgets.QStyle.ControlElement.CE_PushButtonBevel, option, painter, self)
+        arrow = QtWidgets.QStyleOption()
+        arrow.palette = option.palette
+        arrow.state = option.state
+        arrow.rect = QtCore.QRect(6, bar.height() // 2 - 5, 10, 10)
+        kind = QtWidgets.QStyle.PrimitiveElement
+        shape = kind.PE_IndicatorArrowDown if raw(self).isChecked() else kind.PE_IndicatorArrowRight
+        style.drawPrimitive(shape, arrow, painter, self)
+        painter.setPen(option.palette.color(QtGui.QPalette.ColorRole.ButtonText))
+        painter.drawText(bar.adjusted(24, 0, -4, 0), QtCore.Qt.AlignmentFlag.AlignVCenter, raw(self).text())
+
+
+class ctkCollapsibleGroupBox(  # noqa: N801
+    qt_class("QGroupBox"), kind="standin", table=dump.class_table("ctkCollapsibleGroupBox")
+):
+    """A group box whose check box folds it."""
+
+    collapsedHeight = kept("collapsedHeight", 14)  # noqa: N815
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        raw(self).setCheckable(True)
+        raw(self).toggled.connect(self._on_toggled)
+
+    @property
+    def collapsed(self) -> bool:
+        return not raw(self).isChecked()
+
+    @collapsed.setter
+    def collapsed(self, folded: bool) -> None:
+        raw(self).setChecked(not folded)
+
+    def _on_toggled(self, open_: bool) -> None:
+        for child in QtCore.QObject.children(self):
+            if isinstance(child, QtWidgets.QWidget):
+                QtWidgets.QWidget.setVisible(child, open_)

@@ -1,0 +1,26 @@
+"""Plain MRML widgets over the real scene."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore
+
+from . import dump
+from .strict import qt_class
+
+
+class qMRMLWidget(qt_class("QWidget"), kind="standin", table=dump.class_table("qMRMLWidget")):  # noqa: N801
+    """A widget that knows the scene and passes it on."""
+
+    mrmlSceneChanged = QtCore.Signal(object)  # noqa: N815
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._scene = None
+
+    def mrmlScene(self):  # noqa: N802
+        return self._scene
+
+    def setMRMLScene(self, scene) -> None:  # noqa: N802
+        if scene is not self._scene:
+            self._scene = scene
+            self.mrmlSceneChanged.emit(scene)

@@ -1,0 +1,93 @@
+"""Boots the harness: installs ``slicer``, ``qt`` and ``ctk`` and returns what belongs to the running application.
+
+``slicer.util`` is Slicer's own source out of slicer-core; so are all MRML classes and logics.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import slicer_core
+
+from . import adaptations  # noqa: F401  (applies the differences between PythonQt and PySide6)
+from . import ctksliders, ctkwidgets, dump, factory, logics, mrmlwidgets, nodecombobox, packaging, scripted
+from .application import Application
+from .modules import CoreModule, Modules
+from .qtmodule import QtModule, StandInModule
+from .strict import HarnessGapError
+from .uiloader import UiLoader, find_class_among
+
+
+class SlicerModule(types.ModuleType):
+    """``import slicer``, strictly: names come from the dump, MRML classes from slicer-core."""
+
+    def __init__(self, given: dict[str, object]):
+        super().__init__("slicer", "The Slicer application, stood in for by Testing/SlicerHarness")
+        self.__path__: list[str] = []
+        self.__dict__.update(given)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__") or name not in dump.slicer_names():
+            raise AttributeError(f"slicer has no '{name}' in Slicer (shared/slicer_api)")
+        value = getattr(slicer_core, name, None)
+        if value is None:
+            raise HarnessGapError(f"slicer.{name} exists in Slicer but not in this harness")
+        return value
+
+
+def standins() -> dict[str, type]:
+    """Return every stand-in widget class by name."""
+    found: dict[str, type] = {}
+    for module in (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, factory):
+        found.update({n: v for n, v in vars(module).items() if getattr(v, "_strict_kind", "") == "standin"})
+    found["qSlicerScriptedLoadableModule"] = factory.qSlicerScriptedLoadableModule
+    return found
+
+
+def install() -> types.ModuleType:
+    """Put the stand-in modules into ``sys.modules`` and start the application; return ``slicer``."""
+    widgets = standins()
+    loader = type("QUiLoader", (UiLoader,), {"find_class": staticmethod(find_class_among(widgets))})
+    sys.modules["qt"] = QtModule({"QUiLoader": loader})
+    sys.modules["ctk"] = StandInModule("ctk", frozenset(dump.read("ctk")), widgets)
+    scene = slicer_core.vtkMRMLScene()
+    modules = Modules()
+    given = {name: value for name, value in widgets.items() if name in dump.slicer_names()}
+    slicer = SlicerModule({**given, "mrmlScene": scene, "modules": modules, "selfTests": {}})
+    sys.modules["slicer"] = slicer
+    for name, module in _submodules().items():
+        sys.modules[f"slicer.{name}"] = module
+        setattr(slicer, name, module)
+    application_logic = slicer_core.vtkSlicerApplicationLogic()
+    for name, logic in logics.boot(scene, application_logic).items():
+        modules.add(name, CoreModule(name, logic))
+    slicer.app = Application(scene, application_logic, modules)
+    return slicer
+
+
+def _submodules() -> dict[str, types.ModuleType]:
+    return {
+        "util": _real_util(),
+        "i18n": _i18n(),
+        "packaging": packaging.make_module(),
+        "ScriptedLoadableModule": scripted.make_module(),
+    }
+
+
+def _real_util() -> types.ModuleType:
+    """Load Slicer's own ``slicer.util`` from slicer-core, without that package's ``slicer/__init__``."""
+    path = Path(slicer_core.__file__).parents[1] / "slicer" / "util.py"
+    spec = importlib.util.spec_from_file_location("slicer.util", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _i18n() -> types.ModuleType:
+    module = types.ModuleType("slicer.i18n", "No translation is loaded: every text comes back as it is.")
+    module.tr = lambda text: text
+    module.translate = lambda context, text: text
+    return module

@@ -1,0 +1,56 @@
+"""The modules ``qt`` and ``ctk``: a name that Slicer's do not have raises, one that we lack says so."""
+
+from __future__ import annotations
+
+import types
+
+from PySide6 import QtCore
+
+from . import dump
+from .strict import HarnessGapError, qt_class
+
+
+class QtNamespace:
+    """``qt.Qt``: the enumerations, strictly."""
+
+    def __getattr__(self, name: str):
+        table = dump.class_table("Qt")
+        if table.kind(name) is None:
+            raise AttributeError(f"qt.Qt has no '{name}' in Slicer (shared/slicer_api)")
+        try:
+            return getattr(QtCore.Qt, name)
+        except AttributeError:
+            raise HarnessGapError(f"qt.Qt.{name} exists in Slicer (Qt 5) but not in this harness") from None
+
+
+class QtModule(types.ModuleType):
+    """``import qt`` as inside Slicer."""
+
+    def __init__(self, extra: dict[str, object]):
+        super().__init__("qt", "PythonQt's module, stood in for by PySide6")
+        self.__path__: list[str] = []
+        self.__dict__.update({"Qt": QtNamespace(), "Signal": QtCore.Signal, "qVersion": lambda: "5.15.2"}, **extra)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__") or name not in dump.qt_names():
+            raise AttributeError(f"qt has no '{name}' in Slicer (shared/slicer_api)")
+        value = qt_class(name)
+        if value is None:
+            raise HarnessGapError(f"qt.{name} exists in Slicer but not in this harness")
+        self.__dict__[name] = value
+        return value
+
+
+class StandInModule(types.ModuleType):
+    """A module made of stand-in classes, ``ctk`` for one."""
+
+    def __init__(self, name: str, listed: frozenset[str], classes: dict[str, object]):
+        super().__init__(name, f"Stand-in for Slicer's module '{name}'")
+        self.__path__: list[str] = []
+        self.__dict__.update({key: value for key, value in classes.items() if key in listed})
+        self._listed = listed
+
+    def __getattr__(self, name: str):
+        if not name.startswith("__") and name in self._listed:
+            raise HarnessGapError(f"{self.__name__}.{name} exists in Slicer but not in this harness")
+        raise AttributeError(f"{self.__name__} has no '{name}' in Slicer (shared/slicer_api)")

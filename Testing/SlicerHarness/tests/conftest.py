@@ -1,0 +1,40 @@
+"""Boots the harness for its own tests and loads the sample module."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTING = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(p) for p in (TESTING, TESTING / "Slicer") if str(p) not in sys.path]
+
+import SlicerHarness  # noqa: E402
+
+SAMPLE = Path(__file__).parent / "sample" / "HarnessSample.py"
+
+
+class _Skipped(pytest.Module):
+    def collect(self):
+        pytest.skip(SlicerHarness.why_unavailable(), allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    if SlicerHarness.why_unavailable() is not None:
+        return _Skipped.from_parent(parent, path=module_path)
+    SlicerHarness.boot()
+    return None
+
+
+@pytest.fixture
+def sample():
+    """The sample module's panel, loaded for one test."""
+    import slicer
+    from SlicerHarness import factory
+
+    slicer.mrmlScene.Clear(0)
+    module = factory.load(SAMPLE)
+    yield module.widgetRepresentation().self()
+    factory.unload(module)
+    del sys.modules["HarnessSample"]

@@ -1,0 +1,58 @@
+"""A small scripted module, for testing the harness alone."""
+
+import qt
+import vtk
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import *  # noqa: F403
+from slicer.util import VTKObservationMixin
+
+import slicer
+
+
+class HarnessSample(ScriptedLoadableModule):  # noqa: F405
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)  # noqa: F405
+        parent.title = _("Harness sample")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        slicer.app.connect("startupCompleted()", lambda: setattr(self, "started", True))
+
+
+class HarnessSampleLogic(ScriptedLoadableModuleLogic):  # noqa: F405
+    pass
+
+
+class HarnessSampleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):  # noqa: F405
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)  # noqa: F405
+        VTKObservationMixin.__init__(self)
+        self.events = []
+
+    def setup(self):
+        ScriptedLoadableModuleWidget.setup(self)  # noqa: F405
+        root = slicer.util.loadUI(self.resourcePath("UI/HarnessSample.ui"))
+        self.layout.addWidget(root)
+        self.ui = slicer.util.childWidgetVariables(root)
+        root.setMRMLScene(slicer.mrmlScene)
+        self.logic = HarnessSampleLogic()
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAddedEvent, self.onNodeAdded)
+        self.ui.applyButton.connect("clicked(bool)", self.onApply)
+        self.shortcut = qt.QShortcut(qt.QKeySequence("Ctrl+Return"), root)
+        self.shortcut.connect("activated()", self.onApply)
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, caller, event, node):  # noqa: N802
+        self.events.append(("added", node.GetClassName()))
+
+    def onApply(self):  # noqa: N802
+        self.events.append(("apply", self.ui.inputSelector.currentNodeID))
+
+    def enter(self):
+        self.events.append(("enter",))
+
+    def exit(self):
+        self.events.append(("exit",))
+
+    def cleanup(self):
+        self.removeObservers()
+        self.events.append(("cleanup",))
