@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..reporting import Table
 
 # Columns that the CSV and JSON keep but a terminal has no room for.
-MEASURES_HIDDEN = ("Voxels", "Centre L", "Centre P", "Centre S")
+MEASURES_HIDDEN = ("Value", "Voxels", "Centre L", "Centre P", "Centre S")
 
 _WORDS = {
     "prepare": "Preparing the image",
@@ -57,7 +57,9 @@ def table(content: Table, title: str = "", hide: Collection[str] = ()) -> RichTa
     result = RichTable(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     shown = [n for n, heading in enumerate(content.heading) if heading not in hide]
     for n in shown:
-        result.add_column(content.heading[n], justify="right" if content.numeric[n] else "left", overflow="fold")
+        # In a narrow terminal the headings of numbers wrap, but the names of segments stay whole.
+        numeric, name = content.numeric[n], content.heading[n] == "Segment"
+        result.add_column(content.heading[n], justify="right" if numeric else "left", overflow="fold", no_wrap=name)
     for row in content.rows:
         result.add_row(*(Text(row[n]) for n in shown))
     return result

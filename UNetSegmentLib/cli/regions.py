@@ -76,4 +76,8 @@ def _of_markups(path: Path, geometry: Geometry) -> Box:
 def _extent(geometry: Geometry) -> str:
     corners = geometry.corners() * (-1.0, -1.0, 1.0)
     ends = zip("RAS", corners.min(axis=0), corners.max(axis=0), strict=True)
-    return ", ".join(f"{axis} {low:.0f} to {high:.0f}" for axis, low, high in ends) + " mm"
+    return ", ".join(f"{axis} {_round(low)} to {_round(high)}" for axis, low, high in ends) + " mm"
+
+
+def _round(value: float) -> int:
+    return round(float(value))

@@ -103,10 +103,11 @@ def segment(
             volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
         region = parse_region(roi, volumes[0].geometry) if roi else None
         with working("Loading torch and the model", not json):
-            from ..inference import Segmenter
             from ..models import load_model
 
             loaded = load_model(model)
+            from ..inference import Segmenter
+
             settings = _settings(preset, {"overlap": overlap, "mirrors": mirrors, "folds": folds})
             segmenter = Segmenter(loaded, device, preset, settings)
         with progress_bar(not json) as progress:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from UNetSegmentLib.cli.app import app
+from UNetSegmentLib.geometry import Geometry
+from UNetSegmentLib.io import write_volume
+from UNetSegmentLib.volume import Volume
+
+GRID = Geometry((30, 24, 20), (1.0, 1.5, 2.0), (-15.0, 18.0, -20.0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Runs a command in this process; ``.stdout``, ``.stderr`` and ``.exit_code`` as a shell would see them."""
+
+    def invoke(*arguments: object) -> Result:
+        return CliRunner().invoke(app, [str(a) for a in arguments])
+
+    return invoke
+
+
+@pytest.fixture
+def run_json(run: Callable[..., Result]) -> Callable[..., Any]:
+    """Runs a command with ``--json`` and returns the document."""
+
+    def invoke(*arguments: object) -> Any:
+        result = run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return invoke
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """Two blocks: intensity 1 (1200 voxels) and 2 (480 voxels) in a field of 0."""
+    voxels = np.zeros((1, *GRID.shape), np.float32)
+    voxels[0, 2:12, 3:13, 4:16] = 1
+    voxels[0, 14:18, 3:13, 4:16] = 2
+    write_volume(Volume(voxels, GRID), tmp_path / "image.nii.gz")
+    return tmp_path / "image.nii.gz"

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from typer.testing import Result
+
+from UNetSegmentLib.geometry import Geometry
+from UNetSegmentLib.io import read_volume, write_segmentation, write_volume
+from UNetSegmentLib.labels import Label
+from UNetSegmentLib.version import __version__
+from UNetSegmentLib.volume import Segmentation, Volume
+
+Run = Callable[..., Result]
+RunJson = Callable[..., Any]
+
+GRID = Geometry((12, 12, 12))
+
+
+def _block(path: Path, low: int, high: int) -> Path:
+    voxels = np.zeros(GRID.shape, np.uint8)
+    voxels[low:high, 2:8, 2:8] = 1
+    write_segmentation(Segmentation(voxels, GRID, (Label(1, "block"),)), path)
+    return path
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout.strip() == f"unetsegment {__version__}"
+
+
+def test_help_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from UNetSegmentLib.cli.app import app\n"
+        "assert CliRunner().invoke(app, ['segment', '--help']).exit_code == 0\n"
+        "loaded = {'torch', 'vtk', 'SimpleITK', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    root = Path(__file__).parents[3]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+# -- models --------------------------------------------------------------------------------------------------------
+
+
+def test_card_of_a_package(run: Run, level_package: Path) -> None:
+    result = run("models", "card", level_package)
+    assert result.exit_code == 0, result.output
+    for text in ("Levels", "first level", "Liver", "CC0"):
+        assert text in result.stdout
+
+
+def test_card_as_json(run_json: RunJson, level_package: Path) -> None:
+    assert run_json("models", "card", level_package)["name"] == "levels"
+
+
+def test_list(run: Run, run_json: RunJson) -> None:
+    assert run("models", "list").exit_code == 0
+    assert isinstance(run_json("models", "list"), list)
+
+
+def test_unknown_card(run: Run) -> None:
+    assert run("models", "card", "no-such-model").exit_code == 4
+
+
+# -- evaluate ------------------------------------------------------------------------------------------------------
+
+
+def test_one_pair(run_json: RunJson, tmp_path: Path) -> None:
+    prediction, reference = _block(tmp_path / "p.seg.nrrd", 2, 8), _block(tmp_path / "r.nii.gz", 4, 8)
+    answer = run_json("evaluate", prediction, reference)
+    (score,) = answer["cases"]["p"]
+    # 6 x 36 and 4 x 36 voxels, 4 x 36 in common.
+    assert score["name"] == "block"
+    assert score["dice"] == pytest.approx(2 * 4 / (6 + 4))
+    assert score["volume_error_ml"] == pytest.approx(2 * 36 / 1000)
+
+
+def test_folders_and_csv(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+    _block(tmp_path / "ours" / "a.seg.nrrd", 2, 8)
+    _block(tmp_path / "ours" / "b.nii.gz", 2, 8)
+    _block(tmp_path / "theirs" / "a.nii.gz", 2, 8)
+    _block(tmp_path / "theirs" / "b.nii.gz", 5, 8)
+    arguments = ("evaluate", tmp_path / "ours", tmp_path / "theirs", "--csv", tmp_path / "s.csv")
+    answer = run_json(*arguments)
+    assert set(answer["cases"]) == {"a", "b"}
+    assert answer["summary"][0]["dice"] == pytest.approx((1 + 2 * 3 / 9) / 2)
+    lines = (tmp_path / "s.csv").read_text().splitlines()
+    assert lines[0].startswith("case,value,name,dice") and lines[1].startswith("a,1,block,1.0") and len(lines) == 3
+    shown = run(*arguments)
+    assert shown.exit_code == 0 and "Mean over 2 cases" in shown.stdout and "0.8333" in shown.stdout
+
+
+def test_a_prediction_without_its_reference(run: Run, tmp_path: Path) -> None:
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+    _block(tmp_path / "ours" / "a.nii.gz", 2, 8)
+    result = run("evaluate", tmp_path / "ours", tmp_path / "theirs")
+    assert result.exit_code == 3 and "have no reference of their name" in result.stderr
+
+
+def test_a_cropped_prediction_is_placed_on_the_reference(run_json: RunJson, tmp_path: Path) -> None:
+    reference = _block(tmp_path / "r.nii.gz", 2, 8)
+    image = sitk.ReadImage(str(reference))[1:10, 1:10, 1:10]
+    sitk.WriteImage(image, str(tmp_path / "p.nii.gz"))
+    assert run_json("evaluate", tmp_path / "p.nii.gz", reference)["cases"]["p"][0]["dice"] == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--model", "levels"), ("--model", "levels", "--data", "x")])
+def test_nothing_to_evaluate(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run("evaluate", *arguments).exit_code == 3
+
+
+def test_model_on_a_held_out_fold(run_json: RunJson, level_package: Path, tmp_path: Path) -> None:
+    """Images whose rounded intensities are the labels: the model's Dice is 1."""
+    for folder in ("images", "labels"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in "abc":
+        labels = np.kron(rng.integers(0, 3, (5, 5, 5)), np.ones((4, 4, 4))).astype(np.uint8)
+        grid = Geometry((20, 20, 20))
+        write_volume(Volume(labels[None].astype(np.float32), grid), tmp_path / "data" / "images" / f"{name}.nii.gz")
+        sitk.WriteImage(sitk.GetImageFromArray(labels), str(tmp_path / "data" / "labels" / f"{name}.nii.gz"))
+        volume = read_volume(tmp_path / "data" / "images" / f"{name}.nii.gz")
+        write_segmentation(Segmentation(labels, volume.geometry), tmp_path / "data" / "labels" / f"{name}.nrrd")
+        (tmp_path / "data" / "labels" / f"{name}.nii.gz").unlink()
+        (tmp_path / "data" / "labels" / f"{name}.json").unlink()
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps({"folds": [["a"], ["b", "c"]]}))
+    options = ("--model", level_package, "--data", tmp_path / "data", "--fold", "1", "--device", "cpu")
+    answer = run_json("evaluate", *options)
+    assert set(answer["cases"]) == {"b", "c"}
+    assert [row["dice"] for row in answer["summary"]] == [1, 1]
+    assert set(run_json("evaluate", *options, "--cases", "1")["cases"]) == {"b"}
+
+
+# -- doctor, train, demo -------------------------------------------------------------------------------------------
+
+
+def test_doctor(run: Run, run_json: RunJson) -> None:
+    report = run_json("doctor")
+    assert report["healthy"] is True and report["packages"]["torch"]
+    assert any(device["name"] == "cpu" and device["free_gb"] > 0 for device in report["devices"])
+    assert all(test["passed"] for test in report["self_test"])
+    shown = run("doctor")
+    assert shown.exit_code == 0 and "All is well" in shown.stdout
+
+
+def test_train_without_a_configuration(run: Run, tmp_path: Path) -> None:
+    result = run("train", tmp_path / "none.json")
+    assert result.exit_code == 3 and "cannot be" in result.stderr
+
+
+def test_demo_finds_its_image_without_importing_nilearn() -> None:
+    pytest.importorskip("nilearn")
+    from UNetSegmentLib.cli.demo import _image
+
+    assert read_volume(_image()).voxels.shape == (1, 189, 233, 197)
