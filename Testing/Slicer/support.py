@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import qt
-import vtk
-
 import slicer
+import vtk
 
 MODULE = "UNetSegment"
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import dump
-from .layout import LayoutManager
 from .iomanager import IOManager
+from .layout import LayoutManager
 from .strict import qt_class, to_python
 from .strictobject import StrictObject, stored
 
@@ -26,10 +26,10 @@ class ModuleManager(StrictObject, table=dump.names_table("moduleManager")):
     def module(self, name: str):
         return self._modules.find(name)
 
-    def modulesNames(self) -> tuple[str, ...]:  # noqa: N802
+    def modulesNames(self) -> tuple[str, ...]:
         return self._modules.names()
 
-    def factoryManager(self):  # noqa: N802
+    def factoryManager(self):
         return FactoryManager(self._modules)
 
 
@@ -40,39 +40,39 @@ class FactoryManager(StrictObject, table=dump.class_table("qSlicerModuleFactoryM
         super().__init__()
         self._modules = modules
 
-    def loadedModuleNames(self) -> tuple[str, ...]:  # noqa: N802
+    def loadedModuleNames(self) -> tuple[str, ...]:
         return self._modules.names()
 
 
 class Application(StrictObject, table=dump.application_table()):
     """Stands for qSlicerApplication in testing mode: no main window, popups answered by slicer.util itself."""
 
-    applicationName = property(lambda self: "Slicer")  # noqa: N815
-    applicationVersion = property(lambda self: VERSION)  # noqa: N815
-    mainApplicationName = property(lambda self: "Slicer")  # noqa: N815
-    mainApplicationDisplayName = property(lambda self: "3D Slicer")  # noqa: N815
-    majorVersion = property(lambda self: 5)  # noqa: N815
-    minorVersion = property(lambda self: 13)  # noqa: N815
-    mainApplicationMajorVersion = property(lambda self: 5)  # noqa: N815
-    mainApplicationMinorVersion = property(lambda self: 13)  # noqa: N815
+    applicationName = property(lambda self: "Slicer")
+    applicationVersion = property(lambda self: VERSION)
+    mainApplicationName = property(lambda self: "Slicer")
+    mainApplicationDisplayName = property(lambda self: "3D Slicer")
+    majorVersion = property(lambda self: 5)
+    minorVersion = property(lambda self: 13)
+    mainApplicationMajorVersion = property(lambda self: 5)
+    mainApplicationMinorVersion = property(lambda self: 13)
     revision = property(lambda self: "34000")
-    repositoryRevision = property(lambda self: "34000")  # noqa: N815
+    repositoryRevision = property(lambda self: "34000")
     os = property(lambda self: "linux")
     arch = property(lambda self: "amd64")
     platform = property(lambda self: "linux-amd64")
-    releaseType = property(lambda self: "Preview")  # noqa: N815
-    isInstalled = property(lambda self: True)  # noqa: N815
-    documentationBaseUrl = property(lambda self: "https://slicer.readthedocs.io/en/latest/")  # noqa: N815
-    slicerHome = property(lambda self: str(self._home))  # noqa: N815
-    temporaryPath = property(lambda self: str(self._home / "tmp"))  # noqa: N815
-    cachePath = property(lambda self: str(self._home / "cache"))  # noqa: N815
-    extensionsInstallPath = property(lambda self: str(self._home / "extensions"))  # noqa: N815
-    slicerUserSettingsFilePath = property(lambda self: self.userSettings().fileName())  # noqa: N815
-    styleSheet = property(  # noqa: N815
+    releaseType = property(lambda self: "Preview")
+    isInstalled = property(lambda self: True)
+    documentationBaseUrl = property(lambda self: "https://slicer.readthedocs.io/en/latest/")
+    slicerHome = property(lambda self: str(self._home))
+    temporaryPath = property(lambda self: str(self._home / "tmp"))
+    cachePath = property(lambda self: str(self._home / "cache"))
+    extensionsInstallPath = property(lambda self: str(self._home / "extensions"))
+    slicerUserSettingsFilePath = property(lambda self: self.userSettings().fileName())
+    styleSheet = property(
         lambda self: QtWidgets.QApplication.instance().styleSheet(),
         lambda self, text: QtWidgets.QApplication.instance().setStyleSheet(text),
     )
-    applicationLocaleName = stored("applicationLocaleName", "en_US")  # noqa: N815
+    applicationLocaleName = stored("applicationLocaleName", "en_US")
 
     def __init__(self, scene, logic, modules):
         super().__init__()
@@ -86,39 +86,39 @@ class Application(StrictObject, table=dump.application_table()):
         self._layout = LayoutManager(scene, logic)
         self._io = IOManager(scene, logic)
 
-    def applicationLogic(self):  # noqa: N802
+    def applicationLogic(self):
         return self._logic
 
-    def mrmlScene(self):  # noqa: N802
+    def mrmlScene(self):
         return self._scene
 
-    def layoutManager(self):  # noqa: N802
+    def layoutManager(self):
         return self._layout
 
-    def moduleManager(self):  # noqa: N802
+    def moduleManager(self):
         return self._manager
 
-    def moduleLogic(self, name: str):  # noqa: N802
+    def moduleLogic(self, name: str):
         return self._manager.module(name).logic()
 
-    def coreIOManager(self):  # noqa: N802
+    def coreIOManager(self):
         return self._io
 
-    def ioManager(self):  # noqa: N802
+    def ioManager(self):
         return self._io
 
-    def processEvents(self, *_) -> None:  # noqa: N802
+    def processEvents(self, *_) -> None:
         QtWidgets.QApplication.processEvents()
         QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
 
-    def testingEnabled(self) -> bool:  # noqa: N802
+    def testingEnabled(self) -> bool:
         return True
 
     def settings(self):
         return qt_class("QSettings")()
 
-    userSettings = settings  # noqa: N815
-    revisionUserSettings = settings  # noqa: N815
+    userSettings = settings
+    revisionUserSettings = settings
 
     def clipboard(self):
         return to_python(QtWidgets.QApplication.clipboard())
@@ -132,31 +132,31 @@ class Application(StrictObject, table=dump.application_table()):
     def style(self):
         return to_python(QtWidgets.QApplication.style())
 
-    def topLevelWidgets(self):  # noqa: N802
+    def topLevelWidgets(self):
         return to_python(QtWidgets.QApplication.topLevelWidgets())
 
-    def focusWidget(self):  # noqa: N802
+    def focusWidget(self):
         return to_python(QtWidgets.QApplication.focusWidget())
 
-    def setOverrideCursor(self, cursor) -> None:  # noqa: N802
+    def setOverrideCursor(self, cursor) -> None:
         QtWidgets.QApplication.setOverrideCursor(QtGui.QCursor(cursor))
 
-    def restoreOverrideCursor(self) -> None:  # noqa: N802
+    def restoreOverrideCursor(self) -> None:
         QtWidgets.QApplication.restoreOverrideCursor()
 
-    def pauseRender(self) -> None:  # noqa: N802
+    def pauseRender(self) -> None:
         """Nothing renders."""
 
-    def resumeRender(self) -> None:  # noqa: N802
+    def resumeRender(self) -> None:
         """Nothing renders."""
 
-    def keyboardModifiers(self):  # noqa: N802
+    def keyboardModifiers(self):
         return QtWidgets.QApplication.keyboardModifiers()
 
-    def moduleDocumentationUrl(self, name: str) -> str:  # noqa: N802
+    def moduleDocumentationUrl(self, name: str) -> str:
         return f"{self.documentationBaseUrl}user_guide/modules/{name.lower()}.html"
 
-    def startupEnvironment(self):  # noqa: N802
+    def startupEnvironment(self):
         return to_python(QtCore.QProcessEnvironment.systemEnvironment())
 
     environment = startupEnvironment

@@ -10,7 +10,7 @@ from .strict import qt_class, raw
 
 STEPS = 1000
 
-ctkDoubleSpinBox = derive(  # noqa: N816
+ctkDoubleSpinBox = derive(
     "ctkDoubleSpinBox",
     "QDoubleSpinBox",
     decimalsOption=kept("decimalsOption"),
@@ -19,21 +19,21 @@ ctkDoubleSpinBox = derive(  # noqa: N816
 )
 
 
-class ctkSliderWidget(qt_class("QWidget"), kind="standin", table=dump.class_table("ctkSliderWidget")):  # noqa: N801
+class ctkSliderWidget(qt_class("QWidget"), kind="standin", table=dump.class_table("ctkSliderWidget")):
     """A slider and a spin box that show one number."""
 
-    valueChanged = QtCore.Signal(float)  # noqa: N815
-    valueIsChanging = QtCore.Signal(float)  # noqa: N815
-    decimalsChanged = QtCore.Signal(int)  # noqa: N815
+    valueChanged = QtCore.Signal(float)
+    valueIsChanging = QtCore.Signal(float)
+    decimalsChanged = QtCore.Signal(int)
     tracking = kept("tracking", True)
-    tickInterval = kept("tickInterval", 0.0)  # noqa: N815
-    tickPosition = kept("tickPosition")  # noqa: N815
-    pageStep = kept("pageStep", 10.0)  # noqa: N815
-    invertedAppearance = kept("invertedAppearance", False)  # noqa: N815
-    invertedControls = kept("invertedControls", False)  # noqa: N815
-    popupSlider = kept("popupSlider", False)  # noqa: N815
-    spinBoxAlignment = kept("spinBoxAlignment")  # noqa: N815
-    synchronizeSiblings = kept("synchronizeSiblings")  # noqa: N815
+    tickInterval = kept("tickInterval", 0.0)
+    tickPosition = kept("tickPosition")
+    pageStep = kept("pageStep", 10.0)
+    invertedAppearance = kept("invertedAppearance", False)
+    invertedControls = kept("invertedControls", False)
+    popupSlider = kept("popupSlider", False)
+    spinBoxAlignment = kept("spinBoxAlignment")
+    synchronizeSiblings = kept("synchronizeSiblings")
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -66,14 +66,14 @@ class ctkSliderWidget(qt_class("QWidget"), kind="standin", table=dump.class_tabl
         width = self.maximum - self.minimum
         return round(STEPS * (value - self.minimum) / width) if width > 0 else 0
 
-    def setValue(self, value: float) -> None:  # noqa: N802
+    def setValue(self, value: float) -> None:
         raw(self._spin).setValue(float(value))
 
-    def setDecimals(self, count: int) -> None:  # noqa: N802
+    def setDecimals(self, count: int) -> None:
         raw(self._spin).setDecimals(count)
         self.decimalsChanged.emit(count)
 
-    def setSpinBoxVisible(self, shown: bool) -> None:  # noqa: N802
+    def setSpinBoxVisible(self, shown: bool) -> None:
         raw(self._spin).setVisible(shown)
 
     def reset(self) -> None:
@@ -83,27 +83,25 @@ class ctkSliderWidget(qt_class("QWidget"), kind="standin", table=dump.class_tabl
     decimals = property(lambda self: raw(self._spin).decimals(), setDecimals)
     minimum = property(lambda self: raw(self._spin).minimum(), lambda self, v: raw(self._spin).setMinimum(v))
     maximum = property(lambda self: raw(self._spin).maximum(), lambda self, v: raw(self._spin).setMaximum(v))
-    singleStep = property(  # noqa: N815
-        lambda self: raw(self._spin).singleStep(), lambda self, v: raw(self._spin).setSingleStep(v)
-    )
+    singleStep = property(lambda self: raw(self._spin).singleStep(), lambda self, v: raw(self._spin).setSingleStep(v))
     prefix = property(lambda self: raw(self._spin).prefix(), lambda self, v: raw(self._spin).setPrefix(v))
     suffix = property(lambda self: raw(self._spin).suffix(), lambda self, v: raw(self._spin).setSuffix(v))
-    spinBoxVisible = property(lambda self: not raw(self._spin).isHidden(), setSpinBoxVisible)  # noqa: N815
+    spinBoxVisible = property(lambda self: not raw(self._spin).isHidden(), setSpinBoxVisible)
 
 
-class ctkPathLineEdit(qt_class("QWidget"), kind="standin", table=dump.class_table("ctkPathLineEdit")):  # noqa: N801
+class ctkPathLineEdit(qt_class("QWidget"), kind="standin", table=dump.class_table("ctkPathLineEdit")):
     """A line for a path and a button that browses for one."""
 
-    currentPathChanged = QtCore.Signal(str)  # noqa: N815
-    validInputChanged = QtCore.Signal(bool)  # noqa: N815
+    currentPathChanged = QtCore.Signal(str)
+    validInputChanged = QtCore.Signal(bool)
     filters = kept("filters", 0)
-    nameFilters = kept("nameFilters", ())  # noqa: N815
+    nameFilters = kept("nameFilters", ())
     options = kept("options")
     label = kept("label", "")
-    settingKey = kept("settingKey", "")  # noqa: N815
-    showHistoryButton = kept("showHistoryButton", True)  # noqa: N815
-    minimumContentsLength = kept("minimumContentsLength", 0)  # noqa: N815
-    sizeAdjustPolicy = kept("sizeAdjustPolicy")  # noqa: N815
+    settingKey = kept("settingKey", "")
+    showHistoryButton = kept("showHistoryButton", True)
+    minimumContentsLength = kept("minimumContentsLength", 0)
+    sizeAdjustPolicy = kept("sizeAdjustPolicy")
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -117,7 +115,7 @@ class ctkPathLineEdit(qt_class("QWidget"), kind="standin", table=dump.class_tabl
         self._line.textChanged.connect(self.currentPathChanged)
         self._button.clicked.connect(lambda _checked: self.browse())
 
-    def setCurrentPath(self, path: str) -> None:  # noqa: N802
+    def setCurrentPath(self, path: str) -> None:
         raw(self._line).setText(path)
 
     def browse(self) -> None:
@@ -125,22 +123,20 @@ class ctkPathLineEdit(qt_class("QWidget"), kind="standin", table=dump.class_tabl
         if path:
             self.setCurrentPath(path)
 
-    def addCurrentPathToHistory(self) -> None:  # noqa: N802
+    def addCurrentPathToHistory(self) -> None:
         """No history is kept."""
 
-    currentPath = property(lambda self: raw(self._line).text(), setCurrentPath)  # noqa: N815
-    showBrowseButton = property(  # noqa: N815
+    currentPath = property(lambda self: raw(self._line).text(), setCurrentPath)
+    showBrowseButton = property(
         lambda self: not raw(self._button).isHidden(), lambda self, shown: raw(self._button).setVisible(shown)
     )
 
 
-class ctkDirectoryButton(  # noqa: N801
-    qt_class("QWidget"), kind="standin", table=dump.class_table("ctkDirectoryButton")
-):
+class ctkDirectoryButton(qt_class("QWidget"), kind="standin", table=dump.class_table("ctkDirectoryButton")):
     """A button that shows and browses for a directory."""
 
-    directoryChanged = QtCore.Signal(str)  # noqa: N815
-    directorySelected = QtCore.Signal(str)  # noqa: N815
+    directoryChanged = QtCore.Signal(str)
+    directorySelected = QtCore.Signal(str)
     caption = kept("caption", "")
     text = kept("text", "")
     icon = kept("icon")

@@ -8,10 +8,10 @@ from . import dialogs, dump
 from .standins import derive, kept
 from .strict import overrides, qt_class, raw
 
-ctkSearchBox = derive(  # noqa: N816
+ctkSearchBox = derive(
     "ctkSearchBox", "QLineEdit", showSearchIcon=kept("showSearchIcon", False), searchIcon=kept("searchIcon")
 )
-ctkComboBox = derive(  # noqa: N816
+ctkComboBox = derive(
     "ctkComboBox",
     "QComboBox",
     defaultText=kept("defaultText", ""),
@@ -20,17 +20,17 @@ ctkComboBox = derive(  # noqa: N816
     elideMode=kept("elideMode"),
     scrollWheelEffect=kept("scrollWheelEffect"),
 )
-ctkCheckBox = derive("ctkCheckBox", "QCheckBox", indicatorIcon=kept("indicatorIcon"))  # noqa: N816
-ctkPushButton = derive(  # noqa: N816
+ctkCheckBox = derive("ctkCheckBox", "QCheckBox", indicatorIcon=kept("indicatorIcon"))
+ctkPushButton = derive(
     "ctkPushButton",
     "QPushButton",
     buttonTextAlignment=kept("buttonTextAlignment"),
     iconAlignment=kept("iconAlignment"),
     elideMode=kept("elideMode"),
 )
-ctkMenuButton = derive("ctkMenuButton", "QPushButton")  # noqa: N816
-ctkExpandButton = derive("ctkExpandButton", "QToolButton", orientation=kept("orientation"))  # noqa: N816
-ctkMessageBox = derive(  # noqa: N816
+ctkMenuButton = derive("ctkMenuButton", "QPushButton")
+ctkExpandButton = derive("ctkExpandButton", "QToolButton", orientation=kept("orientation"))
+ctkMessageBox = derive(
     "ctkMessageBox",
     "QMessageBox",
     dontShowAgain=kept("dontShowAgain", False),
@@ -40,19 +40,17 @@ ctkMessageBox = derive(  # noqa: N816
 overrides.method("ctkMessageBox", "exec")(lambda self: dialogs.answer(QtWidgets.QMessageBox.text(self)))
 
 
-class ctkCollapsibleButton(  # noqa: N801
-    qt_class("QAbstractButton"), kind="standin", table=dump.class_table("ctkCollapsibleButton")
-):
+class ctkCollapsibleButton(qt_class("QAbstractButton"), kind="standin", table=dump.class_table("ctkCollapsibleButton")):
     """A header that folds what is laid out below it."""
 
-    contentsCollapsed = QtCore.Signal(bool)  # noqa: N815
-    collapsedHeight = kept("collapsedHeight", 10)  # noqa: N815
-    contentsFrameShape = kept("contentsFrameShape")  # noqa: N815
-    contentsFrameShadow = kept("contentsFrameShadow")  # noqa: N815
-    contentsLineWidth = kept("contentsLineWidth", 1)  # noqa: N815
-    contentsMidLineWidth = kept("contentsMidLineWidth", 0)  # noqa: N815
-    indicatorAlignment = kept("indicatorAlignment")  # noqa: N815
-    buttonTextAlignment = kept("buttonTextAlignment")  # noqa: N815
+    contentsCollapsed = QtCore.Signal(bool)
+    collapsedHeight = kept("collapsedHeight", 10)
+    contentsFrameShape = kept("contentsFrameShape")
+    contentsFrameShadow = kept("contentsFrameShadow")
+    contentsLineWidth = kept("contentsLineWidth", 1)
+    contentsMidLineWidth = kept("contentsMidLineWidth", 0)
+    indicatorAlignment = kept("indicatorAlignment")
+    buttonTextAlignment = kept("buttonTextAlignment")
     flat = kept("flat", False)
 
     def __init__(self, *arguments):
@@ -89,20 +87,20 @@ class ctkCollapsibleButton(  # noqa: N801
         raw(self).updateGeometry()
         self.contentsCollapsed.emit(not open_)
 
-    def hitButton(self, position) -> bool:  # noqa: N802
+    def hitButton(self, position) -> bool:
         return position.y() <= self._header()
 
-    def minimumSizeHint(self):  # noqa: N802
+    def minimumSizeHint(self):
         hint = QtWidgets.QAbstractButton.minimumSizeHint(self)
         return hint if raw(self).isChecked() else QtCore.QSize(hint.width(), self._header())
 
-    def sizeHint(self):  # noqa: N802
+    def sizeHint(self):
         hint = QtWidgets.QAbstractButton.sizeHint(self)
         text = raw(self).fontMetrics().horizontalAdvance(raw(self).text()) + 30
         height = hint.height() if raw(self).isChecked() else self._header()
         return QtCore.QSize(max(hint.width(), text), height)
 
-    def paintEvent(self, _event) -> None:  # noqa: N802
+    def paintEvent(self, _event) -> None:
         painter = QtGui.QPainter(self)
         bar = QtCore.QRect(0, 0, raw(self).width(), self._header())
         option = QtWidgets.QStyleOptionButton()
@@ -122,12 +120,10 @@ class ctkCollapsibleButton(  # noqa: N801
         painter.drawText(bar.adjusted(24, 0, -4, 0), QtCore.Qt.AlignmentFlag.AlignVCenter, raw(self).text())
 
 
-class ctkCollapsibleGroupBox(  # noqa: N801
-    qt_class("QGroupBox"), kind="standin", table=dump.class_table("ctkCollapsibleGroupBox")
-):
+class ctkCollapsibleGroupBox(qt_class("QGroupBox"), kind="standin", table=dump.class_table("ctkCollapsibleGroupBox")):
     """A group box whose check box folds it."""
 
-    collapsedHeight = kept("collapsedHeight", 14)  # noqa: N815
+    collapsedHeight = kept("collapsedHeight", 14)
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

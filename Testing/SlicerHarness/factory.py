@@ -14,22 +14,20 @@ from .strict import qt_class, raw
 from .strictobject import StrictObject, stored
 
 
-class qSlicerScriptedLoadableModule(  # noqa: N801
-    StrictObject, table=dump.class_table("qSlicerScriptedLoadableModule")
-):
+class qSlicerScriptedLoadableModule(StrictObject, table=dump.class_table("qSlicerScriptedLoadableModule")):
     """The C++ side of a scripted module: the ``parent`` that the module class fills in."""
 
     title = stored("title", "")
     categories = stored("categories", [])
     contributors = stored("contributors", [])
     dependencies = stored("dependencies", [])
-    helpText = stored("helpText", "")  # noqa: N815
-    acknowledgementText = stored("acknowledgementText", "")  # noqa: N815
-    associatedNodeTypes = stored("associatedNodeTypes", [])  # noqa: N815
+    helpText = stored("helpText", "")
+    acknowledgementText = stored("acknowledgementText", "")
+    associatedNodeTypes = stored("associatedNodeTypes", [])
     icon = stored("icon")
     hidden = stored("hidden", False)
     index = stored("index", -1)
-    widgetRepresentationCreationEnabled = stored("widgetRepresentationCreationEnabled", True)  # noqa: N815
+    widgetRepresentationCreationEnabled = stored("widgetRepresentationCreationEnabled", True)
 
     def __init__(self, path: Path, python_module):
         super().__init__()
@@ -45,12 +43,12 @@ class qSlicerScriptedLoadableModule(  # noqa: N801
     def name(self) -> str:
         return self._path.stem
 
-    def widgetRepresentation(self):  # noqa: N802
+    def widgetRepresentation(self):
         if self._widget is None:
             self._widget = self.createNewWidgetRepresentation()
         return self._widget
 
-    def createNewWidgetRepresentation(self):  # noqa: N802
+    def createNewWidgetRepresentation(self):
         import slicer
 
         widget = qSlicerScriptedLoadableModuleWidget()
@@ -63,7 +61,7 @@ class qSlicerScriptedLoadableModule(  # noqa: N801
         return widget
 
 
-class qSlicerScriptedLoadableModuleWidget(  # noqa: N801
+class qSlicerScriptedLoadableModuleWidget(
     qMRMLWidget, kind="standin", table=dump.class_table("qSlicerScriptedLoadableModuleWidget")
 ):
     """The C++ side of a module panel: passes Slicer's calls on to the Python widget."""
@@ -81,11 +79,11 @@ class qSlicerScriptedLoadableModuleWidget(  # noqa: N801
         return self._module
 
     @property
-    def moduleName(self) -> str:  # noqa: N802
+    def moduleName(self) -> str:
         return self._module.name
 
     @property
-    def isEntered(self) -> bool:  # noqa: N802
+    def isEntered(self) -> bool:
         return self._entered
 
     def enter(self) -> None:

@@ -16,10 +16,10 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
         self._scene = scene
         self._application_logic = application_logic
 
-    def registeredFileReaderCount(self, file_type: str) -> int:  # noqa: N802
+    def registeredFileReaderCount(self, file_type: str) -> int:
         return int(file_type in self._readers())
 
-    def loadNodes(self, file_type: str, properties: dict, nodes=None, *_) -> bool:  # noqa: N802
+    def loadNodes(self, file_type: str, properties: dict, nodes=None, *_) -> bool:
         reader = self._readers().get(file_type)
         if reader is None:
             return False
@@ -28,11 +28,11 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
             nodes.AddItem(node)
         return node is not None
 
-    def fileWriterFileType(self, node) -> str:  # noqa: N802
+    def fileWriterFileType(self, node) -> str:
         """Say which writer would take a node; the node's own storage node writes it all the same."""
         return node.GetNodeTagName() + "File"
 
-    def saveNodes(self, file_type: str, properties: dict, *_) -> bool:  # noqa: N802
+    def saveNodes(self, file_type: str, properties: dict, *_) -> bool:
         if file_type == "SceneFile":
             return self._save_scene(properties["fileName"])
         node = self._scene.GetNodeByID(properties["nodeID"])
@@ -42,13 +42,13 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
         storage.SetFileName(properties["fileName"])
         return bool(storage.WriteData(node))
 
-    def saveScene(self, file_name: str, *_) -> bool:  # noqa: N802
+    def saveScene(self, file_name: str, *_) -> bool:
         return self._save_scene(file_name)
 
-    def loadScene(self, file_name: str, clear: bool = True, *_) -> bool:  # noqa: N802
+    def loadScene(self, file_name: str, clear: bool = True, *_) -> bool:
         return self._load_scene({"fileName": file_name, "clear": clear}) is not None
 
-    def addDefaultStorageNodes(self) -> None:  # noqa: N802
+    def addDefaultStorageNodes(self) -> None:
         for index in range(self._scene.GetNumberOfNodesByClass("vtkMRMLStorableNode")):
             node = self._scene.GetNthNodeByClass(index, "vtkMRMLStorableNode")
             if node.GetSaveWithScene():

@@ -18,16 +18,16 @@ class SliceWidget(StrictObject, table=dump.class_table("qMRMLSliceWidget")):
         super().__init__()
         self._logic = logic
 
-    def sliceLogic(self):  # noqa: N802
+    def sliceLogic(self):
         return self._logic
 
-    def mrmlSliceNode(self):  # noqa: N802
+    def mrmlSliceNode(self):
         return self._logic.GetSliceNode()
 
-    def mrmlSliceCompositeNode(self):  # noqa: N802
+    def mrmlSliceCompositeNode(self):
         return self._logic.GetSliceCompositeNode()
 
-    def fitSliceToBackground(self) -> None:  # noqa: N802
+    def fitSliceToBackground(self) -> None:
         self._logic.FitSliceToAll()
 
 
@@ -38,16 +38,16 @@ class ThreeDView(StrictObject, table=dump.class_table("qMRMLThreeDView")):
         super().__init__()
         self._node = node
 
-    def mrmlViewNode(self):  # noqa: N802
+    def mrmlViewNode(self):
         return self._node
 
-    def resetFocalPoint(self) -> None:  # noqa: N802
+    def resetFocalPoint(self) -> None:
         """Nothing is on a screen."""
 
-    def resetCamera(self, *_) -> None:  # noqa: N802
+    def resetCamera(self, *_) -> None:
         """Nothing is on a screen."""
 
-    def rotateToViewAxis(self, _axis: int) -> None:  # noqa: N802
+    def rotateToViewAxis(self, _axis: int) -> None:
         """Nothing is on a screen."""
 
 
@@ -58,10 +58,10 @@ class ThreeDWidget(StrictObject, table=dump.class_table("qMRMLThreeDWidget")):
         super().__init__()
         self._view = ThreeDView(node)
 
-    def threeDView(self):  # noqa: N802
+    def threeDView(self):
         return self._view
 
-    def mrmlViewNode(self):  # noqa: N802
+    def mrmlViewNode(self):
         return self._view.mrmlViewNode()
 
 
@@ -82,30 +82,30 @@ class LayoutManager(StrictObject, table=dump.names_table("layoutManager")):
         self._view_node.SetName("View1")
         scene.AddNode(self._view_node)
 
-    def setLayout(self, layout: int) -> None:  # noqa: N802
+    def setLayout(self, layout: int) -> None:
         self.layout = layout
 
-    def sliceViewNames(self) -> tuple[str, ...]:  # noqa: N802
+    def sliceViewNames(self) -> tuple[str, ...]:
         return tuple(self._slices)
 
-    def sliceWidget(self, name: str):  # noqa: N802
+    def sliceWidget(self, name: str):
         return SliceWidget(self._slices[name]) if name in self._slices else None
 
     @property
-    def threeDViewCount(self) -> int:  # noqa: N802
+    def threeDViewCount(self) -> int:
         return 1
 
-    def threeDWidget(self, _index=0):  # noqa: N802
+    def threeDWidget(self, _index=0):
         return ThreeDWidget(self._view_node)
 
-    def resetThreeDViews(self) -> None:  # noqa: N802
+    def resetThreeDViews(self) -> None:
         """Nothing is on a screen."""
 
-    def resetSliceViews(self) -> None:  # noqa: N802
+    def resetSliceViews(self) -> None:
         for logic in self._slices.values():
             logic.FitSliceToAll()
 
-    def setRenderPaused(self, _paused: bool) -> None:  # noqa: N802
+    def setRenderPaused(self, _paused: bool) -> None:
         """Nothing renders."""
 
 

@@ -8,19 +8,19 @@ from . import dump
 from .strict import qt_class
 
 
-class qMRMLWidget(qt_class("QWidget"), kind="standin", table=dump.class_table("qMRMLWidget")):  # noqa: N801
+class qMRMLWidget(qt_class("QWidget"), kind="standin", table=dump.class_table("qMRMLWidget")):
     """A widget that knows the scene and passes it on."""
 
-    mrmlSceneChanged = QtCore.Signal(object)  # noqa: N815
+    mrmlSceneChanged = QtCore.Signal(object)
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self._scene = None
 
-    def mrmlScene(self):  # noqa: N802
+    def mrmlScene(self):
         return self._scene
 
-    def setMRMLScene(self, scene) -> None:  # noqa: N802
+    def setMRMLScene(self, scene) -> None:
         if scene is not self._scene:
             self._scene = scene
             self.mrmlSceneChanged.emit(scene)

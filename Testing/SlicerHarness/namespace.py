@@ -12,8 +12,19 @@ from pathlib import Path
 
 import slicer_core
 
-from . import adaptations  # noqa: F401  (applies the differences between PythonQt and PySide6)
-from . import ctksliders, ctkwidgets, dump, factory, logics, mrmlwidgets, nodecombobox, packaging, scripted
+from . import (
+    adaptations,  # noqa: F401  (applies the differences between PythonQt and PySide6)
+    ctksliders,
+    ctkwidgets,
+    dump,
+    factory,
+    logics,
+    mrmlwidgets,
+    nodecombobox,
+    packaging,
+    parameternode,
+    scripted,
+)
 from .application import Application
 from .modules import CoreModule, Modules
 from .qtmodule import QtModule, StandInModule
@@ -73,6 +84,7 @@ def _submodules() -> dict[str, types.ModuleType]:
         "util": _real_util(),
         "i18n": _i18n(),
         "packaging": packaging.make_module(),
+        "parameterNodeWrapper": parameternode.make_module(),
         "ScriptedLoadableModule": scripted.make_module(),
     }
 

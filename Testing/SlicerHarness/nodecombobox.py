@@ -12,24 +12,22 @@ from .strict import HarnessGapError, raw
 CHANGES = ("NodeAddedEvent", "NodeRemovedEvent", "EndBatchProcessEvent", "EndCloseEvent")
 
 
-class qMRMLNodeComboBox(  # noqa: N801
-    qMRMLWidget, kind="standin", table=dump.class_table("qMRMLNodeComboBox")
-):
+class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMRMLNodeComboBox")):
     """Shows the nodes of some classes; rows are (node ID, text), the ID of "None" being empty."""
 
-    currentNodeChanged = QtCore.Signal(object)  # noqa: N815
-    currentNodeIDChanged = QtCore.Signal(str)  # noqa: N815
-    currentNodeRenamed = QtCore.Signal(str)  # noqa: N815
-    nodeActivated = QtCore.Signal(object)  # noqa: N815
-    nodeAdded = QtCore.Signal(object)  # noqa: N815
-    nodeAddedByUser = QtCore.Signal(object)  # noqa: N815
-    nodeAddedByUserAction = QtCore.Signal(object)  # noqa: N815
-    nodeAboutToBeRemoved = QtCore.Signal(object)  # noqa: N815
-    nodeAboutToBeEdited = QtCore.Signal(object)  # noqa: N815
-    selectNodeUponCreation = kept("selectNodeUponCreation", True)  # noqa: N815
-    interactionNodeSingletonTag = kept("interactionNodeSingletonTag", "")  # noqa: N815
-    sizeAdjustPolicy = kept("sizeAdjustPolicy")  # noqa: N815
-    baseName = kept("baseName", "")  # noqa: N815
+    currentNodeChanged = QtCore.Signal(object)
+    currentNodeIDChanged = QtCore.Signal(str)
+    currentNodeRenamed = QtCore.Signal(str)
+    nodeActivated = QtCore.Signal(object)
+    nodeAdded = QtCore.Signal(object)
+    nodeAddedByUser = QtCore.Signal(object)
+    nodeAddedByUserAction = QtCore.Signal(object)
+    nodeAboutToBeRemoved = QtCore.Signal(object)
+    nodeAboutToBeEdited = QtCore.Signal(object)
+    selectNodeUponCreation = kept("selectNodeUponCreation", True)
+    interactionNodeSingletonTag = kept("interactionNodeSingletonTag", "")
+    sizeAdjustPolicy = kept("sizeAdjustPolicy")
+    baseName = kept("baseName", "")
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -53,7 +51,7 @@ class qMRMLNodeComboBox(  # noqa: N801
         self._box.activated.connect(self._on_activated)
         raw(self).destroyed.connect(lambda *_, tags=self._tags: _drop(tags))
 
-    def setMRMLScene(self, scene) -> None:  # noqa: N802
+    def setMRMLScene(self, scene) -> None:
         if scene is self._scene:
             return
         _drop(self._tags)
@@ -65,38 +63,38 @@ class qMRMLNodeComboBox(  # noqa: N801
         if self._wanted:
             self.setCurrentNodeID(self._wanted)
 
-    def currentNode(self):  # noqa: N802
+    def currentNode(self):
         return self._scene.GetNodeByID(self._current) if self._scene is not None and self._current else None
 
-    def setCurrentNode(self, node) -> None:  # noqa: N802
+    def setCurrentNode(self, node) -> None:
         self.setCurrentNodeID(node.GetID() if node is not None else "")
 
-    def setCurrentNodeID(self, node_id: str) -> None:  # noqa: N802
+    def setCurrentNodeID(self, node_id: str) -> None:
         if self._scene is None:
             self._wanted = node_id or ""
             return
         row = raw(self._box).findData(node_id or "")
         raw(self._box).setCurrentIndex(row)
 
-    def setCurrentNodeIndex(self, index: int) -> None:  # noqa: N802
+    def setCurrentNodeIndex(self, index: int) -> None:
         raw(self._box).setCurrentIndex(index + (1 if self._options["none"] else 0))
 
-    def nodeCount(self) -> int:  # noqa: N802
+    def nodeCount(self) -> int:
         return len(self._nodes())
 
-    def nodeFromIndex(self, index: int):  # noqa: N802
+    def nodeFromIndex(self, index: int):
         nodes = self._nodes()
         return nodes[index] if 0 <= index < len(nodes) else None
 
-    def addAttribute(self, node_type: str, name: str, value=None) -> None:  # noqa: N802
+    def addAttribute(self, node_type: str, name: str, value=None) -> None:
         self._filters.append((node_type, name, value))
         self._refresh()
 
-    def removeAttribute(self, node_type: str, name: str) -> None:  # noqa: N802
+    def removeAttribute(self, node_type: str, name: str) -> None:
         self._filters = [f for f in self._filters if f[:2] != (node_type, name)]
         self._refresh()
 
-    def addNode(self, node_type: str | None = None):  # noqa: N802
+    def addNode(self, node_type: str | None = None):
         node_type = node_type or self._types[0]
         base = self.baseName or self._scene.GetTypeDisplayNameByClassName(node_type)
         node = self._scene.AddNewNodeByClass(node_type, self._scene.GenerateUniqueName(base))
@@ -109,13 +107,13 @@ class qMRMLNodeComboBox(  # noqa: N801
         self.nodeAddedByUser.emit(node)
         return node
 
-    def removeCurrentNode(self) -> None:  # noqa: N802
+    def removeCurrentNode(self) -> None:
         node = self.currentNode()
         if node is not None:
             self.nodeAboutToBeRemoved.emit(node)
             self._scene.RemoveNode(node)
 
-    def renameCurrentNode(self) -> None:  # noqa: N802
+    def renameCurrentNode(self) -> None:
         raise HarnessGapError("renaming asks in a dialog")
 
     def _on_activated(self, _row: int) -> None:
@@ -190,32 +188,32 @@ class qMRMLNodeComboBox(  # noqa: N801
             self.currentNodeChanged.emit(self.currentNode())
             self.currentNodeIDChanged.emit(node_id)
 
-    def _option(name: str) -> property:  # noqa: N805
+    def _option(name: str) -> property:
         def write(self, value) -> None:
             self._options[name] = bool(value)
             self._refresh()
 
         return property(lambda self: self._options[name], write)
 
-    def _refreshing(private: str, convert=lambda value: value) -> property:  # noqa: N805
+    def _refreshing(private: str, convert=lambda value: value) -> property:
         def write(self, value) -> None:
             setattr(self, private, convert(value))
             self._refresh()
 
         return property(lambda self: getattr(self, private), write)
 
-    noneEnabled = _option("none")  # noqa: N815
-    addEnabled = _option("add")  # noqa: N815
-    removeEnabled = _option("remove")  # noqa: N815
-    editEnabled = _option("edit")  # noqa: N815
-    renameEnabled = _option("rename")  # noqa: N815
-    nodeTypes = _refreshing("_types", tuple)  # noqa: N815
-    noneDisplay = _refreshing("_none_text")  # noqa: N815
-    showChildNodeTypes = _refreshing("_children")  # noqa: N815
-    hideChildNodeTypes = _refreshing("_hidden_types", tuple)  # noqa: N815
-    showHidden = _refreshing("_show_hidden")  # noqa: N815
-    currentNodeID = property(lambda self: self._current, setCurrentNodeID)  # noqa: N815
-    currentNodeId = currentNodeID  # noqa: N815
+    noneEnabled = _option("none")
+    addEnabled = _option("add")
+    removeEnabled = _option("remove")
+    editEnabled = _option("edit")
+    renameEnabled = _option("rename")
+    nodeTypes = _refreshing("_types", tuple)
+    noneDisplay = _refreshing("_none_text")
+    showChildNodeTypes = _refreshing("_children")
+    hideChildNodeTypes = _refreshing("_hidden_types", tuple)
+    showHidden = _refreshing("_show_hidden")
+    currentNodeID = property(lambda self: self._current, setCurrentNodeID)
+    currentNodeId = currentNodeID
 
 
 def _has(node, name: str, value) -> bool:

@@ -73,8 +73,8 @@ def pip_install(
     blocking=True,
     show_progress=True,
     requester=None,
-    logCallback=None,  # noqa: N803
-    completedCallback=None,  # noqa: N803
+    logCallback=None,
+    completedCallback=None,
 ):
     record.calls.append(("pip_install", (requirements,), {"blocking": blocking, "requester": requester}))
     if logCallback is not None:
@@ -88,13 +88,13 @@ def pip_install(
     return []
 
 
-def pip_uninstall(requirements, blocking=True, logCallback=None, completedCallback=None) -> None:  # noqa: N803
+def pip_uninstall(requirements, blocking=True, logCallback=None, completedCallback=None) -> None:
     record.calls.append(("pip_uninstall", (requirements,), {"blocking": blocking}))
     if completedCallback is not None:
         completedCallback(0)
 
 
-def isPipInstallInProgress() -> bool:  # noqa: N802
+def isPipInstallInProgress() -> bool:
     return False
 
 

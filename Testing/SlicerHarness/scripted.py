@@ -32,10 +32,10 @@ class ScriptedLoadableModule:
                 break
         slicer.selfTests[self.moduleName] = self.runTest
 
-    def resourcePath(self, filename: str) -> str:  # noqa: N802
+    def resourcePath(self, filename: str) -> str:
         return str(Path(self.parent.path).parent / "Resources" / filename)
 
-    def getDefaultModuleDocumentationLink(self, docPage=None) -> str:  # noqa: N802, N803
+    def getDefaultModuleDocumentationLink(self, docPage=None) -> str:
         import slicer
 
         url = (
@@ -43,7 +43,7 @@ class ScriptedLoadableModule:
         )
         return f'<p>For more information, see the <a href="{url}">online documentation</a>.</p>'
 
-    def runTest(self, msec: int = 100, **kwargs) -> None:  # noqa: N802
+    def runTest(self, msec: int = 100, **kwargs) -> None:
         module = importlib.import_module(type(self).__module__)
         case = getattr(module, f"{self.moduleName}Test")()
         case.messageDelay = msec
@@ -71,7 +71,7 @@ class ScriptedLoadableModuleWidget:
             raw(self.parent).show()
         slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
-    def resourcePath(self, filename: str) -> str:  # noqa: N802
+    def resourcePath(self, filename: str) -> str:
         import slicer
 
         return str(Path(slicer.util.modulePath(self.moduleName)).parent / "Resources" / filename)
@@ -79,13 +79,13 @@ class ScriptedLoadableModuleWidget:
     def setup(self) -> None:
         self.setupDeveloperSection()
 
-    def setupDeveloperSection(self) -> None:  # noqa: N802
+    def setupDeveloperSection(self) -> None:
         """Shown in developer mode only, which the harness never is in."""
 
     def cleanup(self) -> None:
         """Overridden by modules."""
 
-    def _onModuleAboutToBeUnloaded(self, module_name: str) -> None:  # noqa: N802
+    def _onModuleAboutToBeUnloaded(self, module_name: str) -> None:
         import slicer
 
         if module_name == self.moduleName:
@@ -101,7 +101,7 @@ class ScriptedLoadableModuleLogic:
         self.moduleName = type(self).__name__.removesuffix("Logic")
         self.isSingletonParameterNode = True
 
-    def getParameterNode(self):  # noqa: N802
+    def getParameterNode(self):
         import slicer
 
         found = self.getAllParameterNodes()
@@ -113,13 +113,13 @@ class ScriptedLoadableModuleLogic:
             return found[0]
         return slicer.mrmlScene.AddNode(self.createParameterNode())
 
-    def getAllParameterNodes(self) -> list:  # noqa: N802
+    def getAllParameterNodes(self) -> list:
         import slicer
 
         nodes = slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")
         return [node for node in nodes if node.GetAttribute("ModuleName") == self.moduleName]
 
-    def createParameterNode(self):  # noqa: N802
+    def createParameterNode(self):
         import slicer
 
         node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
@@ -136,12 +136,12 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
 
     messageDelay = 0
 
-    def delayDisplay(self, message: str, requestedDelay=None, msec=None) -> None:  # noqa: N802, N803
+    def delayDisplay(self, message: str, requestedDelay=None, msec=None) -> None:
         import slicer
 
         slicer.util.delayDisplay(message, 0)
 
-    def runTest(self) -> None:  # noqa: N802
+    def runTest(self) -> None:
         """Overridden by modules."""
 
 

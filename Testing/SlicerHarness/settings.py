@@ -10,7 +10,7 @@ _folder: tempfile.TemporaryDirectory | None = None
 
 
 def use_private_folder() -> None:
-    global _folder  # noqa: PLW0603
+    global _folder
     _folder = tempfile.TemporaryDirectory(prefix="slicer-harness-settings-")
     ini = QtCore.QSettings.Format.IniFormat
     for scope in (QtCore.QSettings.Scope.UserScope, QtCore.QSettings.Scope.SystemScope):

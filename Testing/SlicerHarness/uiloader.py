@@ -29,12 +29,12 @@ class _Builder(QtUiTools.QUiLoader):
         super().__init__()
         self._find_class = find_class
 
-    def createWidget(self, class_name, parent=None, name=""):  # noqa: N802
+    def createWidget(self, class_name, parent=None, name=""):
         widget = self._find_class(class_name)(parent) if parent is not None else self._find_class(class_name)()
         QtCore.QObject.setObjectName(widget, name)
         return widget
 
-    def createLayout(self, class_name, parent=None, name=""):  # noqa: N802
+    def createLayout(self, class_name, parent=None, name=""):
         layout = super().createLayout(class_name, parent, name)
         if layout is not None and not isinstance(type(layout), StrictMeta):
             adopt(layout, qt_class(class_name))
@@ -69,7 +69,7 @@ class UiLoader:
             _wire(children, *connection)
         return widget
 
-    def deleteLater(self) -> None:  # noqa: N802
+    def deleteLater(self) -> None:
         """Nothing to delete: the builder lives as long as ``load``."""
 
 

@@ -31,6 +31,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 def sample():
     """The sample module's panel, loaded for one test."""
     import slicer
+
     from SlicerHarness import factory
 
     slicer.mrmlScene.Clear(0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import support
-
 import slicer
+
+import support
 
 
 def test_panel_is_found_through_slicer_util(sample):

@@ -1,35 +1,34 @@
 """A small scripted module, for testing the harness alone."""
 
 import qt
+import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.ScriptedLoadableModule import *  # noqa: F403
+from slicer.ScriptedLoadableModule import *
 from slicer.util import VTKObservationMixin
 
-import slicer
 
-
-class HarnessSample(ScriptedLoadableModule):  # noqa: F405
+class HarnessSample(ScriptedLoadableModule):
     def __init__(self, parent):
-        ScriptedLoadableModule.__init__(self, parent)  # noqa: F405
+        ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("Harness sample")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         slicer.app.connect("startupCompleted()", lambda: setattr(self, "started", True))
 
 
-class HarnessSampleLogic(ScriptedLoadableModuleLogic):  # noqa: F405
+class HarnessSampleLogic(ScriptedLoadableModuleLogic):
     pass
 
 
-class HarnessSampleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):  # noqa: F405
+class HarnessSampleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)  # noqa: F405
+        ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.events = []
 
     def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)  # noqa: F405
+        ScriptedLoadableModuleWidget.setup(self)
         root = slicer.util.loadUI(self.resourcePath("UI/HarnessSample.ui"))
         self.layout.addWidget(root)
         self.ui = slicer.util.childWidgetVariables(root)
@@ -41,10 +40,10 @@ class HarnessSampleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):  #
         self.shortcut.connect("activated()", self.onApply)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
-    def onNodeAdded(self, caller, event, node):  # noqa: N802
+    def onNodeAdded(self, caller, event, node):
         self.events.append(("added", node.GetClassName()))
 
-    def onApply(self):  # noqa: N802
+    def onApply(self):
         self.events.append(("apply", self.ui.inputSelector.currentNodeID))
 
     def enter(self):
