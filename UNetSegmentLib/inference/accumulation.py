@@ -40,16 +40,18 @@ class SlabAccumulator:
         target.addcmul_(logits.to(target.device, target.dtype), self._weights.tile)
 
     def finish_before(self, plane: int) -> Iterator[torch.Tensor]:
-        """Logits (channels, planes, y, x) of the planes up to ``plane``, at most a slab at a time; the caller's own."""
-        depth = self._slab.shape[1]
+        """Logits (channels, planes, y, x) of the planes up to ``plane``, at most a slab at a time.
+
+        They are views of the slab, valid until the next one is asked for.
+        """
         while self._first < plane:
-            count = min(plane - self._first, depth)
-            finished = self._slab[:, :count].clone()
+            count = min(plane - self._first, self._slab.shape[1])
+            finished = self._slab[:, :count]
             if self._normalized:
                 z, y, x = self._weights.total
                 finished /= z[self._first : self._first + count, None, None] * y[:, None] * x
-            self._move_on(count)
             yield finished
+            self._move_on(count)
 
     def finish(self) -> Iterator[torch.Tensor]:
         """The remaining planes."""

@@ -53,7 +53,7 @@ def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool) -> Need:
     padded = [max(n, p) for n, p in zip(shape, plan.patch, strict=True)]
     image = math.prod(padded) * card.network.in_channels * _FLOAT
     slab = card.network.out_channels * plan.patch[0] * padded[1] * padded[2] * _FLOAT
-    # The finished planes are handed out as a copy, at most as deep as the slab.
+    # Planes that wait for the next tiles are joined to them: at worst a second slab.
     slab = 2 * slab + _CHUNK_BYTES
     work = int((tiles + weights) * _SLACK)
     if plan.device.type == "cpu":

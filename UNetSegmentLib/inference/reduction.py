@@ -88,13 +88,14 @@ class PlaneReducer:
         self._done = 0  # output planes
 
     def push(self, planes: torch.Tensor) -> None:
-        """Takes the next planes: (channels, planes, y, x) of the padded grid."""
+        """Takes the next planes: (channels, planes, y, x) of the padded grid. What is needed later is copied."""
         crop = self._plan.crop
         low, high = max(self._seen, crop.start[0]), min(self._seen + planes.shape[1], crop.stop[0])
         if low < high:
             _, ys, xs = crop.slices
             inner = planes[:, low - self._seen : high - self._seen, ys, xs]
-            self._held = inner if self._held is None else torch.cat([self._held, inner], dim=1)
+            waiting = self._held is not None and self._held.shape[1] > 0
+            self._held = torch.cat([self._held, inner], dim=1) if waiting else inner  # type: ignore[list-item]
         self._seen += planes.shape[1]
         self._emit_ready()
 
@@ -122,10 +123,9 @@ class PlaneReducer:
             self._done = stop
         needed = z.inputs_of(ready, ready + 1)[0] if ready < z.size_out else have
         drop = max(min(needed, have) - self._held_from, 0)
-        if drop:
-            # A clone, so that the planes that are done with can be freed.
-            self._held = self._held[:, drop:].clone()
-            self._held_from += drop
+        # A clone: the planes that are done with can be freed, and the pushed ones are not ours to keep.
+        self._held = self._held[:, drop:].clone()
+        self._held_from += drop
 
     def _emit(self, start: int, stop: int) -> None:
         assert self._held is not None

@@ -11,7 +11,7 @@ from UNetSegmentLib.networks.config import NetworkConfig
 
 
 class NearestLevel(nn.Module):
-    """Logit of class c is minus the squared distance of the intensity from c: the labels are the rounded intensities."""
+    """The logit of class c is minus the squared distance of the intensity from c: labels are rounded intensities."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()

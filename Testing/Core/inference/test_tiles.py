@@ -1,5 +1,6 @@
 """The tile plan: every voxel covered, the asked overlap kept, no tile too many, weights that sum to one."""
 
+import itertools
 import math
 
 import torch
@@ -31,7 +32,7 @@ def test_every_voxel_is_covered_and_tiles_stay_inside(size, patch, overlap):
 def test_the_overlap_is_kept_with_the_fewest_tiles(size, patch, overlap):
     starts = axis_starts(size, patch, overlap)
     stride = max(patch * (1 - overlap), 1.0)
-    gaps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(starts)]
     assert all(gap <= math.ceil(stride) for gap in gaps)
     if len(starts) > 1:  # with one tile fewer, some stride would have to be longer than allowed
         assert (size - patch) / max(len(starts) - 2, 0.5) > stride or len(starts) == 2
@@ -83,9 +84,9 @@ def test_the_slab_returns_what_whole_volume_accumulation_would(shape, patch, ove
         logits = torch.randn(2, *patch, generator=generator)
         total[(slice(None), *plan.slices(start))] += logits * weights.tile
         weight[plan.slices(start)] += weights.tile
-        planes += list(slab.finish_before(start[0]))
+        planes += [p.clone() for p in slab.finish_before(start[0])]
         slab.add(start, logits)
-    planes += list(slab.finish())
+    planes += [p.clone() for p in slab.finish()]
     torch.testing.assert_close(torch.cat(planes, dim=1), total / weight, rtol=1e-4, atol=1e-4)
 
 
