@@ -1,0 +1,220 @@
+"""UNetSegment: segment medical volumes with U-Nets. What Slicer looks for in a scripted module, and nothing more.
+
+The work is done in UNetSegmentPlugin, which is imported when the panel is opened, so that a damaged installation can
+neither slow down nor hinder the start of Slicer.
+"""
+
+import sys
+import unittest
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+
+
+class UNetSegment(ScriptedLoadableModule):
+    """Tells Slicer about the module."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        parent.title = _("UNetSegment")
+        parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        parent.dependencies = ["Segmentations", "SegmentEditor"]
+        parent.contributors = ["UNetSegment contributors"]
+        parent.helpText = _(
+            "Choose an image and a model, click Segment. The network runs in a process of its own; the result can be "
+            "corrected, measured and undone here. For research, not for diagnosis. See the "
+            '<a href="https://github.com/UNetSegment/SlicerUNetSegment">documentation</a>.'
+        )
+        parent.acknowledgementText = _(
+            "Trained with data of the Medical Segmentation Decathlon (CC-BY-SA 4.0). Built on 3D Slicer and PyTorch."
+        )
+        _make_core_importable()
+        slicer.app.connect("startupCompleted()", _register_samples)
+
+
+class UNetSegmentWidget(ScriptedLoadableModuleWidget):
+    """Hands over to UNetSegmentPlugin.panel; shows what is wrong where that cannot even be imported."""
+
+    def __init__(self, parent=None):
+        self.logic = None
+        self.panel = None
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+
+    def setup(self):
+        """Called when the panel is opened for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        self.logic = UNetSegmentLogic()
+        try:
+            from UNetSegmentPlugin.panel import Panel
+        except Exception:
+            self._show_damage()
+            return
+        self.panel = Panel(self.logic, self.layout, self.resourcePath)
+
+    def enter(self):
+        """Called whenever the module is shown."""
+        if self.panel is not None:
+            self.panel.enter()
+
+    def exit(self):
+        """Called whenever another module is shown."""
+        if self.panel is not None:
+            self.panel.exit()
+
+    def cleanup(self):
+        """Called when the module is unloaded or Slicer closes."""
+        if self.panel is not None:
+            self.panel.cleanup()
+
+    def onReload(self):  # noqa: N802
+        """Developer mode: reload all our files, not only this one."""
+        for name in [name for name in sys.modules if name.split(".")[0] in ("UNetSegmentPlugin", "UNetSegmentLib")]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    def _show_damage(self):
+        import traceback
+
+        import qt
+
+        label = qt.QLabel(
+            _("The installation of UNetSegment is damaged. Reinstall the extension and restart Slicer.")
+            + "\n\n"
+            + traceback.format_exc()
+        )
+        label.objectName = "damageLabel"
+        label.setWordWrap(True)
+        label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
+        self.layout.addWidget(label)
+        self.layout.addStretch(1)
+
+
+class UNetSegmentLogic(ScriptedLoadableModuleLogic):
+    """Scripted use::
+
+    logic = slicer.util.getModuleLogic("UNetSegment")
+    segmentation = logic.segment(volume_node, model="hippocampus-t1", roi=roi_node)
+    """
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleLogic.__init__(self, parent)
+        self._runner = None
+
+    @property
+    def runner(self):
+        """The worker process and its queue (UNetSegmentPlugin.runner.Runner), made at first use."""
+        if self._runner is None:
+            from UNetSegmentPlugin.runner import Runner
+            from UNetSegmentPlugin.undo import UndoHistory
+
+            self._runner = Runner(UndoHistory().save)
+        return self._runner
+
+    def getParameterNode(self):  # noqa: N802
+        """The panel's state, typed: UNetSegmentPlugin.parameters.Parameters."""
+        from UNetSegmentPlugin.parameters import Parameters
+
+        return Parameters(ScriptedLoadableModuleLogic.getParameterNode(self))
+
+    def models(self):
+        """Cards of the models at hand (UNetSegmentLib.models.card.ModelCard)."""
+        from UNetSegmentPlugin import catalog
+
+        return catalog.cards()
+
+    def segment(
+        self,
+        volume_node,
+        model="hippocampus-t1",
+        roi=None,
+        *,
+        other_channels=(),
+        segmentation=None,
+        policy=None,
+        device="auto",
+        preset="balanced",
+        settings=None,
+        uncertainty=False,
+        wait=True,
+        on_progress=None,
+        on_done=None,
+    ):
+        """Segments a volume node, in the worker process.
+
+        Args:
+            volume_node: the image; ``other_channels`` holds those of the model's further inputs, in its order.
+            model: name of a model, see :meth:`models`.
+            roi: Markups ROI node to look in; None for the whole volume.
+            segmentation: node to merge into, ``policy`` (``replace``, ``add``, ``empty``) how; None makes a new one.
+            device, preset, settings: see UNetSegmentLib.worker.requests.SegmentRequest.
+            uncertainty: also make a volume of the model's uncertainty.
+            wait: block (the application stays alive) and return the segmentation node. Otherwise return a
+                UNetSegmentPlugin.runs.Run at once, which can be cancelled.
+            on_progress, on_done: called with the Run, at every change and at its end.
+
+        Raises:
+            UNetSegmentLib.errors.UNetSegmentError: with cause and cure; Cancelled when the run was cancelled.
+        """
+        from UNetSegmentPlugin import scripting
+
+        from UNetSegmentLib.errors import Cancelled
+
+        order = scripting.make_order(
+            volume_node,
+            model,
+            roi,
+            other_channels,
+            segmentation,
+            policy,
+            device=device,
+            preset=preset,
+            settings=dict(settings or {}),
+            uncertainty=uncertainty,
+        )
+        run = self.runner.submit(order)
+        scripting.notify(self.runner, run, on_progress, on_done)
+        if not wait:
+            return run
+        self.runner.wait(run)
+        if run.error is not None:
+            raise run.error
+        if run.written is None:
+            raise Cancelled()
+        return run.written.segmentation
+
+
+class UNetSegmentTest(ScriptedLoadableModuleTest):
+    """Runs Testing/Slicer inside Slicer (Reload and Test), where the source tree is at hand."""
+
+    def runTest(self):  # noqa: N802
+        """Called by Slicer."""
+        folder = Path(__file__).resolve().parents[1] / "Testing" / "Slicer"
+        if not folder.is_dir():
+            self.delayDisplay(_("The tests are in the source tree: Testing/Slicer."))
+            return
+        sys.path.insert(0, str(folder))
+        suite = unittest.TestLoader().discover(str(folder), pattern="test_*.py")
+        result = unittest.TextTestRunner(verbosity=2).run(suite)
+        if not result.wasSuccessful():
+            raise AssertionError(f"{len(result.failures) + len(result.errors)} of {result.testsRun} tests failed.")
+
+
+def _make_core_importable():
+    """In a source tree UNetSegmentLib lies one folder up; installed, it lies beside this file."""
+    here = Path(__file__).resolve().parent
+    if not (here / "UNetSegmentLib").is_dir() and str(here.parent) not in sys.path:
+        sys.path.append(str(here.parent))
+
+
+def _register_samples():
+    from UNetSegmentPlugin import samples
+
+    samples.register()

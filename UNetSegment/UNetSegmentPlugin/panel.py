@@ -1,0 +1,266 @@
+"""The panel: puts the sections together, follows the scene, and knows whether a run can start."""
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from UNetSegmentLib.errors import UNetSegmentError
+
+from . import catalog, display, expectation
+from . import parameters as chosen
+from .results import Destination
+from .runs import Order, RunState
+from .section_advanced import AdvancedSection
+from .section_correct import CorrectSection
+from .section_model import ModelSection
+from .section_region import RegionSection
+from .section_report import ReportSection
+from .section_result import ResultSection
+from .section_run import RunSection
+from .section_setup import SetupSection
+from .section_volume import VolumeSection
+
+
+class Panel(VTKObservationMixin):
+    """What the user sees. Holds no state of its own that a saved scene would miss.
+
+    Args:
+        logic: the module's logic.
+        layout: the vertical layout that the sections are added to.
+        resource_path: finds a file in the module's Resources.
+    """
+
+    def __init__(self, logic, layout, resource_path) -> None:
+        super().__init__()
+        self.logic = logic
+        self.runner = logic.runner
+        self.resource_path = resource_path
+        self.parameters = None
+        self.cards = catalog.cards()
+        self._gui_tag = None
+        self._layout = layout
+        self._make_sections()
+        self._shortcuts = self._make_shortcuts()
+        self.runner.save_undo_state = self.correct.save_undo_state
+        self.runner.observe(self._on_run)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)
+        self.addObserver(scene, scene.EndCloseEvent, self._on_scene_ready)
+        self.addObserver(scene, scene.EndImportEvent, self._on_scene_ready)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._on_node_removed)
+        self.addObserver(scene, scene.NodeAddedEvent, self._on_node_added)
+        self._attach()
+
+    def enter(self) -> None:
+        """The module is shown: the worker starts to load torch, so that the first click waits less."""
+        self._attach()
+        self.runner.start()
+        for section in self.sections:
+            section.enter()
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(True)
+
+    def exit(self) -> None:
+        """Another module is shown: running work is finished, then the worker leaves and frees its memory."""
+        for section in self.sections:
+            section.exit()
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+        self.runner.leave_when_idle()
+
+    def cleanup(self) -> None:
+        """The module is unloaded or Slicer closes."""
+        self.runner.forget(self._on_run)
+        self.removeObservers()
+        for section in self.sections:
+            section.exit()
+        self._detach()
+        self.runner.shutdown()
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    @property
+    def card(self):
+        """Of the chosen model, or None."""
+        name = self.parameters.model if self.parameters is not None else ""
+        return next((card for card in self.cards if card.name == name), None)
+
+    def input_errors(self) -> list[str]:
+        """Everything that keeps a run from starting, in words."""
+        parameters, card = self.parameters, self.card
+        if parameters is None:
+            return [_("The scene is being loaded.")]
+        if self.setup.problem is not None:
+            return [_("Something is missing: see Setup above.")]
+        errors = []
+        if card is None:
+            errors.append(_("Choose a model."))
+        for number, channel in enumerate(card.inputs if card is not None else ()):
+            errors += _volume_errors(chosen.channel(parameters, number), channel, len(card.inputs) > 1)
+        if card is None and parameters.input_volume is None:
+            errors.append(_("Choose an image."))
+        if not parameters.whole_volume and parameters.region is None:
+            errors.append(_("Place a region, or choose the whole volume."))
+        problem = Destination(parameters.policy, parameters.target).problem()
+        return [*errors, problem] if problem else errors
+
+    def order(self) -> Order:
+        """The run that the panel asks for. Call it only without :meth:`input_errors`."""
+        parameters, card = self.parameters, self.card
+        settings = {}
+        if parameters.memory_limit_gb > 0:
+            settings["memory_limit"] = round(parameters.memory_limit_gb * 1e9)
+        return Order(
+            volumes=tuple(chosen.channel(parameters, number) for number in range(len(card.inputs))),
+            card=card,
+            roi=None if parameters.whole_volume else parameters.region,
+            destination=Destination(parameters.policy, parameters.target),
+            device=parameters.device,
+            preset=parameters.preset,
+            settings=settings,
+            uncertainty=parameters.uncertainty,
+        )
+
+    # -- what the user does ----------------------------------------------------------------------------------------
+
+    def segment(self) -> None:
+        """Queues the run that the panel asks for; problems stand under the button."""
+        if self.input_errors():
+            return
+        self.run.started()
+        try:
+            self.runner.submit(self.order())
+        except UNetSegmentError as error:
+            self.show_problem(error)
+
+    def show_problem(self, problem) -> None:
+        """Shows an error under the button."""
+        self.run.show_problem(problem)
+
+    def show_setup(self) -> None:
+        """Shows the Setup section, at the top."""
+        self.setup.show()
+
+    def reload_models(self) -> None:
+        """Reads the list of models anew."""
+        self.cards = catalog.cards()
+        self.model.fill()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Shows the parameter node in all sections."""
+        for section in self.sections:
+            section.refresh()
+
+    # -- internals -------------------------------------------------------------------------------------------------
+
+    def _make_sections(self) -> None:
+        self.setup = SetupSection(self)
+        self.volume = VolumeSection(self)
+        self.model = ModelSection(self)
+        self.region = RegionSection(self)
+        self.run = RunSection(self)
+        self.result = ResultSection(self)
+        self.correct = CorrectSection(self)
+        self.report = ReportSection(self)
+        self.advanced = AdvancedSection(self)
+        self.sections = (
+            self.setup, self.volume, self.model, self.region, self.run, self.result, self.correct, self.report,
+            self.advanced,
+        )  # fmt: skip
+        for section in self.sections:
+            self._layout.addWidget(section.root)
+        self._layout.addStretch(1)
+
+    def _make_shortcuts(self) -> list:
+        shortcuts = []
+        for keys, action in (("Ctrl+Return", self.segment), ("Esc", self._cancel_current)):
+            shortcut = qt.QShortcut(self.run.root.parentWidget())
+            shortcut.setKey(qt.QKeySequence(keys))
+            shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
+            shortcut.connect("activated()", action)
+            shortcuts.append(shortcut)
+        return shortcuts
+
+    def _cancel_current(self) -> None:
+        if self.runner.runs:
+            self.runner.runs[0].cancel()
+
+    def _attach(self) -> None:
+        """Follows the scene's parameter node."""
+        wrapper = self.logic.getParameterNode()
+        if self.parameters is not None and self.parameters.parameterNode is wrapper.parameterNode:
+            return
+        self._detach()
+        self.parameters = wrapper
+        if not wrapper.model and self.cards:
+            wrapper.model = self.cards[0].name
+        if wrapper.input_volume is None:
+            wrapper.input_volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+        self._gui_tag = wrapper.connectGui(self._layout.parentWidget())
+        self.addObserver(wrapper.parameterNode, slicer.vtkMRMLNode.ModifiedEvent, self._on_parameters)
+        self.addObserver(wrapper.parameterNode, slicer.vtkMRMLNode.ReferenceModifiedEvent, self._on_parameters)
+        self.refresh()
+
+    def _detach(self) -> None:
+        if self.parameters is None:
+            return
+        self.removeObservers(self._on_parameters)
+        self.parameters.disconnectGui(self._gui_tag)
+        self.parameters = self._gui_tag = None
+
+    def _on_parameters(self, caller, event) -> None:
+        self.refresh()
+
+    def _on_start_close(self, caller, event) -> None:
+        self.runner.cancel_all()
+        for section in self.sections:
+            section.scene_closing()
+        self._detach()
+
+    def _on_scene_ready(self, caller, event) -> None:
+        if not slicer.mrmlScene.IsBatchProcessing():
+            self._attach()
+
+    def _on_node_removed(self, caller, event) -> None:
+        self.runner.cancel_all(lambda run: not run.inputs_present)
+        if self.parameters is not None:
+            self.run.refresh()
+
+    def _on_node_added(self, caller, event) -> None:
+        """A first image needs no choosing."""
+        if self.parameters is None or slicer.mrmlScene.IsBatchProcessing():
+            return
+        if self.parameters.input_volume is None:
+            # The node is only half made at this moment.
+            qt.QTimer.singleShot(0, self._choose_first_volume)
+
+    def _choose_first_volume(self) -> None:
+        if self.parameters is not None and self.parameters.input_volume is None:
+            self.parameters.input_volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+
+    def _on_run(self, run) -> None:
+        if run is not None and run.state is RunState.DONE and self.parameters is not None:
+            order = run.order
+            expectation.remember(order.card.name, order.device, order.preset, run.timings["click to result"])
+            self.parameters.result = run.written.segmentation
+            display.show_behind(order.volumes[0])
+            self.report.refresh()
+        for section in self.sections:
+            section.on_run(run)
+
+
+def _volume_errors(volume_node, channel, several: bool) -> list[str]:
+    if volume_node is None:
+        return [_("Choose the image '{name}'.").format(name=channel.name) if several else _("Choose an image.")]
+    image = volume_node.GetImageData()
+    if image is None or min(image.GetDimensions()) < 1:
+        return [_("'{name}' has no voxels.").format(name=volume_node.GetName())]
+    if image.GetNumberOfScalarComponents() != 1:
+        return [
+            _("'{name}' is a colour image. Convert it with the module 'Vector to Scalar Volume' first.").format(
+                name=volume_node.GetName()
+            )
+        ]
+    return []

@@ -1,0 +1,48 @@
+"""What the user chose: kept in a parameter node, so that it is saved and restored with the scene."""
+
+from typing import Annotated
+
+from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
+
+PRESETS = ("balanced", "fast", "exact")
+POLICIES = ("new", "replace", "add", "empty")
+_CHANNEL_ROLE = "input_channel_{}"
+
+
+@parameterNodeWrapper
+class Parameters:
+    """State of the panel. Names are those of the widgets' ``SlicerParameterName`` and of the saved scene.
+
+    input_volume: first channel; see :func:`channels` for the others. model: name of a model card. region: used unless
+    whole_volume. policy, target: see ``results.Destination``. result: the segmentation that is corrected and measured.
+    """
+
+    input_volume: vtkMRMLScalarVolumeNode
+    model: str = ""
+    whole_volume: bool = True
+    region: vtkMRMLMarkupsROINode
+    policy: Annotated[str, Choice(list(POLICIES))] = "new"
+    target: vtkMRMLSegmentationNode
+    result: vtkMRMLSegmentationNode
+    device: str = "auto"
+    preset: Annotated[str, Choice(list(PRESETS))] = "balanced"
+    memory_limit_gb: Annotated[float, WithinRange(0.0, 512.0)] = 0.0
+    smoothing: Annotated[float, WithinRange(0.0, 1.0)] = 0.3
+    uncertainty: bool = False
+
+
+def channel(parameters: Parameters, number: int):
+    """The volume node of input channel ``number`` (0 is the first), or None."""
+    if number == 0:
+        return parameters.input_volume
+    return parameters.parameterNode.GetNodeReference(_CHANNEL_ROLE.format(number))
+
+
+def set_channel(parameters: Parameters, number: int, volume_node) -> None:
+    """Chooses the volume node of an input channel; a model may have any number of them."""
+    if number == 0:
+        parameters.input_volume = volume_node
+        return
+    node_id = volume_node.GetID() if volume_node is not None else None
+    parameters.parameterNode.SetNodeReferenceID(_CHANNEL_ROLE.format(number), node_id)

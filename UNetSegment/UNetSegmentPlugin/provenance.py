@@ -1,0 +1,82 @@
+"""Where a segment comes from: the DICOM tags on each segment, and the run's settings on the node."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import segments
+
+ALGORITHM_TYPE = "DICOM.SegmentAlgorithmType"
+ALGORITHM_NAME = "DICOM.SegmentAlgorithmName"
+AUTOMATIC, SEMIAUTOMATIC = "AUTOMATIC", "SEMIAUTOMATIC"
+
+_PREFIX = "UNetSegment."
+_DIGEST = _PREFIX + "Digest"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a result.
+
+    Args:
+        model, version, model_title: of the model that ran.
+        volumes: names of the input volumes, one per channel.
+        region: name of the ROI, or an empty text for the whole volume.
+        settings: what the engine really used.
+        seconds: of the whole run.
+    """
+
+    model: str
+    version: str
+    model_title: str = ""
+    volumes: tuple[str, ...] = ()
+    region: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def algorithm(self) -> str:
+        """The name and version for DICOM's SegmentAlgorithmName (LO: at most 64 characters)."""
+        return f"UNetSegment {self.model} {self.version}"[:64]
+
+
+def mark_segment(segmentation_node, segment_id: str, run: Provenance) -> None:
+    """Tags a segment that ``run`` has just written, and remembers its voxels."""
+    segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
+    segment.SetTag(ALGORITHM_TYPE, AUTOMATIC)
+    segment.SetTag(ALGORITHM_NAME, run.algorithm)
+    segment.SetTag(_DIGEST, segments.digest(segmentation_node, segment_id))
+
+
+def mark_corrections(segmentation_node) -> None:
+    """Sets the algorithm type of our segments: SEMIAUTOMATIC where somebody changed the voxels since, AUTOMATIC where
+    not (or where the change was undone)."""
+    segmentation = segmentation_node.GetSegmentation()
+    for segment_id in segmentation.GetSegmentIDs():
+        segment = segmentation.GetSegment(segment_id)
+        remembered = segments.tag(segment, _DIGEST)
+        if not remembered:
+            continue
+        same = remembered == segments.digest(segmentation_node, segment_id)
+        kind = AUTOMATIC if same else SEMIAUTOMATIC
+        if segments.tag(segment, ALGORITHM_TYPE) != kind:
+            segment.SetTag(ALGORITHM_TYPE, kind)
+
+
+def mark_node(segmentation_node, run: Provenance) -> None:
+    """Leaves the run's settings as node attributes, which are saved with the scene."""
+    attributes = {
+        "Model": run.model,
+        "ModelVersion": run.version,
+        "Inputs": "; ".join(run.volumes),
+        "Region": run.region,
+        "Settings": json.dumps(run.settings, sort_keys=True, default=str),
+        "Seconds": f"{run.seconds:.2f}",
+    }
+    for name, value in attributes.items():
+        segmentation_node.SetAttribute(_PREFIX + name, value)
+
+
+def made_by_us(segmentation_node) -> bool:
+    """Whether a run has written to this node."""
+    return bool(segmentation_node.GetAttribute(_PREFIX + "Model"))

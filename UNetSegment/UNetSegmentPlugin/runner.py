@@ -1,0 +1,251 @@
+"""The queue of runs in front of the worker process.
+
+Voxels are handed over when a run is asked for, so that what the user saw at the click is what is segmented. The worker
+works the queue off in order; results are written to the scene as they come, on the GUI thread.
+"""
+
+import collections
+import logging
+import time
+from collections.abc import Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from UNetSegmentLib.errors import Cancelled, InputError, UNetSegmentError
+from UNetSegmentLib.worker.client import Listener, WorkerClient, WorkerState, default_command
+from UNetSegmentLib.worker.requests import SegmentRequest
+
+from . import regions, results, volumes
+from .provenance import Provenance
+from .runs import Order, Run, RunState
+from .worker_process import QProcessTransport, python_executable
+
+logger = logging.getLogger(__name__)
+
+_LOG_LINES = 2000
+# A worker that has not answered a cancel after this long is replaced; it costs the warm model, never a frozen panel.
+_CANCEL_PATIENCE_MS = 5000
+
+
+class Runner(Listener):
+    """Owns the worker and its runs.
+
+    Args:
+        save_undo_state: called with the segmentation node before a result changes its segments.
+    """
+
+    def __init__(self, save_undo_state: Callable[[object], None]) -> None:
+        self.save_undo_state = save_undo_state
+        self.log: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
+        self.ready = None
+        self.last_error: UNetSegmentError | None = None
+        self._client = WorkerClient(QProcessTransport(), self, command=default_command(python_executable()))
+        self._runs: dict[int, Run] = {}
+        self._observers: list[Callable[[Run | None], None]] = []
+        self._leave_when_idle = False
+
+    # -- what the panel and scripts call ---------------------------------------------------------------------------
+
+    def observe(self, callback: Callable[[Run | None], None]) -> None:
+        """``callback(run)`` is called whenever a run changes, ``callback(None)`` when the worker or its log does."""
+        self._observers.append(callback)
+
+    def forget(self, callback: Callable[[Run | None], None]) -> None:
+        """Ends :meth:`observe`."""
+        if callback in self._observers:
+            self._observers.remove(callback)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Runs that are not finished, oldest first."""
+        return tuple(self._runs.values())
+
+    @property
+    def state(self) -> WorkerState:
+        return self._client.state
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the interpreter that works (not of the launcher around it); None without one."""
+        hello = self._client.hello
+        return hello.pid if hello is not None and self.state not in (WorkerState.STOPPED, WorkerState.CRASHED) else None
+
+    def start(self) -> None:
+        """Starts the worker unless it runs, so that torch is loaded by the time of the first click."""
+        self._leave_when_idle = False
+        try:
+            self._client.start()
+        except UNetSegmentError as error:
+            self._note(error)
+
+    def submit(self, order: Order) -> Run:
+        """Queues a run and returns at once.
+
+        Raises:
+            UNetSegmentError: the inputs cannot be used, or the worker cannot be started.
+        """
+        self._leave_when_idle = False
+        region = regions.box_of(order.roi, order.volumes[0]) if order.roi is not None else None
+        run = Run(order, self._cancel)
+        request = SegmentRequest(
+            inputs=volumes.read_channels(order.volumes),
+            model=order.card.name,
+            region=region,
+            device=order.device,
+            preset=order.preset,
+            settings=order.settings,
+            uncertainty=order.uncertainty,
+        )
+        self._runs[self._client.segment(request)] = run
+        self._tell(run)
+        return run
+
+    def cancel_all(self, reason: Callable[[Run], bool] = lambda run: True) -> None:
+        """Cancels every unfinished run for which ``reason(run)`` holds."""
+        for run in self.runs:
+            if reason(run):
+                self._cancel(run)
+
+    def wait(self, run: Run, timeout: float = 3600.0) -> Run:
+        """Keeps the application alive until ``run`` is finished. For scripts; the panel never waits."""
+        end = time.monotonic() + timeout
+        while not run.state.final and time.monotonic() < end:
+            slicer.app.processEvents()
+            time.sleep(0.005)
+        return run
+
+    def leave_when_idle(self) -> None:
+        """Stops the worker, at once or as soon as the queue is empty."""
+        self._leave_when_idle = True
+        self._leave_if_due()
+
+    def shutdown(self) -> None:
+        """Stops the worker now. Unfinished runs are cancelled."""
+        self._client.shutdown(timeout=2.0)
+
+    def restart(self) -> None:
+        """A new worker process, which sees packages that were installed since the last one started."""
+        self.shutdown()
+        self.ready = None
+        self.start()
+
+    # -- what the client tells (Listener) --------------------------------------------------------------------------
+
+    def on_state(self, state: WorkerState) -> None:
+        self._tell(None)
+
+    def on_ready(self, ready) -> None:
+        self.ready = ready
+        self._tell(None)
+
+    def on_log(self, level: str, message: str, request_id: int | None) -> None:
+        self.log.append(f"{time.strftime('%H:%M:%S')}  {message}")
+        self._tell(None)
+
+    def on_progress(self, request_id: int, event) -> None:
+        run = self._runs.get(request_id)
+        if run is None:
+            return
+        run.progress = event
+        if run.state is RunState.WAITING:
+            run.state = RunState.RUNNING
+        self._tell(run)
+
+    def on_result(self, request_id: int, result) -> None:
+        run = self._runs.get(request_id)
+        if run is None:
+            return
+        if run.state is RunState.CANCELLING or not run.inputs_present:
+            self._end(request_id, RunState.CANCELLED)
+            return
+        try:
+            self._write(run, result)
+        except UNetSegmentError as error:
+            self._fail(request_id, error)
+        except Exception as error:
+            logger.exception("A result could not be written to the scene")
+            self._fail(request_id, UNetSegmentError("The result could not be written to the scene.", detail=str(error)))
+        else:
+            self._end(request_id, RunState.DONE)
+
+    def on_error(self, request_id: int | None, error: UNetSegmentError) -> None:
+        if request_id is None or request_id not in self._runs:
+            self._note(error)
+        elif isinstance(error, Cancelled):
+            self._end(request_id, RunState.CANCELLED)
+        else:
+            self._fail(request_id, error)
+
+    def on_exit(self, status, expected: bool) -> None:
+        self.on_log("INFO", _("The worker process has ended ({how}).").format(how=status.describe()), None)
+
+    # -- internals -------------------------------------------------------------------------------------------------
+
+    def _write(self, run: Run, result) -> None:
+        order = run.order
+        destination = order.destination
+        if destination.segmentation is not None and not slicer.mrmlScene.IsNodePresent(destination.segmentation):
+            run.warnings += (_("The chosen segmentation was removed meanwhile, so that a new one was made."),)
+            destination = results.Destination()
+        made = Provenance(
+            model=result.model,
+            version=result.version,
+            model_title=order.card.title,
+            volumes=tuple(node.GetName() for node in order.volumes),
+            region=order.roi.GetName() if order.roi is not None else "",
+            settings={**result.settings, "preset": order.preset},
+            seconds=result.timings.get("total", 0.0),
+        )
+        volume_node = order.volumes[0]
+        grid = volumes.geometry_of(volume_node)
+        if not grid.is_close(result.segmentation.geometry):
+            raise InputError(
+                _("'{name}' was changed during the run.").format(name=volume_node.GetName()), _("Run it again.")
+            )
+        run.written = results.write(result.segmentation, volume_node, destination, made, self.save_undo_state)
+        if result.uncertainty is not None:
+            run.uncertainty = volumes.add_volume(result.uncertainty, volume_node, _("uncertainty"))
+        run.warnings += tuple(result.warnings)
+        run.timings = dict(result.timings)
+        run.warm = result.warm
+
+    def _cancel(self, run: Run) -> None:
+        number = next((number for number, other in self._runs.items() if other is run), None)
+        if number is None or run.state is RunState.CANCELLING:
+            return
+        run.state = RunState.CANCELLING
+        self._client.cancel(number)
+        qt.QTimer.singleShot(_CANCEL_PATIENCE_MS, lambda: self._replace_worker_of(number))
+        self._tell(run)
+
+    def _replace_worker_of(self, number: int) -> None:
+        """The last resort when a cancel is not answered: the worker goes, and the next request starts another."""
+        if number in self._runs:
+            self._client.kill()
+
+    def _fail(self, number: int, error: UNetSegmentError) -> None:
+        self._runs[number].error = error
+        self._note(error)
+        self._end(number, RunState.FAILED)
+
+    def _end(self, number: int, state: RunState) -> None:
+        run = self._runs.pop(number)
+        run.state = state
+        run.timings["click to result"] = run.seconds
+        self._tell(run)
+        self._leave_if_due()
+
+    def _leave_if_due(self) -> None:
+        if self._leave_when_idle and not self._runs:
+            # Never from within the worker's own answer: its process may still be delivering.
+            qt.QTimer.singleShot(0, lambda: self._leave_when_idle and not self._runs and self.shutdown())
+
+    def _note(self, error: UNetSegmentError) -> None:
+        self.last_error = error
+        self.on_log("ERROR", str(error), None)
+
+    def _tell(self, run: Run | None) -> None:
+        for callback in list(self._observers):
+            callback(run)

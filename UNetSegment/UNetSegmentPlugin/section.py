@@ -1,0 +1,49 @@
+"""What all sections of the panel have in common."""
+
+import slicer
+
+
+class Section:
+    """One part of the panel: loads its ``.ui`` file, shows the parameters, writes what the user changes back.
+
+    Args:
+        panel: the panel that it belongs to (``panel.parameters``, ``panel.card``, ``panel.runner``).
+
+    Subclasses name their ``ui_file``, connect signals in ``__init__`` and override what they need of :meth:`refresh`
+    and :meth:`on_run`. Both may be called at any time and as often as one likes.
+    """
+
+    ui_file = ""
+
+    def __init__(self, panel) -> None:
+        self.panel = panel
+        self.root = slicer.util.loadUI(panel.resource_path(f"UI/{self.ui_file}"))
+        self.ui = slicer.util.childWidgetVariables(self.root)
+
+    def refresh(self) -> None:
+        """Shows the state of the parameter node."""
+
+    def on_run(self, run) -> None:
+        """A run changed; None when the worker or its log did."""
+
+    def enter(self) -> None:
+        """The module is shown."""
+
+    def exit(self) -> None:
+        """Another module is shown."""
+
+    def scene_closing(self) -> None:
+        """The scene is about to be emptied."""
+
+
+def select_data(combo_box, value) -> None:
+    """Selects the item of a QComboBox that carries ``value``, without telling anyone."""
+    blocked = combo_box.blockSignals(True)
+    combo_box.setCurrentIndex(combo_box.findData(value))
+    combo_box.blockSignals(blocked)
+
+
+def set_text(label, text: str) -> None:
+    """Shows ``text`` in a label, and hides the label when there is none."""
+    label.text = text
+    label.setVisible(bool(text))

@@ -1,0 +1,60 @@
+"""Region: the whole volume, or a box placed by one click."""
+
+import slicer
+from slicer.i18n import tr as _
+
+from UNetSegmentLib.errors import UNetSegmentError
+
+from . import regions, volumes
+from .section import Section, set_text
+
+# A volume this many times wider than the model's field of view is worth a hint to place a region.
+_MUCH_LARGER = 1.5
+
+
+class RegionSection(Section):
+    """Placing a region switches from the whole volume to it."""
+
+    ui_file = "Region.ui"
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel)
+        self.ui.regionSelector.setMRMLScene(slicer.mrmlScene)
+        self.ui.placeRegionButton.connect("clicked()", self.place)
+
+    def refresh(self) -> None:
+        """See Section.refresh."""
+        parameters = self.panel.parameters
+        if parameters is None:
+            return
+        self.ui.regionSelector.enabled = not parameters.whole_volume
+        self.ui.placeRegionButton.enabled = parameters.input_volume is not None
+        set_text(self.ui.regionHintLabel, self._hint(parameters))
+
+    def place(self) -> None:
+        """Puts the region where the slice views meet, as large as the model's field of view."""
+        parameters, card = self.panel.parameters, self.panel.card
+        if parameters is None or parameters.input_volume is None:
+            return
+        try:
+            size = card.field_of_view_mm if card is not None else None
+            parameters.region = regions.place(parameters.input_volume, size, parameters.region)
+        except UNetSegmentError as error:
+            self.panel.show_problem(error)
+            return
+        parameters.whole_volume = False
+
+    def _hint(self, parameters) -> str:
+        card, volume = self.panel.card, parameters.input_volume
+        if card is None or volume is None or not parameters.whole_volume or card.field_of_view_mm is None:
+            return ""
+        try:
+            grid = volumes.geometry_of(volume)
+        except UNetSegmentError:
+            return ""
+        extent = sorted(count * spacing for count, spacing in zip(grid.size, grid.spacing, strict=True))
+        if extent[-1] < _MUCH_LARGER * max(card.field_of_view_mm):
+            return ""
+        return _("This model was made for images of about {size} mm. Place a region around the structure.").format(
+            size=" × ".join(f"{side:g}" for side in card.field_of_view_mm)
+        )

@@ -1,0 +1,101 @@
+"""Report: volumes and diameters of the segments; copy, CSV, 3D."""
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import display, report
+from .section import Section, set_text
+
+_HEADINGS = ("Segment", "Volume (mL)", "Diameter (mm)")
+_MAXIMUM_ROWS_SHOWN = 10
+
+
+class ReportSection(Section):
+    """Measures the segmentation chosen in Correct, anew whenever it changes."""
+
+    ui_file = "Report.ui"
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel)
+        self._rows: list[report.Row] = []
+        table = self.ui.reportTable
+        table.setHorizontalHeaderLabels([_("Segment"), _("Volume (mL)"), _("Diameter (mm)")])
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        table.verticalHeader().hide()
+        self.ui.copyReportButton.connect("clicked()", self.copy)
+        self.ui.saveReportButton.connect("clicked()", self._on_save)
+        self.ui.show3dButton.connect("toggled(bool)", self._on_show_3d)
+
+    def refresh(self) -> None:
+        """See Section.refresh."""
+        node = self.panel.parameters.result if self.panel.parameters is not None else None
+        self._rows = report.rows(node) if node is not None else []
+        self._fill()
+        self.root.setVisible(bool(self._rows))
+        blocked = self.ui.show3dButton.blockSignals(True)
+        self.ui.show3dButton.checked = node is not None and display.is_shown_in_3d(node)
+        self.ui.show3dButton.blockSignals(blocked)
+        missing = [row.name for row in self._rows if row.voxels == 0]
+        set_text(self.ui.reportHintLabel, _("Not found: {names}").format(names=", ".join(missing)) if missing else "")
+
+    def copy(self) -> None:
+        """Puts the whole table on the clipboard."""
+        slicer.app.clipboard().setText(report.as_text(self._rows))
+        slicer.util.showStatusMessage(_("The table is on the clipboard."), 3000)
+
+    def save(self, path: str) -> None:
+        """Writes the table as CSV."""
+        try:
+            # With a byte-order mark, Excel too reads the names right.
+            Path(path).write_text(report.as_csv(self._rows), encoding="utf-8-sig")
+        except OSError as error:
+            self.panel.show_problem(
+                _("The table could not be written to {path} ({reason}).").format(path=path, reason=error.strerror)
+            )
+
+    def _on_save(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(
+            self.root, _("Save the table"), "segments.csv", _("Comma-separated values") + " (*.csv)"
+        )
+        if path:
+            self.save(path)
+
+    def _on_show_3d(self, shown: bool) -> None:
+        parameters = self.panel.parameters
+        if parameters is not None and parameters.result is not None:
+            display.show_in_3d(parameters.result, shown, parameters.smoothing)
+
+    def _fill(self) -> None:
+        table = self.ui.reportTable
+        table.setRowCount(len(self._rows))
+        for number, row in enumerate(self._rows):
+            for column, text in enumerate(row.cells()[: len(_HEADINGS)]):
+                item = qt.QTableWidgetItem(text)
+                if column == 0:
+                    item.setIcon(_swatch(row.color))
+                else:
+                    item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+                item.setToolTip(_tool_tip(row))
+                table.setItem(number, column, item)
+        height = table.horizontalHeader().sizeHint.height() + 2 * table.frameWidth
+        shown = min(len(self._rows), _MAXIMUM_ROWS_SHOWN)
+        table.setFixedHeight(height + sum(table.rowHeight(row) for row in range(shown)))
+
+
+def _swatch(color):
+    pixmap = qt.QPixmap(12, 12)
+    pixmap.fill(qt.QColor.fromRgbF(*color))
+    return qt.QIcon(pixmap)
+
+
+def _tool_tip(row: report.Row) -> str:
+    extent = " × ".join(f"{side:.1f}" for side in row.extent_mm)
+    return _("{name}: {voxels} voxels, {extent} mm (width × depth × height). {algorithm}").format(
+        name=row.name, voxels=row.voxels, extent=extent, algorithm=row.algorithm
+    )

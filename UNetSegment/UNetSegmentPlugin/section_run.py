@@ -1,0 +1,156 @@
+"""Segment / Cancel, progress in words with the time left, and problems beside the button."""
+
+import html
+
+from slicer.i18n import tr as _
+
+from UNetSegmentLib.worker.client import WorkerState
+
+from . import expectation
+from .runs import RunState
+from .section import Section, set_text
+
+# Share of the bar that each stage ends at; tiles take nearly all the time.
+_STAGE_ENDS = {"load": (0.0, 0.1), "prepare": (0.1, 0.2), "segment": (0.2, 0.97), "finish": (0.97, 1.0)}
+_WARNING = "#b07a00"
+_ERROR = "#d0454c"
+
+
+class RunSection(Section):
+    """One big button. Input errors, run errors and warnings all stand right under it; nothing pops up."""
+
+    ui_file = "Run.ui"
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel)
+        self._last = None
+        self._problem = ""
+        self._busy_label = ""
+        self.ui.segmentButton.connect("clicked()", self._on_click)
+        self.ui.queueButton.connect("clicked()", self.panel.segment)
+        self.ui.runLogButton.connect("toggled(bool)", self._on_log)
+        self.ui.runLogText.hide()
+
+    def show_problem(self, problem) -> None:
+        """Shows an error (or a text) under the button, until the next click. An empty text removes it."""
+        self._problem = _problem_html(problem) if problem else ""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See Section.refresh."""
+        runs = self.panel.runner.runs
+        errors = self.panel.input_errors()
+        button, queue = self.ui.segmentButton, self.ui.queueButton
+        cancelling = bool(runs) and runs[0].state is RunState.CANCELLING
+        button.text = _("Cancelling...") if cancelling else _("Cancel") if runs else _("Segment")
+        button.enabled = not cancelling and (bool(runs) or not errors)
+        button.toolTip = _("Stop the run (Esc).") if runs else "\n".join(errors) or _("Start (Ctrl+Return).")
+        queue.setVisible(bool(runs))
+        queue.enabled = not errors
+        queue.toolTip = "\n".join(errors) or _("Start this run as soon as the ones before it are done.")
+        self._show_progress(runs)
+        self._show_status(runs)
+        listed = "".join(f"<div style='color:{_WARNING}'>&#9888; {html.escape(error)}</div>" for error in errors)
+        set_text(self.ui.runProblemLabel, self._problem or listed)
+
+    def on_run(self, run) -> None:
+        """See Section.on_run."""
+        if run is None:
+            self._show_log()
+            self._show_status(self.panel.runner.runs)
+            return
+        if run.state.final:
+            self._last = run
+            self._problem = _problem_html(run.error) if run.error is not None else ""
+        self.refresh()
+
+    def started(self) -> None:
+        """A run was asked for: what was said about the one before is history."""
+        self._last, self._problem = None, ""
+
+    def _on_click(self) -> None:
+        runs = self.panel.runner.runs
+        if runs:
+            runs[0].cancel()
+        else:
+            self.panel.segment()
+
+    def _show_progress(self, runs) -> None:
+        bar = self.ui.runProgressBar
+        bar.setVisible(bool(runs))
+        if not runs:
+            return
+        event = runs[0].progress
+        # A range of 0 shows that something is happening while nobody can tell how long it takes.
+        bar.maximum = 0 if event is None else 1000
+        if event is not None:
+            start, end = _STAGE_ENDS.get(event.stage, (0.2, 0.97))
+            bar.value = round(1000 * (start + (end - start) * event.fraction))
+
+    def _show_status(self, runs) -> None:
+        text = _running_text(runs, self.panel.runner.state) if runs else _finished_text(self._last)
+        set_text(self.ui.runStatusLabel, text)
+        self.ui.runLogButton.setVisible(bool(self.panel.runner.log))
+
+    def _on_log(self, shown: bool) -> None:
+        self.ui.runLogText.setVisible(shown)
+        self._show_log()
+
+    def _show_log(self) -> None:
+        if not self.ui.runLogButton.checked:
+            return
+        self.ui.runLogText.setPlainText("\n".join(self.panel.runner.log))
+        bar = self.ui.runLogText.verticalScrollBar()
+        bar.setValue(bar.maximum)
+
+
+def _running_text(runs, worker_state) -> str:
+    run = runs[0]
+    texts = [_stage_text(run, worker_state)]
+    left = run.progress.seconds_left if run.progress is not None else None
+    if left is not None and run.state is RunState.RUNNING:
+        texts.append(_("{time} left").format(time=expectation.in_words(left)))
+    if len(runs) > 1:
+        texts.append(_("{count} more waiting").format(count=len(runs) - 1))
+    return ", ".join(texts)
+
+
+def _stage_text(run, worker_state) -> str:
+    if run.state is RunState.CANCELLING:
+        return _("Stopping")
+    event = run.progress
+    if event is None:
+        starting = worker_state is WorkerState.STARTING
+        return _("Starting the worker (only the first time)") if starting else _("Waiting for the worker")
+    if event.stage == "segment":
+        where = f" ({event.message})" if event.message else ""
+        done = min(event.done + 1, event.total)
+        return _("Segmenting, part {done} of {total}").format(done=done, total=event.total) + where
+    words = {"load": _("Loading the model"), "prepare": _("Preparing the image"), "finish": _("Finishing the edges")}
+    return words.get(event.stage, event.stage)
+
+
+def _finished_text(run) -> str:
+    if run is None:
+        return ""
+    if run.state is RunState.CANCELLED:
+        return _("Cancelled. Nothing was changed.")
+    if run.state is RunState.FAILED or run.written is None:
+        return ""
+    written = run.written
+    texts = [
+        _("{count} segments in {time}.").format(
+            count=len(written.segment_ids), time=expectation.in_words(run.timings["click to result"])
+        )
+    ]
+    if written.untouched:
+        texts.append(_("Left as they are (completed or hidden): {names}.").format(names=", ".join(written.untouched)))
+    return " ".join([*texts, *run.warnings])
+
+
+def _problem_html(problem) -> str:
+    """An error's cause in colour, then what to do."""
+    cause = getattr(problem, "cause", None) or str(problem)
+    cure = getattr(problem, "cure", "")
+    text = f"<b style='color:{_ERROR}'>{html.escape(cause)}</b>"
+    return f"{text}<br>{html.escape(cure)}" if cure else text

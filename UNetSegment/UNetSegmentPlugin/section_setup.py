@@ -1,0 +1,109 @@
+"""Setup: what is missing, and one button that installs it. Hidden while everything is there."""
+
+import html
+
+import slicer
+from slicer.i18n import tr as _
+
+from . import environment, selftest
+from .section import Section, set_text
+
+
+class SetupSection(Section):
+    """Appears by itself when the worker says that torch (or itself) cannot run, or on request."""
+
+    ui_file = "Setup.ui"
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel)
+        self._wanted = False
+        self._message = ""
+        self._busy = False
+        self._test = None
+        self.ui.installButton.connect("clicked()", lambda: self._install(anew=False))
+        self.ui.repairButton.connect("clicked()", lambda: self._install(anew=True))
+        self.ui.selfTestButton.connect("clicked()", self.run_self_test)
+        self.ui.setupDiagnosticsButton.connect("clicked()", lambda: self.panel.advanced.copy_diagnostics())
+        self.refresh()
+
+    @property
+    def problem(self):
+        """What the worker reported as missing or broken (a Problem with cause and cure), or None."""
+        ready = self.panel.runner.ready
+        return ready.problem if ready is not None else None
+
+    def show(self) -> None:
+        """Shows the section although nothing may be missing."""
+        self._wanted = True
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See Section.refresh."""
+        problem = self.problem
+        self.root.setVisible(self._wanted or self._busy or problem is not None)
+        self.ui.setupProgressBar.setVisible(self._busy)
+        for button in (self.ui.installButton, self.ui.repairButton, self.ui.selfTestButton):
+            button.enabled = not self._busy
+        self.ui.selfTestButton.enabled = not self._busy and problem is None
+        self.ui.installButton.setVisible(problem is not None)
+        set_text(self.ui.setupLabel, self._text(problem))
+
+    def on_run(self, run) -> None:
+        """See Section.on_run."""
+        self.refresh()
+
+    def run_self_test(self) -> None:
+        """Runs a bundled model on a made-up image and says how it went."""
+        self._busy, self._message = True, _("Self-test: running a model on a made-up image...")
+        self.refresh()
+        self._test = selftest.SelfTest(self.panel.cards, self._on_tested)
+        self._test.start()
+
+    def scene_closing(self) -> None:
+        """See Section.scene_closing. The self-test uses no scene, so it goes on."""
+
+    def _on_tested(self, passed: bool, text: str) -> None:
+        self._busy, self._wanted, self._message, self._test = False, True, text, None
+        if passed:
+            self.panel.runner.start()
+        self.refresh()
+
+    def _install(self, anew: bool) -> None:
+        self._busy = True
+        self._tell(_("Installing..."))
+        # The worker holds the libraries' files open, which Windows would not let pip replace.
+        self.panel.runner.shutdown()
+        try:
+            environment.install(anew, self._tell)
+        except environment.InstallError as error:
+            self._busy = False
+            self._tell(str(error))
+            return
+        self._busy = False
+        self._message = ""
+        self.panel.runner.restart()
+        self.run_self_test()
+
+    def _tell(self, text: str) -> None:
+        self._message = text
+        self.refresh()
+        slicer.app.processEvents()
+
+    def _text(self, problem) -> str:
+        lines = [f"<b>{_('Setup')}</b>"]
+        if problem is not None:
+            lines += [html.escape(problem.cause), html.escape(self._what_to_do(problem))]
+        if self._message:
+            lines.append(f"<i>{html.escape(self._message)}</i>")
+        if problem is None and not self._message:
+            lines.append(_("Everything that is needed is installed."))
+        return "<br>".join(lines)
+
+    @staticmethod
+    def _what_to_do(problem) -> str:
+        if problem.code == "missing-package":
+            return _(
+                "Click Install: PyTorch comes through the extension 'PyTorch', which chooses the build for this "
+                "computer and may download several gigabytes."
+            )
+        return problem.cure

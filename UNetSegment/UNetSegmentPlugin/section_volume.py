@@ -1,0 +1,67 @@
+"""Volume: one selector per input channel of the chosen model."""
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from . import parameters as chosen
+from .section import Section
+
+
+class VolumeSection(Section):
+    """The first selector is always there; the others come and go with the model."""
+
+    ui_file = "Volume.ui"
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel)
+        self._others: list[tuple[object, object]] = []
+        self.ui.inputVolumeSelector.setMRMLScene(slicer.mrmlScene)
+
+    def refresh(self) -> None:
+        """See Section.refresh."""
+        card = self.panel.card
+        inputs = card.inputs if card is not None else ()
+        several = len(inputs) > 1
+        self.ui.inputVolumeLabel.text = f"&{inputs[0].name}" if several else _("&Image")
+        self.ui.inputVolumeSelector.toolTip = self._hint(inputs[0]) if inputs else _("The image to segment.")
+        while len(self._others) > max(len(inputs) - 1, 0):
+            for widget in self._others.pop():
+                self.root.layout().removeWidget(widget)
+                widget.hide()
+                widget.deleteLater()
+        while len(self._others) < len(inputs) - 1:
+            self._others.append(self._add_selector(len(self._others) + 1))
+        for number, (label, selector) in enumerate(self._others, 1):
+            label.text = inputs[number].name
+            selector.toolTip = self._hint(inputs[number])
+            if self.panel.parameters is not None:
+                blocked = selector.blockSignals(True)
+                selector.setCurrentNode(chosen.channel(self.panel.parameters, number))
+                selector.blockSignals(blocked)
+
+    def _add_selector(self, number: int) -> tuple[object, object]:
+        label = qt.QLabel()
+        selector = slicer.qMRMLNodeComboBox()
+        selector.objectName = f"channelSelector{number}"
+        selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+        selector.showChildNodeTypes = False
+        selector.addEnabled = False
+        selector.removeEnabled = False
+        selector.noneEnabled = True
+        selector.noneDisplay = _("Choose an image")
+        selector.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
+        selector.setMRMLScene(slicer.mrmlScene)
+        selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._on_changed(number, node))
+        label.setBuddy(selector)
+        self.root.layout().addRow(label, selector)
+        return label, selector
+
+    def _on_changed(self, number: int, node) -> None:
+        if self.panel.parameters is not None:
+            chosen.set_channel(self.panel.parameters, number, node)
+
+    @staticmethod
+    def _hint(channel) -> str:
+        text = _("The {modality} image '{name}'.").format(modality=channel.modality, name=channel.name)
+        return f"{text} {channel.description}".strip()

@@ -1,0 +1,25 @@
+"""Undo for scripts that run without the panel, whose Segment Editor keeps the history otherwise."""
+
+import slicer
+
+_STATES = 10
+
+
+class UndoHistory:
+    """The last states of the segmentation that was written to last."""
+
+    def __init__(self) -> None:
+        self._history = slicer.vtkSegmentationHistory()
+        self._history.SetMaximumNumberOfStates(_STATES)
+
+    def save(self, segmentation_node) -> None:
+        """Remembers the node's segments."""
+        segmentation = segmentation_node.GetSegmentation()
+        if self._history.GetSegmentation() is not segmentation:
+            self._history.RemoveAllStates()
+            self._history.SetSegmentation(segmentation)
+        self._history.SaveState()
+
+    def undo(self) -> bool:
+        """Brings the last remembered state back; False when there is none."""
+        return self._history.RestorePreviousState()
