@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "AugmentationConfig": "config",
+        "Evaluation": "evaluation",
         "LossConfig": "config",
         "OptimizerConfig": "config",
         "SamplingConfig": "config",
@@ -17,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "TrainingConfig": "config",
         "TrainingEvent": "events",
         "TrainingResult": "loop",
+        "evaluate_fold": "evaluation",
         "load_config": "codec",
         "save_config": "codec",
         "train": "loop",

@@ -1,0 +1,203 @@
+"""Augmentation: what each transform does to a phantom, and that image and label never part."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from UNetSegmentLib.training import AugmentationConfig, SamplingConfig
+from UNetSegmentLib.training.augmentation import intensity
+from UNetSegmentLib.training.augmentation.spatial import Deformation, deform, draw_deformation, identity
+from UNetSegmentLib.training.augmentation.surroundings import cut_canvas
+from UNetSegmentLib.training.dataset import Case
+from UNetSegmentLib.training.sampling import PatchSampler
+
+OFF = AugmentationConfig(
+    flip=(0, 0, 0), rotation=0, scaling=0, gamma=0, contrast=0, brightness=0, noise=0, blur=0, low_resolution=0
+)
+
+
+def ball(radius: float, size: int = 32, channels: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    """A soft ball whose label is where the image is above one half; batch of one."""
+    axes = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+    z, y, x = torch.meshgrid(axes, axes, axes, indexing="ij")
+    distance = (z**2 + y**2 + x**2).sqrt()
+    image = (radius - distance + 0.5).clamp(0, 1)
+    return image.expand(1, channels, -1, -1, -1), (image > 0.5)[None].to(torch.uint8)
+
+
+def ramp(size: int = 12) -> Case:
+    """Voxel values that tell their own place: 10000 z + 100 y + x, and a label that follows from it."""
+    z, y, x = torch.meshgrid(*(torch.arange(size),) * 3, indexing="ij")
+    label = ((z + y + x) % 3).to(torch.uint8)
+    flat = label.flatten()
+    image = (10000.0 * z + 100.0 * y + x)[None].float()
+    return Case("ramp", image, label, tuple(torch.nonzero(flat == v).flatten() for v in (1, 2)))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_nothing_moves_by_the_identity():
+    images, labels = ball(8)
+    patch, target = deform(images, labels, [identity()], (20, 16, 24), 2)
+    assert torch.equal(patch, images[:, :, 6:26, 8:24, 4:28])
+    assert torch.equal(target, labels[:, 6:26, 8:24, 4:28])
+
+
+def test_the_grid_hits_voxel_centres_whatever_the_parity():
+    """A deformation that is nearly nothing goes through the interpolation and must give back the crop."""
+    images, labels = ball(8)
+    still = Deformation(torch.eye(3) * (1 + 1e-7), None)
+    for patch in ((20, 16, 24), (21, 17, 31)):
+        moved = deform(images, labels, [still], patch, 2)
+        plain = deform(images, labels, [identity()], patch, 2)
+        assert torch.allclose(moved[0], plain[0], atol=1e-4)
+        assert torch.equal(moved[1], plain[1].long())
+
+
+def test_a_quarter_turn_and_a_flip_equal_torchs():
+    images = torch.randn(1, 2, 9, 9, 9, generator=generator())
+    labels = (images[:, 0] > 0).to(torch.uint8)
+    turn = torch.tensor([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    patch, target = deform(images, labels, [Deformation(turn, None)], (9, 9, 9), 2)
+    expected = images.rot90(1, (3, 4)), labels.rot90(1, (2, 3))
+    opposite = images.rot90(-1, (3, 4)), labels.rot90(-1, (2, 3))
+    best = min((expected, opposite), key=lambda pair: float((pair[0] - patch).abs().max()))
+    assert torch.allclose(patch, best[0], atol=1e-4)
+    assert torch.equal(target, best[1].long())
+    mirrored, target = deform(images, labels, [Deformation(torch.diag(torch.tensor([1.0, 1, -1])), None)], (9, 9, 9), 2)
+    assert torch.allclose(mirrored, images.flip(-1), atol=1e-4)
+    assert torch.equal(target, labels.flip(-1).long())
+
+
+def test_scaling_by_a_factor_cubes_the_volume():
+    images, labels = ball(6)
+    config = dataclasses.replace(OFF, scaling=1.0, scaling_range=(1.5, 1.5))
+    deformation = draw_deformation(config, (32, 32, 32), False, generator())
+    _, target = deform(images, labels, [deformation], (32, 32, 32), 2)
+    assert int(target.sum()) == pytest.approx(1.5**3 * int(labels.sum()), rel=0.06)
+
+
+@pytest.mark.parametrize("channels", [2, 12])
+def test_label_follows_image_through_everything(channels):
+    """Many labels take the path with one indicator in memory at a time; both must agree with the image."""
+    images, labels = ball(9)
+    config = AugmentationConfig(
+        flip=(0.5, 0.5, 0.5), rotation=1, scaling=1, scaling_range=(0.8, 1.2), elastic=1, elastic_voxels=2.0
+    )
+    for seed in range(4):
+        deformation = draw_deformation(config, (28, 28, 28), False, generator(seed))
+        patch, target = deform(images, labels, [deformation], (28, 28, 28), channels)
+        agreement = ((patch[:, 0] > 0.5) == (target == 1)).float().mean()
+        assert agreement > 0.988  # a shift by one voxel would leave 0.977
+        assert 0 < int(target.sum()) < target.numel()
+
+
+def test_a_flat_deformation_keeps_slices_apart():
+    images = torch.arange(4.0)[None, None, :, None, None].expand(1, 1, 4, 16, 16).contiguous()
+    config = AugmentationConfig(flip=(1, 1, 1), rotation=1, scaling=1, anisotropy=0.2, elastic=1)
+    deformation = draw_deformation(config, (4, 12, 12), True, generator())
+    patch, _ = deform(images, images[:, 0].to(torch.uint8), [deformation], (4, 12, 12), 4)
+    assert torch.allclose(patch, images[..., :12, :12], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["reflect", "edge", "constant", "noise", "other"])
+def test_surroundings_leave_the_image_itself_alone(kind):
+    case = ramp()
+    config = SamplingConfig(surroundings={kind: 1.0})
+    image, label = cut_canvas(case, [case], (-3, -4, -2), (18, 20, 16), config, generator())
+    assert image.shape == (1, 18, 20, 16)
+    assert torch.equal(image[:, 3:15, 4:16, 2:14], case.image)
+    assert torch.equal(label[3:15, 4:16, 2:14], case.label)
+    outside = torch.ones_like(label, dtype=torch.bool)
+    outside[3:15, 4:16, 2:14] = False
+    if kind in ("constant", "noise"):
+        assert int(label[outside].max()) == 0
+    if kind == "reflect":
+        assert torch.equal(image[:, :3, 4:16, 2:14], case.image[:, 1:4].flip(1))
+        assert torch.equal(label[:3, 4:16, 2:14], case.label[1:4].flip(0))
+    if kind in ("reflect", "edge", "other"):
+        # Borrowed anatomy brings its own label: the phantom's label follows from its voxel value everywhere.
+        value = image[0].long()
+        place = value // 10000 + value // 100 % 100 + value % 100
+        assert torch.equal(label.long(), place % 3)
+
+
+def test_a_subcrop_hides_the_rim():
+    case = ramp()
+    config = SamplingConfig(subcrop=1.0, subcrop_share=0.3, surroundings={"noise": 1.0})
+    image, _ = cut_canvas(case, [case], (0, 0, 0), (12, 12, 12), config, generator(3))
+    kept = (image == case.image)[0]
+    assert 0.2 < kept.float().mean() < 0.95
+    assert bool(kept[5:7, 5:7, 5:7].all())
+
+
+def test_intensity_transforms_do_what_they_say():
+    x = torch.randn(3, 1, 12, 12, 12, generator=generator())
+    assert torch.allclose(intensity.brightness(x, 1.0, (0.5, 0.5), generator()), x + 0.5)
+    stretched = intensity.contrast(x, 1.0, (2.0, 2.0), generator())
+    assert torch.allclose(stretched.std(dim=(2, 3, 4)), 2 * x.std(dim=(2, 3, 4)), rtol=1e-4)
+    assert torch.allclose(stretched.mean(dim=(2, 3, 4)), x.mean(dim=(2, 3, 4)), atol=1e-5)
+    noisy = intensity.noise(torch.zeros(2, 1, 20, 20, 20), 1.0, (0.3, 0.3), generator())
+    assert float(noisy.std()) == pytest.approx(0.3, rel=0.03)
+    powered = intensity.gamma(x, 1.0, (1.7, 1.7), generator())
+    assert torch.allclose(powered.mean(dim=(2, 3, 4)), x.mean(dim=(2, 3, 4)), atol=1e-3)
+    for before, after in zip(x, powered, strict=True):
+        assert torch.equal(before.flatten().argsort(), after.flatten().argsort())
+        assert not torch.allclose(before, after, atol=1e-2)
+    coarse = intensity.low_resolution(x, 1.0, (2.0, 2.0), False, generator())
+    assert float(coarse.std()) < 0.8 * float(x.std())
+    field = intensity.bias_field(x, 1.0, (0.3, 0.3), generator())
+    assert not torch.allclose(field, x, atol=0.05)
+
+
+def test_blur_widens_a_point_to_a_gaussian():
+    point = torch.zeros(1, 1, 15, 15, 15)
+    point[0, 0, 7, 7, 7] = 1
+    blurred = intensity.blur(point, 1.0, (1.0, 1.0), False, generator())[0, 0]
+    assert float(blurred.sum()) == pytest.approx(1, abs=1e-4)
+    assert float(blurred[7, 7, 8] / blurred[7, 7, 7]) == pytest.approx(0.6065, abs=1e-3)
+    flat = intensity.blur(point, 1.0, (1.0, 1.0), True, generator())[0, 0]
+    assert float(flat[6].abs().max()) == 0
+
+
+def test_probability_zero_changes_nothing():
+    x = torch.randn(2, 1, 8, 8, 8, generator=generator())
+    assert torch.allclose(intensity.change_intensity(x, OFF, False, generator()), x, atol=1e-6)
+
+
+def test_the_sampler_is_ruled_by_its_seed_and_shows_every_label(make_config, card, folder):
+    from UNetSegmentLib.training.dataset import load_cases, open_dataset
+
+    data = open_dataset(folder)
+    cases = load_cases(data, list(data.images), card)
+    sampling = SamplingConfig(foreground=1.0, overhang=0.3, surroundings={"noise": 1.0, "other": 1.0})
+    config = make_config(sampling=sampling, batch=3, augmentation=AugmentationConfig(elastic=0.5, bias_field=0.5))
+    first, second = (PatchSampler(cases, config, torch.device("cpu")) for _ in range(2))
+    for _ in range(3):
+        (a, s), (b, t) = first.draw(), second.draw()
+        assert torch.equal(a, b)
+        assert torch.equal(s, t)
+        assert a.shape == (3, 1, 12, 12, 12)
+        assert a.isfinite().all()
+    other = PatchSampler(cases, dataclasses.replace(config, seed=1), torch.device("cpu"))
+    assert not torch.equal(other.draw()[0], PatchSampler(cases, config, torch.device("cpu")).draw()[0])
+
+
+def test_foreground_patches_hold_foreground(make_config, card):
+    """A label in one far corner of a large image: by chance a patch seldom meets it, by oversampling always."""
+    label = torch.zeros(40, 40, 40, dtype=torch.uint8)
+    label[1:3, 1:3, 1:3] = 1
+    indices = torch.nonzero(label.flatten() == 1).flatten()
+    case = Case("far", torch.randn(1, 40, 40, 40, generator=generator()), label, (indices, indices[:0]))
+    hits = {}
+    for share in (0.0, 1.0):
+        config = make_config(sampling=SamplingConfig(foreground=share), augmentation=OFF, batch=1)
+        sampler = PatchSampler([case], config, torch.device("cpu"))
+        hits[share] = sum(bool(sampler.draw()[1].any()) for _ in range(30))
+    assert hits[1.0] == 30
+    assert hits[0.0] < 10

@@ -1,0 +1,192 @@
+"""Whole trainings: they learn, stop, go on exactly where they were, and end in a package that the engine runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from UNetSegmentLib.errors import Cancelled, InputError, ResourceError
+from UNetSegmentLib.io import read_segmentation, read_volume
+from UNetSegmentLib.models import load_model
+from UNetSegmentLib.progress import CancelToken
+from UNetSegmentLib.training import (
+    AugmentationConfig,
+    SamplingConfig,
+    ScheduleConfig,
+    TrainingEvent,
+    evaluate_fold,
+    load_config,
+    save_config,
+    train,
+)
+from UNetSegmentLib.training.runlog import read_log
+
+RICH = AugmentationConfig(elastic=0.3, bias_field=0.3, noise=0.5)
+WILD = SamplingConfig(foreground=0.5, overhang=0.3, subcrop=0.5, surroundings={"noise": 1.0, "other": 1.0})
+
+
+def weights(path):
+    return torch.load(path / "checkpoint.pt", weights_only=True)
+
+
+def same(a, b) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def test_a_training_learns_and_its_package_does_what_validation_saw(make_config, folder, tmp_path):
+    config = make_config(steps=60, ema=0.9, validate_every=30, checkpoint_every=60, augmentation=RICH)
+    events: list[TrainingEvent] = []
+    result = train(config, lambda e: events.append(e) if isinstance(e, TrainingEvent) else None)
+    assert result.dice is not None
+    assert min(result.dice) > 0.8
+    assert events[-1].done == 60
+    assert events[-1].dice == result.dice
+    assert events[-1].loss < 0.85 * events[0].loss
+    assert [row["step"] for row in read_log(result.log) if "dice core" in row] == [30, 60]
+    assert result.curve is not None
+    assert result.curve.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    model = load_model(result.model)
+    assert model.card.labels == config.card.labels
+    evaluation = evaluate_fold(model, folder, 0)
+    assert set(evaluation.scores) == {"case_0", "case_1"}
+    for line, dice in zip(evaluation.accuracy(), result.dice, strict=True):
+        assert line.cases == 2
+        assert line.dice == pytest.approx(dice, abs=0.05)
+
+
+@pytest.mark.parametrize("schedule", [ScheduleConfig("poly", warmup=3), ScheduleConfig("plateau", patience=0)])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_config, tmp_path, schedule):
+    changes = {"ema": 0.9, "augmentation": RICH, "sampling": WILD, "schedule": schedule, "steps": 12}
+    network = dataclasses.replace(make_config().card.network, dropout=0.2, norm="batch")
+    changes["card"] = dataclasses.replace(make_config().card, network=network)
+    train(make_config(output=str(tmp_path / "whole"), **changes))
+
+    token = CancelToken()
+
+    def stop_after_five(event):
+        if event.stage == "train" and event.done >= 4:
+            token.cancel()
+
+    cut = make_config(output=str(tmp_path / "cut"), **changes)
+    with pytest.raises(Cancelled):
+        train(cut, stop_after_five, token)
+    assert weights(tmp_path / "cut")["step"] == 4
+    torch.manual_seed(999)
+    train(cut)
+    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert whole.pop("config") != resumed.pop("config")  # the output folder alone differs
+    assert same(whole, resumed)
+    logs = [read_log(tmp_path / name / "log.csv") for name in ("whole", "cut")]
+    assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
+    assert [row.get("dice core") for row in logs[0]] == [row.get("dice core") for row in logs[1]]
+
+
+def test_a_finished_run_is_not_trained_again(make_config, tmp_path):
+    config = make_config(steps=4)
+    train(config)
+    before = weights(tmp_path / "run")
+    train(config)
+    assert same(before, weights(tmp_path / "run"))
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(make_config):
+    train(make_config(steps=4))
+    with pytest.raises(InputError, match="another configuration"):
+        train(make_config(steps=4, seed=5))
+
+
+def test_a_damaged_checkpoint_is_named(make_config, tmp_path):
+    train(make_config(steps=4))
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"PK\x03\x04 no checkpoint")
+    with pytest.raises(InputError, match="damaged"):
+        train(make_config(steps=4))
+
+
+def test_a_flat_network_trains_on_slices(make_config, tmp_path):
+    card = make_config().card
+    network = dataclasses.replace(
+        card.network, dimension=2, kernels=((3, 3),) * 2, strides=((1, 1), (2, 2)), deep_supervision=True
+    )
+    card = dataclasses.replace(
+        card,
+        network=network,
+        preparation=dataclasses.replace(card.preparation, spacing=(None, 1.0, 1.0)),
+        inference=dataclasses.replace(card.inference, patch=(1, 12, 12)),
+    )
+    result = train(make_config(card=card, steps=80, batch=4, validate_every=80, augmentation=AugmentationConfig()))
+    assert result.dice is not None
+    assert min(result.dice) > 0.5
+    assert load_model(result.model).card.network.deep_supervision is False
+
+
+def test_all_cases_when_no_fold_is_held_out(make_config):
+    assert train(make_config(fold=None, steps=2)).dice is None
+
+
+def test_the_configuration_survives_json(make_config, tmp_path):
+    config = make_config(augmentation=RICH, sampling=WILD, fold=None)
+    save_config(config, tmp_path / "training.json")
+    assert load_config(tmp_path / "training.json") == config
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 0}, "steps"),
+        ({"batch": "many"}, "batch"),
+        ({"speed": 3}, "speed"),
+        ({"precision": "fp8"}, "precision"),
+        ({"ema": 1.0}, "ema"),
+        ({"loss": {"kind": "hinge"}}, "loss"),
+        ({"sampling": {"surroundings": {"sky": 1.0}}}, "sky"),
+        ({"sampling": {"foreground": 2.0}}, "foreground"),
+        ({"augmentation": {"flip": [0.5, 0.5, 7.0]}}, "flip"),
+        ({"card": {"inference": {"output_values": [0, 1]}}}, "out_channels"),
+    ],
+)
+def test_a_wrong_entry_is_named(make_config, tmp_path, change, words):
+    path = tmp_path / "training.json"
+    save_config(make_config(), path)
+    data = json.loads(path.read_text())
+    for key, value in change.items():
+        if isinstance(value, dict):
+            inner = data[key]
+            for name, item in value.items():
+                inner[name] = {**inner[name], **item} if key == "card" else item
+        else:
+            data[key] = value
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match=words):
+        load_config(path)
+
+
+def test_a_configuration_that_is_not_there_or_no_json(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        load_config(tmp_path / "nothing.json")
+    (tmp_path / "text.json").write_text("{")
+    with pytest.raises(InputError, match="not readable JSON"):
+        load_config(tmp_path / "text.json")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_there(make_config):
+    with pytest.raises(ResourceError, match="cuda"):
+        train(make_config(device="cuda"))
+
+
+def test_strangers_to_the_fold_are_not_evaluated(make_config, folder):
+    model = load_model(train(make_config(steps=2)).model)
+    with pytest.raises(InputError, match="case_5"):
+        evaluate_fold(model, folder, 0, cases=["case_5"])
+    assert read_volume(folder / "images" / "case_0.nii.gz").geometry.is_close(
+        read_segmentation(folder / "labels" / "case_0.nii.gz").geometry
+    )
