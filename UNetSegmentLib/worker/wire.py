@@ -116,6 +116,8 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if kind is float:
+        fits = fits and math.isfinite(value)
     _require(fits, where, kind.__name__, value)
     return value
 

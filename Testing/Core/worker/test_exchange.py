@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from UNetSegmentLib.errors import InputError, OutputError
+from UNetSegmentLib.worker.exchange import ExchangeFolder, read_array, take_array, write_array
+from UNetSegmentLib.worker.protocol import ArrayFile
+
+
+@pytest.mark.parametrize("dtype", ["bool", "u1", "i2", ">i2", "u4", "i8", "f2", "f4", ">f8"])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 4), (7,), (0, 3)])
+def test_arrays_come_back_bit_for_bit(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(0).bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+    array = np.frombuffer(noise, dtype).reshape(shape) if dtype != "bool" else np.ones(shape, bool)
+    back = read_array(write_array(array, tmp_path / "a.raw"))
+    assert back.dtype == array.dtype and back.shape == shape and back.tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a.transpose(0, 3, 2, 1),
+        lambda a: a[:, ::-1, :, ::2],
+        lambda a: a.transpose(3, 2, 1, 0)[1:],
+        lambda a: np.asfortranarray(a),
+        lambda a: np.broadcast_to(a[:, :1], a.shape),
+        lambda a: a[0, 0].T,
+    ],
+)
+def test_views_are_written_in_their_own_order(tmp_path: Path, view: Any) -> None:
+    array = view(np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(2, 3, 4, 5))
+    assert np.array_equal(read_array(write_array(array, tmp_path / "a.raw")), array)
+
+
+def test_reading_maps_and_never_writes_back(tmp_path: Path) -> None:
+    file = write_array(np.zeros((2, 2), np.float32), tmp_path / "a.raw")
+    read_array(file)[:] = 1
+    assert not read_array(file).any()
+
+
+@pytest.mark.parametrize("copy", [True, False])
+def test_taking_removes_the_file_and_keeps_the_voxels(tmp_path: Path, copy: bool) -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    taken = take_array(write_array(array, tmp_path / "a.raw"), copy)
+    assert np.array_equal(taken, array) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "words"),
+    [
+        ((3, 4), "<f4", "holds 24 bytes instead of 48"),
+        ((2, 3), "|O", "cannot be read"),
+        ((2, 3), "nonsense", "no type of voxels"),
+        ((-1, 3), "<f4", "cannot be read"),
+        ((2**40, 2**40), "<f4", "instead of"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, shape: Any, dtype: str, words: str) -> None:
+    file = write_array(np.zeros((2, 3), np.float32), tmp_path / "a.raw")
+    with pytest.raises(InputError, match=words):
+        read_array(ArrayFile(file.path, shape, dtype))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_array(ArrayFile(str(tmp_path / "none"), (1,), "<f4"))
+
+
+def test_odd_voxels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="complex128"):
+        write_array(np.zeros(3, complex), tmp_path / "a.raw")
+
+
+def test_too_little_space_is_told_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
+    with pytest.raises(OutputError, match="0 MB are free") as error:
+        write_array(np.zeros(1000), tmp_path / "a.raw")
+    assert "Free some space" in error.value.cure and not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_leaves_no_part() -> None:
+    """A real write that the system stops half-way, in a process of its own that may write 10 kB at most."""
+    resource = pytest.importorskip("resource")
+    del resource
+    script = """
+import resource, signal, sys, tempfile
+from pathlib import Path
+import numpy as np
+from UNetSegmentLib.errors import OutputError
+from UNetSegmentLib.worker.exchange import write_array
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+with tempfile.TemporaryDirectory() as folder:
+    try:
+        write_array(np.zeros(10_000), Path(folder) / "a.raw")
+    except OutputError as error:
+        print(error.code, list(Path(folder).iterdir()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "cannot-write []"
+
+
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a.raw").write_text("precious")
+    with pytest.raises(OutputError):
+        write_array(np.zeros(3), tmp_path / "a.raw")
+    assert (tmp_path / "a.raw").read_text() == "precious"
+
+
+def test_the_folder_is_private_and_goes(tmp_path: Path) -> None:
+    folder = ExchangeFolder(tmp_path)
+    folder.write(np.zeros(3), "x")
+    folder.write(np.zeros(3), "x")
+    assert len(list(folder.path.iterdir())) == 2
+    if os.name == "posix":
+        assert folder.path.stat().st_mode & 0o777 == 0o700
+    folder.remove()
+    assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("where", ["missing", "file"])
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_cure(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError) as error:
+        ExchangeFolder(tmp_path / where)
+    assert error.value.cure and str(tmp_path / where) in error.value.cause
+
+
+def test_what_a_dead_client_left_is_swept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    orphan = tmp_path / f"unetsegment-{dead.pid}-abc"
+    living = tmp_path / f"unetsegment-{os.getpid()}-abc"
+    foreign = tmp_path / "unetsegment-notes"
+    for folder in (orphan, living, foreign):
+        folder.mkdir()
+        (folder / "1-input.raw").write_bytes(b"x")
+    treasure = tmp_path / "treasure"
+    treasure.mkdir()
+    (treasure / "map").write_text("x")
+    (tmp_path / f"unetsegment-{dead.pid}-link").symlink_to(treasure, target_is_directory=True)
+    ExchangeFolder(tmp_path)
+    assert not orphan.exists()
+    assert (living / "1-input.raw").exists() and (foreign / "1-input.raw").exists() and (treasure / "map").exists()
+
+
+def test_no_permission_has_its_own_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OutputError, match="Permission denied") as error:
+        write_array(np.zeros(3), tmp_path / "a.raw")
+    assert "may write" in error.value.cure
