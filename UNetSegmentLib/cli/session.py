@@ -69,9 +69,9 @@ def _finish(error: UNetSegmentError, debug: bool, as_json: bool) -> typer.Exit:
         print_json({"error": {"code": error.code, "cause": error.cause, "cure": error.cure, "detail": error.detail}})
     else:
         console = errors()
-        console.print(f"Error: {error.cause}", style="bold red", markup=False, highlight=False)
+        console.print(f"Error: {error.cause}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         if error.cure:
-            console.print(error.cure, markup=False, highlight=False)
+            console.print(error.cure, markup=False, highlight=False, soft_wrap=True)
         if debug and error.detail:
             console.print(error.detail, style="dim", markup=False, highlight=False)
     return typer.Exit(error.exit_code)

@@ -26,6 +26,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
 
     NIfTI, NRRD/NHDR, MHA/MHD, a DICOM folder or one file of a series, PNG, TIFF, JPEG. Integers keep their type, real
     numbers become float32. A 2D image is one slice thick; RGB becomes three channels, an alpha channel is dropped.
+    NaN and infinite voxels of NIfTI files are read as 0 (ITK's choice); other formats keep them.
 
     Args:
         path: file or DICOM folder.
