@@ -13,10 +13,11 @@ import SimpleITK as sitk
 
 from ..errors import GeometryError, InputError, OutputError
 from ..geometry import Geometry
-from .atomic import atomic_path, output_error
+from .atomic import atomic_path, full_suffix, output_error
 from .integrity import check_integrity
 
 READABLE = "NIfTI (.nii, .nii.gz), NRRD, MHA/MHD, DICOM, PNG, TIFF or JPEG"
+_KNOWN_SUFFIXES = (".nrrd", ".nhdr", ".seg.nrrd", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _LOW_SPACE = 1 << 20
 _SPACING_CURE = "Correct the spacing in the file's header, for example with Slicer's Volumes module, and try again."
 _SHEAR_CURE = (
@@ -59,6 +60,12 @@ def read_error(path: Path, text: str) -> InputError:
         return GeometryError(
             f"The image axes of '{path.name}' are not perpendicular unit vectors (a sheared or tilted acquisition).",
             _SHEAR_CURE,
+            text,
+        )
+    if "unable to determine imageio" in lowered and full_suffix(path) in _KNOWN_SUFFIXES:
+        return InputError(
+            f"'{path.name}' is damaged, or is not the kind of file that its name says.",
+            "Copy or export the file again, and check that its size is the same as the original's.",
             text,
         )
     if "unable to determine imageio" in lowered:

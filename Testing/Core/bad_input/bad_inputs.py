@@ -234,10 +234,10 @@ BAD_INPUTS = [
     BadInput("truncated .nii", lambda p: p.segment(cut(p, "cut.nii")), 3, "cut short.*Copy or export"),
     BadInput("truncated .nii.gz", lambda p: p.segment(cut(p, "cut.nii.gz")), 3, "cut short.*Copy or export"),
     BadInput("truncated .nrrd", lambda p: p.segment(cut(p, "cut.nrrd")), 3, "damaged or incomplete.*Copy or export"),
-    BadInput("truncated .mha", lambda p: p.segment(cut(p, "cut.mha")), 3, "damaged or incomplete.*Copy or export"),
+    BadInput("truncated .mha", lambda p: p.segment(cut(p, "cut.mha")), 3, "cut short.*Copy or export"),
     BadInput("truncated PNG", lambda p: p.segment(cut_picture(p, "png")), 3, "damaged or incomplete|cut short"),
     BadInput("truncated JPEG", lambda p: p.segment(cut_picture(p, "jpg")), 3, "cut short.*Copy or export"),
-    BadInput("truncated TIFF", lambda p: p.segment(cut_picture(p, "tif")), 3, "damaged|not an image"),
+    BadInput("truncated TIFF", lambda p: p.segment(cut_picture(p, "tif")), 3, "is damaged, or.*Copy or export"),
     BadInput("empty file", lambda p: p.segment(bytes_file(p, "empty.nii.gz", b"")), 3, "is empty \\(0 bytes\\)"),
     BadInput(
         "text instead of an image", lambda p: p.segment(bytes_file(p, "notes.txt", b"hello")), 3, "not an image.*NIfTI"

@@ -1,0 +1,54 @@
+# Two commands from nothing but Python >= 3.11 and pip, with or without a GPU:
+#
+#   make demo    both hippocampi of an average head, results in demo-output/
+#   make test    style, types and all tests
+#
+# and for developers: make lint, make bench, make bad-input (prints the message of every bad input), make clean.
+#
+# torch is installed first and alone, so that nothing else chooses another one. To choose it yourself:
+#   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+
+TORCH ?= torch==2.13.0
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+
+.PHONY: demo test lint bench bad-input clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m UNetSegmentLib.cli demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python Testing/Benchmarks/run.py
+
+bad-input: $(VENV)/.test
+	$(BIN)/python Testing/Core/bad_input/show.py
+
+clean:
+	rm -rf $(VENV) demo-output
+
+$(VENV)/.base:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m venv --without-pip $(VENV) && \
+		$(PYTHON) -m pip --python $(BIN)/python install pip; }
+	$(BIN)/python -m pip install $(TORCH)
+	touch $@
+
+# The stamp is renewed when the dependencies change, so that a second run installs nothing.
+$(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(VENV)/.base pyproject.toml
+	$(BIN)/python -m pip install -e ".[$*]"
+	touch $@
