@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
+import shutil
 import sys
+import tempfile
 from functools import cache
+from pathlib import Path
 
 from . import dump
 
@@ -29,16 +33,17 @@ def boot():
     """Start the application once; return the ``slicer`` module."""
     # PythonQt's enumerations are integers. PySide6 reads this before its first import.
     sys.pyside6_option_python_enum = 0x03  # type: ignore[attr-defined]
-    from PySide6 import QtCore, QtWidgets
+    from PySide6 import QtWidgets
 
     application = QtWidgets.QApplication(["Slicer", "-platform", "offscreen"])
     application.setApplicationName("Slicer")
     application.setOrganizationName("NA-MIC")
     application.setStyle("Fusion")
-    QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
     from . import namespace, settings
 
-    settings.use_private_folder()
-    slicer = namespace.install()
+    home = Path(tempfile.mkdtemp(prefix="slicer-harness-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    settings.use_folder(home / "settings")
+    slicer = namespace.install(home)
     slicer.app._qt = application
     return slicer

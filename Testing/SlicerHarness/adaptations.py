@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
-from . import dialogs
-from .strict import COMMON_METHODS, Access, StrictMeta, overrides, to_python
+from . import dialogs, dump
+from .strict import COMMON_METHODS, Access, StrictMeta, overrides, qt_class, to_python
 
 LAYOUTS = ("QVBoxLayout", "QHBoxLayout", "QGridLayout", "QFormLayout", "QStackedLayout")
 
@@ -54,6 +54,17 @@ def _margin(self) -> int:
 
 def _set_margin(self, margin: int) -> None:
     QtWidgets.QLayout.setContentsMargins(self, margin, margin, margin, margin)
+
+
+class QIcon(qt_class("QIcon"), kind="standin", table=dump.class_table("QIcon")):
+    """In Qt 5 an icon of a missing file is not null."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._from_file = bool(arguments) and isinstance(arguments[0], str)
+
+    def isNull(self) -> bool:
+        return not self._from_file and QtGui.QIcon.isNull(self)
 
 
 def _apply() -> None:

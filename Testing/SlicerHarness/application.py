@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from PySide6 import QtCore, QtGui, QtWidgets
@@ -74,10 +73,9 @@ class Application(StrictObject, table=dump.application_table()):
     )
     applicationLocaleName = stored("applicationLocaleName", "en_US")
 
-    def __init__(self, scene, logic, modules):
+    def __init__(self, scene, logic, modules, home: Path):
         super().__init__()
-        self._folder = tempfile.TemporaryDirectory(prefix="slicer-harness-")
-        self._home = Path(self._folder.name)
+        self._home = home
         for name in ("tmp", "cache", "extensions"):
             (self._home / name).mkdir()
         self._scene = scene

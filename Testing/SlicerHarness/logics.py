@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import slicer_core
 import vtk
+
+from . import sharefolder
 
 # Module name: logic class of slicer-core.
 LOGICS = {
@@ -22,9 +26,13 @@ IN_HIERARCHY = ("vtkMRMLTransformableNode", "vtkMRMLTableNode", "vtkMRMLTextNode
 LEFT_OUT = ("vtkMRMLCameraNode", "vtkMRMLSliceNode", "vtkMRMLViewNode")
 
 
-def boot(scene, application_logic) -> dict[str, object]:
+def boot(scene, application_logic, home: Path) -> dict[str, object]:
     """Make the module logics, connect them to the scene, and return them by module name."""
+    share, terminologies = sharefolder.write(home)
+    application_logic.SetHomeDirectory(str(home))
+    application_logic.SetShareDirectory(str(share.relative_to(home)))
     logics = {name: getattr(slicer_core, cls)() for name, cls in LOGICS.items()}
+    logics["Terminologies"].SetModuleShareDirectory(str(terminologies))
     for name, logic in logics.items():
         logic.SetMRMLApplicationLogic(application_logic)
         application_logic.SetModuleLogic(name, logic)

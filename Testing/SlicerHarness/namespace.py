@@ -13,23 +13,28 @@ from pathlib import Path
 import slicer_core
 
 from . import (
-    adaptations,  # noqa: F401  (applies the differences between PythonQt and PySide6)
+    adaptations,
     ctksliders,
     ctkwidgets,
     dump,
     factory,
     logics,
+    markupswidgets,
     mrmlwidgets,
     nodecombobox,
     packaging,
     parameternode,
     scripted,
+    segmenteditor,
+    segmentstable,
 )
 from .application import Application
 from .modules import CoreModule, Modules
 from .qtmodule import QtModule, StandInModule
 from .strict import HarnessGapError
 from .uiloader import UiLoader, find_class_among
+
+STANDINS = (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, segmentstable, segmenteditor, markupswidgets, factory)
 
 
 class SlicerModule(types.ModuleType):
@@ -52,17 +57,17 @@ class SlicerModule(types.ModuleType):
 def standins() -> dict[str, type]:
     """Return every stand-in widget class by name."""
     found: dict[str, type] = {}
-    for module in (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, factory):
+    for module in STANDINS:
         found.update({n: v for n, v in vars(module).items() if getattr(v, "_strict_kind", "") == "standin"})
     found["qSlicerScriptedLoadableModule"] = factory.qSlicerScriptedLoadableModule
     return found
 
 
-def install() -> types.ModuleType:
-    """Put the stand-in modules into ``sys.modules`` and start the application; return ``slicer``."""
+def install(home: Path) -> types.ModuleType:
+    """Put the stand-in modules into ``sys.modules`` and start the application in ``home``; return ``slicer``."""
     widgets = standins()
     loader = type("QUiLoader", (UiLoader,), {"find_class": staticmethod(find_class_among(widgets))})
-    sys.modules["qt"] = QtModule({"QUiLoader": loader})
+    sys.modules["qt"] = QtModule({"QUiLoader": loader, "QIcon": adaptations.QIcon})
     sys.modules["ctk"] = StandInModule("ctk", frozenset(dump.read("ctk")), widgets)
     scene = slicer_core.vtkMRMLScene()
     modules = Modules()
@@ -73,9 +78,9 @@ def install() -> types.ModuleType:
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
     application_logic = slicer_core.vtkSlicerApplicationLogic()
-    for name, logic in logics.boot(scene, application_logic).items():
+    for name, logic in logics.boot(scene, application_logic, home).items():
         modules.add(name, CoreModule(name, logic))
-    slicer.app = Application(scene, application_logic, modules)
+    slicer.app = Application(scene, application_logic, modules, home)
     return slicer
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
+from pathlib import Path
 
 from PySide6 import QtCore
 
-_folder: tempfile.TemporaryDirectory | None = None
 
-
-def use_private_folder() -> None:
-    global _folder
-    _folder = tempfile.TemporaryDirectory(prefix="slicer-harness-settings-")
+def use_folder(folder: Path) -> None:
+    """Keep every QSettings under ``folder``."""
     ini = QtCore.QSettings.Format.IniFormat
+    QtCore.QSettings.setDefaultFormat(ini)
     for scope in (QtCore.QSettings.Scope.UserScope, QtCore.QSettings.Scope.SystemScope):
-        QtCore.QSettings.setPath(ini, scope, _folder.name)
-
-
-def clear() -> None:
-    QtCore.QSettings().clear()
+        QtCore.QSettings.setPath(ini, scope, str(folder))

@@ -1,0 +1,300 @@
+"""qMRMLSegmentEditorWidget: the real vtkSlicerSegmentEditorLogic and its undo history under a sketch of the GUI."""
+
+from __future__ import annotations
+
+import slicer_core
+from PySide6 import QtCore, QtWidgets
+
+from . import dump
+from .mrmlwidgets import qMRMLWidget
+from .nodecombobox import qMRMLNodeComboBox
+from .segmentstable import qMRMLSegmentsTableView
+from .standins import kept
+from .strict import raw
+from .strictobject import StrictObject
+
+EFFECTS = (
+    *("Paint", "Erase", "Scissors", "Draw", "Fill between slices", "Grow from seeds", "Hollow", "Islands"),
+    *("Level tracing", "Logical operators", "Margin", "Mask volume", "Smoothing", "Threshold"),
+)
+
+
+class Effect(StrictObject, table=dump.class_table("qSlicerSegmentEditorAbstractEffect")):
+    """An effect by its name: the harness draws nothing, so effects only remember their parameters."""
+
+    def __init__(self, name: str, editor):
+        super().__init__()
+        self._name = name
+        self._editor = editor
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def _attribute(self, name: str) -> str:
+        return f"{self._name}.{name}"
+
+    def parameter(self, name: str) -> str:
+        return self._editor._node.GetAttribute(self._attribute(name)) or ""
+
+    def setParameter(self, name: str, value) -> None:
+        self._editor._node.SetAttribute(self._attribute(name), str(value))
+
+
+class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_table("qMRMLSegmentEditorWidget")):
+    """Selectors, undo and redo, the segments, and one button per effect."""
+
+    segmentationNodeChanged = QtCore.Signal(object)
+    sourceVolumeNodeChanged = QtCore.Signal(object)
+    masterVolumeNodeChanged = QtCore.Signal(object)
+    currentSegmentIDChanged = QtCore.Signal(str)
+    autoShowSourceVolumeNode = kept("autoShowSourceVolumeNode", True)
+    defaultTerminologyEntry = kept("defaultTerminologyEntry", "")
+    defaultTerminologyEntrySettingsKey = kept("defaultTerminologyEntrySettingsKey", "")
+    jumpToSelectedSegmentEnabled = kept("jumpToSelectedSegmentEnabled", False)
+    unorderedEffectsVisible = kept("unorderedEffectsVisible", True)
+    effectColumnCount = kept("effectColumnCount", 2)
+    effectButtonStyle = kept("effectButtonStyle")
+    maskingSectionVisible = kept("maskingSectionVisible", True)
+    specifyGeometryButtonVisible = kept("specifyGeometryButtonVisible", True)
+    readOnly = kept("readOnly", False)
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._logic = slicer_core.vtkSlicerSegmentEditorLogic()
+        self._logic.SetMaximumNumberOfUndoStates(10)
+        self._node = None
+        self._observer = None
+        self._shown: dict[str, object] = {}
+        self._order: tuple[str, ...] = ()
+        self._build()
+
+    def _build(self) -> None:
+        self._segmentations = _selector("vtkMRMLSegmentationNode", self)
+        self._volumes = _selector("vtkMRMLScalarVolumeNode", self)
+        self._table = qMRMLSegmentsTableView(self)
+        self._undo, self._redo = QtWidgets.QPushButton("Undo"), QtWidgets.QPushButton("Redo")
+        self._undo.clicked.connect(lambda _checked: self.undo())
+        self._redo.clicked.connect(lambda _checked: self.redo())
+        self._show3d = QtWidgets.QPushButton("Show 3D")
+        self._switch = QtWidgets.QToolButton()
+        self._add, self._remove = QtWidgets.QPushButton("Add"), QtWidgets.QPushButton("Remove")
+        form = QtWidgets.QFormLayout()
+        form.addRow("Segmentation:", self._segmentations)
+        form.addRow("Source volume:", self._volumes)
+        row = QtWidgets.QHBoxLayout()
+        for button in (self._add, self._remove, self._show3d, self._switch):
+            row.addWidget(button)
+        effects = QtWidgets.QGridLayout()
+        for index, name in enumerate(EFFECTS):
+            button = QtWidgets.QPushButton(name)
+            button.clicked.connect(lambda _checked, effect=name: self.setActiveEffectByName(effect))
+            effects.addWidget(button, index // 2, index % 2)
+        history = QtWidgets.QHBoxLayout()
+        history.addWidget(self._undo)
+        history.addWidget(self._redo)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(row)
+        layout.addWidget(self._table)
+        layout.addLayout(effects)
+        layout.addLayout(history)
+        self._segmentations.currentNodeChanged.connect(lambda node: self.setSegmentationNode(node))
+        self._volumes.currentNodeChanged.connect(lambda node: self.setSourceVolumeNode(node))
+
+    def setMRMLScene(self, scene) -> None:
+        import slicer
+
+        self._logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
+        self._logic.SetMRMLScene(scene)
+        for selector in (self._segmentations, self._volumes):
+            with QtCore.QSignalBlocker(selector):
+                selector.setMRMLScene(scene)
+        qMRMLWidget.setMRMLScene(self, scene)
+
+    def mrmlSegmentEditorNode(self):
+        return self._node
+
+    def setMRMLSegmentEditorNode(self, node) -> None:
+        import vtk
+
+        if self._node is not None:
+            self._node.RemoveObserver(self._observer)
+        self._node = node
+        self._logic.SetSegmentEditorNode(node)
+        if node is not None:
+            self._observer = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.updateWidgetFromMRML())
+        self.updateWidgetFromMRML()
+
+    def updateWidgetFromMRML(self) -> None:
+        now = {
+            "segmentation": self.segmentationNode(),
+            "volume": self.sourceVolumeNode(),
+            "segment": self.currentSegmentID(),
+        }
+        before, self._shown = self._shown, now
+        for selector, node in ((self._segmentations, now["segmentation"]), (self._volumes, now["volume"])):
+            with QtCore.QSignalBlocker(selector):
+                selector.setCurrentNode(node)
+        self._table.setSegmentationNode(now["segmentation"])
+        if before.get("segmentation") is not now["segmentation"]:
+            self.segmentationNodeChanged.emit(now["segmentation"])
+        if before.get("volume") is not now["volume"]:
+            self.sourceVolumeNodeChanged.emit(now["volume"])
+            self.masterVolumeNodeChanged.emit(now["volume"])
+        if before.get("segment") != now["segment"]:
+            self.currentSegmentIDChanged.emit(now["segment"])
+
+    def segmentationNode(self):
+        return self._node.GetSegmentationNode() if self._node is not None else None
+
+    def setSegmentationNode(self, node) -> None:
+        if node is not self._logic.GetSegmentationNode():
+            self._logic.SetSegmentationNode(node)
+            self.setActiveEffect(None)
+        self.updateWidgetFromMRML()
+
+    def segmentationNodeID(self) -> str:
+        return _id(self.segmentationNode())
+
+    def setSegmentationNodeID(self, node_id: str) -> None:
+        self.setSegmentationNode(self._scene.GetNodeByID(node_id) if node_id else None)
+
+    def sourceVolumeNode(self):
+        return self._logic.GetSourceVolumeNode() if self._node is not None else None
+
+    def setSourceVolumeNode(self, node) -> None:
+        self._logic.SetSourceVolumeNode(node)
+        self.updateWidgetFromMRML()
+
+    def sourceVolumeNodeID(self) -> str:
+        return _id(self.sourceVolumeNode())
+
+    def setSourceVolumeNodeID(self, node_id: str) -> None:
+        self.setSourceVolumeNode(self._scene.GetNodeByID(node_id) if node_id else None)
+
+    def currentSegmentID(self) -> str:
+        return (self._node.GetSelectedSegmentID() or "") if self._node is not None else ""
+
+    def setCurrentSegmentID(self, segment_id: str) -> None:
+        self._logic.SetCurrentSegmentID(segment_id)
+        self.updateWidgetFromMRML()
+
+    def availableEffectNames(self) -> tuple[str, ...]:
+        return EFFECTS
+
+    def effectCount(self) -> int:
+        return len(EFFECTS)
+
+    def effectByName(self, name: str):
+        return Effect(name, self) if name in EFFECTS else None
+
+    def activeEffect(self):
+        name = self._node.GetActiveEffectName() if self._node is not None else None
+        return self.effectByName(name) if name else None
+
+    def setActiveEffect(self, effect) -> None:
+        self.setActiveEffectByName(effect.name if effect is not None else "")
+
+    def setActiveEffectByName(self, name: str) -> None:
+        if self._node is not None:
+            self._node.SetActiveEffectName(name)
+
+    def effectNameOrder(self) -> tuple[str, ...]:
+        return self._order
+
+    def setEffectNameOrder(self, names) -> None:
+        self._order = tuple(names)
+
+    def saveStateForUndo(self) -> None:
+        self._logic.SaveStateForUndo()
+
+    def undo(self) -> None:
+        self._logic.Undo()
+
+    def redo(self) -> None:
+        self._logic.Redo()
+
+    def setMaximumNumberOfUndoStates(self, count: int) -> None:
+        self._logic.SetMaximumNumberOfUndoStates(count)
+
+    def setUndoEnabled(self, enabled: bool) -> None:
+        for button in (self._undo, self._redo):
+            raw(button).setVisible(enabled)
+
+    def setupViewObservations(self) -> None:
+        """There are no views."""
+
+    def removeViewObservations(self) -> None:
+        """There are no views."""
+
+    def installKeyboardShortcuts(self, parent=None) -> None:
+        """The harness sends no keys to effects."""
+
+    def uninstallKeyboardShortcuts(self) -> None:
+        """The harness sends no keys to effects."""
+
+    def _setter(attribute: str):
+        return lambda self, shown: raw(getattr(self, attribute)).setVisible(shown)
+
+    def _shown_property(attribute: str) -> property:
+        def write(self, shown: bool) -> None:
+            raw(getattr(self, attribute)).setVisible(shown)
+
+        return property(lambda self: not raw(getattr(self, attribute)).isHidden(), write)
+
+    setSegmentationNodeSelectorVisible = _setter("_segmentations")
+    setSourceVolumeNodeSelectorVisible = _setter("_volumes")
+    setSwitchToSegmentationsButtonVisible = _setter("_switch")
+    setShow3DButtonVisible = _setter("_show3d")
+    segmentationNodeSelectorVisible = _shown_property("_segmentations")
+    sourceVolumeNodeSelectorVisible = _shown_property("_volumes")
+    switchToSegmentationsButtonVisible = _shown_property("_switch")
+    show3DButtonVisible = _shown_property("_show3d")
+    undoEnabled = property(lambda self: not raw(self._undo).isHidden(), setUndoEnabled)
+    maximumNumberOfUndoStates = property(
+        lambda self: self._logic.GetMaximumNumberOfUndoStates(), setMaximumNumberOfUndoStates
+    )
+
+    def setAddRemoveSegmentButtonsVisible(self, shown: bool) -> None:
+        for button in (self._add, self._remove):
+            raw(button).setVisible(shown)
+
+    addRemoveSegmentButtonsVisible = property(
+        lambda self: not raw(self._add).isHidden(), setAddRemoveSegmentButtonsVisible
+    )
+
+    def setAutoShowSourceVolumeNode(self, shown: bool) -> None:
+        self.autoShowSourceVolumeNode = shown
+
+    def setMaskingSectionVisible(self, shown: bool) -> None:
+        self.maskingSectionVisible = shown
+
+    def setSpecifyGeometryButtonVisible(self, shown: bool) -> None:
+        self.specifyGeometryButtonVisible = shown
+
+    def setReadOnly(self, read_only: bool) -> None:
+        self.readOnly = read_only
+
+    def setEffectColumnCount(self, count: int) -> None:
+        self.effectColumnCount = count
+
+    def setEffectButtonStyle(self, style) -> None:
+        self.effectButtonStyle = style
+
+    def setJumpToSelectedSegmentEnabled(self, enabled: bool) -> None:
+        self.jumpToSelectedSegmentEnabled = enabled
+
+
+def _selector(node_type: str, parent):
+    selector = qMRMLNodeComboBox(parent)
+    selector.nodeTypes = (node_type,)
+    selector.noneEnabled = True
+    selector.addEnabled = False
+    selector.removeEnabled = False
+    return selector
+
+
+def _id(node) -> str:
+    return node.GetID() if node is not None else ""
