@@ -12,7 +12,6 @@ import os
 import platform
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from importlib import metadata
@@ -48,7 +47,6 @@ from .protocol import (
 from .stdio import Channel
 
 SHUTDOWN_GRACE = 4.0
-PROGRESS_INTERVAL = 0.05
 EXIT_DEVICE_LOST = 75
 
 logger = logging.getLogger(__name__)
@@ -130,7 +128,7 @@ class Server:
             return self._engine.load(request, job.cancel)
         if isinstance(request, Unload):
             return self._engine.unload(request)
-        return self._engine.segment(request, _Throttle(request.id, self._outbox.send), job.cancel)
+        return self._engine.segment(request, _ProgressSender(request.id, self._outbox), job.cancel)
 
     # -- reader thread ---------------------------------------------------------------------------------------------
 
@@ -181,22 +179,22 @@ class Server:
         timer.start()
 
 
-class _Throttle:
-    """Sends progress, but not more often than anybody can read; a stage's first and last step always."""
+class _ProgressSender:
+    """Sends every new stage and its end; of the steps between, no more than anybody can read, but always the last."""
 
-    def __init__(self, number: int, send: Callable[[Event], None]) -> None:
+    def __init__(self, number: int, outbox: Outbox) -> None:
         self._number = number
-        self._send = send
+        self._outbox = outbox
         self._stage = ""
-        self._sent = 0.0
 
     def __call__(self, event: ProgressEvent) -> None:
-        now = time.monotonic()
-        if event.stage == self._stage and event.done < event.total and now - self._sent < PROGRESS_INTERVAL:
-            return
-        self._stage, self._sent = event.stage, now
         left = event.seconds_left
-        self._send(Progress(self._number, event.stage, event.done, event.total, left, event.message))
+        message = Progress(self._number, event.stage, event.done, event.total, left, event.message)
+        if event.stage != self._stage or event.done >= event.total:
+            self._outbox.send(message)
+        else:
+            self._outbox.offer(message)
+        self._stage = event.stage
 
 
 class _ForwardLogs(logging.Handler):

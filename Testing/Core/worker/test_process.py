@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from UNetSegmentLib.worker import processes
 from UNetSegmentLib.worker.client import WorkerState
 from UNetSegmentLib.worker.errors import WorkerError
 from UNetSegmentLib.worker.launch import default_environment
-from UNetSegmentLib.worker.protocol import PROTOCOL_VERSION, Cancel, ClientHello, Load, Shutdown, encode
+from UNetSegmentLib.worker.protocol import PROTOCOL_VERSION, Cancel, ClientHello, Load, Segment, Shutdown, encode
 from UNetSegmentLib.worker.server import EXIT_DEVICE_LOST
 from UNetSegmentLib.worker.session import WorkerSession, run_blocking
 
@@ -164,8 +165,6 @@ def test_a_deaf_worker_is_killed(start: Start) -> None:
 def test_shutdown_ends_even_a_deaf_worker_by_itself(raw: RawWorker, tmp_path: Path) -> None:
     raw.send(encode(ClientHello()))
     raw.receive("ready")
-    from UNetSegmentLib.worker.protocol import Segment
-
     raw.send(encode(Segment(1, (), "deaf", str(tmp_path))))
     raw.receive("progress")
     raw.send(encode(Shutdown()))
@@ -196,8 +195,6 @@ def test_no_request_before_hello(raw: RawWorker) -> None:
 
 
 def test_a_number_in_use_is_refused(raw: RawWorker, tmp_path: Path) -> None:
-    from UNetSegmentLib.worker.protocol import Segment
-
     raw.send(encode(ClientHello()))
     raw.send(encode(Segment(1, (), "deaf", str(tmp_path))) * 2)
     assert "already is a request 1" in raw.receive("error").problem.cause
@@ -212,8 +209,6 @@ def test_a_client_of_another_version_is_refused(raw: RawWorker) -> None:
 
 
 def test_the_end_of_input_ends_a_busy_worker(raw: RawWorker, tmp_path: Path) -> None:
-    from UNetSegmentLib.worker.protocol import Segment
-
     raw.send(encode(ClientHello()) + encode(Segment(1, (), "deaf", str(tmp_path))))
     raw.receive("progress")
     assert raw.process.stdin is not None
@@ -223,8 +218,6 @@ def test_the_end_of_input_ends_a_busy_worker(raw: RawWorker, tmp_path: Path) -> 
 
 def test_the_clients_death_is_noticed_though_the_pipe_stays_open(raw: RawWorker, tmp_path: Path) -> None:
     client = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    import platform
-
     raw.send(encode(ClientHello(pid=client.pid, host=platform.node())))
     raw.receive("ready")
     client.kill()
@@ -298,7 +291,7 @@ before = set(sys.modules)
 started = time.perf_counter()
 import UNetSegmentLib.worker.client, UNetSegmentLib.worker.transports, UNetSegmentLib.worker.session
 print(time.perf_counter() - started)
-for name in ("torch", "SimpleITK", "scipy", "safetensors", "asyncio", "multiprocessing", "UNetSegmentLib.inference.segmenter"):
+for name in ("torch", "SimpleITK", "scipy", "safetensors", "asyncio", "multiprocessing", "UNetSegmentLib.networks"):
     assert name not in sys.modules, name
 print(len(set(sys.modules) - before))
 """
@@ -350,11 +343,11 @@ def test_ctrl_c_in_a_session_cancels_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_session_tells_that_the_worker_cannot_start(tmp_path: Path) -> None:
-    with WorkerSession(folder=tmp_path, command=[*FAKE, "--die-early"]) as worker:
-        with pytest.raises(WorkerError, match="before it was ready"):
-            worker.start()
-    with WorkerSession(folder=tmp_path, command=[str(tmp_path / "no-python")]) as worker:
-        with pytest.raises(WorkerError, match="could not be started"):
+    for command, words in (
+        ([*FAKE, "--die-early"], "before it was ready"),
+        ([str(tmp_path / "no-python")], "could not be started"),
+    ):
+        with WorkerSession(folder=tmp_path, command=command) as worker, pytest.raises(WorkerError, match=words):
             worker.start()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -160,8 +162,6 @@ class RawWorker:
     """A worker process and its bare pipes."""
 
     def __init__(self, command: list[str]) -> None:
-        import os
-
         self.process = subprocess.Popen(
             command,
             env={**os.environ, **default_environment()},
@@ -189,4 +189,8 @@ class RawWorker:
 
     def close(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
