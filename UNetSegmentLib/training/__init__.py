@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "AugmentationConfig": "config",
+        "CrossValidationResult": "cross_validation",
         "Evaluation": "evaluation",
         "LossConfig": "config",
         "OptimizerConfig": "config",
@@ -18,8 +19,10 @@ __getattr__, __dir__, __all__ = lazy_names(
         "TrainingConfig": "config",
         "TrainingEvent": "events",
         "TrainingResult": "loop",
+        "cross_validate": "cross_validation",
         "evaluate_fold": "evaluation",
         "load_config": "codec",
+        "package_checkpoint": "loop",
         "save_config": "codec",
         "train": "loop",
     },

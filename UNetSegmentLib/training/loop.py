@@ -8,26 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import nn
 
-from ..errors import DependencyError, InputError, OutputError
+from ..errors import DependencyError, InputError, OutputError, ResourceError
 from ..progress import CancelToken, ProgressCallback
-from .codec import save_config
 from .config import TrainingConfig
 from .curve import write_curve
-from .dataset import Case, load_cases, open_dataset
-from .devices import autocast, choose_device, choose_precision
-from .events import TrainingEvent
+from .dataset import load_cases, open_dataset
+from .devices import choose_device
+from .distributed import join_world
 from .export import export_model
-from .losses import total_loss
-from .runlog import append_log, truncate_log
-from .sampling import PatchSampler
-from .state import load_checkpoint, save_checkpoint, start_state
-from .validation import validate
+from .run import CHECKPOINT, LOG, Run
+from .state import load_checkpoint, start_state
 
 log = logging.getLogger(__name__)
 
-_REPORT_EVERY = 25
+MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -57,125 +53,54 @@ def train(
         Cancelled: the token was set.
     """
     started = time.monotonic()
-    device = choose_device(config.device)
     if config.threads:
         torch.set_num_threads(config.threads)
+    world, device = join_world(choose_device(config.device))
     output = _output_folder(config)
     data = open_dataset(config.dataset)
     names, held_out = data.split(config.fold)
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")
     cases = load_cases(data, names, config.card, progress, cancel)
-    validation = load_cases(data, held_out[: config.validation_cases or None], config.card, progress, cancel)
-    run = _Run(config, cases, validation, device, output, progress, cancel)
-    dice = run.to_the_end()
-    model = export_model(config.card, run.state.model, output / "model")
-    curve = _curve(output, config.card.name)
-    return TrainingResult(model, run.log, curve, dice, time.monotonic() - started)
+    held_out = held_out[: config.validation_cases or None] if world.first else []
+    validation = load_cases(data, held_out, config.card, progress, cancel)
+    run = Run(config, cases, validation, world, device, progress, cancel)
+    try:
+        dice = run.to_the_end()
+    except torch.OutOfMemoryError as error:
+        raise ResourceError(
+            f"{device} has too little memory for a batch of {config.batch} patches {config.card.inference.patch}.",
+            "Lower 'batch', or the patch in the configuration's card.",
+            str(error),
+        ) from error
+    if not world.first:
+        return TrainingResult(output / MODEL, output / LOG, None, None, time.monotonic() - started)
+    model, curve = package_run(run.state.model, config)
+    return TrainingResult(model, output / LOG, curve, dice, time.monotonic() - started)
 
 
-class _Run:
-    """The state of one training and the steps that change it."""
-
-    def __init__(
-        self,
-        config: TrainingConfig,
-        cases: list[Case],
-        validation: list[Case],
-        device: torch.device,
-        output: Path,
-        progress: ProgressCallback | None,
-        cancel: CancelToken | None,
-    ) -> None:
-        self.config, self.validation, self.device = config, validation, device
-        self.progress, self.cancel = progress, cancel
-        self.precision = choose_precision(config.precision, device)
-        self.sampler = PatchSampler(cases, config, device)
-        self.state = start_state(config, self.sampler.generator, device, self.precision == "fp16")
-        self.checkpoint, self.log = output / "checkpoint.pt", output / "log.csv"
-        self.labels = _label_names(config)
-        self.dice: tuple[float, ...] | None = None
-        if self.checkpoint.exists():
-            load_checkpoint(self.state, config, self.checkpoint)
-            log.info("resumed at step %d", self.state.step)
-        truncate_log(self.log, self.state.step)
-        self._losses: list[float] = []
-        self._since = time.monotonic()
-
-    def to_the_end(self) -> tuple[float, ...] | None:
-        """Runs the steps that are left. Returns the last validation's Dice."""
-        state, config = self.state, self.config
-        state.network.train()
-        while state.step < config.steps:
-            if self.cancel is not None:
-                self.cancel.raise_if_cancelled()
-            self._losses.append(self._step())
-            last = state.step == config.steps
-            validated = bool(self.validation) and (state.step % config.validate_every == 0 or last)
-            if validated:
-                self._validate()
-            if validated or state.step % _REPORT_EVERY == 0 or last:
-                self._report(validated)
-            if state.step % config.checkpoint_every == 0 or last:
-                save_checkpoint(state, config, self.checkpoint)
-        return self.dice
-
-    def _step(self) -> float:
-        state, optimizer = self.state, self.config.optimizer
-        state.schedule.apply(state.optimizer, state.step)
-        images, target = self.sampler.draw()
-        with autocast(self.precision, self.device):
-            loss = total_loss(state.network(images), target, self.config.loss)
-        state.optimizer.zero_grad(set_to_none=True)
-        scaled: Tensor = state.scaler.scale(loss)
-        scaled.backward()
-        state.scaler.unscale_(state.optimizer)
-        if optimizer.clip:
-            torch.nn.utils.clip_grad_norm_(state.network.parameters(), optimizer.clip)
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
-        if state.average:
-            state.average.update(state.network, state.step)
-        state.step += 1
-        return float(loss.detach())
-
-    def _validate(self) -> None:
-        card = self.config.card
-        context = autocast(self.precision, self.device)
-        channels = card.network.out_channels
-        self.dice = validate(self.state.model, self.validation, card.inference.patch, channels, self.device, context)
-        self.state.schedule.observe(sum(self.dice) / len(self.dice))
-
-    def _report(self, validated: bool) -> None:
-        now, count = time.monotonic(), max(len(self._losses), 1)
-        pace = (now - self._since) / count
-        state, total = self.state, self.config.steps
-        event = TrainingEvent(
-            stage="train",
-            done=state.step,
-            total=total,
-            seconds_left=pace * (total - state.step),
-            loss=sum(self._losses) / count,
-            learning_rate=state.schedule.rate(max(state.step - 1, 0)),
-            dice=self.dice if validated else None,
-            seconds_per_step=pace,
-        )
-        append_log(self.log, self.labels, event)
-        if self.progress is not None:
-            self.progress(event)
-        self._losses, self._since = [], now
+def package_run(network: nn.Module, config: TrainingConfig) -> tuple[Path, Path | None]:
+    """Writes the package and the curve of a run into its folder; returns where they are."""
+    output = Path(config.output)
+    return export_model(config.card, network, output / MODEL), _curve(output, config.card.name)
 
 
-def _label_names(config: TrainingConfig) -> list[str]:
-    names = {label.value: label.name for label in config.card.labels}
-    return [names.get(value, f"Label {value}") for value in config.card.inference.output_values[1:]]
+def package_checkpoint(config: TrainingConfig) -> Path:
+    """A package from the last checkpoint of a run that has not come to its end.
+
+    Raises:
+        InputError: there is no checkpoint of this configuration.
+    """
+    device = torch.device("cpu")
+    state = start_state(config, torch.Generator(), device, False)
+    load_checkpoint(state, config, Path(config.output) / CHECKPOINT)
+    return package_run(state.model, config)[0]
 
 
 def _output_folder(config: TrainingConfig) -> Path:
     folder = Path(config.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        save_config(config, folder / "training.json")
     except OSError as error:
         raise OutputError(f"The run's folder {folder} cannot be written.", "Choose another.", str(error)) from error
     return folder
@@ -184,7 +109,7 @@ def _output_folder(config: TrainingConfig) -> Path:
 def _curve(output: Path, title: str) -> Path | None:
     path = output / "curve.png"
     try:
-        write_curve(output / "log.csv", path, title)
+        write_curve(output / LOG, path, title)
     except DependencyError as error:
         log.warning("%s", error)
         return None

@@ -35,6 +35,13 @@ def read_log(path: Path) -> list[dict[str, float]]:
         return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
 
 
+def last_dice(path: Path, labels: Sequence[str]) -> tuple[float, ...] | None:
+    """Dice of the last validation in the log."""
+    keys = [f"dice {name}" for name in labels]
+    rows = [row for row in read_log(path) if all(key in row for key in keys)]
+    return tuple(rows[-1][key] for key in keys) if rows and keys else None
+
+
 def truncate_log(path: Path, step: int) -> None:
     """Drops lines after ``step``: those of a run that was cut off behind its last checkpoint."""
     if not path.exists():

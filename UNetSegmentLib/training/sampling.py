@@ -21,11 +21,11 @@ _CANVAS_MARGIN = 1.2
 class PatchSampler:
     """Draws batches; its generator is the whole of its state."""
 
-    def __init__(self, cases: Sequence[Case], config: TrainingConfig, device: torch.device) -> None:
+    def __init__(self, cases: Sequence[Case], config: TrainingConfig, device: torch.device, seed: int) -> None:
         self.cases = list(cases)
         self.config = config
         self.device = device
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.generator = torch.Generator().manual_seed(seed)
         self.patch = config.card.inference.patch
         self.flat = config.card.network.dimension == 2
         depth, *rest = self.patch

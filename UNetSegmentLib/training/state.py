@@ -20,7 +20,10 @@ from ..networks import build
 from .averaging import MovingAverage
 from .codec import config_from_text, config_to_text
 from .config import TrainingConfig
+from .distributed import World
 from .optimization import Schedule, make_optimizer
+
+ALONE = World()
 
 
 @dataclass
@@ -55,8 +58,11 @@ def start_state(config: TrainingConfig, generator: torch.Generator, device: torc
     )
 
 
-def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path) -> None:
-    """Writes the whole state; an interruption leaves the checkpoint before."""
+def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:
+    """Writes the whole state (the first process does); an interruption leaves the checkpoint before."""
+    generators, torch_rng = world.gather(state.generator.get_state()), world.gather(torch.get_rng_state())
+    if not world.first:
+        return
     content: dict[str, Any] = {
         "config": config_to_text(config),
         "step": state.step,
@@ -65,15 +71,15 @@ def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path) ->
         "optimizer": state.optimizer.state_dict(),
         "schedule": state.schedule.state_dict(),
         "scaler": state.scaler.state_dict(),
-        "generator": state.generator.get_state(),
-        "torch_rng": torch.get_rng_state(),
+        "generator": generators,
+        "torch_rng": torch_rng,
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     with atomic_path(path) as temporary:
         torch.save(content, temporary)
 
 
-def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path) -> None:
+def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:
     """Puts ``state`` where the checkpoint was.
 
     Raises:
@@ -98,7 +104,18 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path) ->
     state.optimizer.load_state_dict(content["optimizer"])
     state.schedule.load_state_dict(content["schedule"])
     state.scaler.load_state_dict(content["scaler"])
-    state.generator.set_state(content["generator"])
-    torch.set_rng_state(content["torch_rng"])
+    _restore_chance(state, content, world)
+
+
+def _restore_chance(state: TrainingState, content: dict[str, Any], world: World) -> None:
+    """Every process goes on with its own random numbers."""
+    generators, torch_rng = torch.atleast_2d(content["generator"]), torch.atleast_2d(content["torch_rng"])
+    if len(generators) != world.size:
+        raise InputError(
+            f"The checkpoint was written by {len(generators)} processes, now there are {world.size}.",
+            "Resume with the same number of processes.",
+        )
+    state.generator.set_state(generators[world.rank])
+    torch.set_rng_state(torch_rng[world.rank])
     if content["cuda_rng"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["cuda_rng"])

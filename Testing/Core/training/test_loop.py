@@ -14,11 +14,14 @@ from UNetSegmentLib.models import load_model
 from UNetSegmentLib.progress import CancelToken
 from UNetSegmentLib.training import (
     AugmentationConfig,
+    OptimizerConfig,
     SamplingConfig,
     ScheduleConfig,
     TrainingEvent,
+    cross_validate,
     evaluate_fold,
     load_config,
+    package_checkpoint,
     save_config,
     train,
 )
@@ -43,7 +46,10 @@ def same(a, b) -> bool:
 
 
 def test_a_training_learns_and_its_package_does_what_validation_saw(make_config, folder, tmp_path):
-    config = make_config(steps=60, ema=0.9, validate_every=30, checkpoint_every=60, augmentation=RICH)
+    # Validation sees whole images, the engine tiles: with batch norm the answer does not depend on which.
+    network = dataclasses.replace(make_config().card.network, norm="batch")
+    card = dataclasses.replace(make_config().card, network=network)
+    config = make_config(card=card, steps=60, ema=0.9, validate_every=30, checkpoint_every=60, augmentation=RICH)
     events: list[TrainingEvent] = []
     result = train(config, lambda e: events.append(e) if isinstance(e, TrainingEvent) else None)
     assert result.dice is not None
@@ -90,18 +96,52 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_config, tmp_
     assert [row.get("dice core") for row in logs[0]] == [row.get("dice core") for row in logs[1]]
 
 
+def test_a_run_that_was_cut_off_can_be_packaged(make_config, tmp_path):
+    token = CancelToken()
+    with pytest.raises(Cancelled):
+        train(make_config(steps=8), lambda e: token.cancel() if e.stage == "train" else None, token)
+    package = package_checkpoint(make_config(steps=8))
+    saved = weights(tmp_path / "run")
+    assert saved["step"] == 4
+    for name, value in load_model(package).network().state_dict().items():
+        assert torch.equal(value, saved["network"][name])
+    with pytest.raises(InputError, match="another configuration"):
+        package_checkpoint(make_config(steps=9))
+
+
+def test_cross_validation_holds_every_fold_out_once(make_config, tmp_path):
+    result = cross_validate(make_config(steps=2))
+    model = load_model(result.model)
+    assert model.folds == 2
+    assert [set(e.scores) for e in result.evaluations] == [{"case_0", "case_1"}, {"case_2", "case_3"}]
+    assert [(line.label, line.split) for line in model.card.accuracy] == [
+        ("shell", "fold 0, held out"),
+        ("core", "fold 0, held out"),
+        ("shell", "fold 1, held out"),
+        ("core", "fold 1, held out"),
+    ]
+    first, second = (weights(tmp_path / "run" / f"fold_{n}")["network"] for n in range(2))
+    assert not same(first, second)
+
+
+def test_a_training_that_diverges_says_so(make_config):
+    with pytest.raises(InputError, match="diverged"):
+        train(make_config(steps=25, optimizer=OptimizerConfig("sgd", 1e30, clip=0.0)))
+
+
 def test_a_finished_run_is_not_trained_again(make_config, tmp_path):
     config = make_config(steps=4)
     train(config)
     before = weights(tmp_path / "run")
-    train(config)
+    assert train(config).dice is not None
     assert same(before, weights(tmp_path / "run"))
 
 
-def test_a_checkpoint_of_another_configuration_is_refused(make_config):
+def test_a_checkpoint_of_another_configuration_is_refused(make_config, tmp_path):
     train(make_config(steps=4))
     with pytest.raises(InputError, match="another configuration"):
         train(make_config(steps=4, seed=5))
+    assert load_config(tmp_path / "run" / "training.json").seed == 0
 
 
 def test_a_damaged_checkpoint_is_named(make_config, tmp_path):

@@ -1,0 +1,39 @@
+"""Two processes train as one, from different patches, and one of them writes."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import torch
+from torch import distributed, multiprocessing
+
+from UNetSegmentLib.training import TrainingConfig, load_config, save_config, train
+
+
+def _process(rank: int, port: int, path: str) -> None:
+    torch.set_num_threads(1)
+    address = f"tcp://127.0.0.1:{port}"
+    distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    result = train(load_config(path))
+    assert (result.dice is None) == (rank != 0)
+    distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(not distributed.is_gloo_available(), reason="this torch has no gloo")
+def test_two_processes_train_one_network(make_config, tmp_path):
+    config: TrainingConfig = make_config(steps=4, batch=1)
+    path = tmp_path / "config.json"
+    save_config(config, path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(_process, (port, str(path)), nprocs=2, join=True)
+    two = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    one = train(make_config(steps=4, batch=1, output=str(tmp_path / "alone")))
+    alone = torch.load(tmp_path / "alone" / "checkpoint.pt", weights_only=True)
+    assert one.model.is_dir()
+    assert two["generator"].shape[0] == 2
+    assert not torch.equal(two["generator"][0], two["generator"][1])
+    # The second process's patches did have a say.
+    assert any(not torch.equal(value, alone["network"][name]) for name, value in two["network"].items())

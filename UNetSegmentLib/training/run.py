@@ -1,0 +1,155 @@
+"""The steps of one training."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..progress import CancelToken, ProgressCallback
+from .codec import save_config
+from .config import TrainingConfig
+from .dataset import Case
+from .devices import autocast, choose_precision
+from .distributed import World
+from .events import TrainingEvent
+from .losses import total_loss
+from .runlog import append_log, last_dice, truncate_log
+from .sampling import PatchSampler
+from .state import load_checkpoint, save_checkpoint, start_state
+from .validation import validate
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.csv", "training.json"
+_REPORT_EVERY = 25
+
+
+class Run:
+    """One training on its way: the state, what changes it, and what it tells.
+
+    Raises:
+        InputError: the output folder holds a run of another configuration.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        cases: Sequence[Case],
+        validation: Sequence[Case],
+        world: World,
+        device: torch.device,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        self.config, self.validation = config, validation
+        self.world, self.device = world, device
+        self.progress, self.cancel = progress, cancel
+        self.precision = choose_precision(config.precision, device)
+        self.sampler = PatchSampler(cases, config, device, world.seed(config.seed))
+        self.state = start_state(config, self.sampler.generator, device, self.precision == "fp16")
+        self.output = Path(config.output)
+        self.labels = _label_names(config)
+        self.dice: tuple[float, ...] | None = None
+        self._resume()
+        self.network = world.wrap(self.state.network, device)
+        self._losses: list[Tensor] = []
+        self._since = time.monotonic()
+
+    def to_the_end(self) -> tuple[float, ...] | None:
+        """Runs the steps that are left. Returns the last validation's Dice."""
+        state, config = self.state, self.config
+        state.network.train()
+        while state.step < config.steps:
+            if self.cancel is not None:
+                self.cancel.raise_if_cancelled()
+            self._losses.append(self._step())
+            last = state.step == config.steps
+            validated = config.fold is not None and (state.step % config.validate_every == 0 or last)
+            if validated:
+                self._validate()
+            if validated or state.step % _REPORT_EVERY == 0 or last:
+                self._report(validated)
+            if state.step % config.checkpoint_every == 0 or last:
+                save_checkpoint(state, config, self.output / CHECKPOINT, self.world)
+        return self.dice
+
+    def _resume(self) -> None:
+        path = self.output / CHECKPOINT
+        if path.exists():
+            load_checkpoint(self.state, self.config, path, self.world)
+            log.info("resumed at step %d", self.state.step)
+        if self.world.first:
+            save_config(self.config, self.output / CONFIG)
+            truncate_log(self.output / LOG, self.state.step)
+            self.dice = last_dice(self.output / LOG, self.labels)
+
+    def _step(self) -> Tensor:
+        state, optimizer = self.state, self.config.optimizer
+        state.schedule.apply(state.optimizer, state.step)
+        images, target = self.sampler.draw()
+        with autocast(self.precision, self.device):
+            loss = total_loss(self.network(images), target, self.config.loss)
+        state.optimizer.zero_grad(set_to_none=True)
+        scaled: Tensor = state.scaler.scale(loss)
+        scaled.backward()
+        state.scaler.unscale_(state.optimizer)
+        if optimizer.clip:
+            torch.nn.utils.clip_grad_norm_(state.network.parameters(), optimizer.clip)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        if state.average:
+            state.average.update(state.network, state.step)
+        state.step += 1
+        # Read only when a report is due: reading a number back makes a GPU wait.
+        return loss.detach()
+
+    def _validate(self) -> None:
+        dice: tuple[float, ...] | None = None
+        if self.validation:
+            card = self.config.card
+            context = autocast(self.precision, self.device)
+            channels = card.network.out_channels
+            dice = validate(self.state.model, self.validation, card.inference.patch, channels, self.device, context)
+        self.dice = self.world.share(dice)
+        if self.dice:
+            known = [d for d in self.dice if not math.isnan(d)]
+            self.state.schedule.observe(sum(known) / max(len(known), 1))
+
+    def _report(self, validated: bool) -> None:
+        now, count = time.monotonic(), max(len(self._losses), 1)
+        loss = self.world.mean(float(torch.stack(self._losses).mean()))
+        pace = (now - self._since) / count
+        self._losses, self._since = [], now
+        state, total = self.state, self.config.steps
+        if not math.isfinite(loss):
+            raise InputError(
+                f"The training diverged: the loss is {loss} at step {state.step}.",
+                "Lower the learning rate, add 'warmup' to the schedule, or use the precision fp32.",
+            )
+        event = TrainingEvent(
+            stage="train",
+            done=state.step,
+            total=total,
+            seconds_left=pace * (total - state.step),
+            loss=loss,
+            learning_rate=state.schedule.rate(max(state.step - 1, 0)),
+            dice=self.dice if validated else None,
+            seconds_per_step=pace,
+        )
+        if not self.world.first:
+            return
+        append_log(self.output / LOG, self.labels, event)
+        if self.progress is not None:
+            self.progress(event)
+
+
+def _label_names(config: TrainingConfig) -> list[str]:
+    names = {label.value: label.name for label in config.card.labels}
+    return [names.get(value, f"Label {value}") for value in config.card.inference.output_values[1:]]
