@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def _block(path: Path, low: int, high: int) -> Path:
     voxels[low:high, 2:8, 2:8] = 1
     write_segmentation(Segmentation(voxels, GRID, (Label(1, "block"),)), path)
     return path
+
+
+def _data_set(folder: Path, names: str, folds: list[list[str]]) -> None:
+    """Images of three intensities, and their labels, in blocks of 4 voxels."""
+    rng, grid = np.random.default_rng(0), Geometry((20, 20, 20))
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for name in names:
+        labels = np.kron(rng.integers(0, 3, (5, 5, 5)), np.ones((4, 4, 4)))
+        for part, voxels in (("images", labels.astype(np.float32)), ("labels", labels.astype(np.uint8))):
+            write_volume(Volume(voxels[None], grid), folder / part / f"{name}.nii.gz")
+    (folder / "dataset.json").write_text(json.dumps({"folds": folds}))
 
 
 def test_version(run: Run) -> None:
@@ -124,19 +137,7 @@ def test_nothing_to_evaluate(run: Run, arguments: tuple[str, ...]) -> None:
 
 def test_model_on_a_held_out_fold(run_json: RunJson, level_package: Path, tmp_path: Path) -> None:
     """Images whose rounded intensities are the labels: the model's Dice is 1."""
-    for folder in ("images", "labels"):
-        (tmp_path / "data" / folder).mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name in "abc":
-        labels = np.kron(rng.integers(0, 3, (5, 5, 5)), np.ones((4, 4, 4))).astype(np.uint8)
-        grid = Geometry((20, 20, 20))
-        write_volume(Volume(labels[None].astype(np.float32), grid), tmp_path / "data" / "images" / f"{name}.nii.gz")
-        sitk.WriteImage(sitk.GetImageFromArray(labels), str(tmp_path / "data" / "labels" / f"{name}.nii.gz"))
-        volume = read_volume(tmp_path / "data" / "images" / f"{name}.nii.gz")
-        write_segmentation(Segmentation(labels, volume.geometry), tmp_path / "data" / "labels" / f"{name}.nrrd")
-        (tmp_path / "data" / "labels" / f"{name}.nii.gz").unlink()
-        (tmp_path / "data" / "labels" / f"{name}.json").unlink()
-    (tmp_path / "data" / "dataset.json").write_text(json.dumps({"folds": [["a"], ["b", "c"]]}))
+    _data_set(tmp_path / "data", "abc", [["a"], ["b", "c"]])
     options = ("--model", level_package, "--data", tmp_path / "data", "--fold", "1", "--device", "cpu")
     answer = run_json("evaluate", *options)
     assert set(answer["cases"]) == {"b", "c"}
@@ -159,6 +160,37 @@ def test_doctor(run: Run, run_json: RunJson) -> None:
 def test_train_without_a_configuration(run: Run, tmp_path: Path) -> None:
     result = run("train", tmp_path / "none.json")
     assert result.exit_code == 3 and "cannot be" in result.stderr
+
+
+def test_train_resume_and_use(run: Run, run_json: RunJson, level_package: Path, tmp_path: Path) -> None:
+    from UNetSegmentLib.models import read_card
+    from UNetSegmentLib.training import AugmentationConfig, TrainingConfig, save_config
+
+    _data_set(tmp_path / "data", "ab", [["a"], ["b"]])
+    config = TrainingConfig(
+        dataset=str(tmp_path / "data"),
+        output=str(tmp_path / "run"),
+        card=replace(read_card(level_package), weights=("weights.safetensors",), digests={}),
+        fold=0,
+        steps=3,
+        batch=1,
+        device="cpu",
+        augmentation=AugmentationConfig(rotation=0, scaling=0, blur=0, low_resolution=0),
+        validate_every=3,
+        checkpoint_every=2,
+    )
+    save_config(config, tmp_path / "training.json")
+    first = run("train", tmp_path / "training.json")
+    assert first.exit_code == 0, first.output
+    assert "loss" in first.stderr and "Dice on held-out cases: first level" in first.stdout
+    assert (tmp_path / "run" / "model" / "model.json").is_file()
+    again = run("train", tmp_path / "training.json")
+    assert again.exit_code == 3 and "--resume" in again.stderr
+    resumed = run_json("train", tmp_path / "training.json", "--resume")
+    assert Path(resumed["model"]) == tmp_path / "run" / "model" and len(resumed["dice"] or [0, 0]) == 2
+    # What was trained is a model like any other.
+    options = ("--model", tmp_path / "run" / "model", "--data", tmp_path / "data", "--fold", "0", "--device", "cpu")
+    assert set(run_json("evaluate", *options)["cases"]) == {"a"}
 
 
 def test_demo_finds_its_image_without_importing_nilearn() -> None:
