@@ -57,9 +57,15 @@ def table(content: Table, title: str = "", hide: Collection[str] = ()) -> RichTa
     result = RichTable(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     shown = [n for n, heading in enumerate(content.heading) if heading not in hide]
     for n in shown:
-        # In a narrow terminal the headings of numbers wrap, but the names of segments stay whole.
-        numeric, name = content.numeric[n], content.heading[n] == "Segment"
-        result.add_column(content.heading[n], justify="right" if numeric else "left", overflow="fold", no_wrap=name)
+        # In a narrow terminal headings wrap between words, and the names of segments stay whole.
+        heading = content.heading[n]
+        result.add_column(
+            heading,
+            justify="right" if content.numeric[n] else "left",
+            overflow="fold",
+            no_wrap=heading == "Segment",
+            min_width=max((len(word) for word in heading.split()), default=0),
+        )
     for row in content.rows:
         result.add_row(*(Text(row[n]) for n in shown))
     return result

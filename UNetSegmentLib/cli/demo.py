@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ..volume import Segmentation, Volume
 
 _IMAGE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-_MODEL = "hippocampus-t1"
 _SIDES = {
     # Regions of 38 x 56 x 40 mm around each hippocampus, RAS mm in MNI space.
     "left": ("-46,-8,-50,6,-36,4", CodedTerm("SCT", "7771000", "Left")),
@@ -35,6 +34,7 @@ _SIDES = {
 
 def demo(
     folder: Annotated[Path, typer.Option("--output", help="Folder for the results.")] = Path("demo-output"),
+    model: Annotated[str, typer.Option("--model", "-m", help="Another model of the hippocampus.")] = "hippocampus-t1",
     device: DeviceOption = "auto",
     debug: DebugOption = False,
 ) -> None:
@@ -52,14 +52,14 @@ def demo(
             from ..models import load_model
 
             volume = replace(read_volume(_image()), name="ICBM-152 T1")
-            model = load_model(_MODEL)
-            segmenter = Segmenter(model, device)
+            segmenter = Segmenter(load_model(model), device)
         before = time.monotonic()
         with progress_bar() as progress:
             result = _both_sides(segmenter, volume, progress, cancel)
         seconds = time.monotonic() - before
         files = [folder / name for name in ("hippocampi.seg.nrrd", "hippocampi.csv", "hippocampi.png")]
-        write_segmentation(result, files[0], algorithm=f"{model.card.name} {model.card.version}")
+        card = segmenter.model.card
+        write_segmentation(result, files[0], algorithm=f"{card.name} {card.version}")
         measures = reporting.measure(result)
         write_text(reporting.to_csv(measures), files[1])
         cancel.raise_if_cancelled()
@@ -111,4 +111,5 @@ def _of_side(label: Label, offset: int, side: str, term: CodedTerm) -> Label:
     """A label of one side: named so, coded so, and on the right in a lighter colour."""
     red, green, blue = label.color if side == "left" else ((c + 255) // 2 for c in label.color)
     terminology = replace(label.terminology, type_modifier=term) if label.terminology else None
-    return Label(label.value + offset, f"{side} {label.name}", (red, green, blue), terminology)
+    name = f"{side.capitalize()} {label.name[:1].lower()}{label.name[1:]}"
+    return Label(label.value + offset, name, (red, green, blue), terminology)
