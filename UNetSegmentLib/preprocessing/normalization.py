@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from ..models.card import Normalization
 
 _SMALLEST_DEVIATION = 1e-8
+_PIECE = 1 << 22  # voxels that are converted to float64 at once
 
 
 def normalize(tensor: Tensor, rules: Sequence[Normalization]) -> Tensor:
@@ -59,24 +62,30 @@ def _channel(x: Tensor, rule: Normalization) -> Tensor:
 def percentiles(x: Tensor, shares: Sequence[float]) -> list[float]:
     """Percentiles (0 to 100) of all values, linear between neighbours as numpy's default.
 
-    ``torch.quantile`` refuses more than 16 million values; sorting once and reading places has no limit.
+    ``torch.quantile`` refuses more than 16 million values; selecting a few places has no limit, and on a CPU numpy's
+    partial sort finds them ten times quicker than sorting everything.
     """
-    ordered = x.flatten().sort().values
+    flat = x.flatten()
+    last = flat.numel() - 1
+    places = [min(max(share, 0.0), 100.0) / 100.0 * last for share in shares]
+    needed = sorted({n for place in places for n in (int(place), min(int(place) + 1, last))})
+    if flat.device.type == "cpu":
+        ordered = np.partition(flat.numpy(), needed)
+        at = {n: float(ordered[n]) for n in needed}
+    else:
+        values = flat.sort().values
+        at = {n: float(values[n]) for n in needed}
     result = []
-    for share in shares:
-        place = min(max(share, 0.0), 100.0) / 100.0 * (ordered.numel() - 1)
+    for place in places:
         low = int(place)
-        high = min(low + 1, ordered.numel() - 1)
-        first, second = float(ordered[low]), float(ordered[high])
+        first, second = at[low], at[min(low + 1, last)]
         result.append(first + (second - first) * (place - low))
     return result
 
 
 def _zscore(x: Tensor) -> Tensor:
-    # Statistics in float64: intensities above a million lose a float32 sum's digits.
-    wide = x.double()
-    mean, std = wide.mean(), wide.std(correction=0)
-    return ((wide - mean) / std.clamp_min(_floor(mean))).float()
+    mean, std = _moments(x)
+    return (x - mean).div_(max(std, _floor(mean)))
 
 
 def _zscore_nonzero(x: Tensor) -> Tensor:
@@ -85,15 +94,26 @@ def _zscore_nonzero(x: Tensor) -> Tensor:
     mask = x != 0
     if not bool(mask.any()):
         return torch.zeros_like(x)
-    wide = x[mask].double()
-    mean, std = wide.mean(), wide.std(correction=0)
-    scaled = ((x.double() - mean) / std.clamp_min(_floor(mean))).float()
-    return torch.where(mask, scaled, torch.zeros_like(scaled))
+    mean, std = _moments(x[mask])
+    return (x - mean).div_(max(std, _floor(mean))).mul_(mask)
 
 
-def _floor(mean: Tensor) -> float:
+def _moments(x: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation, summed in float64 (intensities above a million lose a float32 sum's digits).
+
+    Piece by piece, so that a large volume is not copied to twice its size.
+    """
+    import torch
+
+    pieces = x.flatten().split(_PIECE)
+    mean = float(sum(piece.sum(dtype=torch.float64) for piece in pieces)) / x.numel()
+    squares = sum((piece.double() - mean).square().sum() for piece in pieces)
+    return mean, (float(squares) / x.numel()) ** 0.5
+
+
+def _floor(mean: float) -> float:
     """A deviation below rounding error of the mean is no variance at all."""
-    return max(_SMALLEST_DEVIATION, abs(float(mean)) * 1e-7)
+    return max(_SMALLEST_DEVIATION, abs(mean) * 1e-7)
 
 
 def _numbers(rule: Normalization, *names: str) -> list[float]:
