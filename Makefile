@@ -6,7 +6,7 @@
 # and for developers: make lint, make bench, make bad-input (prints the message of every bad input), make clean.
 #
 # torch is installed first and alone, so that nothing else chooses another one. To choose it yourself:
-#   make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+#   make demo TORCH="torch==2.13.0 --index-url <the index of PyTorch builds for CPUs>"
 
 TORCH ?= torch==2.13.0
 VENV ?= .venv
