@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 # Columns that the CSV and JSON keep but a terminal has no room for.
 MEASURES_HIDDEN = ("Value", "Voxels", "Centre L", "Centre P", "Centre S")
+SCORES_HIDDEN = ("Value", "Missed", "Reference (mL)", "Prediction (mL)")
+
+_WHOLE = ("Case", "Segment")
+# Wide enough for every table where there is no terminal to fit into.
+_FILE_WIDTH = 110
 
 _WORDS = {
     "prepare": "Preparing the image",
@@ -33,7 +38,8 @@ def output() -> Console:
     """Standard output as it is now (tests and pipes replace it)."""
     from rich.console import Console
 
-    return Console()
+    console = Console()
+    return console if console.is_terminal else Console(width=_FILE_WIDTH)
 
 
 def errors() -> Console:
@@ -54,17 +60,22 @@ def table(content: Table, title: str = "", hide: Collection[str] = ()) -> RichTa
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    result = RichTable(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    result = RichTable(
+        title=title or None, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold"
+    )
     shown = [n for n, heading in enumerate(content.heading) if heading not in hide]
     for n in shown:
-        # In a narrow terminal headings wrap between words, and the names of segments stay whole.
-        heading = content.heading[n]
+        # In a narrow terminal headings wrap between words; names and numbers stay whole.
+        heading, numeric = content.heading[n], content.numeric[n]
+        longest = max((len(word) for word in heading.split()), default=0)
+        if numeric:
+            longest = max(longest, *(len(row[n]) for row in content.rows), 0)
         result.add_column(
             heading,
-            justify="right" if content.numeric[n] else "left",
+            justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=heading == "Segment",
-            min_width=max((len(word) for word in heading.split()), default=0),
+            no_wrap=heading in _WHOLE,
+            min_width=longest,
         )
     for row in content.rows:
         result.add_row(*(Text(row[n]) for n in shown))

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _IMAGE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 _SIDES = {
-    # Regions of 38 x 56 x 40 mm around each hippocampus, RAS mm in MNI space.
-    "left": ("-46,-8,-50,6,-36,4", CodedTerm("SCT", "7771000", "Left")),
-    "right": ("8,46,-50,6,-36,4", CodedTerm("SCT", "24028007", "Right")),
+    # Regions of 40 x 56 x 40 mm around each hippocampus, RAS mm in MNI space.
+    "left": ("-47,-7,-50,6,-36,4", CodedTerm("SCT", "7771000", "Left")),
+    "right": ("7,47,-50,6,-36,4", CodedTerm("SCT", "24028007", "Right")),
 }
 
 

@@ -11,14 +11,14 @@ import typer
 
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Stage
-from .console import output, progress_bar, say, table, write_text
+from .console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
 from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
 
 # Beyond this many cases the terminal shows the summary only.
 _MANY = 60
 
 if TYPE_CHECKING:
-    from ..reporting import LabelScores
+    from ..reporting import LabelScores, Table
 
     Scores = dict[str, list[LabelScores]]
 
@@ -165,12 +165,28 @@ def _report(scores: Scores, csv: Path | None, as_json: bool) -> None:
         return
     console = output()
     if len(scores) <= _MANY:
-        for name, rows in scores.items():
-            console.print(table(to_table(rows), name))
+        console.print(table(_all_cases(scores), hide=SCORES_HIDDEN))
     if len(scores) > 1:
-        console.print(table(to_table(summary), f"Mean over {len(scores)} cases"))
+        console.print(table(to_table(summary), f"Mean over {len(scores)} cases", SCORES_HIDDEN))
+        missed = sum(line.missed for line in summary)
+        if missed:
+            say(f"Note: in {missed} pairs only one side has the label; their infinite HD95 is not in the mean.")
     if csv is not None:
         say(f"All scores per case: {csv}")
+
+
+def _all_cases(scores: Scores) -> Table:
+    """One table of all cases; a case's name stands in the first of its rows."""
+    from ..reporting import Table as Report
+    from ..reporting import to_table
+
+    rows: list[tuple[str, ...]] = []
+    first = Report((), (), ())
+    for name, labels in scores.items():
+        of_case = to_table(labels)
+        first = first if first.heading else of_case
+        rows += [("" if n else name, *row) for n, row in enumerate(of_case.rows)]
+    return Report(("Case", *first.heading), tuple(rows), (False, *first.numeric))
 
 
 def _csv(scores: Scores) -> str:
