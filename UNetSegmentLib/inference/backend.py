@@ -55,7 +55,7 @@ class TorchBackend:
         return len(self._networks) * len(self._flips)
 
     def predict(self, tiles: torch.Tensor) -> torch.Tensor:
-        """See Backend. The result is float32 without autocast, else the lower precision."""
+        """See Backend. A single pass keeps the network's precision; several are averaged in float32."""
         tiles = tiles.to(self.device, non_blocking=True)
         total: torch.Tensor | None = None
         enabled = self._autocast is not None
@@ -65,12 +65,18 @@ class TorchBackend:
                 for network in self._networks:
                     logits = self._forward(network, mirrored)
                     logits = logits.flip(flip) if flip else logits
-                    total = logits if total is None else total + logits
+                    total = self._added(total, logits)
             assert total is not None
             if self.passes > 1:
-                total = total / self.passes
+                total /= self.passes
         self._pace()
         return total
+
+    def _added(self, total: torch.Tensor | None, logits: torch.Tensor) -> torch.Tensor:
+        if self.passes == 1:
+            return logits
+        # A copy: the network may hand out its own input, or a buffer that it uses again.
+        return logits.to(torch.float32, copy=True) if total is None else total.add_(logits)
 
     def _forward(self, network: nn.Module, tiles: torch.Tensor) -> torch.Tensor:
         return network(tiles.squeeze(2)).unsqueeze(2) if self._planar else network(tiles)

@@ -205,7 +205,7 @@ class _Window:
         ranges = []
         for axis, (op, whole) in enumerate(zip(self.operators, self.whole(), strict=True)):
             others = [a for a in range(3) if a != axis]
-            used = mask.amax(others).nonzero()
+            used = mask.any(others).nonzero()
             if not len(used):
                 return None
             offset = self.inputs[0] if axis == 0 else 0

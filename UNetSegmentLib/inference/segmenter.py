@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -158,14 +159,22 @@ class Segmenter:
                 f"'{card.name}' is three-dimensional.",
                 "Give a volume of several slices, or choose a 2D model.",
             )
-        return prepare(
+        prepare_on = functools.partial(
+            prepare,
             image,
             _scaled(card.preparation, image, self.settings.spacing_scale),
-            region=region,
-            device="cpu",
+            region,
             least_shape=card.inference.patch,
             normalize_region=card.field_of_view_mm is not None,
         )
+        # MPS has no float64, which the intensity statistics need.
+        if self.device.type == "cuda":
+            try:
+                return prepare_on(device=self.device)
+            except torch.OutOfMemoryError:
+                log.warning("out of memory on %s while preparing; using the CPU for that", self.device)
+                release_cache(self.device)
+        return prepare_on(device="cpu")
 
     def _run(
         self, prepared: Prepared, outputs: _Outputs, progress: ProgressCallback | None, cancel: CancelToken | None
