@@ -13,7 +13,14 @@ from .session import DebugOption, JsonOption, print_json, session
 if TYPE_CHECKING:
     from ..models import Accuracy, ModelCard
 
-app = typer.Typer(help="List the models at hand, or show the card of one.", no_args_is_help=True)
+app = typer.Typer(help="List the models at hand, or show the card of one.", invoke_without_command=True)
+
+
+@app.callback()
+def models(context: typer.Context) -> None:
+    """List the models at hand, or show the card of one."""
+    if context.invoked_subcommand is None:
+        list_models()
 
 
 @app.command("list")

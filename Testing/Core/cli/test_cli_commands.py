@@ -77,7 +77,8 @@ def test_card_as_json(run_json: RunJson, level_package: Path) -> None:
 
 
 def test_list(run: Run, run_json: RunJson) -> None:
-    assert run("models", "list").exit_code == 0
+    shown = run("models", "list")
+    assert shown.exit_code == 0 and run("models").stdout == shown.stdout
     assert isinstance(run_json("models", "list"), list)
 
 
