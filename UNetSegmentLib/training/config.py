@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import InputError
+from ..models import check_card
 from ..models.card import ModelCard
 
 LOSSES = ("dice_ce", "dice", "ce", "focal", "dice_focal")
@@ -195,22 +196,9 @@ def _check_shares(config: TrainingConfig) -> None:
 
 
 def _check_card(card: ModelCard) -> None:
-    network, contract = card.network, card.inference
+    check_card(card)
+    contract = card.inference
     _need(contract.activation == "softmax", "activation", contract.activation, "softmax (sigmoid is not trained yet)")
-    _need(
-        network.out_channels == len(contract.output_values),
-        "out_channels",
-        network.out_channels,
-        f"{len(contract.output_values)}, one per output value of the card",
-    )
-    _need(
-        network.in_channels == len(card.preparation.normalization),
-        "in_channels",
-        network.in_channels,
-        f"{len(card.preparation.normalization)}, one per normalisation of the card",
-    )
-    if network.dimension == 2:
-        _need(contract.patch[0] == 1, "patch", contract.patch, "1 as its first number for a 2D network")
 
 
 def _need(fine: bool, name: str, value: object, wanted: str) -> None:

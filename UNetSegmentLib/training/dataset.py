@@ -16,13 +16,12 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, UNetSegmentError
-from ..geometry import Geometry
 from ..io import read_segmentation, read_volume
 from ..models.card import ModelCard, Preparation
-from ..preprocessing.normalization import normalize
+from ..preprocessing import prepare
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..resampling import resize
-from ..volume import Segmentation, Volume, check_voxels
+from ..volume import Segmentation, Volume
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,6 @@ def load_case(data: DataSet, name: str, card: ModelCard) -> Case:
     """
     try:
         volume, segmentation = read_pair(data, name)
-        check_voxels(volume)
         if volume.channels != card.network.in_channels:
             raise InputError(f"The image has {volume.channels} channels, the network takes {card.network.in_channels}.")
         image, label = _prepare(volume, segmentation, card.preparation)
@@ -153,25 +151,13 @@ def read_pair(data: DataSet, name: str) -> tuple[Volume, Segmentation]:
 
 
 def _prepare(volume: Volume, segmentation: Segmentation, preparation: Preparation) -> tuple[Tensor, np.ndarray]:
-    geometry, voxels, label = volume.geometry, volume.voxels, segmentation.voxels
-    if preparation.orientation is not None:
-        geometry, turn = geometry.reoriented(preparation.orientation)
-        voxels, label = turn.apply(voxels), turn.apply(label)
-    image = torch.from_numpy(np.ascontiguousarray(voxels, dtype=np.float32))
-    shape = _target_shape(geometry, preparation)
-    image = normalize(image, preparation.normalization)
-    if shape != geometry.shape:
-        image = resize(image, shape, order=preparation.image_order)
-        whole = torch.from_numpy(np.ascontiguousarray(label).astype(np.float32))
-        label = resize(whole, shape, order=0).numpy().astype(segmentation.voxels.dtype)
-    return image.contiguous(), np.ascontiguousarray(label)
-
-
-def _target_shape(geometry: Geometry, preparation: Preparation) -> tuple[int, int, int]:
-    if preparation.spacing is None:
-        return geometry.shape
-    own = geometry.array_spacing
-    return geometry.shape_at([o if s is None else s for s, o in zip(preparation.spacing, own, strict=True)])
+    """The image as the engine would prepare it, and the label map brought onto the same voxels by nearest neighbour."""
+    prepared = prepare(volume, preparation)
+    record, shape = prepared.record, prepared.tensor.shape[1:]
+    label = np.ascontiguousarray(record.axes.apply(segmentation.voxels)[record.box.slices])
+    if shape != label.shape:
+        label = resize(torch.from_numpy(label.astype(np.float32)), shape, order=0).numpy().astype(label.dtype)
+    return prepared.tensor, label
 
 
 def _to_channels(label: np.ndarray, values: Sequence[int]) -> Tensor:

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from ..errors import DependencyError, InputError, OutputError, ResourceError
+from ..inference.devices import choose_device
 from ..progress import CancelToken, ProgressCallback
 from .config import TrainingConfig
 from .curve import write_curve
 from .dataset import load_cases, open_dataset
-from .devices import choose_device
 from .distributed import join_world
 from .export import export_model
 from .run import CHECKPOINT, LOG, Run

@@ -16,10 +16,10 @@ from ..progress import CancelToken, ProgressCallback
 from .codec import save_config
 from .config import TrainingConfig
 from .dataset import Case
-from .devices import autocast, choose_precision
 from .distributed import World
 from .events import TrainingEvent
 from .losses import total_loss
+from .precision import autocast, choose_precision
 from .runlog import append_log, last_dice, truncate_log
 from .sampling import PatchSampler
 from .state import load_checkpoint, save_checkpoint, start_state

@@ -6,6 +6,7 @@ because the checkpoint holds every generator's state besides weights and optimis
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from .distributed import World
 from .optimization import Schedule, make_optimizer
 
 ALONE = World()
+
+_FREE_ON_RESUME = ("steps", "output", "threads", "validate_every", "validation_cases", "checkpoint_every")
 
 
 @dataclass
@@ -83,11 +86,12 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     """Puts ``state`` where the checkpoint was.
 
     Raises:
-        InputError: the file is not a checkpoint, or belongs to a run with another configuration.
+        InputError: the file is not a checkpoint, or belongs to a run with another configuration (a longer or shorter
+            run, another folder, and how often it validates and saves are no other configuration).
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        belongs = config_from_text(content["config"], path.name) == config
+        belongs = _same_run(config_from_text(content["config"], path.name), config)
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise InputError(
             f"The checkpoint {path} is damaged or not a checkpoint.", "Remove it to start anew.", str(error)
@@ -105,6 +109,12 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     state.schedule.load_state_dict(content["schedule"])
     state.scaler.load_state_dict(content["scaler"])
     _restore_chance(state, content, world)
+
+
+def _same_run(saved: TrainingConfig, config: TrainingConfig) -> bool:
+    """Equal but for what a resumed run may change: its length, its folder, and how often it looks and saves."""
+    free = {name: getattr(config, name) for name in _FREE_ON_RESUME}
+    return dataclasses.replace(saved, **free) == config
 
 
 def _restore_chance(state: TrainingState, content: dict[str, Any], world: World) -> None:

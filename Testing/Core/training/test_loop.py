@@ -106,7 +106,14 @@ def test_a_run_that_was_cut_off_can_be_packaged(make_config, tmp_path):
     for name, value in load_model(package).network().state_dict().items():
         assert torch.equal(value, saved["network"][name])
     with pytest.raises(InputError, match="another configuration"):
-        package_checkpoint(make_config(steps=9))
+        package_checkpoint(make_config(seed=9))
+
+
+def test_a_run_can_be_made_longer(make_config, tmp_path):
+    train(make_config(steps=4))
+    train(make_config(steps=7))
+    assert weights(tmp_path / "run")["step"] == 7
+    assert load_config(tmp_path / "run" / "training.json").steps == 7
 
 
 def test_cross_validation_holds_every_fold_out_once(make_config, tmp_path):
