@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib.metadata
 import importlib.util
 import shutil
 import sys
@@ -23,6 +24,8 @@ def why_unavailable() -> str | None:
     for module, package in NEEDED.items():
         if importlib.util.find_spec(module) is None:
             return f"the Slicer harness needs the package {package}"
+    if sys.version_info < (3, 12) and importlib.metadata.version("PySide6-Essentials") >= "6.12":
+        return "PySide6 6.12 miscounts references to None before Python 3.12: install PySide6-Essentials<6.12"
     if not dump.available():
         return f"the Slicer harness needs {dump.DUMP_FOLDER}, the listing of a real Slicer's names"
     return None

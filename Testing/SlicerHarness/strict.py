@@ -428,9 +428,7 @@ def to_python(value):
 def adopt(value, cls) -> None:
     """Give an object made by Qt its strict class.
 
-    shiboken counts references to its types differently from Python when objects die, so both types are kept alive
-    by one reference more per adopted object; types live as long as the process anyway.
+    Assigning ``__class__`` counts one reference to the new type too few: shiboken drops one when the object dies.
     """
-    for kept in (type(value), cls):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(cls))
     value.__class__ = cls
