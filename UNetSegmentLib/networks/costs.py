@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .config import NetworkConfig
@@ -62,13 +64,40 @@ def _cost(config: NetworkConfig, patch: tuple[int, ...]) -> NetworkCost:
     parameters = sum(p.numel() for p in network.parameters())
     ledger = _Ledger()
     ledger.enter(image)
-    with torch.no_grad(), ledger:
+    with torch.no_grad(), ledger, _ByShape():
         network(image)
     return NetworkCost(parameters, ledger.flops, ledger.total - _bytes(image), ledger.peak)
 
 
+class _ByShape(TorchFunctionMode):
+    """Answers norms, activations and concatenations itself: their result's shape is plain. Torch would work it out
+    with parts of its compiler, whose import alone takes 2 to 7 s. What is not named here still works, at that price."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.cat:
+            return _concatenated(*args, **kwargs)
+        if func not in _SAME_SHAPE:
+            return func(*args, **kwargs)
+        in_place = kwargs.get("inplace", False) or args[-1] is True
+        return args[0] if in_place else torch.empty_like(args[0])
+
+
+def _concatenated(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    shape = list(tensors[0].shape)
+    shape[dim] = sum(tensor.shape[dim] for tensor in tensors)
+    return tensors[0].new_empty(shape)
+
+
 class _Ledger(TorchDispatchMode):
     """Books every tensor's memory from its birth to its death, and the arithmetic of every operator."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # True would import torch's compiler with the first operator, see _ByShape. Older torch does not ask.
+        return False
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +153,17 @@ def _added_matrix_product(args: tuple[Any, ...], result: Tensor) -> int:
     return _matrix_product(args[1:], result)
 
 
+_SAME_SHAPE = {
+    functional.instance_norm,
+    functional.batch_norm,
+    functional.group_norm,
+    functional.layer_norm,
+    functional.leaky_relu,
+    functional.relu,
+    functional.elu,
+    functional.gelu,
+    functional.silu,
+}
 _aten = torch.ops.aten
 _COUNTERS: dict[Any, Callable[[tuple[Any, ...], Tensor], int]] = {
     _aten.convolution: _convolution,

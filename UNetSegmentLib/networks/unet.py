@@ -52,6 +52,9 @@ def build(config: NetworkConfig) -> nn.Module:
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+        if module.weight.is_meta:
+            # Nothing to fill, and torch would import its whole compiler (2 to 7 s) to draw no random numbers.
+            return
         nn.init.kaiming_normal_(module.weight, a=LEAKY_SLOPE)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
