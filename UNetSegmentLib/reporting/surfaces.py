@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, OutputError
+from ..geometry import Box
 from ..io.atomic import atomic_path, full_suffix
 from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation
+from .meshes import scaled_to_volumes, to_arrays, to_poly, volumes, without_unused
 from .optional import needs
 
 if TYPE_CHECKING:
@@ -24,17 +26,18 @@ FORMATS = (".stl", ".ply", ".obj")
 _HEADER = "UNetSegment. SPACE=LPS"
 
 
-def surface(segmentation: Segmentation, value: int, smoothing: float = 0.5) -> vtkPolyData:
+def surface(segmentation: Segmentation, value: int, smoothing: float = 0.5, box: Box | None = None) -> vtkPolyData:
     """The closed surface around one label: triangles with outward normals, points in LPS mm.
 
     The surface is extracted by surface nets (Frisken 2022, ``vtkSurfaceNets3D``) and smoothed by a windowed sinc filter
-    (Taubin et al. 1996), which keeps the volume to within a per cent; a segment that reaches the image's border is
-    closed there.
+    (Taubin et al. 1996). Each connected piece is then scaled back to the volume of its voxels, so that small lesions do
+    not melt away. A segment that reaches the image's border is closed there.
 
     Args:
         segmentation: the label map.
         value: the label.
         smoothing: 0 (the voxels' own steps) to 1 (strong, small detail goes).
+        box: the label's bounding box, where it is known already.
 
     Raises:
         InputError: no voxel bears the label, or the smoothing is out of range.
@@ -42,7 +45,7 @@ def surface(segmentation: Segmentation, value: int, smoothing: float = 0.5) -> v
     """
     if not 0 <= smoothing <= 1:
         raise InputError(f"The smoothing {smoothing} is out of range.", "Give a number from 0 to 1.")
-    box = label_boxes(segmentation.voxels).get(value)
+    box = box or label_boxes(segmentation.voxels).get(value)
     if box is None:
         raise InputError(
             f"The segment '{segmentation.label(value).name}' is empty and has no surface.", "Choose another segment."
@@ -56,8 +59,11 @@ def surface(segmentation: Segmentation, value: int, smoothing: float = 0.5) -> v
     nets.SetOutputMeshTypeToTriangles()
     nets.SmoothingOff()
     nets.Update()
-    smooth = _smoothed(nets.GetOutput(), smoothing)
-    return _in_patient(smooth, segmentation.geometry.cropped(box.padded((1, 1, 1))).matrix, segmentation)
+    points, triangles = without_unused(*to_arrays(nets.GetOutput()))
+    if smoothing:
+        points = _smoothed(points, triangles, smoothing)
+    placed = segmentation.geometry.cropped(box.padded((1, 1, 1)))
+    return _with_normals(placed.to_physical(points / placed.spacing), triangles)
 
 
 def write_surface(poly: vtkPolyData, path: str | Path) -> Path:
@@ -80,14 +86,6 @@ def write_surface(poly: vtkPolyData, path: str | Path) -> Path:
     return path
 
 
-def surface_arrays(poly: vtkPolyData) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) in LPS mm and triangles (m, 3) as point numbers."""
-    from vtkmodules.util.numpy_support import vtk_to_numpy
-
-    points = vtk_to_numpy(poly.GetPoints().GetData()).astype(float)
-    return points, vtk_to_numpy(poly.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-
-
 def _image(mask: np.ndarray, spacing: tuple[float, float, float]) -> vtkImageData:
     from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
@@ -99,14 +97,12 @@ def _image(mask: np.ndarray, spacing: tuple[float, float, float]) -> vtkImageDat
     return image
 
 
-def _smoothed(poly: vtkPolyData, smoothing: float) -> vtkPolyData:
-    """Smooths in millimetres on the grid's own axes, so that a turned grid gives the same shape, turned."""
+def _smoothed(points: np.ndarray, triangles: np.ndarray, smoothing: float) -> np.ndarray:
+    """Smoothed points, in millimetres on the grid's own axes, so that a turned grid gives the same shape, turned."""
     from vtkmodules.vtkFiltersCore import vtkWindowedSincPolyDataFilter
 
-    if smoothing == 0:
-        return poly
     sinc = vtkWindowedSincPolyDataFilter()
-    sinc.SetInputData(poly)
+    sinc.SetInputData(to_poly(points, triangles))
     sinc.SetNumberOfIterations(20 + round(40 * smoothing))
     sinc.SetPassBand(10.0 ** (-4.0 * smoothing))
     sinc.NormalizeCoordinatesOn()
@@ -114,42 +110,23 @@ def _smoothed(poly: vtkPolyData, smoothing: float) -> vtkPolyData:
     sinc.BoundarySmoothingOff()
     sinc.FeatureEdgeSmoothingOff()
     sinc.Update()
-    return sinc.GetOutput()
+    return scaled_to_volumes(to_arrays(sinc.GetOutput())[0], points, triangles)
 
 
-def _in_patient(poly: vtkPolyData, matrix: np.ndarray, segmentation: Segmentation) -> vtkPolyData:
-    """Turns and shifts a surface from the padded crop (mm from its first voxel) to LPS; normals point outwards."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-    from vtkmodules.vtkCommonCore import vtkPoints
-    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals, vtkReverseSense
+def _with_normals(points: np.ndarray, triangles: np.ndarray) -> vtkPolyData:
+    """The mesh with normals that point outwards, also where the grid is left-handed and has turned it inside out."""
+    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
 
-    points, triangles = surface_arrays(poly)
-    moved = points / segmentation.geometry.spacing @ matrix[:3, :3].T + matrix[:3, 3]
-    # Not in place: the filters above share their points.
-    placed = poly.NewInstance()
-    placed.SetPolys(poly.GetPolys())
-    positions = vtkPoints()
-    positions.SetData(numpy_to_vtk(moved, deep=True))
-    placed.SetPoints(positions)
-    if _signed_volume(moved, triangles) < 0:
-        reverse = vtkReverseSense()
-        reverse.SetInputData(placed)
-        reverse.ReverseCellsOn()
-        reverse.Update()
-        placed = reverse.GetOutput()
+    whole = np.zeros(len(points), dtype=int)
+    if volumes(points - points.mean(axis=0), triangles, whole)[0] < 0:
+        triangles = triangles[:, ::-1]
     normals = vtkPolyDataNormals()
-    normals.SetInputData(placed)
+    normals.SetInputData(to_poly(points, triangles))
     normals.SplittingOff()
     normals.ConsistencyOff()
     normals.AutoOrientNormalsOff()
     normals.Update()
     return normals.GetOutput()
-
-
-def _signed_volume(points: np.ndarray, triangles: np.ndarray) -> float:
-    """Volume by the divergence theorem; positive where triangles turn anticlockwise seen from outside."""
-    a, b, c = (points[triangles[:, n]] - points.mean(axis=0) for n in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
 
 
 def _writer(suffix: str) -> tuple[Any, bool]:

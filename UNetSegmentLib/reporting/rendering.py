@@ -1,0 +1,108 @@
+"""A picture of all segments in three dimensions, seen from the front left and a little above."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..geometry import Box
+from ..postprocessing.boxes import label_boxes
+from ..volume import Segmentation
+from .meshes import to_arrays
+from .shading import Color
+from .surfaces import surface
+
+log = logging.getLogger(__name__)
+
+# The patient faces us, the head is up: right is on our left, as in the coronal plane.
+FORWARD = np.array([-0.46, 0.82, -0.34]) / np.linalg.norm([-0.46, 0.82, -0.34])
+UP = np.array([0.0, 0.0, 1.0])
+
+_ENCLOSED = 0.5
+_SEE_THROUGH = 0.3
+_SECONDS = 120
+_SCRIPT = Path(__file__).with_name("scene_process.py")
+
+
+def render(
+    segmentation: Segmentation, colors: Mapping[int, Color], pixels: int, background: Color
+) -> np.ndarray | None:
+    """A square RGB picture, uint8 (pixels, pixels, 3), or None where this machine cannot render (the log says why).
+
+    Args:
+        segmentation: what to show; every label that occurs.
+        colors: colour of each label value.
+        pixels: side of the picture.
+        background: colour behind the segments.
+
+    Raises:
+        DependencyError: vtk is not installed.
+    """
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+
+    scene: dict[str, object] = {"pixels": pixels, "background": background, "forward": FORWARD, "up": UP}
+    boxes = label_boxes(segmentation.voxels)
+    opacities = _opacities(segmentation, boxes)
+    for n, (value, box) in enumerate(boxes.items()):
+        poly = surface(segmentation, value, box=box)
+        scene[f"points{n}"], scene[f"triangles{n}"] = to_arrays(poly)
+        scene[f"normals{n}"] = vtk_to_numpy(poly.GetPointData().GetNormals())
+        scene[f"color{n}"], scene[f"opacity{n}"] = colors[value], opacities[value]
+    scene["count"] = len(opacities)
+    return _render_apart({key: np.asarray(value) for key, value in scene.items()})
+
+
+def screen_axes() -> np.ndarray:
+    """Where the patient's L, P and S directions point in the picture, shape (3, 2): right and up, at most 1 long."""
+    right = np.cross(FORWARD, UP)
+    right = right / np.linalg.norm(right)
+    return np.stack([right, np.cross(right, FORWARD)], axis=1)
+
+
+def _opacities(segmentation: Segmentation, boxes: dict[int, Box]) -> dict[int, float]:
+    """Opaque, unless a label encloses another one: then one must be able to look into it."""
+    opacities = dict.fromkeys(boxes, 1.0)
+    for value, box in boxes.items():
+        around = _surroundings(segmentation, value, box)
+        for other, share in around.items():
+            if other != value and share > _ENCLOSED and boxes[other].intersect(box) == box:
+                opacities[other] = _SEE_THROUGH
+    return opacities
+
+
+def _surroundings(segmentation: Segmentation, value: int, box: Box) -> dict[int, float]:
+    """Of the voxels that touch a label, the share that bears each other label."""
+    wide = box.padded((1, 1, 1)).intersect(Box.whole(segmentation.voxels.shape))
+    part = segmentation.voxels[wide.slices]
+    grown = sitk.BinaryDilate(sitk.GetImageFromArray((part == value).astype(np.uint8)), [1, 1, 1], sitk.sitkCross)
+    neighbours = part[(sitk.GetArrayFromImage(grown) > 0) & (part != value)]
+    counts = np.bincount(neighbours) if neighbours.size else np.zeros(1, dtype=int)
+    return {int(other): counts[other] / neighbours.size for other in np.flatnonzero(counts) if other}
+
+
+def _render_apart(scene: dict[str, np.ndarray]) -> np.ndarray | None:
+    if not Path(sys.executable or "").stem.lower().startswith("python"):
+        log.warning("No 3D picture: this program (%s) cannot start a Python of its own.", sys.executable)
+        return None
+    with tempfile.TemporaryDirectory(prefix="unetsegment-") as folder:
+        inside, outside = Path(folder, "scene.npz"), Path(folder, "picture.npy")
+        np.savez(inside, **scene)  # type: ignore[arg-type]
+        # -P: the script's own folder must not stand in front of installed packages.
+        command = [sys.executable, "-P", str(_SCRIPT), str(inside), str(outside)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("No 3D picture: %s", error)
+            return None
+        if done.returncode or not outside.is_file():
+            lines = done.stderr.strip().splitlines()
+            log.warning("No 3D picture: rendering ended with code %d. %s", done.returncode, lines[-1] if lines else "")
+            return None
+        return np.load(outside, allow_pickle=False)

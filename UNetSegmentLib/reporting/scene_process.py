@@ -1,0 +1,131 @@
+"""Renders segments in a process of its own: ``python scene_process.py SCENE.npz PICTURE.npy``.
+
+Where no OpenGL is to be had, VTK ends the whole process instead of raising an error. So it runs apart from ours. The
+script imports nothing of this package and can run from wherever it lies.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def main(scene_path: str, picture_path: str) -> None:
+    """Reads a scene (see :mod:`UNetSegmentLib.reporting.rendering`) and writes RGB bytes, shape (rows, columns, 3)."""
+    with np.load(scene_path) as scene:
+        picture = render(dict(scene))
+    np.save(picture_path, picture)
+
+
+def render(scene: dict[str, np.ndarray]) -> np.ndarray:
+    """Draws the scene at twice its size and halves it, for smooth edges."""
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  (registers the OpenGL classes)
+    from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
+
+    pixels = int(scene["pixels"])
+    window = vtkRenderWindow()
+    window.SetOffScreenRendering(1)
+    window.SetMultiSamples(0)
+    window.SetSize(2 * pixels, 2 * pixels)
+    renderer = vtkRenderer()
+    renderer.SetBackground(*(float(c) / 255.0 for c in scene["background"]))
+    window.AddRenderer(renderer)
+    points = []
+    for n in range(int(scene["count"])):
+        renderer.AddActor(_actor(scene, n))
+        points.append(scene[f"points{n}"])
+    _light(renderer)
+    _aim(renderer, np.concatenate(points), scene["forward"], scene["up"])
+    if any(float(scene[f"opacity{n}"]) < 1 for n in range(int(scene["count"]))):
+        renderer.UseDepthPeelingOn()
+        renderer.SetMaximumNumberOfPeels(5)
+        window.SetAlphaBitPlanes(1)
+    window.Render()
+    return _halved(_grab(window))
+
+
+def _actor(scene: dict[str, np.ndarray], n: int) -> Any:
+    from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+    from vtkmodules.vtkCommonCore import vtkPoints
+    from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+    from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
+
+    poly, points, cells = vtkPolyData(), vtkPoints(), vtkCellArray()
+    points.SetData(numpy_to_vtk(scene[f"points{n}"], deep=True))
+    triangles = scene[f"triangles{n}"].astype(np.int64)
+    offsets = np.arange(0, triangles.size + 1, 3, dtype=np.int64)
+    cells.SetData(numpy_to_vtkIdTypeArray(offsets, deep=True), numpy_to_vtkIdTypeArray(triangles.ravel(), deep=True))
+    poly.SetPoints(points)
+    poly.SetPolys(cells)
+    poly.GetPointData().SetNormals(numpy_to_vtk(scene[f"normals{n}"], deep=True))
+    mapper = vtkPolyDataMapper()
+    mapper.SetInputData(poly)
+    mapper.ScalarVisibilityOff()
+    actor = vtkActor()
+    actor.SetMapper(mapper)
+    look = actor.GetProperty()
+    look.SetColor(*(float(c) / 255.0 for c in scene[f"color{n}"]))
+    look.SetOpacity(float(scene[f"opacity{n}"]))
+    look.SetInterpolationToPhong()
+    look.SetAmbient(0.08)
+    look.SetDiffuse(0.92)
+    look.SetSpecular(0.22)
+    look.SetSpecularPower(28)
+    return actor
+
+
+def _light(renderer: Any) -> None:
+    from vtkmodules.vtkRenderingCore import vtkLightKit
+
+    renderer.AutomaticLightCreationOff()
+    kit = vtkLightKit()
+    kit.SetKeyLightIntensity(0.78)
+    kit.SetKeyLightAngle(38.0, -28.0)
+    kit.SetKeyToFillRatio(2.6)
+    kit.SetKeyToHeadRatio(3.2)
+    kit.SetKeyToBackRatio(3.0)
+    kit.AddLightsToRenderer(renderer)
+
+
+def _aim(renderer: Any, points: np.ndarray, forward: np.ndarray, up: np.ndarray) -> None:
+    """Sets a parallel camera so that all points just fit."""
+    right = np.cross(forward, up)
+    right = right / np.linalg.norm(right)
+    above = np.cross(right, forward)
+    spans = [points @ axis for axis in (right, above, forward)]
+    middle = sum(axis * (s.min() + s.max()) / 2 for axis, s in zip((right, above, forward), spans, strict=True))
+    depth = float(np.ptp(spans[2]))
+    reach = max(float(np.ptp(spans[0])), float(np.ptp(spans[1])), 1e-3) / 2 * 1.22
+    distance = depth + 4 * reach
+    camera = renderer.GetActiveCamera()
+    camera.ParallelProjectionOn()
+    camera.SetParallelScale(reach)
+    camera.SetFocalPoint(*middle)
+    camera.SetPosition(*(middle - forward * distance))
+    camera.SetViewUp(*above)
+    camera.SetClippingRange(distance - depth - reach, distance + depth + reach)
+
+
+def _grab(window: Any) -> np.ndarray:
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
+
+    grab = vtkWindowToImageFilter()
+    grab.SetInput(window)
+    grab.ReadFrontBufferOff()
+    grab.Update()
+    image = grab.GetOutput()
+    columns, rows, _ = image.GetDimensions()
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1, :, :3]
+
+
+def _halved(picture: np.ndarray) -> np.ndarray:
+    rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
+    parts = picture.reshape(rows, 2, columns, 2, 3).astype(float)
+    return parts.mean(axis=(1, 3)).round().astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
