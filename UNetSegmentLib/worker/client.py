@@ -19,6 +19,7 @@ import logging
 import os
 import platform
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -93,6 +94,7 @@ class WorkerClient:
         self._fatal: UNetSegmentError | None = None
         self._folder: ExchangeFolder | None = None
         self._lines, self._error_lines, self._tail = LineBuffer(), LineBuffer(), Tail()
+        self._inbox: deque[bytes] = deque()
         self._hello: Hello | None = None
         self._ready: Ready | None = None
         self._pid: int | None = None
@@ -209,15 +211,15 @@ class WorkerClient:
     # -- what the transport calls ------------------------------------------------------------------------------------
 
     def _on_output(self, data: bytes) -> None:
-        for line in self._lines.feed(data):
-            if line.strip():
-                self._on_line(line)
+        self._inbox.extend(self._lines.feed(data))
+        self._drain()
 
     def _on_error_output(self, data: bytes) -> None:
         for line in self._error_lines.feed(data):
             self._on_error_line(line)
 
     def _on_exit(self, status: ExitStatus) -> None:
+        self._drain()
         for line in self._error_lines.flush():
             self._on_error_line(line)
         if self._pid is not None and processes.alive(self._pid):
@@ -235,6 +237,13 @@ class WorkerClient:
         if not pending and not expected:
             self._tell(self._listener.on_error, None, error)
         self._tell(self._listener.on_exit, status, expected)
+
+    def _drain(self) -> None:
+        """Handles the lines that came, in order even where a listener runs an event loop that brings more of them."""
+        while self._inbox:
+            line = self._inbox.popleft()
+            if line.strip():
+                self._on_line(line)
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
@@ -383,6 +392,7 @@ class WorkerClient:
 
     def _forget_process(self) -> None:
         self._lines, self._error_lines, self._tail = LineBuffer(), LineBuffer(), Tail()
+        self._inbox = deque()
         self._hello = self._ready = self._pid = None
 
     def _exchange(self) -> ExchangeFolder:

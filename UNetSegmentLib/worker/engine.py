@@ -76,6 +76,18 @@ class CoreEngine:
             return Ready(problem=_broken_installation(error), seconds=time.perf_counter() - started)
         return Ready(str(torch.__version__), found, seconds=time.perf_counter() - started)
 
+    def warm_up(self) -> None:
+        """See :mod:`.warmup`."""
+        from .warmup import run_once
+
+        started = time.perf_counter()
+        try:
+            run_once()
+        except Exception:
+            # A real request will tell what is wrong, in its own words.
+            logger.debug("the warm-up failed", exc_info=True)
+        logger.debug("warmed up in %.1f s", time.perf_counter() - started)
+
     def load(self, request: Load, cancel: CancelToken) -> Loaded:
         """Loads a model and puts its first network together."""
         started = time.perf_counter()

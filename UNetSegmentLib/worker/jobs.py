@@ -44,6 +44,12 @@ class JobQueue:
             self._running = self._waiting.popleft()
             return self._running
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody waits."""
+        with self._changed:
+            return not self._waiting and not self._closed
+
     def knows(self, number: int) -> bool:
         """Whether a request of this number is running or waiting."""
         with self._changed:

@@ -58,6 +58,9 @@ class Engine(Protocol):
     def probe(self) -> Ready:
         """Imports what is slow and says what there is. Does not raise."""
 
+    def warm_up(self) -> None:
+        """Does what makes a process's first run slow. Called while there is nothing else to do. Does not raise."""
+
     def load(self, request: Load, cancel: CancelToken) -> Loaded: ...
 
     def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result: ...
@@ -93,6 +96,8 @@ class Server:
         ready = self._engine.probe()
         self._problem = ready.problem
         self._outbox.send(ready)
+        if ready.problem is None and self._jobs.empty:
+            self._engine.warm_up()
         while (job := self._jobs.take()) is not None:
             self._current = job
             self._outbox.send_line(self._answer(job))

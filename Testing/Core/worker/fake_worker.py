@@ -25,6 +25,9 @@ class FakeEngine:
             os._exit(3)
         return Ready("0.0", (Device("cpu", "CPU"),))
 
+    def warm_up(self) -> None:
+        pass
+
     def load(self, request: Load, cancel: CancelToken) -> Loaded:
         return Loaded(request.id, request.model, "1", "", False, 0.0)
 

@@ -307,3 +307,20 @@ def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
 def test_no_image_is_refused() -> None:
     with pytest.raises(InputError):
         SegmentRequest([], "m")
+
+
+def test_a_listener_with_an_event_loop_of_its_own_sees_everything_in_order(play: Play) -> None:
+    """As in Slicer, where a callback may show a dialog or process events while the worker goes on talking."""
+    seen: list[str] = []
+
+    def on_log(level: str, message: str, number: int | None) -> None:
+        seen.append(message)
+        if message == "1":
+            play.transport.say(Log("INFO", "3"))
+            play.transport.exit(ExitStatus(0))
+
+    play.listener.on_log = on_log  # type: ignore[method-assign]
+    play.listener.on_exit = lambda *arguments: seen.append("exit")  # type: ignore[method-assign]
+    play.ready()
+    play.transport.say(Log("INFO", "1"), Log("INFO", "2"))
+    assert seen == ["1", "2", "3", "exit"]
