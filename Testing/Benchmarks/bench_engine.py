@@ -34,7 +34,7 @@ def monai_labels(network, volume, preparation):
 
 def main():
     volume = head_ct()
-    model = model_of(small_unet(classes=3, features=(16, 32, 64)), PATCH)
+    model = model_of(small_unet(classes=3, features=(8, 16, 32)), PATCH)
     network = model.network(0)
     segmenter = Segmenter(model, device="cpu", settings=EngineSettings(overlap=OVERLAP, skip_background=False))
     tiles = tiles_of(prepare(volume, model.card.preparation).tensor)
