@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import GeometryError, OutputError
 from ..geometry import Box
-from ..io.atomic import atomic_path, full_suffix
+from ..io.atomic import atomic_path, check_writable, full_suffix
 from ..postprocessing.boxes import label_boxes
 from ..version import __version__
 from ..volume import Segmentation, Volume
@@ -67,6 +67,7 @@ def write_preview(volume: Volume, segmentation: Segmentation, path: str | Path, 
             f"The image '{volume.name}' and the segmentation do not lie on the same grid ({difference}).",
             "Choose the image that was segmented, or resample one to the other.",
         )
+    check_writable(path)
     canvas = Canvas(_WIDTH, _HEIGHT)
     flat = slice_plane(segmentation.geometry)
     if flat is not None:

@@ -218,5 +218,9 @@ def _visible(geometry: Geometry, view: View, plane: Plane) -> Box:
     """The voxels that a plane's picture shows, with a margin in which the spline's reach fades."""
     half = view.field_mm / 2
     corners = [view.origin(plane) + a * plane.right + b * plane.down for a in (-half, half) for b in (-half, half)]
-    box = geometry.box_of(np.min(corners, axis=0).tolist(), np.max(corners, axis=0).tolist())
+    # A plane has no thickness; half-way between two slices it would touch neither.
+    thickness = max(geometry.spacing)
+    box = geometry.box_of(
+        (np.min(corners, axis=0) - thickness).tolist(), (np.max(corners, axis=0) + thickness).tolist()
+    )
     return box.padded((8, 8, 8)).intersect(Box.whole(geometry.shape)) if not box.empty else box

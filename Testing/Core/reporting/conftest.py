@@ -48,6 +48,12 @@ def grid(request: pytest.FixtureRequest) -> Geometry:
 
 
 @pytest.fixture
+def oblique() -> Geometry:
+    """The hardest of these grids alone, for tests that take long."""
+    return geometry_around(CENTRE, *GRIDS["oblique"])
+
+
+@pytest.fixture
 def paint() -> Callable[..., Segmentation]:
     """Paints what a function of LPS points, shape (..., 3), says is inside."""
 
