@@ -30,6 +30,8 @@ from .views import (
     slice_plane,
 )
 
+Boxes = dict[int, Box]
+
 _SIDE, _GAP, _EDGE, _HEAD, _FOOT, _LEGEND = 640, 14, 40, 112, 64, 430
 _FINER = 2
 _LINE = 2.4
@@ -69,37 +71,40 @@ def write_preview(volume: Volume, segmentation: Segmentation, path: str | Path, 
         )
     check_writable(path)
     canvas = Canvas(_WIDTH, _HEIGHT)
+    boxes = label_boxes(segmentation.voxels)
     flat = slice_plane(segmentation.geometry)
     if flat is not None:
-        _draw_slice(canvas, volume, segmentation, region, flat)
+        _draw_slice(canvas, volume, segmentation, boxes, region, flat)
     else:
-        _draw_planes(canvas, volume, segmentation, region)
+        _draw_planes(canvas, volume, segmentation, boxes, region)
     _draw_heading(canvas, volume)
-    _draw_legend(canvas, segmentation)
+    _draw_legend(canvas, segmentation, boxes)
     with atomic_path(path) as temporary:
         canvas.image.save(temporary, format="PNG", compress_level=5)
     return path
 
 
-def _draw_planes(canvas: Canvas, volume: Volume, segmentation: Segmentation, region: Box | None) -> None:
+def _draw_planes(canvas: Canvas, volume: Volume, segmentation: Segmentation, boxes: Boxes, region: Box | None) -> None:
     planes = (AXIAL, CORONAL, SAGITTAL)
-    view = choose_view(segmentation, region, planes)
+    view = choose_view(segmentation, boxes, region, planes)
     right, below = _EDGE + _SIDE + _GAP, _HEAD + _SIDE + _GAP
     places = {AXIAL.name: (_EDGE, _HEAD), CORONAL.name: (_EDGE, below), SAGITTAL.name: (right, below)}
     cuts = {plane.name: cut_image(volume, view, plane, _SIDE) for plane in planes}
     window = grey_window(list(cuts.values()))
     for plane in planes:
         x, y = places[plane.name]
-        canvas.panel(x, y, _picture(cuts[plane.name], window, segmentation, view, plane, _SIDE))
+        canvas.panel(x, y, _picture(cuts[plane.name], window, segmentation, boxes, view, plane, _SIDE))
         _draw_ticks(canvas, x, y, view, plane, planes)
         _annotate(canvas, x, y, _SIDE, view, plane, "mm")
-    _draw_scene(canvas, right, _HEAD, segmentation)
+    _draw_scene(canvas, right, _HEAD, segmentation, boxes)
 
 
-def _draw_slice(canvas: Canvas, volume: Volume, segmentation: Segmentation, region: Box | None, plane: Plane) -> None:
-    view, side = choose_view(segmentation, region, (plane,)), 2 * _SIDE + _GAP
+def _draw_slice(
+    canvas: Canvas, volume: Volume, segmentation: Segmentation, boxes: Boxes, region: Box | None, plane: Plane
+) -> None:
+    view, side = choose_view(segmentation, boxes, region, (plane,)), 2 * _SIDE + _GAP
     cut = cut_image(volume, view, plane, side)
-    canvas.panel(_EDGE, _HEAD, _picture(cut, grey_window([cut]), segmentation, view, plane, side))
+    canvas.panel(_EDGE, _HEAD, _picture(cut, grey_window([cut]), segmentation, boxes, view, plane, side))
     if has_patient_axes(segmentation.geometry):
         _annotate(canvas, _EDGE, _HEAD, side, view, plane, "mm")
     else:
@@ -107,13 +112,19 @@ def _draw_slice(canvas: Canvas, volume: Volume, segmentation: Segmentation, regi
 
 
 def _picture(
-    cut: np.ndarray, window: tuple[float, float], segmentation: Segmentation, view: View, plane: Plane, side: int
+    cut: np.ndarray,
+    window: tuple[float, float],
+    segmentation: Segmentation,
+    boxes: Boxes,
+    view: View,
+    plane: Plane,
+    side: int,
 ) -> np.ndarray:
     """One panel: the image under its labels, drawn finer than it is shown."""
     fine = np.repeat(np.repeat(grey(cut, window, PANEL), _FINER, axis=0), _FINER, axis=1)
     voxel = min(segmentation.geometry.spacing) / view.field_mm * side
     blur = _SOFTENED * voxel * _FINER if voxel >= _LARGE_VOXEL else 0.0
-    for value, box in label_boxes(segmentation.voxels).items():
+    for value, box in boxes.items():
         found = cut_label(segmentation, value, box, view, plane, side * _FINER)
         if found is not None:
             color = visible_color(segmentation.label(value).color)
@@ -142,18 +153,17 @@ def _draw_ticks(canvas: Canvas, x: int, y: int, view: View, plane: Plane, planes
             canvas.line(x + start, row, x + stop, row, color, width)
 
 
-def _draw_scene(canvas: Canvas, x: int, y: int, segmentation: Segmentation) -> None:
+def _draw_scene(canvas: Canvas, x: int, y: int, segmentation: Segmentation, boxes: Boxes) -> None:
     with needs("vtk", "A preview picture"):
         import vtkmodules.util.numpy_support  # noqa: F401
-    values = list(label_boxes(segmentation.voxels))
     picture = None
-    if values:
-        colors = {value: visible_color(segmentation.label(value).color) for value in values}
-        picture = render(segmentation, colors, _SIDE, PANEL)
+    if boxes:
+        colors = {value: visible_color(segmentation.label(value).color) for value in boxes}
+        picture = render(segmentation, boxes, colors, _SIDE, PANEL)
     canvas.panel(x, y, np.full((_SIDE, _SIDE, 3), PANEL, np.uint8) if picture is None else picture)
     canvas.text(x + 18, y + 34, "3D", 22, TEXT, "ls", plate=True)
     if picture is None:
-        reason = "3D rendering is not possible on this machine." if values else "No segments to show."
+        reason = "3D rendering is not possible on this machine." if boxes else "No segments to show."
         canvas.text(x + _SIDE / 2, y + _SIDE / 2, reason, 20, MUTED, "mm")
         return
     middle = x + 62, y + _SIDE - 62
@@ -181,19 +191,17 @@ def _draw_heading(canvas: Canvas, volume: Volume) -> None:
     canvas.text(_WIDTH - _EDGE, _HEIGHT - 24, note, 18, MUTED, "rs")
 
 
-def _draw_legend(canvas: Canvas, segmentation: Segmentation) -> None:
+def _draw_legend(canvas: Canvas, segmentation: Segmentation, boxes: Boxes) -> None:
     x, y = _WIDTH - _EDGE - _LEGEND, _HEAD
-    counts = np.bincount(segmentation.voxels.ravel(), minlength=1)
-    values = sorted({label.value for label in segmentation.labels} | set(np.flatnonzero(counts[1:]) + 1))
-    entries = [
-        LegendEntry(
-            label.name, visible_color(label.color), _size(segmentation, int(counts[v]) if v < len(counts) else 0)
-        )
-        for v, label in ((int(value), segmentation.label(int(value))) for value in values)
-    ]
+    counts = {value: np.count_nonzero(segmentation.voxels[box.slices] == value) for value, box in boxes.items()}
+    entries = []
+    for value in sorted({label.value for label in segmentation.labels} | set(boxes)):
+        label = segmentation.label(value)
+        size = _size(segmentation, int(counts.get(value, 0)))
+        entries.append(LegendEntry(label.name, visible_color(label.color), size))
     canvas.text(x, y + 22, "Segments", 22, TEXT)
     canvas.line(x, y + 40, x + _LEGEND, y + 40, MUTED, 1)
-    if not counts[1:].any():
+    if not boxes:
         canvas.text(x, y + 78, "The segmentation is empty.", 20, MUTED)
         y += 56
     canvas.legend(x, y + 52, _LEGEND, 2 * _SIDE - 60, entries)

@@ -13,7 +13,6 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..geometry import Box
-from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation
 from .meshes import to_arrays
 from .shading import Color
@@ -32,12 +31,13 @@ _SCRIPT = Path(__file__).with_name("scene_process.py")
 
 
 def render(
-    segmentation: Segmentation, colors: Mapping[int, Color], pixels: int, background: Color
+    segmentation: Segmentation, boxes: dict[int, Box], colors: Mapping[int, Color], pixels: int, background: Color
 ) -> np.ndarray | None:
     """A square RGB picture, uint8 (pixels, pixels, 3), or None where this machine cannot render (the log says why).
 
     Args:
-        segmentation: what to show; every label that occurs.
+        segmentation: what to show.
+        boxes: bounding box of each label that occurs.
         colors: colour of each label value.
         pixels: side of the picture.
         background: colour behind the segments.
@@ -48,7 +48,6 @@ def render(
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     scene: dict[str, object] = {"pixels": pixels, "background": background, "forward": FORWARD, "up": UP}
-    boxes = label_boxes(segmentation.voxels)
     opacities = _opacities(segmentation, boxes)
     for n, (value, box) in enumerate(boxes.items()):
         poly = surface(segmentation, value, box=box)

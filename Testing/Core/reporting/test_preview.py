@@ -87,11 +87,12 @@ def test_the_view_zooms_to_the_segments_and_cuts_through_both_sides(paint: Calla
     geometry = Geometry((100, 60, 60), (1.0, 1.0, 1.0))
     balls = [np.array([25.0, 30.0, 30.0]), np.array([75.0, 30.0, 30.0])]
     segmentation = paint(geometry, lambda p: np.min([np.linalg.norm(p - b, axis=-1) for b in balls], axis=0) <= 8)
-    view = choose_view(segmentation, None, PLANES)
+    boxes = label_boxes(segmentation.voxels)
+    view = choose_view(segmentation, boxes, None, PLANES)
     assert min(abs(view.cut[0] - b[0]) for b in balls) < 3
     assert view.cut[1:] == pytest.approx([30, 30], abs=2)
     assert 66 < view.field_mm < 110
-    region = choose_view(segmentation, Box((10, 10, 10), (30, 40, 60)), PLANES)
+    region = choose_view(segmentation, boxes, Box((10, 10, 10), (30, 40, 60)), PLANES)
     assert region.field_mm == pytest.approx(50.0)
     assert region.centre == pytest.approx([34.5, 24.5, 19.5])
 
