@@ -17,6 +17,7 @@ import numpy as np
 import qt
 import slicer
 import vtk
+from vtk.util.numpy_support import vtk_to_numpy
 
 MODULE = "UNetSegment"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -96,7 +97,7 @@ def segment_centroid_world(segmentation, segment_id: str):
     image = slicer.vtkOrientedImageData()
     segmentation.GetBinaryLabelmapRepresentation(segment_id, image)
     dims, extent = image.GetDimensions(), image.GetExtent()
-    scalars = vtk.util.numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    scalars = vtk_to_numpy(image.GetPointData().GetScalars())
     k, j, i = np.nonzero(scalars.reshape(dims[2], dims[1], dims[0]))
     to_world = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(to_world)

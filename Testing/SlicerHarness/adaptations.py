@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import dialogs, dump
-from .strict import COMMON_METHODS, Access, StrictMeta, overrides, qt_class, to_python
+from .overrides import overrides
+from .strict import COMMON_METHODS, Access, StrictMeta, qt_class, to_python
 
 LAYOUTS = ("QVBoxLayout", "QHBoxLayout", "QGridLayout", "QFormLayout", "QStackedLayout")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import dialogs, dump
+from .overrides import overrides
 from .standins import derive, kept
-from .strict import overrides, qt_class, raw
+from .strict import qt_class, raw
 
 ctkSearchBox = derive(
     "ctkSearchBox", "QLineEdit", showSearchIcon=kept("showSearchIcon", False), searchIcon=kept("searchIcon")

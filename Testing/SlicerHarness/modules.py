@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import dump
-from .strict import HarnessGapError
+from .overrides import HarnessGapError
 from .strictobject import StrictObject
 
 

@@ -30,8 +30,8 @@ from . import (
 )
 from .application import Application
 from .modules import CoreModule, Modules
+from .overrides import HarnessGapError
 from .qtmodule import QtModule, StandInModule
-from .strict import HarnessGapError
 from .uiloader import UiLoader, find_class_among
 
 STANDINS = (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, segmentstable, segmenteditor, markupswidgets, factory)

@@ -7,7 +7,8 @@ import types
 from PySide6 import QtCore
 
 from . import dump
-from .strict import HarnessGapError, qt_class
+from .overrides import HarnessGapError
+from .strict import qt_class
 
 
 class QtNamespace:

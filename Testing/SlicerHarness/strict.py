@@ -22,6 +22,8 @@ import shiboken6
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import dump, signals
+from .overrides import HarnessGapError, overrides, ui_loading
+from .tables import refined, table_for
 
 SbkMeta = type(QtCore.QObject)
 # PythonQt gives these to every object, though dumps of single classes do not list them (Slicer's own slicer.util
@@ -29,38 +31,6 @@ SbkMeta = type(QtCore.QObject)
 COMMON = {"className", "delete", "help", "inherits", "connect", "disconnect", "name", "exec_"}
 # PySide6 itself looks these up on classes and instances.
 INTERNAL = {"staticMetaObject", "metaObject", "mro"}
-
-
-ui_loading: list[str] = []
-"""Names of the .ui files being loaded right now."""
-
-
-class HarnessGapError(NotImplementedError):
-    """A real Slicer has this name; the harness does not stand in for it."""
-
-
-class Overrides:
-    """Behaviour that replaces PySide6's, by dump class and name: PythonQt or Qt 5 differ there."""
-
-    def __init__(self) -> None:
-        self.methods: dict[tuple[str, str], Callable] = {}
-        self.statics: dict[tuple[str, str], Callable] = {}
-        self.getters: dict[tuple[str, str], Callable] = {}
-        self.setters: dict[tuple[str, str], Callable] = {}
-
-    def method(self, cls: str, name: str):
-        return lambda function: self.methods.setdefault((cls, name), function)
-
-    def static(self, cls: str, name: str):
-        return lambda function: self.statics.setdefault((cls, name), function)
-
-    def property(self, cls: str, name: str, getter: Callable, setter: Callable | None = None) -> None:
-        self.getters[cls, name] = getter
-        if setter is not None:
-            self.setters[cls, name] = setter
-
-
-overrides = Overrides()
 
 
 class StrictMeta(SbkMeta):
@@ -361,28 +331,9 @@ def _set(self, name: str, value) -> None:
         access.write(self, value)
 
 
-def _refined(plain, table: dump.ClassTable) -> dump.ClassTable:
-    """Tell properties and signals among bare names: the dump could not instantiate some classes (QShortcut)."""
-    if table.properties or not issubclass(plain, QtCore.QObject):
-        return table
-    meta = plain.staticMetaObject
-    properties = {
-        name: "listed" if meta.property(meta.indexOfProperty(name)).isWritable() else "listed (read only)"
-        for name in table.names
-        if meta.indexOfProperty(name) >= 0
-    }
-    found: dict[str, list[list[str]]] = {}
-    for index in range(meta.methodCount()):
-        method = meta.method(index)
-        name = method.name().data().decode()
-        if name in table.names and method.methodType() == QtCore.QMetaMethod.MethodType.Signal:
-            found.setdefault(name, []).append([t.data().decode() for t in method.parameterTypes()])
-    return dump.ClassTable(table.name, properties, found, table.methods, table.names, table.is_widget)
-
-
 def strict_class(plain, table: dump.ClassTable):
     """Make the ``auto`` strict class of a PySide6 class."""
-    table = _refined(plain, table)
+    table = refined(plain, table)
     namespace = {"__getattribute__": _get, "__setattr__": _set, "__doc__": plain.__doc__, "__module__": "qt"}
     return StrictMeta(plain.__name__, (plain,), namespace, kind="auto", table=table)
 
@@ -393,17 +344,8 @@ def qt_class(name: str):
     for module in (QtWidgets, QtGui, QtCore):
         plain = getattr(module, name, None)
         if isinstance(plain, type):
-            return strict_class(plain, _table_for(plain)) if issubclass(plain, shiboken6.Object) else None
+            return strict_class(plain, table_for(plain)) if issubclass(plain, shiboken6.Object) else None
     return None
-
-
-def _table_for(plain) -> dump.ClassTable:
-    """Return the dump's members of a Qt class; of its nearest listed base when only its name is listed."""
-    for base in plain.__mro__:
-        table = dump.class_table(base.__name__)
-        if table is not None:
-            return table if base is plain else dump.ClassTable(plain.__name__).merged(table)
-    return dump.ClassTable(plain.__name__)
 
 
 @cache

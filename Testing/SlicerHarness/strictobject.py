@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import dump, signals
-from .strict import HarnessGapError
+from .overrides import HarnessGapError
 
 
 class PlainSignal:

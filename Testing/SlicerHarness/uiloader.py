@@ -12,7 +12,8 @@ from collections.abc import Callable
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
 from . import dump, signals
-from .strict import HarnessGapError, StrictMeta, adopt, qt_class, ui_loading
+from .overrides import HarnessGapError, ui_loading
+from .strict import StrictMeta, adopt, qt_class
 
 # Spelled in .ui files, yet no members of a class: layout and container attributes of Designer itself.
 LAYOUT_PROPERTIES = {"leftMargin", "topMargin", "rightMargin", "bottomMargin", "horizontalSpacing", "verticalSpacing"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 
 from .. import dump
-from ..strict import HarnessGapError
+from ..overrides import HarnessGapError
 from . import annotations, wrapper
 
 

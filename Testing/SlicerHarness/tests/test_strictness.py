@@ -7,7 +7,7 @@ import pytest
 import qt
 import slicer
 
-from SlicerHarness.strict import HarnessGapError
+from SlicerHarness.overrides import HarnessGapError
 
 
 @pytest.mark.parametrize(
