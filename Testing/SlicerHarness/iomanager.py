@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from pathlib import Path
 
 from . import dump
@@ -80,7 +83,8 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
 
     def _load_scene(self, properties: dict):
         if Path(properties["fileName"]).suffix == ".mrb":
-            folder = str(Path(properties["fileName"]).with_suffix(""))
+            folder = tempfile.mkdtemp(prefix="slicer-harness-bundle-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
             done = self._application_logic.OpenSlicerDataBundle(properties["fileName"], folder)
             return self._scene if done else None
         self._scene.SetURL(properties["fileName"])

@@ -24,6 +24,7 @@ from . import (
     nodecombobox,
     packaging,
     parameternode,
+    sampledata,
     scripted,
     segmenteditor,
     segmentstable,
@@ -70,7 +71,9 @@ def install(home: Path) -> types.ModuleType:
     sys.modules["qt"] = QtModule({"QUiLoader": loader, "QIcon": adaptations.QIcon})
     sys.modules["ctk"] = StandInModule("ctk", frozenset(dump.read("ctk")), widgets)
     scene = slicer_core.vtkMRMLScene()
+    sys.modules["SampleData"] = sampledata.make_module()
     modules = Modules()
+    modules.sampleDataSources = {}
     given = {name: value for name, value in widgets.items() if name in dump.slicer_names()}
     slicer = SlicerModule({**given, "mrmlScene": scene, "modules": modules, "selfTests": {}})
     sys.modules["slicer"] = slicer

@@ -50,6 +50,11 @@ class StrictMeta(SbkMeta):
     def __init__(cls, name, bases, namespace, kind="user", table=None):
         SbkMeta.__init__(cls, name, bases, namespace)
 
+    def __call__(cls, *arguments, **options):
+        if options and cls._strict_kind != "user":
+            raise TypeError(f"{cls.__name__}: PythonQt takes no keyword arguments, not even {sorted(options)}")
+        return SbkMeta.__call__(cls, *arguments, **options)
+
     def __getattribute__(cls, name):
         if name.startswith("_") or name in INTERNAL or _python_owner(cls, name) is not None:
             return SbkMeta.__getattribute__(cls, name)

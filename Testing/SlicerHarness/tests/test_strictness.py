@@ -103,3 +103,10 @@ def test_ui_files_are_checked(tmp_path):
 
 def test_settings_are_not_the_users():
     assert "slicer-harness" in qt.QSettings().fileName()
+
+
+def test_keyword_arguments_are_refused():
+    with pytest.raises(TypeError, match="text"):
+        qt.QLabel(text="x")
+    with pytest.raises(TypeError):
+        qt.QLabel().setText(text="x")
