@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
+from pathlib import Path
 
 import qt
-from conftest import SAMPLE
 
 from SlicerHarness import factory
+
+SAMPLE = Path(__file__).parent / "sample" / "HarnessSample.py"
 
 
 def test_panels_come_and_go():
