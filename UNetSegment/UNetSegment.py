@@ -151,7 +151,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
         Args:
             volume_node: the image; ``other_channels`` holds those of the model's further inputs, in its order.
-            model: name of a model, see :meth:`models`.
+            model: name of a model (see :meth:`models`), or the path of a model package.
             roi: Markups ROI node to look in; None for the whole volume.
             segmentation: node to merge into, ``policy`` (``replace``, ``add``, ``empty``) how; None makes a new one.
             device, preset, settings: see UNetSegmentLib.worker.requests.SegmentRequest.

@@ -10,13 +10,22 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import ModelError, OutputError
-from UNetSegmentLib.models import list_models, read_card, user_model_folder
+from UNetSegmentLib.models import find_model, list_models, read_card, user_model_folder
 from UNetSegmentLib.models.card import ModelCard
 
 
 def cards() -> list[ModelCard]:
     """All models at hand, bundled ones and the user's own, by title."""
     return sorted(list_models(), key=lambda card: card.title.lower())
+
+
+def locate(name: str) -> str:
+    """The path of a model's package: what the panel shows is what the worker loads.
+
+    Raises:
+        ModelError: no such model; the message lists those that there are.
+    """
+    return str(find_model(name))
 
 
 def matches(card: ModelCard, text: str) -> bool:
@@ -106,4 +115,4 @@ def _accuracy(lines: Sequence) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(text).replace("\n", "<br>")
+    return html.escape(text, quote=False).replace("\n", "<br>")

@@ -39,4 +39,6 @@ def show_behind(volume_node) -> None:
     for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
         if volume_node.GetID() in (node.GetBackgroundVolumeID(), node.GetForegroundVolumeID()):
             return
-    slicer.util.setSliceViewerLayers(background=volume_node, fit=True)
+    application = slicer.app.applicationLogic()
+    application.GetSelectionNode().SetActiveVolumeID(volume_node.GetID())
+    application.PropagateVolumeSelection()

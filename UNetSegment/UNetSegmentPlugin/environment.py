@@ -17,6 +17,7 @@ from slicer.i18n import tr as _
 
 REQUESTER = "UNetSegment"
 TORCH_REQUIREMENT = ">=2.4"
+_NOT_INSTALLED = "not installed"
 
 
 class InstallError(Exception):
@@ -74,7 +75,9 @@ def diagnostics(runner=None) -> str:
 def _install_packages(anew: bool, tell: Callable[[str], None]) -> None:
     from slicer import packaging
 
-    wanted = [str(each) for each in packaging.load_requirements(requirements_file())] if anew else missing_packages()
+    # What this process has loaded cannot be replaced under it (Windows refuses), and evidently works.
+    every = packaging.load_requirements(requirements_file())
+    wanted = [str(each) for each in every if each.name not in sys.modules] if anew else missing_packages()
     if not wanted:
         return
     tell(_("Installing {packages}...").format(packages=", ".join(wanted)))
@@ -98,11 +101,12 @@ def _install_torch(anew: bool, tell: Callable[[str], None]) -> None:
     from PyTorchUtils import PyTorchUtilsLogic
 
     logic = PyTorchUtilsLogic()
-    if anew and logic.torchInstalled():
+    # Looked up without importing it: a broken torch could take Slicer down.
+    if _version("torch") != _NOT_INSTALLED:
+        if not anew:
+            return
         tell(_("Removing PyTorch..."))
         logic.uninstallTorch()
-    elif logic.torchInstalled():
-        return
     tell(_("Installing PyTorch. This downloads up to several gigabytes..."))
     try:
         if logic.installTorch(askConfirmation=False, torchVersionRequirement=TORCH_REQUIREMENT) is None:
@@ -120,7 +124,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return _NOT_INSTALLED
 
 
 def _version_of_core() -> str:

@@ -2,6 +2,7 @@
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
@@ -46,8 +47,8 @@ class Panel(VTKObservationMixin):
         self.runner.observe(self._on_run)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)
-        self.addObserver(scene, scene.EndCloseEvent, self._on_scene_ready)
-        self.addObserver(scene, scene.EndImportEvent, self._on_scene_ready)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndBatchProcessEvent):
+            self.addObserver(scene, event, self._on_scene_ready)
         self.addObserver(scene, scene.NodeRemovedEvent, self._on_node_removed)
         self.addObserver(scene, scene.NodeAddedEvent, self._on_node_added)
         self._attach()
@@ -106,7 +107,11 @@ class Panel(VTKObservationMixin):
         return [*errors, problem] if problem else errors
 
     def order(self) -> Order:
-        """The run that the panel asks for. Call it only without :meth:`input_errors`."""
+        """The run that the panel asks for. Call it only without :meth:`input_errors`.
+
+        Raises:
+            ModelError: the model is not there any more.
+        """
         parameters, card = self.parameters, self.card
         settings = {}
         if parameters.memory_limit_gb > 0:
@@ -114,6 +119,7 @@ class Panel(VTKObservationMixin):
         return Order(
             volumes=tuple(chosen.channel(parameters, number) for number in range(len(card.inputs))),
             card=card,
+            package=catalog.locate(card.name),
             roi=None if parameters.whole_volume else parameters.region,
             destination=Destination(parameters.policy, parameters.target),
             device=parameters.device,
@@ -199,7 +205,7 @@ class Panel(VTKObservationMixin):
         if wrapper.input_volume is None:
             wrapper.input_volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
         self._gui_tag = wrapper.connectGui(self._layout.parentWidget())
-        self.addObserver(wrapper.parameterNode, slicer.vtkMRMLNode.ModifiedEvent, self._on_parameters)
+        self.addObserver(wrapper.parameterNode, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
         self.addObserver(wrapper.parameterNode, slicer.vtkMRMLNode.ReferenceModifiedEvent, self._on_parameters)
         self.refresh()
 
@@ -211,6 +217,7 @@ class Panel(VTKObservationMixin):
         self.parameters = self._gui_tag = None
 
     def _on_parameters(self, caller, event) -> None:
+        self.run.forget_problem()
         self.refresh()
 
     def _on_start_close(self, caller, event) -> None:
@@ -220,6 +227,7 @@ class Panel(VTKObservationMixin):
         self._detach()
 
     def _on_scene_ready(self, caller, event) -> None:
+        # Loading a scene closes and imports within one batch; there is nothing to follow before its end.
         if not slicer.mrmlScene.IsBatchProcessing():
             self._attach()
 

@@ -72,6 +72,12 @@ class Runner(Listener):
         hello = self._client.hello
         return hello.pid if hello is not None and self.state not in (WorkerState.STOPPED, WorkerState.CRASHED) else None
 
+    @property
+    def torch_is_installed(self) -> bool:
+        """Whether the worker's Python has PyTorch, working or not; True while nobody knows."""
+        hello = self._client.hello
+        return hello is None or hello.torch is not None
+
     def start(self) -> None:
         """Starts the worker unless it runs, so that torch is loaded by the time of the first click."""
         self._leave_when_idle = False
@@ -91,7 +97,7 @@ class Runner(Listener):
         run = Run(order, self._cancel)
         request = SegmentRequest(
             inputs=volumes.read_channels(order.volumes),
-            model=order.card.name,
+            model=order.package,
             region=region,
             device=order.device,
             preset=order.preset,

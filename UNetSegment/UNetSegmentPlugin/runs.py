@@ -22,6 +22,7 @@ class Order:
     Args:
         volumes: one volume node per input channel of the model.
         card: of the model.
+        package: where the model lies (folder or zip), as the worker shall load it.
         roi: a Markups ROI node, None for the whole volume.
         destination: where the result goes.
         device, preset, settings, uncertainty: see ``UNetSegmentLib.worker.requests.SegmentRequest``.
@@ -29,6 +30,7 @@ class Order:
 
     volumes: tuple
     card: ModelCard
+    package: str
     roi: object = None
     destination: Destination = field(default_factory=Destination)
     device: str = "auto"

@@ -1,11 +1,11 @@
 """The scripted use of the module: names and nodes in, a segmentation node out."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from UNetSegmentLib.errors import InputError
-from UNetSegmentLib.models import list_models
-from UNetSegmentLib.models.card import ModelCard
+from UNetSegmentLib.models import find_model, read_card
 
 from .results import NEW, Destination
 from .runs import Order, Run
@@ -20,12 +20,13 @@ def make_order(
     policy: str | None = None,
     **options: Any,
 ) -> Order:
-    """An order out of what a script gives.
+    """An order out of what a script gives. ``model`` is a name or the path of a package.
 
     Raises:
         ModelError, InputError: no such model, channels missing.
     """
-    card = find_card(model)
+    package = model if Path(model).exists() else find_model(model)
+    card = read_card(package)
     volumes = (volume_node, *other_channels)
     if any(node is None for node in volumes) or len(volumes) != len(card.inputs):
         names = ", ".join(channel.name for channel in card.inputs)
@@ -38,21 +39,7 @@ def make_order(
     destination = Destination(policy, segmentation)
     if destination.problem():
         raise InputError(destination.problem())
-    return Order(volumes, card, roi, destination, **options)
-
-
-def find_card(model: str) -> ModelCard:
-    """The card of the model called ``model``.
-
-    Raises:
-        ModelError: no such model; the message lists those that there are.
-    """
-    from UNetSegmentLib.models import find_model, read_card
-
-    for card in list_models():
-        if card.name == model:
-            return card
-    return read_card(find_model(model))
+    return Order(volumes, card, str(package), roi, destination, **options)
 
 
 def notify(runner, run: Run, on_progress: Callable[[Run], None] | None, on_done: Callable[[Run], None] | None) -> None:

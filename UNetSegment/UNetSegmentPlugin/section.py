@@ -36,6 +36,12 @@ class Section:
         """The scene is about to be emptied."""
 
 
+def set_buddies(ui, **fields: str) -> None:
+    """Lets the mnemonic of a label (``name="other"``) move the keyboard focus to another widget of ``ui``."""
+    for label, field in fields.items():
+        getattr(ui, label).setBuddy(getattr(ui, field))
+
+
 def select_data(combo_box, value) -> None:
     """Selects the item of a QComboBox that carries ``value``, without telling anyone."""
     blocked = combo_box.blockSignals(True)

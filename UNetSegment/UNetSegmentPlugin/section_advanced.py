@@ -4,7 +4,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import display, environment
-from .section import Section, select_data
+from .section import Section, select_data, set_buddies
 
 AUTOMATIC = "auto"
 
@@ -16,6 +16,13 @@ class AdvancedSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
+        set_buddies(
+            self.ui,
+            deviceLabel="deviceBox",
+            presetLabel="presetBox",
+            memoryLabel="memoryLimitBox",
+            smoothingLabel="smoothingSlider",
+        )
         self._devices: tuple[str, ...] = ()
         self._list_devices(())
         presets = (

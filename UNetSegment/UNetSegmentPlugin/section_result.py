@@ -4,7 +4,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import results
-from .section import Section, select_data
+from .section import Section, select_data, set_buddies
 
 
 class ResultSection(Section):
@@ -14,6 +14,7 @@ class ResultSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
+        set_buddies(self.ui, policyLabel="policyBox", targetLabel="targetSelector")
         self._hints = {
             results.NEW: _("Made beside the image; nothing else is changed."),
             results.REPLACE: _("Segments of the same name get the new voxels in place of their own."),

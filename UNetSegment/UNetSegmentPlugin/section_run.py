@@ -32,9 +32,13 @@ class RunSection(Section):
         self.ui.runLogText.hide()
 
     def show_problem(self, problem) -> None:
-        """Shows an error (or a text) under the button, until the next click. An empty text removes it."""
-        self._problem = _problem_html(problem) if problem else ""
+        """Shows an error (or a text) under the button, until the next click or the next change of an input."""
+        self._problem = _problem_html(problem)
         self.refresh()
+
+    def forget_problem(self) -> None:
+        """The user has changed something: the last error need not be true any more."""
+        self._problem = ""
 
     def refresh(self) -> None:
         """See Section.refresh."""
@@ -50,8 +54,10 @@ class RunSection(Section):
         queue.toolTip = "\n".join(errors) or _("Start this run as soon as the ones before it are done.")
         self._show_progress(runs)
         self._show_status(runs)
-        listed = "".join(f"<div style='color:{_WARNING}'>&#9888; {html.escape(error)}</div>" for error in errors)
-        set_text(self.ui.runProblemLabel, self._problem or listed)
+        listed = "".join(
+            f"<div style='color:{_WARNING}'>&#9888; {html.escape(error, quote=False)}</div>" for error in errors
+        )
+        set_text(self.ui.runProblemLabel, self._problem + listed)
 
     def on_run(self, run) -> None:
         """See Section.on_run."""
@@ -152,5 +158,5 @@ def _problem_html(problem) -> str:
     """An error's cause in colour, then what to do."""
     cause = getattr(problem, "cause", None) or str(problem)
     cure = getattr(problem, "cure", "")
-    text = f"<b style='color:{_ERROR}'>{html.escape(cause)}</b>"
-    return f"{text}<br>{html.escape(cure)}" if cure else text
+    text = f"<b style='color:{_ERROR}'>{html.escape(cause, quote=False)}</b>"
+    return f"{text}<br>{html.escape(cure, quote=False)}" if cure else text

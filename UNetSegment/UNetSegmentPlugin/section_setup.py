@@ -45,7 +45,7 @@ class SetupSection(Section):
         for button in (self.ui.installButton, self.ui.repairButton, self.ui.selfTestButton):
             button.enabled = not self._busy
         self.ui.selfTestButton.enabled = not self._busy and problem is None
-        self.ui.installButton.setVisible(problem is not None)
+        self.ui.installButton.setVisible(problem is not None and not self.panel.runner.torch_is_installed)
         set_text(self.ui.setupLabel, self._text(problem))
 
     def on_run(self, run) -> None:
@@ -92,18 +92,17 @@ class SetupSection(Section):
     def _text(self, problem) -> str:
         lines = [f"<b>{_('Setup')}</b>"]
         if problem is not None:
-            lines += [html.escape(problem.cause), html.escape(self._what_to_do(problem))]
+            lines += [html.escape(problem.cause, quote=False), html.escape(self._what_to_do(problem), quote=False)]
         if self._message:
-            lines.append(f"<i>{html.escape(self._message)}</i>")
+            lines.append(f"<i>{html.escape(self._message, quote=False)}</i>")
         if problem is None and not self._message:
             lines.append(_("Everything that is needed is installed."))
         return "<br>".join(lines)
 
-    @staticmethod
-    def _what_to_do(problem) -> str:
-        if problem.code == "missing-package":
+    def _what_to_do(self, problem) -> str:
+        if not self.panel.runner.torch_is_installed:
             return _(
                 "Click Install: PyTorch comes through the extension 'PyTorch', which chooses the build for this "
                 "computer and may download several gigabytes."
             )
-        return problem.cure
+        return f"{problem.cure} " + _("Repair installs the packages anew.")

@@ -5,7 +5,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import parameters as chosen
-from .section import Section
+from .section import Section, set_buddies
 
 
 class VolumeSection(Section):
@@ -16,6 +16,7 @@ class VolumeSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._others: list[tuple[object, object]] = []
+        set_buddies(self.ui, inputVolumeLabel="inputVolumeSelector")
         self.ui.inputVolumeSelector.setMRMLScene(slicer.mrmlScene)
 
     def refresh(self) -> None:

@@ -12,6 +12,7 @@ from UNetSegmentLib.volume import Volume
 from UNetSegmentLib.worker.client import Listener, WorkerClient, default_command
 from UNetSegmentLib.worker.requests import SegmentRequest
 
+from . import catalog
 from .worker_process import QProcessTransport, python_executable
 
 _SIDE = 40
@@ -40,7 +41,7 @@ class SelfTest(Listener):
         voxels = generator.normal(100.0, 20.0, (len(card.inputs), _SIDE, _SIDE, _SIDE)).astype(np.float32)
         image = Volume(voxels, Geometry((_SIDE, _SIDE, _SIDE)), "self-test")
         try:
-            self._client.segment(SegmentRequest([image], card.name))
+            self._client.segment(SegmentRequest([image], catalog.locate(card.name)))
         except UNetSegmentError as error:
             self._end(False, _failed(error))
 

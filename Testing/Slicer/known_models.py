@@ -1,0 +1,45 @@
+"""Model packages of known answer for the tests, made once by the worker's Python, and the bundled one."""
+
+import functools
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+SCRIPT = Path(__file__).resolve().with_name("threshold_model.py")
+BUNDLED = "hippocampus-t1"
+
+
+@functools.cache
+def folder() -> Path:
+    """A folder with the packages of threshold_model.py. Skips the test where the worker's Python lacks torch."""
+    import atexit
+
+    from UNetSegmentPlugin.worker_process import python_executable
+
+    target = Path(tempfile.mkdtemp(prefix="unetsegment-models-"))
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
+    made = subprocess.run(
+        [python_executable(), str(SCRIPT), str(target)], capture_output=True, text=True, timeout=300, check=False
+    )
+    if made.returncode and "No module named 'torch'" in made.stderr:
+        raise unittest.SkipTest("the worker's Python has no torch")
+    if made.returncode:
+        raise RuntimeError(made.stderr)
+    return target
+
+
+def at_hand():
+    """A patch under which the threshold models are the user's own."""
+    return mock.patch("UNetSegmentLib.models.registry.user_model_folder", folder)
+
+
+def bundled_or_skip() -> str:
+    """Name of the bundled model; skips the test while it is not in the tree."""
+    from UNetSegmentLib.models import list_models
+
+    if BUNDLED not in [card.name for card in list_models()]:
+        raise unittest.SkipTest(f"the model {BUNDLED} is not in the tree")
+    return BUNDLED

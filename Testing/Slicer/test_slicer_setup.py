@@ -1,0 +1,140 @@
+"""Setup: without torch it appears and nothing else breaks; Install, Repair and the self-test say what happened."""
+
+import os
+import sys
+import tempfile
+import types
+from pathlib import Path
+from unittest import mock
+
+import known_models as models
+import slicer
+import support
+from test_slicer_geometry import GRIDS, ball_volume
+
+BROKEN_TORCH = {
+    "missing": "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')",
+    "broken": "raise OSError('libcudart.so.12: cannot open shared object file')",
+}
+
+
+class SetupTest(support.SlicerTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        patch = models.at_hand()
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.panel = support.panel().panel
+        self.panel.reload_models()
+        self.runner = self.panel.runner
+        self.setup = self.panel.setup
+        self.addCleanup(self._recover)
+
+    def _recover(self) -> None:
+        self.runner.shutdown()
+        self.runner.ready = None
+        self.setup._wanted, self.setup._message = False, ""
+        self.panel.refresh()
+
+    def break_torch(self, how: str) -> None:
+        """Starts a worker whose torch cannot be imported."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        (Path(folder.name) / "torch.py").write_text(BROKEN_TORCH[how], encoding="utf-8")
+        environment = self.runner._client._environment
+        path = os.pathsep.join([folder.name, environment["PYTHONPATH"]])
+        patch = mock.patch.dict(environment, {"PYTHONPATH": path})
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.runner.shutdown()
+        self.runner.start()
+        support.wait_until(lambda: self.runner.ready is not None, 60, "the worker")
+
+    def test_all_is_hidden_while_nothing_is_missing(self):
+        self.runner.start()
+        support.wait_until(lambda: self.runner.ready is not None, 90, "the worker")
+        self.assertIsNone(self.setup.problem)
+        self.assertFalse(self.setup.root.isVisibleTo(self.setup.root.parentWidget()))
+
+    def test_without_torch_setup_appears_and_nothing_else_breaks(self):
+        self.break_torch("missing")
+        self.panel.parameters.input_volume = ball_volume(GRIDS["straight"])
+        self.panel.parameters.model = "threshold"
+        self.assertTrue(self.setup.root.isVisibleTo(self.setup.root.parentWidget()))
+        self.assertIn("torch is not installed", self.setup.ui.setupLabel.text)
+        self.assertEqual(self.panel.input_errors(), ["Something is missing: see Setup above."])
+        self.assertFalse(self.panel.run.ui.segmentButton.enabled)
+        self.panel.region.ui.placeRegionButton.click()
+        self.assertIsNotNone(self.panel.parameters.region)
+        self.assertGreater(self.panel.model.ui.modelList.count, 0)
+        from UNetSegmentLib.errors import DependencyError
+
+        with self.assertRaises(DependencyError):
+            support.logic().segment(self.panel.parameters.input_volume, model="threshold")
+
+    def test_a_broken_torch_offers_repair(self):
+        self.break_torch("broken")
+        text = self.setup.ui.setupLabel.text
+        self.assertIn("libcudart", text)
+        self.assertIn("Repair", text)
+        self.panel.advanced.ui.copyDiagnosticsButton.click()
+        self.assertIn("libcudart", slicer.app.clipboard().text())
+
+    def test_install_without_the_pytorch_extension_says_what_to_do(self):
+        from UNetSegmentPlugin import environment
+
+        with (
+            mock.patch.object(environment, "missing_packages", lambda: []),
+            mock.patch.object(environment, "torch_extension_available", lambda: False),
+        ):
+            self.setup.ui.installButton.click()
+        self.assertIn("extension 'PyTorch'", self.setup.ui.setupLabel.text)
+        self.assertIn("Extensions Manager", self.setup.ui.setupLabel.text)
+
+    def test_install_goes_through_slicer_and_the_pytorch_extension_and_then_tests_itself(self):
+        from UNetSegmentPlugin import environment
+
+        calls = []
+
+        class Logic:
+            def installTorch(self, **options):  # noqa: N802
+                calls.append(("torch", options))
+                return object()
+
+        extension = types.ModuleType("PyTorchUtils")
+        extension.PyTorchUtilsLogic = Logic
+        with (
+            mock.patch.dict(sys.modules, {"PyTorchUtils": extension}),
+            mock.patch.object(environment, "torch_extension_available", lambda: True),
+            mock.patch.object(environment, "missing_packages", lambda: ["safetensors>=0.4"]),
+            mock.patch.object(environment, "_version", lambda name: "not installed"),
+            mock.patch.object(slicer.packaging, "pip_install", lambda what, **options: calls.append((what, options))),
+        ):
+            self.setup.ui.installButton.click()
+        self.assertEqual(calls[0], (["safetensors>=0.4"], {"requester": "UNetSegment"}))
+        self.assertEqual(calls[1], ("torch", {"askConfirmation": False, "torchVersionRequirement": ">=2.4"}))
+        support.wait_until(lambda: "Self-test" in self.setup.ui.setupLabel.text, 10, "the self-test to start")
+        support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 90, "the self-test to pass")
+
+    def test_a_failed_download_is_told_in_words(self):
+        from UNetSegmentPlugin import environment
+
+        def fail(what, **options):
+            raise RuntimeError("no route to host")
+
+        with (
+            mock.patch.object(environment, "missing_packages", lambda: ["safetensors>=0.4"]),
+            mock.patch.object(slicer.packaging, "pip_install", fail),
+        ):
+            self.setup.ui.installButton.click()
+        self.assertIn("no route to host", self.setup.ui.setupLabel.text)
+        self.assertIn("proxy", self.setup.ui.setupLabel.text)
+        self.assertTrue(self.setup.ui.installButton.enabled)
+
+    def test_requirements_leave_torch_to_the_extension(self):
+        from UNetSegmentPlugin import environment
+
+        names = [
+            requirement.name for requirement in slicer.packaging.load_requirements(environment.requirements_file())
+        ]
+        self.assertEqual(sorted(names), ["SimpleITK", "safetensors"])
