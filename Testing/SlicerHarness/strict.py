@@ -289,7 +289,9 @@ def _get(self, name: str):
     try:
         access = _access(cls, name)
     except AttributeError:
-        if hasattr(_plain_class(cls), name) and not _asked_by_python(sys._getframe(1)):
+        found = getattr(cls._strict_plain, name, None)
+        virtual = inspect.ismethoddescriptor(found) and not isinstance(found, QtCore.Signal)
+        if virtual and not _asked_by_python(sys._getframe(1)):
             return _plain_get(self, name)
         raise
     return _plain_get(self, name) if access.python else access.read(self)

@@ -47,6 +47,7 @@ def test_names_of_qt_6_alone_raise():
         qt.QCheckBox().setCheckStateFoo(1)
     with pytest.raises(AttributeError, match="checkStateChanged"):
         _ = qt.QCheckBox().checkStateChanged
+    assert not hasattr(qt.QCheckBox(), "checkStateChanged")
 
 
 def test_read_only_properties_and_methods_cannot_be_set():
