@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from ..geometry import Box
+from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation
 from .meshes import to_arrays
 from .shading import Color
@@ -26,7 +28,9 @@ UP = np.array([0.0, 0.0, 1.0])
 
 _ENCLOSED = 0.5
 _SEE_THROUGH = 0.3
-_SECONDS = 120
+# Voxels along a segment beyond which its surface is finer than the picture.
+_LONGEST = 280
+_SECONDS = 300
 _SCRIPT = Path(__file__).with_name("scene_process.py")
 
 
@@ -49,6 +53,7 @@ def render(
 
     scene: dict[str, object] = {"pixels": pixels, "background": background, "forward": FORWARD, "up": UP}
     opacities = _opacities(segmentation, boxes)
+    segmentation, boxes = _coarse(segmentation, boxes)
     for n, (value, box) in enumerate(boxes.items()):
         poly = surface(segmentation, value, box=box)
         scene[f"points{n}"], scene[f"triangles{n}"] = to_arrays(poly)
@@ -65,13 +70,30 @@ def screen_axes() -> np.ndarray:
     return np.stack([right, np.cross(right, FORWARD)], axis=1)
 
 
+def _coarse(segmentation: Segmentation, boxes: dict[int, Box]) -> tuple[Segmentation, dict[int, Box]]:
+    """Every n-th voxel, where there are far more of them than pixels to show them; a label is never lost by it."""
+    longest = max(length for box in boxes.values() for length in box.shape)
+    step = -(-longest // _LONGEST)
+    if step == 1:
+        return segmentation, boxes
+    geometry = segmentation.geometry
+    voxels = np.ascontiguousarray(segmentation.voxels[::step, ::step, ::step])
+    x, y, z = (step * s for s in geometry.spacing)
+    coarse = replace(
+        segmentation, voxels=voxels, geometry=replace(geometry, size=voxels.shape[::-1], spacing=(x, y, z))
+    )
+    found = label_boxes(voxels)
+    return (coarse, found) if found.keys() == boxes.keys() else (segmentation, boxes)
+
+
 def _opacities(segmentation: Segmentation, boxes: dict[int, Box]) -> dict[int, float]:
     """Opaque, unless a label encloses another one: then one must be able to look into it."""
     opacities = dict.fromkeys(boxes, 1.0)
     for value, box in boxes.items():
-        around = _surroundings(segmentation, value, box)
-        for other, share in around.items():
-            if other != value and share > _ENCLOSED and boxes[other].intersect(box) == box:
+        around = [other for other, wide in boxes.items() if other != value and wide.intersect(box) == box]
+        shares = _surroundings(segmentation, value, box) if around else {}
+        for other in around:
+            if shares.get(other, 0.0) > _ENCLOSED:
                 opacities[other] = _SEE_THROUGH
     return opacities
 

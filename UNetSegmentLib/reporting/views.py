@@ -128,8 +128,11 @@ def cut_label(
         The rows and columns of the picture where the label may be, and for these the share of it, float, 0 to 1. None
         where the plane does not meet the label's box.
     """
-    padded = box.padded((1, 1, 1))
-    geometry = segmentation.geometry.cropped(padded)
+    # Of a large label only the voxels near the plane matter.
+    box = box.intersect(_visible(segmentation.geometry, view, plane))
+    if box.empty:
+        return None
+    geometry = segmentation.geometry.cropped(box.padded((1, 1, 1)))
     window = _pixel_window(geometry.corners(), view, plane, pixels)
     if window is None:
         return None

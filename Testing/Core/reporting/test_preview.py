@@ -273,3 +273,17 @@ def test_importing_the_room_loads_nothing_heavy() -> None:
     code = f"import sys, UNetSegmentLib.reporting; sys.exit(any(n in sys.modules for n in {heavy}))"
     root = Path(__file__).resolve().parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_huge_segments_are_thinned_out_for_the_surface_but_none_is_lost() -> None:
+    voxels = np.zeros((3, 40, 700), np.uint8)
+    voxels[:, 5:35, 5:695] = 1
+    geometry = Geometry((700, 40, 3), (1.0, 2.0, 3.0), (7.0, 8.0, 9.0))
+    coarse, boxes = rendering._coarse(Segmentation(voxels, geometry), label_boxes(voxels))
+    assert max(boxes[1].shape) < 280
+    low, high = coarse.geometry.cropped(boxes[1]).corners()[[0, -1]]
+    expected = geometry.cropped(label_boxes(voxels)[1]).corners()[[0, -1]]
+    assert np.abs(np.array([low, high]) - expected).max() <= 3 * 3
+    voxels[1, 38, 1] = 2  # between the voxels that are kept
+    kept, _ = rendering._coarse(Segmentation(voxels, geometry), label_boxes(voxels))
+    assert kept.voxels is voxels
