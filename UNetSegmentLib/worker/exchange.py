@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
-import re
+import platform
 import shutil
 import stat
 import tempfile
@@ -24,7 +25,7 @@ from . import processes
 from .protocol import ArrayFile
 
 _DTYPE_KINDS = "biuf"
-_FOLDER = re.compile(r"unetsegment-(\d+)-")
+_PREFIX = "unetsegment"
 
 
 class ExchangeFolder:
@@ -42,7 +43,7 @@ class ExchangeFolder:
         try:
             sweep(where)
             # mkdtemp makes it with mode 0700 under a name that nobody else holds.
-            self.path = Path(tempfile.mkdtemp(prefix=f"unetsegment-{os.getpid()}-", dir=where)).absolute()
+            self.path = Path(tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=where)).absolute()
         except OSError as error:
             raise _output_error(where, error) from error
         self._count = 0
@@ -129,11 +130,18 @@ def discard(file: ArrayFile) -> None:
         Path(file.path).unlink()
 
 
+def folder_prefix(pid: int) -> str:
+    """How the folder of a client begins: a container may share the temporary folder but not the process numbers, so the
+    machine's name is part of it."""
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return f"{_PREFIX}-{host}-{pid}-"
+
+
 def sweep(parent: Path) -> None:
-    """Removes folders in ``parent`` that dead clients of this user left."""
-    for folder in parent.glob("unetsegment-*"):
-        match = _FOLDER.match(folder.name)
-        if match is None or processes.alive(int(match.group(1))):
+    """Removes folders in ``parent`` that dead clients of this user and machine left."""
+    for folder in parent.glob(f"{_PREFIX}-*"):
+        pid = folder.name.split("-")[2] if folder.name.count("-") >= 3 else ""
+        if not pid.isdecimal() or not folder.name.startswith(folder_prefix(int(pid))) or processes.alive(int(pid)):
             continue
         # Someone else's folder, or a link that would lead us elsewhere, is none of our business.
         with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from UNetSegmentLib.errors import InputError, OutputError
-from UNetSegmentLib.worker.exchange import ExchangeFolder, read_array, take_array, write_array
+from UNetSegmentLib.worker.exchange import ExchangeFolder, folder_prefix, read_array, take_array, write_array
 from UNetSegmentLib.worker.protocol import ArrayFile
 
 
@@ -138,19 +138,22 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_cure(tmp_path: Path, wh
 def test_what_a_dead_client_left_is_swept(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    orphan = tmp_path / f"unetsegment-{dead.pid}-abc"
-    living = tmp_path / f"unetsegment-{os.getpid()}-abc"
+    orphan = tmp_path / f"{folder_prefix(dead.pid)}abc"
+    living = tmp_path / f"{folder_prefix(os.getpid())}abc"
+    elsewhere = tmp_path / f"unetsegment-0123abcd-{dead.pid}-abc"
     foreign = tmp_path / "unetsegment-notes"
-    for folder in (orphan, living, foreign):
+    for folder in (orphan, living, elsewhere, foreign):
         folder.mkdir()
         (folder / "1-input.raw").write_bytes(b"x")
     treasure = tmp_path / "treasure"
     treasure.mkdir()
     (treasure / "map").write_text("x")
-    (tmp_path / f"unetsegment-{dead.pid}-link").symlink_to(treasure, target_is_directory=True)
+    (tmp_path / f"{folder_prefix(dead.pid)}link").symlink_to(treasure, target_is_directory=True)
     ExchangeFolder(tmp_path)
     assert not orphan.exists()
-    assert (living / "1-input.raw").exists() and (foreign / "1-input.raw").exists() and (treasure / "map").exists()
+    for folder in (living, elsewhere, foreign):
+        assert (folder / "1-input.raw").exists(), folder
+    assert (treasure / "map").exists()
 
 
 def test_no_permission_has_its_own_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
