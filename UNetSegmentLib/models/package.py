@@ -50,7 +50,8 @@ def read_card(path: str | Path) -> ModelCard:
 def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | Path) -> Path:
     """Writes a package; a complete one or none.
 
-    An older package at ``folder`` is replaced, unless files lie in it that do not belong to it.
+    An older package at ``folder`` is replaced; small files beside it that are not its own (notes, training settings)
+    are kept. A folder that holds more than that is refused.
 
     Args:
         card: the card; its ``weights``, ``digests`` and ``format_version`` are filled in here.
@@ -62,7 +63,7 @@ def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | 
 
     Raises:
         ModelError: the card contradicts itself, or the weights do not fit its network.
-        OutputError: the folder holds something else, or cannot be written.
+        OutputError: the folder holds folders or large files of something else, or cannot be written.
     """
     from ..io.atomic import output_error  # here, because io loads SimpleITK, which listing models does not need
 
@@ -71,7 +72,7 @@ def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | 
     check_card(card)
     for name, state in zip(card.weights, state_dicts, strict=True):
         check_fit(card.network, state, f"The weights for {name}")
-    _check_destination(folder)
+    kept = _foreign_to_keep(folder)
     temporary = folder.parent / f".{secrets.token_hex(4)}.tmp"
     try:
         temporary.mkdir()
@@ -80,6 +81,9 @@ def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | 
         files = FolderFiles(temporary)
         card = replace(card, digests={name: sha256(files, name) for name in card.weights})
         (temporary / CARD).write_text(card_to_text(card), encoding="utf-8")
+        for item in kept:
+            if not (temporary / item.name).exists():
+                shutil.copy2(item, temporary / item.name)
         _swap_in(temporary, folder)
     except OSError as error:
         raise output_error(folder, error) from error
@@ -152,22 +156,23 @@ def _weight_names(card: ModelCard, count: int) -> tuple[str, ...]:
     return ("weights.safetensors",) if count == 1 else tuple(f"weights-fold{n}.safetensors" for n in range(count))
 
 
-def _check_destination(folder: Path) -> None:
-    """Refuses to replace anything but an older package with nothing else in it."""
+def _foreign_to_keep(folder: Path) -> list[Path]:
+    """Files in the folder that belong to no older package and go along into the new one."""
     if not folder.parent.is_dir():
         raise OutputError(f"The folder '{folder.parent}' does not exist.", "Create it, or choose another one.")
     if folder.is_file():
         raise OutputError(f"'{folder}' is a file.", "Choose another name for the model's folder.")
-    found = {item.name for item in folder.iterdir()} if folder.is_dir() else set()
     own = {CARD}
-    if CARD in found:
-        with contextlib.suppress(ModelError):
-            own |= set(read_card(folder).digests)
-    if found - own:
-        raise OutputError(
-            f"The folder '{folder}' holds files that are no part of a model, for example '{sorted(found - own)[0]}'.",
-            "Choose a new folder, or move those files away.",
-        )
+    with contextlib.suppress(ModelError):
+        own |= set(read_card(folder).digests)
+    foreign = [item for item in folder.iterdir() if item.name not in own] if folder.is_dir() else []
+    for item in foreign:
+        if not item.is_file() or item.stat().st_size > MAX_CARD_BYTES:
+            raise OutputError(
+                f"The folder '{folder}' holds '{item.name}', which is no part of a model.",
+                "Choose a new folder, or move it away.",
+            )
+    return foreign
 
 
 def _swap_in(new: Path, folder: Path) -> None:

@@ -156,12 +156,15 @@ def test_saving_again_replaces_the_older_package(card: ModelCard, state: dict, f
     assert read_card(folder).version == "3"
 
 
-def test_a_folder_with_other_files_is_left_alone(card: ModelCard, state: dict, folder: Path, tmp_path: Path) -> None:
+def test_what_else_lies_in_the_folder_is_never_lost(card: ModelCard, state: dict, folder: Path, tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("precious")
-    before = listing(folder)
-    with pytest.raises(OutputError, match=r"notes\.txt"):
-        save_model(card, [state], folder)
-    assert listing(folder) == before
+    save_model(replace(card, version="2"), [state], folder)
+    assert read_card(folder).version == "2"
+    assert (folder / "notes.txt").read_text() == "precious"
+    (folder / "more").mkdir()
+    with pytest.raises(OutputError, match="more"):
+        save_model(replace(card, version="3"), [state], folder)
+    assert read_card(folder).version == "2"
     with pytest.raises(OutputError, match="does not exist"):
         save_model(card, [state], tmp_path / "missing" / "toy")
 
