@@ -128,6 +128,8 @@ class TrainingConfig:
         output: folder of the run: checkpoint, log, curve, and the finished package in ``model/``.
         card: the model to make: network, preparation, patch and labels, and the words of its card.
         fold: index of the fold that is held out; None trains on every case.
+        start_from: a model package (name or path) whose weights the training begins with; None begins at random. Heads
+            of deep supervision, which packages lack, begin at random all the same.
         steps, batch: optimiser steps, and patches in each.
         ema: decay of the moving average of the weights that becomes the model; 0 keeps the last weights.
         precision: ``auto`` is fp16 with loss scaling on CUDA and fp32 elsewhere.
@@ -144,6 +146,7 @@ class TrainingConfig:
     output: str
     card: ModelCard
     fold: int | None = None
+    start_from: str | None = None
     steps: int = 1000
     batch: int = 2
     seed: int = 0

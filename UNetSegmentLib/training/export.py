@@ -14,7 +14,7 @@ from ..models.card import ModelCard
 def inference_weights(network: nn.Module) -> dict[str, Tensor]:
     """Weights that inference needs: heads of deep supervision are left behind."""
     weights = network.state_dict()
-    return {name: value.cpu() for name, value in weights.items() if not _extra_head(name)}
+    return {name: value.cpu() for name, value in weights.items() if not is_extra_head(name)}
 
 
 def export_model(card: ModelCard, network: nn.Module, folder: Path) -> Path:
@@ -24,5 +24,6 @@ def export_model(card: ModelCard, network: nn.Module, folder: Path) -> Path:
     return save_model(plain, [inference_weights(network)], folder)
 
 
-def _extra_head(name: str) -> bool:
+def is_extra_head(name: str) -> bool:
+    """Whether a weight belongs to a head that only deep supervision uses."""
     return name.startswith("heads.") and not name.startswith("heads.0.")

@@ -17,11 +17,13 @@ from torch import nn
 
 from ..errors import InputError
 from ..io.atomic import atomic_path
+from ..models import load_model
 from ..networks import build
 from .averaging import MovingAverage
 from .codec import config_from_text, config_to_text
 from .config import TrainingConfig
 from .distributed import World
+from .export import is_extra_head
 from .optimization import Schedule, make_optimizer
 
 ALONE = World()
@@ -50,7 +52,10 @@ class TrainingState:
 def start_state(config: TrainingConfig, generator: torch.Generator, device: torch.device, fp16: bool) -> TrainingState:
     """A fresh state; weights depend on the seed alone, not on the device."""
     torch.manual_seed(config.seed)
-    network = build(config.card.network).to(device)
+    network = build(config.card.network)
+    if config.start_from is not None:
+        _take_weights(network, config.start_from)
+    network.to(device)
     return TrainingState(
         network=network,
         average=MovingAverage(network, config.ema) if config.ema else None,
@@ -59,6 +64,20 @@ def start_state(config: TrainingConfig, generator: torch.Generator, device: torc
         scaler=torch.amp.GradScaler(device.type, enabled=fp16),
         generator=generator,
     )
+
+
+def _take_weights(network: nn.Module, package: str) -> None:
+    """Fills the network from a package of the same architecture; only further heads may be missing there."""
+    weights = load_model(package).network().state_dict()
+    own = network.state_dict()
+    strange = [name for name in own if name not in weights and not is_extra_head(name)]
+    strange += [name for name, value in weights.items() if name not in own or own[name].shape != value.shape]
+    if strange:
+        raise InputError(
+            f"The model '{package}' has another architecture than the configuration's card ('{strange[0]}' differs).",
+            "Start from a model of the same network, or take the network of its card.",
+        )
+    network.load_state_dict(weights, strict=False)
 
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:

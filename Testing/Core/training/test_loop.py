@@ -136,6 +136,29 @@ def test_a_training_that_diverges_says_so(make_config):
         train(make_config(steps=25, optimizer=OptimizerConfig("sgd", 1e30, clip=0.0)))
 
 
+def test_fine_tuning_begins_with_the_weights_of_a_package(make_config, card, tmp_path):
+    supervised = dataclasses.replace(
+        card,
+        network=dataclasses.replace(
+            card.network,
+            deep_supervision=True,
+            features=(4, 6, 8),
+            kernels=((3, 3, 3),) * 3,
+            strides=((1, 1, 1), (2, 2, 2), (2, 2, 2)),
+            encoder_convs=(1, 1, 1),
+            decoder_convs=(1, 1),
+        ),
+    )
+    first = load_model(train(make_config(steps=3, card=supervised, output=str(tmp_path / "first"))).model)
+    still = OptimizerConfig("sgd", 1e-12, weight_decay=0.0, momentum=0.0)
+    again = make_config(steps=1, card=supervised, start_from=str(first.folder), optimizer=still)
+    second = load_model(train(again).model)
+    for name, value in second.network().state_dict().items():
+        torch.testing.assert_close(value, first.network().state_dict()[name])
+    with pytest.raises(InputError, match="another architecture"):
+        train(make_config(steps=1, start_from=str(first.folder), output=str(tmp_path / "other")))
+
+
 def test_a_finished_run_is_not_trained_again(make_config, tmp_path):
     config = make_config(steps=4)
     train(config)
