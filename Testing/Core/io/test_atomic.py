@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -76,6 +75,7 @@ def test_file_system_that_cannot_be_written() -> None:
 
 def test_disk_full_keeps_the_old_file(tmp_path: Path) -> None:
     """A limit on file size makes the system refuse to write on, as a full disk does."""
+    pytest.importorskip("resource", reason="file size limits are POSIX")
     target = tmp_path / "a.seg.nrrd"
     target.write_text("old")
     script = textwrap.dedent(
@@ -104,6 +104,7 @@ def test_disk_full_keeps_the_old_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mha"])
 def test_disk_full_in_other_formats(tmp_path: Path, ending: str) -> None:
     """In this process, with the limit put back afterwards."""
+    resource = pytest.importorskip("resource", reason="file size limits are POSIX")
     voxels = np.random.default_rng(0).integers(0, 200, (40, 60, 60)).astype(np.uint8)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
