@@ -41,22 +41,29 @@ def subtitle(card: ModelCard) -> str:
     return " · ".join(part for part in (card.anatomy, card.modality) if part)
 
 
-def card_html(card: ModelCard, expected: str) -> str:
-    """The card as rich text for a label. ``expected`` is the time that a run takes here, in words."""
+def card_html(card: ModelCard, expected: str, whole: bool) -> str:
+    """The card as rich text for a label, with a link ``more`` or ``less``.
+
+    Args:
+        expected: the time that a run takes here, in words.
+        whole: with descriptions and the intended use.
+    """
     rows = [
-        (_("Needs"), "<br>".join(_escaped(_channel(channel)) for channel in card.inputs)),
+        (_("Needs"), "<br>".join(_escaped(_channel(channel, whole)) for channel in card.inputs)),
         (_("Finds"), ", ".join(_swatch(label) for label in card.labels)),
         (_("Region"), _escaped(_field_of_view(card))),
         (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
         (_("Time here"), _escaped(expected)),
         (_("Licence"), _escaped(card.licence)),
+        (_("For"), _escaped(card.intended_use if whole else _first_sentences(card.intended_use))),
+        (_("Trained on"), _escaped(card.training_data) if whole else ""),
     ]
     body = "".join(
         f"<tr><td style='padding-right:8px'><b>{name}</b></td><td>{value}</td></tr>" for name, value in rows if value
     )
-    heading = f"<b>{_escaped(card.title)}</b> {_escaped(card.version)}"
-    use = f"<p>{_escaped(card.intended_use)}</p>" if card.intended_use else ""
-    return f"{heading}<br>{_escaped(card.description)}<table>{body}</table>{use}"
+    link = f"<a href='less'>{_('less')}</a>" if whole else f"<a href='more'>{_('more')}</a>"
+    description = f"<br>{_escaped(card.description)}" if whole else ""
+    return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)} {link}{description}<table>{body}</table>"
 
 
 def add_package(path: str | os.PathLike) -> ModelCard:
@@ -87,9 +94,15 @@ def add_package(path: str | os.PathLike) -> ModelCard:
     return card
 
 
-def _channel(channel) -> str:
+def _channel(channel, whole: bool) -> str:
     text = f"{channel.name} ({channel.modality})" if channel.modality not in ("", channel.name) else channel.name
-    return f"{text}: {channel.description}" if channel.description else text
+    return f"{text}: {channel.description}" if whole and channel.description else text
+
+
+def _first_sentences(text: str) -> str:
+    """The first two: what it is for and what not."""
+    sentences = text.split(". ")
+    return ". ".join(sentences[:2]).rstrip(".") + "." if text else ""
 
 
 def _swatch(label) -> str:
@@ -110,8 +123,9 @@ def _accuracy(lines: Sequence) -> list[str]:
         own = [line for line in lines if line.label == name]
         count = sum(line.cases for line in own)
         dice = sum(line.dice * line.cases for line in own) / max(count, 1)
-        texts.append(_("{label}: Dice {dice:.3f} ({count} cases)").format(label=name, dice=dice, count=count))
-    return texts
+        texts.append(_("{label}: Dice {dice:.3f}").format(label=name, dice=dice))
+    cases = max((line.cases for line in lines), default=0)
+    return [*texts, _("on {count} cases that it was not trained with").format(count=cases)] if texts else []
 
 
 def _escaped(text: str) -> str:

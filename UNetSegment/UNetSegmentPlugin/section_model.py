@@ -6,7 +6,7 @@ from slicer.i18n import tr as _
 from UNetSegmentLib.errors import UNetSegmentError
 
 from . import catalog, expectation
-from .section import Section, set_text
+from .section import Section
 
 _VISIBLE_ROWS = 4
 
@@ -18,9 +18,11 @@ class ModelSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
+        self._whole_card = False
         self.ui.modelSearchBox.connect("textChanged(QString)", lambda text: self._filter())
         self.ui.modelList.connect("currentRowChanged(int)", self._on_row)
         self.ui.addModelButton.connect("clicked()", self._on_add)
+        self.ui.modelCardLabel.connect("linkActivated(QString)", self._on_link)
         self.fill()
 
     def fill(self) -> None:
@@ -42,7 +44,9 @@ class ModelSection(Section):
         blocked = self.ui.modelList.blockSignals(True)
         self.ui.modelList.setCurrentRow(names.index(card.name) if card is not None else -1)
         self.ui.modelList.blockSignals(blocked)
-        set_text(self.ui.modelCardLabel, catalog.card_html(card, self._expected(card)) if card is not None else "")
+        self.ui.modelCardFrame.setVisible(card is not None)
+        text = catalog.card_html(card, self._expected(card), self._whole_card) if card is not None else ""
+        self.ui.modelCardLabel.text = text
 
     def on_run(self, run) -> None:
         """See Section.on_run."""
@@ -63,11 +67,16 @@ class ModelSection(Section):
             view.item(row).setHidden(not fits)
             shown += fits
         height = max((view.sizeHintForRow(row) for row in range(len(self.panel.cards))), default=0)
-        view.setFixedHeight(max(height, 20) * min(max(shown, 1), _VISIBLE_ROWS) + 2 * view.frameWidth + 2)
+        rows = min(max(shown, 1), _VISIBLE_ROWS)
+        view.setFixedHeight(rows * (max(height, 20) + 2 * view.spacing) + 2 * view.frameWidth + 2)
 
     def _on_row(self, row: int) -> None:
         if self.panel.parameters is not None and 0 <= row < len(self.panel.cards):
             self.panel.parameters.model = self.panel.cards[row].name
+
+    def _on_link(self, link: str) -> None:
+        self._whole_card = link == "more"
+        self.refresh()
 
     def _on_add(self) -> None:
         path = qt.QFileDialog.getOpenFileName(

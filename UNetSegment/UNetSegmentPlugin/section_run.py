@@ -12,8 +12,9 @@ from .section import Section, set_text
 
 # Share of the bar that each stage ends at; tiles take nearly all the time.
 _STAGE_ENDS = {"load": (0.0, 0.1), "prepare": (0.1, 0.2), "segment": (0.2, 0.97), "finish": (0.97, 1.0)}
-_WARNING = "#b07a00"
-_ERROR = "#d0454c"
+# Tones that can be read on Slicer's light style and on its dark one.
+WARNING_COLOR = "#c77700"
+_ERROR_COLOR = "#e0443e"
 
 
 class RunSection(Section):
@@ -24,8 +25,7 @@ class RunSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._last = None
-        self._problem = ""
-        self._busy_label = ""
+        self._problem = None
         self.ui.segmentButton.connect("clicked()", self._on_click)
         self.ui.queueButton.connect("clicked()", self.panel.segment)
         self.ui.runLogButton.connect("toggled(bool)", self._on_log)
@@ -33,12 +33,12 @@ class RunSection(Section):
 
     def show_problem(self, problem) -> None:
         """Shows an error (or a text) under the button, until the next click or the next change of an input."""
-        self._problem = _problem_html(problem)
+        self._problem = problem
         self.refresh()
 
     def forget_problem(self) -> None:
         """The user has changed something: the last error need not be true any more."""
-        self._problem = ""
+        self._problem = None
 
     def refresh(self) -> None:
         """See Section.refresh."""
@@ -55,9 +55,10 @@ class RunSection(Section):
         self._show_progress(runs)
         self._show_status(runs)
         listed = "".join(
-            f"<div style='color:{_WARNING}'>&#9888; {html.escape(error, quote=False)}</div>" for error in errors
+            f"<div style='color:{WARNING_COLOR}'>&#9888; {html.escape(error, quote=False)}</div>" for error in errors
         )
-        set_text(self.ui.runProblemLabel, self._problem + listed)
+        problem = _problem_html(self._problem) if self._problem else ""
+        set_text(self.ui.runProblemLabel, problem + listed)
 
     def on_run(self, run) -> None:
         """See Section.on_run."""
@@ -67,12 +68,12 @@ class RunSection(Section):
             return
         if run.state.final:
             self._last = run
-            self._problem = _problem_html(run.error) if run.error is not None else ""
+            self._problem = run.error
         self.refresh()
 
     def started(self) -> None:
         """A run was asked for: what was said about the one before is history."""
-        self._last, self._problem = None, ""
+        self._last, self._problem = None, None
 
     def _on_click(self) -> None:
         runs = self.panel.runner.runs
@@ -158,5 +159,5 @@ def _problem_html(problem) -> str:
     """An error's cause in colour, then what to do."""
     cause = getattr(problem, "cause", None) or str(problem)
     cure = getattr(problem, "cure", "")
-    text = f"<b style='color:{_ERROR}'>{html.escape(cause, quote=False)}</b>"
+    text = f"<b style='color:{_ERROR_COLOR}'>{html.escape(cause, quote=False)}</b>"
     return f"{text}<br>{html.escape(cure, quote=False)}" if cure else text

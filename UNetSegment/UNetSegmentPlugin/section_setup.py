@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from . import environment, selftest
 from .section import Section, set_text
+from .section_run import WARNING_COLOR
 
 
 class SetupSection(Section):
@@ -90,7 +91,11 @@ class SetupSection(Section):
         slicer.app.processEvents()
 
     def _text(self, problem) -> str:
-        lines = [f"<b>{_('Setup')}</b>"]
+        lines = [
+            f"<b style='color:{WARNING_COLOR}'>&#9888; {_('Setup')}</b>"
+            if problem is not None
+            else f"<b>{_('Setup')}</b>"
+        ]
         if problem is not None:
             lines += [html.escape(problem.cause, quote=False), html.escape(self._what_to_do(problem), quote=False)]
         if self._message:

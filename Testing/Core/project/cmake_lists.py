@@ -65,7 +65,7 @@ LISTS: Iterable[FileList] = (
         ("Resources/UI/*.ui", "Resources/Icons/*", "Resources/Terminology/*", "Resources/*.txt"),
     ),
     FileList("UNetSegmentLib", "set(CORE_PYTHON_SCRIPTS", ("**/*.py",)),
-    FileList("Resources", "set(MODEL_FILES", ("Models/**/model.json", "Models/**/*.safetensors")),
+    FileList("Resources", "set(MODEL_FILES", ("Models/*/model.json", "Models/*/*.safetensors")),
     FileList("Testing/Slicer", "foreach(test IN ITEMS", ("test_*.py",), ".py"),
 )
 
