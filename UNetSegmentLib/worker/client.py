@@ -189,8 +189,13 @@ class WorkerClient:
         if self._up:
             self._exit_expected = True
             self._send(Shutdown())
-            if not self._transport.wait(timeout):
-                self.kill()
+            gone = False
+            try:
+                gone = self._transport.wait(timeout)
+            finally:
+                # Also when the user lost patience (Ctrl-C).
+                if not gone:
+                    self.kill()
         self._remove_folder()
 
     def kill(self) -> None:

@@ -111,6 +111,9 @@ class WorkerSession:
         except BaseException:
             self.client.cancel(number)
             raise
+        finally:
+            # Whoever has stopped waiting is not called any more, least of all while the worker is being shut down.
+            self._answers.progress = None
         answer = self._answers.arrived.pop(number)
         if isinstance(answer, UNetSegmentError):
             raise answer

@@ -164,7 +164,6 @@ def test_a_deaf_worker_is_killed(start: Start) -> None:
 
 def test_shutdown_ends_even_a_deaf_worker_by_itself(raw: RawWorker, tmp_path: Path) -> None:
     raw.send(encode(ClientHello()))
-    raw.receive("ready")
     raw.send(encode(Segment(1, (), "deaf", str(tmp_path))))
     raw.receive("progress")
     raw.send(encode(Shutdown()))
@@ -218,8 +217,8 @@ def test_the_end_of_input_ends_a_busy_worker(raw: RawWorker, tmp_path: Path) -> 
 
 def test_the_clients_death_is_noticed_though_the_pipe_stays_open(raw: RawWorker, tmp_path: Path) -> None:
     client = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    raw.send(encode(ClientHello(pid=client.pid, host=platform.node())))
-    raw.receive("ready")
+    raw.send(encode(ClientHello(pid=client.pid, host=platform.node())) + encode(Load(1, "m")))
+    raw.receive("loaded")  # so that the hello has been read
     client.kill()
     client.communicate()
     assert raw.end() == 0
