@@ -149,7 +149,16 @@ class RegionTest(support.SlicerTestCase):
         # Voxel centres at whole millimetres; RAS x from 2 to 12 is index 20 to 30 along i.
         box = box_of(self.roi((7.0, -7.0, 31.0), (10.0, 8.0, 6.0)), volume)
         self.assertEqual(box.start[::-1], (20, 26, 27))
-        self.assertEqual(box.stop[::-1], (31, 35, 34))
+        self.assertEqual(box.stop[::-1], (30, 34, 33))
+
+    def test_a_box_of_the_models_size_is_that_many_voxels_wherever_it_lies(self):
+        """One voxel more would be a second tile on each axis, and eight times the work."""
+        from UNetSegmentPlugin.regions import box_of
+
+        volume = ball_volume(GRIDS["straight"])
+        for shift in (0.0, 0.2, 0.5, 0.83):
+            box = box_of(self.roi((7.0 + shift, -7.0 - shift, 31.0 + shift), (20.0, 24.0, 16.0)), volume)
+            self.assertEqual(box.shape, (16, 24, 20))
 
     def test_parent_transforms_of_both_count(self):
         from UNetSegmentPlugin.regions import box_of

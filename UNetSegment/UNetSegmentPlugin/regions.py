@@ -18,7 +18,10 @@ _SAMPLES = 5
 
 
 def box_of(roi_node, volume_node) -> Box:
-    """The voxels of ``volume_node`` that the ROI touches, array order (z, y, x). Parent transforms of both count.
+    """The voxels of ``volume_node`` inside the ROI, array order (z, y, x). Parent transforms of both count.
+
+    Its faces go to the nearest voxel faces: a box of 40 mm is 40 voxels of 1 mm wherever it lies, not 41, so that a
+    region of the model's size is one tile.
 
     Raises:
         InputError: the ROI lies outside the volume.
@@ -29,7 +32,7 @@ def box_of(roi_node, volume_node) -> Box:
     geometry = geometry_of(volume_node)
     indices = geometry.to_index(local)[:, ::-1]
     start = np.floor(indices.min(axis=0) + 0.5 + 1e-6).astype(int)
-    stop = np.ceil(indices.max(axis=0) + 0.5 - 1e-6).astype(int)
+    stop = np.maximum(np.floor(indices.max(axis=0) + 0.5 + 1e-6).astype(int), start + 1)
     box = Box(tuple(map(int, start)), tuple(map(int, stop))).intersect(Box.whole(geometry.shape))
     if box.empty:
         raise InputError(

@@ -19,7 +19,7 @@ FILE_NAME = "mni_icbm152_t1.nii.gz"
 
 # Centre (RAS mm, MNI space) and size of boxes around the two hippocampi.
 REGIONS = {"Left hippocampus": (-26.0, -21.0, -15.0), "Right hippocampus": (26.0, -21.0, -15.0)}
-SIZE_MM = (40.0, 56.0, 44.0)
+SIZE_MM = (40.0, 56.0, 40.0)
 
 
 def register() -> None:
