@@ -36,7 +36,7 @@ def write_curve(log: Path, path: Path, title: str) -> None:
             points = [(r["step"], r[name]) for r in rows if name in r]
             right.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
         right.set(ylabel="held-out Dice", ylim=(0.0, 1.0))
-        right.legend(loc="lower right")
-    left.legend(loc="upper right")
+    # Under the axes, where it can cover no line.
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
