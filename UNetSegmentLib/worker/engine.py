@@ -85,7 +85,7 @@ class CoreEngine:
             run_once()
         except Exception:
             # A real request will tell what is wrong, in its own words.
-            logger.debug("the warm-up failed", exc_info=True)
+            logger.warning("The warm-up of the worker failed.", exc_info=True)
         logger.debug("warmed up in %.1f s", time.perf_counter() - started)
 
     def load(self, request: Load, cancel: CancelToken) -> Loaded:

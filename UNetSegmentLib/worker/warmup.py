@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..geometry import Geometry
+from ..labels import Label
 from ..volume import Volume
 
 _SHAPE = (18, 20, 22)
@@ -32,7 +33,7 @@ def run_once() -> None:
         anatomy="none",
         modality="none",
         inputs=(InputChannel("noise", "none"),),
-        labels=(),
+        labels=(Label(1, "one"),),
         network=network,
         # Both orders of interpolation, a turned orientation: what real models ask for.
         preparation=Preparation("RAS", spacing=(1.1, 1.0, 1.0), normalization=(Normalization("zscore"),)),

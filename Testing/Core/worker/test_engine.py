@@ -132,22 +132,22 @@ def test_load_warms_and_unload_drops(world: World) -> None:
     assert world.engine.unload(Unload(3)).models == ("a", "b")
 
 
-def test_scarce_memory_drops_what_is_warm_before_loading(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_scarce_memory_drops_what_is_warm_before_loading(world: World, library_log: list[str]) -> None:
     world.segment("a")
     world.free = LOW_MEMORY - 1
     world.segment("b")
-    assert "Memory is short" in caplog.text
+    assert "Memory is short" in "\n".join(library_log)
     assert world.engine.unload(Unload(1)).models == ("b",)
 
 
 @pytest.mark.parametrize("error", [ResourceError("The GPU is full."), MemoryError()])
 def test_out_of_memory_drops_everything_and_tries_once_more(
-    world: World, error: BaseException, caplog: pytest.LogCaptureFixture
+    world: World, error: BaseException, library_log: list[str]
 ) -> None:
     world.segment("a"), world.segment("b")
     world.failures = [error]
     assert not world.segment("b").warm
-    assert "dropped (a, b); trying again" in caplog.text
+    assert "dropped (a, b); trying again" in "\n".join(library_log)
     world.failures = [ResourceError("full"), MemoryError()]
     with pytest.raises(ResourceError, match="not enough memory"):
         world.segment("b")
@@ -164,6 +164,11 @@ def test_out_of_memory_after_a_cancel_is_not_tried_again(world: World) -> None:
 
     with pytest.raises(Cancelled):
         world.engine._with_relief(work, token)
+
+
+def test_the_warm_up_runs(world: World, library_log: list[str]) -> None:
+    world.engine.warm_up()
+    assert not library_log
 
 
 def test_a_model_that_is_not_there(world: World) -> None:

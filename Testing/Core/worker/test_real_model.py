@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worker_helpers import ended, until
+from worker_helpers import ENVIRONMENT, ended, until
 
 from UNetSegmentLib.errors import Cancelled, InputError, ModelError, ResourceError
 from UNetSegmentLib.geometry import Box, Geometry
@@ -60,7 +60,7 @@ def image() -> Volume:
 
 @pytest.fixture(scope="module")
 def worker() -> Any:
-    with WorkerSession() as session:
+    with WorkerSession(environment=ENVIRONMENT) as session:
         yield session
     assert ended(session.client.hello.pid)
 

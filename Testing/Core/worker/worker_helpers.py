@@ -24,6 +24,8 @@ from UNetSegmentLib.worker.transport import ExitStatus
 
 # A slow and loaded machine: a test that passes never waits this long.
 PATIENCE = 120.0
+# Small networks on a loaded machine: a second thread costs more than it gives.
+ENVIRONMENT = {**default_environment(), "OMP_NUM_THREADS": "1"}
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_worker.py"))]
 GEOMETRY = Geometry((4, 3, 2), (0.5, 1.0, 2.0), (1.0, 2.0, 3.0), (0, 1, 0, -1, 0, 0, 0, 0, 1))
 
@@ -164,7 +166,7 @@ class RawWorker:
     def __init__(self, command: list[str]) -> None:
         self.process = subprocess.Popen(
             command,
-            env={**os.environ, **default_environment()},
+            env={**os.environ, **ENVIRONMENT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
