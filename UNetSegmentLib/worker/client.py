@@ -26,7 +26,7 @@ from typing import Any
 from ..errors import Cancelled, UNetSegmentError
 from ..progress import ProgressEvent
 from . import exchange, processes
-from .errors import ProtocolError, VersionError, WorkerError, error_from_code
+from .errors import ProtocolError, VersionError, WorkerError, crash_error, error_from_code, start_error
 from .exchange import ExchangeFolder
 from .launch import default_command, default_environment
 from .lines import LineBuffer, Tail
@@ -140,7 +140,7 @@ class WorkerClient:
         except OSError as error:
             self._up, self._down_state = False, WorkerState.CRASHED
             self._announce()
-            raise _start_error(self._command, str(error)) from error
+            raise start_error(self._command, str(error)) from error
         self._send(ClientHello(pid=os.getpid(), host=platform.node()))
 
     def segment(self, request: SegmentRequest) -> int:
@@ -380,15 +380,9 @@ class WorkerClient:
         if self._exit_expected:
             return Cancelled("The worker was stopped.")
         if self._hello is None and status.code is None and status.reason:
-            return _start_error(self._command, status.reason)
+            return start_error(self._command, status.reason)
         during = "before it was ready" if self._ready is None else "during its work" if self._pending else "while idle"
-        return WorkerError(
-            f"The worker process ended {during} ({status.describe()}).",
-            "Try again: a new one starts by itself. If it happens every time, choose another device (CPU) or a smaller"
-            " region, and report the details.",
-            self._tail.text(),
-            WorkerError.CRASHED,
-        )
+        return crash_error(during, status.describe(), self._tail.text())
 
     def _end_process(self) -> None:
         if self._pid is not None:
@@ -414,15 +408,6 @@ class WorkerClient:
 def _discard(files: Sequence[ArrayFile]) -> None:
     for file in files:
         exchange.discard(file)
-
-
-def _start_error(command: Sequence[str], reason: str) -> WorkerError:
-    return WorkerError(
-        f"The worker process could not be started ({reason}).",
-        "Check that this Python exists and may be run; reinstalling UNetSegment repairs a damaged installation.",
-        " ".join(command),
-        WorkerError.START_FAILED,
-    )
 
 
 __all__ = ["Listener", "SegmentRequest", "SegmentResult", "WorkerClient", "WorkerState", "default_command"]

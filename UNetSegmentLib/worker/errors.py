@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import errors
 from ..errors import UNetSegmentError
 
@@ -52,3 +54,24 @@ def error_from_code(code: str, cause: str, cure: str = "", detail: str = "") -> 
         if isinstance(value, type) and issubclass(value, UNetSegmentError) and value.code == code:
             return value(cause, cure, detail)
     return WorkerError(cause, cure, detail, code)
+
+
+def start_error(command: Sequence[str], reason: str) -> WorkerError:
+    """The process of ``command`` could not be started."""
+    return WorkerError(
+        f"The worker process could not be started ({reason}).",
+        "Check that this Python exists and may be run; reinstalling UNetSegment repairs a damaged installation.",
+        " ".join(command),
+        WorkerError.START_FAILED,
+    )
+
+
+def crash_error(during: str, how: str, detail: str) -> WorkerError:
+    """The process ended by itself. ``detail``: the last that it wrote on stderr."""
+    return WorkerError(
+        f"The worker process ended {during} ({how}).",
+        "Try again: a new one starts by itself. If it happens every time, choose another device (CPU) or a smaller"
+        " region, and report the details.",
+        detail,
+        WorkerError.CRASHED,
+    )
