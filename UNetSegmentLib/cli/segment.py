@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +19,10 @@ from .regions import parse_region
 from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
 
 if TYPE_CHECKING:
-    from ..inference import EngineSettings, SegmentationResult
+    from ..geometry import Box
+    from ..inference import SegmentationResult
     from ..volume import Volume
+    from ..worker.requests import SegmentResult
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Extras:
         if self.surfaces is not None and self.surfaces.is_file():
             raise OutputError(f"'{self.surfaces}' is a file.", "Give a folder for the surfaces.")
 
-    def write(self, volume: Volume, result: SegmentationResult, cancel: CancelToken) -> list[Path]:
+    def write(self, volume: Volume, result: SegmentationResult | SegmentResult, cancel: CancelToken) -> list[Path]:
         from .. import reporting
         from ..io import write_volume
 
@@ -62,6 +65,49 @@ class Extras:
         if self.surfaces is not None:
             written += _write_surfaces(result, self.surfaces, cancel)
         return written
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be run on the image; ``overrides`` are knobs set by hand on top of the preset."""
+
+    model: str
+    device: str
+    preset: str
+    overrides: dict[str, Any]
+    region: Box | None
+    probabilities: bool
+    uncertainty: bool
+
+    def run_here(self, volumes: Sequence[Volume], cancel: CancelToken, visible: bool) -> SegmentationResult:
+        """In this process."""
+        with working("Loading torch and the model", visible):
+            from ..inference import Segmenter, preset
+            from ..models import load_model
+
+            # Without overrides the preset keeps its name in the result's settings.
+            settings = preset(self.preset).with_overrides(self.overrides) if self.overrides else None
+            segmenter = Segmenter(load_model(self.model), self.device, self.preset, settings)
+        with progress_bar(visible) as progress:
+            return segmenter.segment(volumes, self.region, progress, cancel, self.probabilities, self.uncertainty)
+
+    def run_in_worker(self, volumes: Sequence[Volume], cancel: CancelToken, visible: bool) -> SegmentResult:
+        """In a worker process, as the Slicer module does: a crash of torch is an error message here."""
+        from ..worker.session import segment_through_worker
+
+        with progress_bar(visible) as progress:
+            return segment_through_worker(
+                volumes,
+                self.model,
+                region=self.region,
+                device=self.device,
+                preset=self.preset,
+                settings=self.overrides,
+                probabilities=self.probabilities,
+                uncertainty=self.uncertainty,
+                progress=progress,
+                cancel=cancel,
+            )
 
 
 def segment(
@@ -85,6 +131,7 @@ def segment(
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the volumes and diameters (CSV) here.")] = None,
     surfaces: Annotated[Path | None, typer.Option(help="Write one surface (STL) per segment into this folder.")] = None,
+    worker: Annotated[bool, typer.Option("--worker", help="Run the network in a process of its own.")] = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -102,33 +149,19 @@ def segment(
         with working("Reading the image", not json):
             volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
         region = parse_region(roi, volumes[0].geometry) if roi else None
-        with working("Loading torch and the model", not json):
-            from ..models import load_model
-
-            loaded = load_model(model)
-            from ..inference import Segmenter
-
-            settings = _settings(preset, {"overlap": overlap, "mirrors": mirrors, "folds": folds})
-            segmenter = Segmenter(loaded, device, preset, settings)
-        with progress_bar(not json) as progress:
-            result = segmenter.segment(
-                volumes, region, progress, cancel, probabilities is not None, uncertainty is not None
-            )
+        given = {"overlap": overlap, "mirrors": mirrors, "folds": folds}
+        overrides = {name: value for name, value in given.items() if value is not None}
+        job = Job(model, device, preset, overrides, region, probabilities is not None, uncertainty is not None)
+        run = job.run_in_worker if worker else job.run_here
+        result = run(volumes, cancel, not json)
         cancel.raise_if_cancelled()
-        write_segmentation(result.segmentation, target, algorithm=f"{loaded.card.name} {loaded.card.version}")
+        algorithm = f"{result.settings['model']} {result.settings['model_version']}"
+        write_segmentation(result.segmentation, target, algorithm=algorithm)
         written = [target, *extras.write(volumes[0], result, cancel)]
         _report(result, written, time.monotonic() - started, json)
 
 
-def _settings(preset: str, overrides: dict[str, Any]) -> EngineSettings | None:
-    """The preset with what was set by hand; None where nothing was, so that the preset keeps its name."""
-    from ..inference import preset as settings_of
-
-    given = {name: value for name, value in overrides.items() if value is not None}
-    return settings_of(preset).with_overrides(given) if given else None
-
-
-def _write_surfaces(result: SegmentationResult, folder: Path, cancel: CancelToken) -> list[Path]:
+def _write_surfaces(result: SegmentationResult | SegmentResult, folder: Path, cancel: CancelToken) -> list[Path]:
     from .. import reporting
 
     try:
@@ -147,7 +180,7 @@ def _write_surfaces(result: SegmentationResult, folder: Path, cancel: CancelToke
     return written
 
 
-def _report(result: SegmentationResult, written: list[Path], seconds: float, as_json: bool) -> None:
+def _report(result: SegmentationResult | SegmentResult, written: list[Path], seconds: float, as_json: bool) -> None:
     from .. import reporting
 
     measures = reporting.measure(result.segmentation)

@@ -34,6 +34,19 @@ def test_segments_and_shows_a_table(run: Run, image: Path, level_package: Path, 
         assert text in result.stdout
 
 
+def test_a_worker_process_gives_the_same(
+    run: Run, run_json: RunJson, image: Path, level_package: Path, tmp_path: Path
+) -> None:
+    here, there = tmp_path / "here.nii.gz", tmp_path / "there.nii.gz"
+    options = ("-m", level_package, "--device", "cpu", "--overlap", "0.3")
+    settings = [run_json("segment", image, here, *options)["settings"]]
+    settings.append(run_json("segment", image, there, *options, "--worker")["settings"])
+    assert settings[0] == settings[1] and settings[0]["overlap"] == 0.3
+    np.testing.assert_array_equal(read_segmentation(here).voxels, read_segmentation(there).voxels)
+    refused = run("segment", image, tmp_path / "x.nii.gz", "-m", "no-such-model", "--worker")
+    assert refused.exit_code == 4 and "no-such-model" in refused.stderr
+
+
 def test_json_and_every_extra(run_json: RunJson, image: Path, level_package: Path, tmp_path: Path) -> None:
     extras = {
         "--probabilities": tmp_path / "p.nii.gz",
