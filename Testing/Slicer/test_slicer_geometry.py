@@ -3,6 +3,7 @@
 import numpy as np
 import slicer
 import support
+import vtk
 
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.labels import Label
@@ -89,6 +90,32 @@ class GeometryTest(support.SlicerTestCase):
                     written = results.write(result, node, results.Destination(), run, lambda node: None)
                     found = support.segment_centroid_world(written.segmentation, written.segment_ids[0])
                     np.testing.assert_allclose(found, expected, atol=0.35)
+
+    def test_a_result_lies_on_the_ball_in_the_oblique_ct(self):
+        """A real scan, rotated against the scanner: its grid as Slicer reads it, with a ball drawn in."""
+        from UNetSegmentPlugin import provenance, results
+        from UNetSegmentPlugin.volumes import read_channel
+
+        path = support.SHARED / "data" / "ct" / "ct_oblique.nii.gz"
+        if not path.is_file():
+            self.skipTest("the shared scans are not beside the repository")
+        node = slicer.util.loadVolume(str(path))
+        bounds = [0.0] * 6
+        node.GetRASBounds(bounds)
+        center = np.array([(low + high) / 2 for low, high in zip(bounds[::2], bounds[1::2], strict=True)])
+        matrix = vtk.vtkMatrix4x4()
+        node.GetIJKToRASMatrix(matrix)
+        voxels = slicer.util.arrayFromVolume(node)
+        k, j, i = np.indices(voxels.shape)
+        ras = np.stack([i, j, k, np.ones_like(i)], -1) @ slicer.util.arrayFromVTKMatrix(matrix).T
+        voxels[:] = (((ras[..., :3] - center) ** 2).sum(-1) <= RADIUS_MM**2) * 100
+        slicer.util.arrayFromVolumeModified(node)
+        volume = read_channel(node)
+        result = Segmentation((volume.voxels[0] > 50).astype(np.uint8), volume.geometry, (Label(1, "Ball"),))
+        run = provenance.Provenance("threshold", "1", "Threshold")
+        written = results.write(result, node, results.Destination(), run, lambda node: None)
+        found = support.segment_centroid_world(written.segmentation, written.segment_ids[0])
+        np.testing.assert_allclose(found, center, atol=0.35)
 
     def test_other_channels_are_resampled_in_physical_space(self):
         from UNetSegmentPlugin.volumes import read_channels

@@ -202,6 +202,9 @@ class StateTest(PanelTestCase):
 
     def test_a_first_image_is_chosen_by_itself(self):
         self.assertIsNone(self.panel.parameters.input_volume)
+        support.add_volume(np.zeros((4, 4, 4), np.int16), name="Labels", class_name="vtkMRMLLabelMapVolumeNode")
+        support.process_events()
+        self.assertIsNone(self.panel.parameters.input_volume)
         volume = ball_volume(GRIDS["straight"])
         support.process_events()
         self.assertIs(self.panel.parameters.input_volume, volume)
@@ -279,6 +282,11 @@ class ReportAndCorrectTest(PanelTestCase):
         editor.undo()
         found = slicer.util.arrayFromSegmentBinaryLabelmap(self.node, "ball", self.volume)
         np.testing.assert_array_equal(found, self.mask)
+
+    def test_opening_the_section_shows_the_editor(self):
+        self.panel.correct.root.collapsed = False
+        self.addCleanup(setattr, self.panel.correct.root, "collapsed", True)
+        self.assertTrue(self.panel.correct.editor.isVisibleTo(self.panel.correct.root))
 
     def test_a_correction_reaches_the_report(self):
         half = self.mask.copy()

@@ -48,13 +48,13 @@ class RunTestCase(support.SlicerTestCase):
         self.assertTrue(self.runner.runs, self.panel.run.ui.runProblemLabel.text)
         return self.runner.runs[-1]
 
-    def finish(self, run, timeout: float = 90.0):
+    def finish(self, run, timeout: float = 240.0):
         support.wait_until(lambda: run.state.final, timeout, "the run to end")
         return run
 
     def wait_for_first_tile(self, run) -> None:
         support.wait_until(
-            lambda: run.progress is not None and run.progress.stage == "segment" and run.progress.done, 60, "a tile"
+            lambda: run.progress is not None and run.progress.stage == "segment" and run.progress.done, 180, "a tile"
         )
 
     @staticmethod
@@ -89,6 +89,8 @@ class RunsTest(RunTestCase):
         run = self.click()
         self.wait_for_first_tile(run)
         self.assertEqual(self.panel.run.ui.segmentButton.text, "Cancel")
+        self.panel.run.ui.runLogButton.checked = True
+        self.assertTrue(self.panel.run.ui.runLogText.isVisibleTo(self.panel.run.root))
         clicked = time.monotonic()
         self.panel.run.ui.segmentButton.click()
         self.finish(run)
@@ -231,6 +233,37 @@ class RunsTest(RunTestCase):
         self.finish(run)
         self.assertEqual(run.state.value, "done", run.error)
         support.wait_until(lambda: self.runner.state is WorkerState.STOPPED, 20, "the worker to leave")
+
+
+class BundledModelTest(RunTestCase):
+    """The model that comes with the extension, on a real image."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.panel.parameters.model = models.bundled_or_skip()
+        folder = support.SHARED / "data" / "msd_hippocampus"
+        if not folder.is_dir():
+            self.skipTest("the shared images are not beside the repository")
+        path = min((folder / "images").glob("*.nii*"))
+        self.labels = folder / "labels" / path.name
+        self.panel.parameters.input_volume = slicer.util.loadVolume(str(path))
+
+    def test_first_click_finds_both_parts_and_the_second_is_warm(self):
+        run = self.finish(self.click(), 180)
+        self.assertEqual(run.state.value, "done", run.error)
+        node, image = run.written.segmentation, run.order.volumes[0]
+        truth = slicer.util.arrayFromVolume(slicer.util.loadVolume(str(self.labels)))
+        for value, segment_id in enumerate(run.written.segment_ids, 1):
+            found = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, image) != 0
+            dice = 2 * (found & (truth == value)).sum() / (found.sum() + (truth == value).sum())
+            self.assertGreater(dice, 0.8)
+            segment = node.GetSegmentation().GetSegment(segment_id)
+            self.assertIn("SCT^", segment.GetTerminology())
+        warm = self.finish(self.click(), 180)
+        rows = (("cold first click", run.timings), ("warm second click", warm.timings))
+        print("".join(f"\n{name}: {t['click to result']:.2f} s, network {t['segment']:.2f} s" for name, t in rows))
+        self.assertTrue(warm.warm)
+        self.assertLess(warm.timings["click to result"], run.timings["click to result"])
 
 
 class ScriptedUseTest(RunTestCase):

@@ -14,6 +14,7 @@ from test_slicer_geometry import GRIDS, ball_volume
 
 BROKEN_TORCH = {
     "missing": "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')",
+    "fatal": "import os; os._exit(11)",
     "broken": "raise OSError('libcudart.so.12: cannot open shared object file')",
 }
 
@@ -46,13 +47,12 @@ class SetupTest(support.SlicerTestCase):
         patch = mock.patch.dict(environment, {"PYTHONPATH": path})
         patch.start()
         self.addCleanup(patch.stop)
-        self.runner.shutdown()
-        self.runner.start()
-        support.wait_until(lambda: self.runner.ready is not None, 60, "the worker")
+        self.runner.restart()
+        support.wait_until(lambda: self.runner.ready is not None, 180, "the worker")
 
     def test_all_is_hidden_while_nothing_is_missing(self):
         self.runner.start()
-        support.wait_until(lambda: self.runner.ready is not None, 90, "the worker")
+        support.wait_until(lambda: self.runner.ready is not None, 180, "the worker")
         self.assertIsNone(self.setup.problem)
         self.assertFalse(self.setup.root.isVisibleTo(self.setup.root.parentWidget()))
 
@@ -79,6 +79,13 @@ class SetupTest(support.SlicerTestCase):
         self.assertIn("Repair", text)
         self.panel.advanced.ui.copyDiagnosticsButton.click()
         self.assertIn("libcudart", slicer.app.clipboard().text())
+
+    def test_a_torch_that_kills_its_process_offers_repair(self):
+        self.break_torch("fatal")
+        self.assertEqual(self.setup.problem.code, "worker-crashed")
+        self.assertIn("ended before it was ready", self.setup.ui.setupLabel.text)
+        self.assertIn("Repair", self.setup.ui.setupLabel.text)
+        self.assertFalse(self.panel.run.ui.segmentButton.enabled)
 
     def test_install_without_the_pytorch_extension_says_what_to_do(self):
         from UNetSegmentPlugin import environment
@@ -114,7 +121,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertEqual(calls[0], (["safetensors>=0.4"], {"requester": "UNetSegment"}))
         self.assertEqual(calls[1], ("torch", {"askConfirmation": False, "torchVersionRequirement": ">=2.4"}))
         support.wait_until(lambda: "Self-test" in self.setup.ui.setupLabel.text, 10, "the self-test to start")
-        support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 90, "the self-test to pass")
+        support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 240, "the self-test to pass")
 
     def test_a_failed_download_is_told_in_words(self):
         from UNetSegmentPlugin import environment

@@ -8,7 +8,7 @@ from slicer.util import VTKObservationMixin
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import catalog, display, expectation
+from . import catalog, display, expectation, volumes
 from . import parameters as chosen
 from .results import Destination
 from .runs import Order, RunState
@@ -203,7 +203,7 @@ class Panel(VTKObservationMixin):
         if not wrapper.model and self.cards:
             wrapper.model = self.cards[0].name
         if wrapper.input_volume is None:
-            wrapper.input_volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            wrapper.input_volume = volumes.first_image()
         self._gui_tag = wrapper.connectGui(self._layout.parentWidget())
         self.addObserver(wrapper.parameterNode, vtk.vtkCommand.ModifiedEvent, self._on_parameters)
         self.addObserver(wrapper.parameterNode, slicer.vtkMRMLNode.ReferenceModifiedEvent, self._on_parameters)
@@ -246,15 +246,15 @@ class Panel(VTKObservationMixin):
 
     def _choose_first_volume(self) -> None:
         if self.parameters is not None and self.parameters.input_volume is None:
-            self.parameters.input_volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            self.parameters.input_volume = volumes.first_image()
 
     def _on_run(self, run) -> None:
         if run is not None and run.state is RunState.DONE and self.parameters is not None:
             order = run.order
-            expectation.remember(order.card.name, order.device, order.preset, run.timings["click to result"])
+            expectation.remember(order.card.name, order.device, order.preset, run.timings["total"])
             self.parameters.result = run.written.segmentation
             display.show_behind(order.volumes[0])
-            self.report.refresh()
+            self.report.measure()
         for section in self.sections:
             section.on_run(run)
 

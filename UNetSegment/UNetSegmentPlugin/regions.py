@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box
@@ -36,8 +37,10 @@ def box_of(roi_node, volume_node) -> Box:
     box = Box(tuple(map(int, start)), tuple(map(int, stop))).intersect(Box.whole(geometry.shape))
     if box.empty:
         raise InputError(
-            f"The region '{roi_node.GetName()}' lies outside '{volume_node.GetName()}'.",
-            "Move it onto the image, or place it anew.",
+            _("The region '{region}' lies outside '{image}'.").format(
+                region=roi_node.GetName(), image=volume_node.GetName()
+            ),
+            _("Move it onto the image, or place it anew."),
         )
     return box
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from UNetSegmentLib.errors import InputError
@@ -41,14 +42,18 @@ class Destination:
     def problem(self) -> str:
         """Why nothing can be written there, or an empty text."""
         if self.policy not in POLICIES:
-            return f"'{self.policy}' is no way to merge a result. Choose one of {', '.join(POLICIES)}."
+            return _("'{policy}' is no way to merge a result. Choose one of {known}.").format(
+                policy=self.policy, known=", ".join(POLICIES)
+            )
         if self.policy == NEW:
             return ""
         if self.segmentation is None:
-            return "Choose the segmentation that the result goes into."
+            return _("Choose the segmentation that the result goes into.")
         source = self.segmentation.GetSegmentation()
         if source.GetNumberOfSegments() and source.GetSourceRepresentationName() != _BINARY:
-            return f"'{self.segmentation.GetName()}' is made of surfaces, not of voxels. Choose another segmentation."
+            return _("'{name}' is made of surfaces, not of voxels. Choose another segmentation.").format(
+                name=self.segmentation.GetName()
+            )
         return ""
 
 
@@ -150,7 +155,10 @@ def _write_mask(node, segment_id: str, mask: np.ndarray, volume_node, policy: st
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     mode = logic.MODE_REPLACE if policy in (NEW, REPLACE) else logic.MODE_MERGE_MASK
     if not logic.SetBinaryLabelmapToSegment(image, node, segment_id, mode):
-        raise InputError(f"The segment could not be written to '{node.GetName()}'.", "Choose a new segmentation.")
+        raise InputError(
+            _("The segment could not be written to '{name}'.").format(name=node.GetName()),
+            _("Choose a new segmentation."),
+        )
 
 
 def _in_frame_of(node, image, volume_node):
@@ -167,13 +175,11 @@ def _in_frame_of(node, image, volume_node):
 
 def _grid_of(node):
     """The voxel grid that the node's segments share, None while there are no voxels in it."""
-    segmentation = node.GetSegmentation()
-    filled = [name for name in segmentation.GetSegmentIDs() if segments.read(node, name) is not None]
-    if not filled:
-        return None
-    grid = slicer.vtkOrientedImageData()
-    node.GetBinaryLabelmapRepresentation(filled[0], grid)
-    return grid
+    for segment_id in node.GetSegmentation().GetSegmentIDs():
+        grid = slicer.vtkOrientedImageData()
+        if node.GetBinaryLabelmapRepresentation(segment_id, grid) and not grid.IsEmpty():
+            return grid
+    return None
 
 
 def _occupied(node, volume_node, shape: tuple[int, ...]) -> np.ndarray:

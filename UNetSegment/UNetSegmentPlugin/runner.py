@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import Cancelled, InputError, UNetSegmentError
 from UNetSegmentLib.worker.client import Listener, WorkerClient, WorkerState, default_command
+from UNetSegmentLib.worker.protocol import Problem, Ready
 from UNetSegmentLib.worker.requests import SegmentRequest
 
 from . import regions, results, volumes
@@ -85,6 +86,7 @@ class Runner(Listener):
             self._client.start()
         except UNetSegmentError as error:
             self._note(error)
+            self._explain_failed_start()
 
     def submit(self, order: Order) -> Run:
         """Queues a run and returns at once.
@@ -134,7 +136,6 @@ class Runner(Listener):
     def restart(self) -> None:
         """A new worker process, which sees packages that were installed since the last one started."""
         self.shutdown()
-        self.ready = None
         self.start()
 
     # -- what the client tells (Listener) --------------------------------------------------------------------------
@@ -185,6 +186,9 @@ class Runner(Listener):
             self._fail(request_id, error)
 
     def on_exit(self, status, expected: bool) -> None:
+        was_ready, self.ready = self.ready is not None, None
+        if not expected and not was_ready:
+            self._explain_failed_start()
         self.on_log("INFO", _("The worker process has ended ({how}).").format(how=status.describe()), None)
 
     # -- internals -------------------------------------------------------------------------------------------------
@@ -247,6 +251,12 @@ class Runner(Listener):
         if self._leave_when_idle and not self._runs:
             # Never from within the worker's own answer: its process may still be delivering.
             qt.QTimer.singleShot(0, lambda: self._leave_when_idle and not self._runs and self.shutdown())
+
+    def _explain_failed_start(self) -> None:
+        """A worker that does not even get ready is a broken installation, which Setup shows."""
+        if self.last_error is not None:
+            self.ready = Ready(problem=Problem.of(self.last_error))
+            self._tell(None)
 
     def _note(self, error: UNetSegmentError) -> None:
         self.last_error = error

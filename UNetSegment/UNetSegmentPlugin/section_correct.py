@@ -121,7 +121,7 @@ class CorrectSection(Section):
         if self._observed is None or not slicer.mrmlScene.IsNodePresent(self._observed):
             return
         provenance.mark_corrections(self._observed)
-        self.panel.report.refresh()
+        self.panel.report.measure()
 
 
 def _editor_node():

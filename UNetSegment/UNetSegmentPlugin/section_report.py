@@ -21,6 +21,7 @@ class ReportSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._rows: list[report.Row] = []
+        self._measured = None
         table = self.ui.reportTable
         table.setHorizontalHeaderLabels([_("Segment"), _("Volume (mL)"), _("Diameter (mm)")])
         header = table.horizontalHeader()
@@ -28,19 +29,26 @@ class ReportSection(Section):
         for column in (1, 2):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         table.verticalHeader().hide()
+        self.root.hide()
         self.ui.copyReportButton.connect("clicked()", self.copy)
         self.ui.saveReportButton.connect("clicked()", self._on_save)
         self.ui.show3dButton.connect("toggled(bool)", self._on_show_3d)
 
     def refresh(self) -> None:
         """See Section.refresh."""
-        node = self.panel.parameters.result if self.panel.parameters is not None else None
-        self._rows = report.rows(node) if node is not None else []
-        self._fill()
-        self.root.setVisible(bool(self._rows))
+        node = self._node()
+        if node is not self._measured:
+            self.measure()
         blocked = self.ui.show3dButton.blockSignals(True)
         self.ui.show3dButton.checked = node is not None and display.is_shown_in_3d(node)
         self.ui.show3dButton.blockSignals(blocked)
+
+    def measure(self) -> None:
+        """Measures the segmentation anew; :meth:`refresh` does so only for another one, because it takes time."""
+        node = self._measured = self._node()
+        self._rows = report.rows(node) if node is not None else []
+        self._fill()
+        self.root.setVisible(bool(self._rows))
         missing = [row.name for row in self._rows if row.voxels == 0]
         set_text(self.ui.reportHintLabel, _("Not found: {names}").format(names=", ".join(missing)) if missing else "")
 
@@ -58,6 +66,9 @@ class ReportSection(Section):
             self.panel.show_problem(
                 _("The table could not be written to {path} ({reason}).").format(path=path, reason=error.strerror)
             )
+
+    def _node(self):
+        return self.panel.parameters.result if self.panel.parameters is not None else None
 
     def _on_save(self) -> None:
         path = qt.QFileDialog.getSaveFileName(

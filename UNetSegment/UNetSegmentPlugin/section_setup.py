@@ -45,7 +45,6 @@ class SetupSection(Section):
         self.ui.setupProgressBar.setVisible(self._busy)
         for button in (self.ui.installButton, self.ui.repairButton, self.ui.selfTestButton):
             button.enabled = not self._busy
-        self.ui.selfTestButton.enabled = not self._busy and problem is None
         self.ui.installButton.setVisible(problem is not None and not self.panel.runner.torch_is_installed)
         set_text(self.ui.setupLabel, self._text(problem))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from UNetSegmentLib.errors import InputError
@@ -23,7 +24,10 @@ def geometry_of(volume_node) -> Geometry:
     """
     image = volume_node.GetImageData()
     if image is None or min(image.GetDimensions()) < 1:
-        raise InputError(f"'{volume_node.GetName()}' has no voxels.", "Load the image again or choose another one.")
+        raise InputError(
+            _("'{name}' has no voxels.").format(name=volume_node.GetName()),
+            _("Load the image again or choose another one."),
+        )
     matrix = vtk.vtkMatrix4x4()
     volume_node.GetIJKToRASMatrix(matrix)
     return geometry_from_ras(slicer.util.arrayFromVTKMatrix(matrix), image.GetDimensions())
@@ -48,8 +52,10 @@ def read_channel(volume_node) -> Volume:
     voxels = slicer.util.arrayFromVolume(volume_node)
     if voxels.ndim != 3:
         raise InputError(
-            f"'{volume_node.GetName()}' has {voxels.shape[-1]} components a voxel; one is needed.",
-            "Convert it with the module 'Vector to Scalar Volume' first.",
+            _("'{name}' has {count} components a voxel; one is needed.").format(
+                name=volume_node.GetName(), count=voxels.shape[-1]
+            ),
+            _("Convert it with the module 'Vector to Scalar Volume' first."),
         )
     return Volume(voxels[None], geometry, volume_node.GetName())
 
@@ -60,6 +66,14 @@ def read_channels(volume_nodes: Sequence) -> list[Volume]:
     reference = volume_nodes[0]
     first = read_channel(reference)
     return [first, *(_on_grid_of(reference, first.geometry, node) for node in volume_nodes[1:])]
+
+
+def first_image():
+    """The scene's first volume node that is an image: neither a label map nor colour. None without one."""
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
+            return node
+    return None
 
 
 def transform_between(source, target) -> vtk.vtkGeneralTransform:
