@@ -75,11 +75,11 @@ def _models() -> list[str]:
 
 def _self_test(device: str) -> dict[str, Any]:
     """A tiny network with random weights through the whole engine."""
-    from .self_test import run
+    from ..inference.self_test import run_self_test
 
     started = time.monotonic()
     try:
-        run(device)
+        run_self_test(device)
     except Exception as error:  # whatever is broken here is what the user wants to hear about
         return {"device": device, "passed": False, "detail": f"{type(error).__name__}: {error}"}
     return {"device": device, "passed": True, "detail": f"{time.monotonic() - started:.2f} s"}

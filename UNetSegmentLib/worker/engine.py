@@ -77,12 +77,12 @@ class CoreEngine:
         return Ready(str(torch.__version__), found, seconds=time.perf_counter() - started)
 
     def warm_up(self) -> None:
-        """See :mod:`.warmup`."""
-        from .warmup import run_once
+        """A first run that nobody waits for, see :mod:`..inference.self_test`."""
+        from ..inference.self_test import run_self_test
 
         started = time.perf_counter()
         try:
-            run_once()
+            run_self_test()
         except Exception:
             # A real request will tell what is wrong, in its own words.
             logger.warning("The warm-up of the worker failed.", exc_info=True)

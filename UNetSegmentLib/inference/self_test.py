@@ -1,4 +1,8 @@
-"""The tiny run of ``doctor``: two labels in a small volume, with random weights."""
+"""A tiny run through the whole engine, with random weights.
+
+``doctor`` makes it to see whether everything works. The worker makes it while nobody waits, because the first tile of
+a process costs seconds: torch imports parts of itself at first use, the GPU gets its context, threads are started.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,18 @@ import numpy as np
 import torch
 
 from ..geometry import Geometry
-from ..inference import Segmenter
 from ..labels import Label
 from ..models import Model
-from ..models.card import InferenceContract, InputChannel, ModelCard, Preparation
+from ..models.card import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
 from ..networks import build
 from ..networks.config import NetworkConfig
 from ..volume import Volume
+from .segmenter import Segmenter
 
 _SHAPE = (20, 24, 28)
 
 
-def run(device: str) -> None:
+def run_self_test(device: str = "auto") -> None:
     """Segments noise on a device.
 
     Raises:
@@ -43,7 +47,8 @@ def run(device: str) -> None:
         inputs=(InputChannel("noise", "none"),),
         labels=(Label(1, "one"),),
         network=network,
-        preparation=Preparation(spacing=(1.0, 1.0, 1.0)),
+        # Both orders of interpolation and a turned orientation: what real models ask for.
+        preparation=Preparation("RAS", spacing=(1.1, 1.0, 1.0), normalization=(Normalization("zscore"),)),
         inference=InferenceContract(patch=(16, 16, 16)),
     )
     state = torch.random.get_rng_state()
