@@ -287,9 +287,9 @@ def test_the_client_costs_little_to_import() -> None:
 import sys, time
 import numpy
 before = set(sys.modules)
-started = time.perf_counter()
+started = time.process_time()
 import UNetSegmentLib.worker.client, UNetSegmentLib.worker.transports, UNetSegmentLib.worker.session
-print(time.perf_counter() - started)
+print(time.process_time() - started)
 for name in ("torch", "SimpleITK", "scipy", "safetensors", "asyncio", "multiprocessing", "UNetSegmentLib.networks"):
     assert name not in sys.modules, name
 print(len(set(sys.modules) - before))
@@ -303,7 +303,7 @@ print(len(set(sys.modules) - before))
         first, count = done.stdout.split()
         seconds.append(float(first))
     assert int(count) < 80
-    assert min(seconds) < 0.5, seconds  # about 0.05 s on an idle machine
+    assert min(seconds) < 0.3, seconds  # processor time: about 0.05 s
 
 
 def test_a_blocking_run(tmp_path: Path) -> None:
