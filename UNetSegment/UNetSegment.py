@@ -115,7 +115,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
             from UNetSegmentPlugin.runner import Runner
             from UNetSegmentPlugin.undo import UndoHistory
 
-            self._runner = Runner(UndoHistory().save)
+            self._runner = Runner(UndoHistory())
         return self._runner
 
     def getParameterNode(self):  # noqa: N802
@@ -165,30 +165,15 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
         """
         from UNetSegmentPlugin import scripting
 
-        from UNetSegmentLib.errors import Cancelled
-
         order = scripting.make_order(
-            volume_node,
-            model,
-            roi,
-            other_channels,
-            segmentation,
-            policy,
-            device=device,
-            preset=preset,
-            settings=dict(settings or {}),
-            uncertainty=uncertainty,
-        )
-        run = self.runner.submit(order)
-        scripting.notify(self.runner, run, on_progress, on_done)
-        if not wait:
-            return run
-        self.runner.wait(run)
-        if run.error is not None:
-            raise run.error
-        if run.written is None:
-            raise Cancelled()
-        return run.written.segmentation
+            volume_node, model, roi, other_channels, segmentation, policy,
+            device=device, preset=preset, settings=dict(settings or {}), uncertainty=uncertainty,
+        )  # fmt: skip
+        return scripting.segment(self.runner, order, wait, on_progress, on_done)
+
+    def undo(self):
+        """Takes back what the last run wrote into its segmentation."""
+        self.runner.undo_history.undo()
 
 
 class UNetSegmentTest(ScriptedLoadableModuleTest):

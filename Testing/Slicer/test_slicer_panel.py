@@ -277,9 +277,9 @@ class ReportAndCorrectTest(PanelTestCase):
         editor = self.panel.correct.editor
         self.assertIs(editor.segmentationNode(), self.node)
         self.assertIs(editor.sourceVolumeNode(), self.volume)
-        self.panel.correct.save_undo_state(self.node)
+        self.panel.correct.save(self.node)
         slicer.util.updateSegmentBinaryLabelmapFromArray(np.zeros_like(self.mask), self.node, "ball", self.volume)
-        editor.undo()
+        self.panel.correct.undo()
         found = slicer.util.arrayFromSegmentBinaryLabelmap(self.node, "ball", self.volume)
         np.testing.assert_array_equal(found, self.mask)
 

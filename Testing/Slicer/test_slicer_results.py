@@ -117,7 +117,7 @@ class ResultsTest(support.SlicerTestCase):
             with self.subTest(policy):
                 node = self.existing()
                 self.write(self.front, self.back, policy, node)
-                self.assertTrue(self.history.undo())
+                self.history.undo()
                 segmentation = node.GetSegmentation()
                 names = [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
                 self.assertEqual(names, list(self.before))
@@ -126,7 +126,7 @@ class ResultsTest(support.SlicerTestCase):
 
     def test_undo_of_a_new_segmentation_empties_it(self):
         node = self.write(self.front, self.back).segmentation
-        self.assertTrue(self.history.undo())
+        self.history.undo()
         self.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 0)
 
     def test_completed_and_hidden_segments_are_left_alone(self):

@@ -90,7 +90,10 @@ class RunsTest(RunTestCase):
         self.wait_for_first_tile(run)
         self.assertEqual(self.panel.run.ui.segmentButton.text, "Cancel")
         self.panel.run.ui.runLogButton.checked = True
+        self.addCleanup(setattr, self.panel.run.ui.runLogButton, "checked", False)
         self.assertTrue(self.panel.run.ui.runLogText.isVisibleTo(self.panel.run.root))
+        self.runner.on_log("INFO", "a line for the log", None)
+        self.assertIn("a line for the log", self.panel.run.ui.runLogText.toPlainText())
         clicked = time.monotonic()
         self.panel.run.ui.segmentButton.click()
         self.finish(run)
@@ -284,6 +287,19 @@ class ScriptedUseTest(RunTestCase):
         support.process_events()
         self.assertEqual(done, [run])
         self.assertTrue(seen)
+
+    def test_undo_takes_a_run_back(self):
+        logic = support.logic()
+        node = logic.segment(self.volume, model="threshold")
+        segment_id = node.GetSegmentation().GetSegmentIdBySegmentName("Low")
+        before = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, self.volume).copy()
+        shell = ball_volume(GRIDS["oblique"], center=CENTER + 4.0, name="Moved")
+        logic.segment(shell, model="threshold", segmentation=node, policy="replace")
+        after = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, self.volume)
+        self.assertTrue((after != before).any())
+        logic.undo()
+        back = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, self.volume)
+        np.testing.assert_array_equal(back, before)
 
     def test_into_an_existing_segmentation(self):
         logic = support.logic()

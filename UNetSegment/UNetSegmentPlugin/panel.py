@@ -43,7 +43,7 @@ class Panel(VTKObservationMixin):
         self._layout = layout
         self._make_sections()
         self._shortcuts = self._make_shortcuts()
-        self.runner.save_undo_state = self.correct.save_undo_state
+        self.runner.undo_history = self.correct
         self.runner.observe(self._on_run)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)

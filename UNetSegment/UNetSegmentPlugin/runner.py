@@ -34,11 +34,11 @@ class Runner(Listener):
     """Owns the worker and its runs.
 
     Args:
-        save_undo_state: called with the segmentation node before a result changes its segments.
+        undo_history: its ``save(segmentation_node)`` is called before a result changes segments (see ``undo``).
     """
 
-    def __init__(self, save_undo_state: Callable[[object], None]) -> None:
-        self.save_undo_state = save_undo_state
+    def __init__(self, undo_history) -> None:
+        self.undo_history = undo_history
         self.log: collections.deque[str] = collections.deque(maxlen=_LOG_LINES)
         self.ready = None
         self.last_error: UNetSegmentError | None = None
@@ -214,7 +214,7 @@ class Runner(Listener):
             raise InputError(
                 _("'{name}' was changed during the run.").format(name=volume_node.GetName()), _("Run it again.")
             )
-        run.written = results.write(result.segmentation, volume_node, destination, made, self.save_undo_state)
+        run.written = results.write(result.segmentation, volume_node, destination, made, self.undo_history.save)
         if result.uncertainty is not None:
             run.uncertainty = volumes.add_volume(result.uncertainty, volume_node, _("uncertainty"))
         run.warnings += tuple(result.warnings)
@@ -264,4 +264,8 @@ class Runner(Listener):
 
     def _tell(self, run: Run | None) -> None:
         for callback in list(self._observers):
-            callback(run)
+            try:
+                callback(run)
+            except Exception:
+                # What goes wrong in showing a run must not leave the run itself half finished.
+                logger.exception("A run could not be shown")

@@ -4,11 +4,35 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from UNetSegmentLib.errors import InputError
+from UNetSegmentLib.errors import Cancelled, InputError
 from UNetSegmentLib.models import find_model, read_card
 
 from .results import NEW, Destination
 from .runs import Order, Run
+
+
+def segment(
+    runner,
+    order: Order,
+    wait: bool = True,
+    on_progress: Callable[[Run], None] | None = None,
+    on_done: Callable[[Run], None] | None = None,
+):
+    """Runs ``order``. With ``wait`` returns the segmentation node when it is done, else the Run at once.
+
+    Raises:
+        UNetSegmentError: what went wrong; Cancelled when the run was cancelled.
+    """
+    run = runner.submit(order)
+    notify(runner, run, on_progress, on_done)
+    if not wait:
+        return run
+    runner.wait(run)
+    if run.error is not None:
+        raise run.error
+    if run.written is None:
+        raise Cancelled()
+    return run.written.segmentation
 
 
 def make_order(

@@ -52,13 +52,17 @@ class CorrectSection(Section):
         if self._editor is not None:
             self._attach()
 
-    def save_undo_state(self, segmentation_node) -> None:
+    def save(self, segmentation_node) -> None:
         """Remembers the segments of a node, so that the editor's Undo brings them back."""
         editor = self.editor
         # Another segmentation in the editor means another history, so it must be there before and stay.
         self.panel.parameters.result = segmentation_node
         self._attach()
         editor.saveStateForUndo()
+
+    def undo(self) -> None:
+        """Brings the segments back to the last remembered state."""
+        self.editor.undo()
 
     def enter(self) -> None:
         """See Section.enter."""

@@ -2,6 +2,7 @@
 
 import html
 
+import qt
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.worker.client import WorkerState
@@ -107,8 +108,7 @@ class RunSection(Section):
         if not self.ui.runLogButton.checked:
             return
         self.ui.runLogText.setPlainText("\n".join(self.panel.runner.log))
-        bar = self.ui.runLogText.verticalScrollBar()
-        bar.setValue(bar.maximum)
+        self.ui.runLogText.moveCursor(qt.QTextCursor.End)
 
 
 def _running_text(runs, worker_state) -> str:

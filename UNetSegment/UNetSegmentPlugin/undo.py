@@ -1,4 +1,4 @@
-"""Undo for scripts that run without the panel, whose Segment Editor keeps the history otherwise."""
+"""Undo for a logic without a panel. With one, the Segment Editor of the section Correct keeps the history."""
 
 import slicer
 
@@ -20,6 +20,6 @@ class UndoHistory:
             self._history.SetSegmentation(segmentation)
         self._history.SaveState()
 
-    def undo(self) -> bool:
-        """Brings the last remembered state back; False when there is none."""
-        return self._history.RestorePreviousState()
+    def undo(self) -> None:
+        """Brings the segments back to the last remembered state."""
+        self._history.RestorePreviousState()
