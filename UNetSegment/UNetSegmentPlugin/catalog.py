@@ -61,7 +61,9 @@ def card_html(card: ModelCard, expected: str, whole: bool) -> str:
     body = "".join(
         f"<tr><td style='padding-right:8px'><b>{name}</b></td><td>{value}</td></tr>" for name, value in rows if value
     )
-    link = f"<a href='less'>{_('less')}</a>" if whole else f"<a href='more'>{_('more')}</a>"
+    target, word = ("less", _("less")) if whole else ("more", _("more"))
+    # The palette's link colour cannot be read on Slicer's dark style.
+    link = f"<a href='{target}' style='color:#3d8bdb'>{word}</a>"
     description = f"<br>{_escaped(card.description)}" if whole else ""
     return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)} {link}{description}<table>{body}</table>"
 

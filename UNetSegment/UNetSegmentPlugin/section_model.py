@@ -30,10 +30,9 @@ class ModelSection(Section):
         view = self.ui.modelList
         blocked = view.blockSignals(True)
         view.clear()
-        for card in self.panel.cards:
-            item = qt.QListWidgetItem(f"{card.title}\n{catalog.subtitle(card)}")
-            item.setToolTip(card.description)
-            view.addItem(item)
+        for row, card in enumerate(self.panel.cards):
+            view.addItem(f"{card.title}\n{catalog.subtitle(card)}")
+            view.item(row).setToolTip(card.description)
         view.blockSignals(blocked)
         self._filter()
 
