@@ -65,7 +65,7 @@ def main():
         rows,
     )
     if len(seconds) == 3:
-        # With flat weights and, in this part, tiles at the same places (96 + 72, 96 + 2 * 72 voxels) the two must agree.
+        # With flat weights and tiles at the same places (96 + 72 and 96 + 2 * 72 voxels) the two must agree.
         part = volume.cropped(Box((0, 0, 0), (96, 168, 240)))
         flat = EngineSettings(overlap=OVERLAP, skip_background=False, weighting="flat")
         ours = Segmenter(model, device="cpu", settings=flat).segment(part).segmentation.voxels
