@@ -26,6 +26,7 @@ class World:
 
     rank: int = 0
     size: int = 1
+    made_here: bool = False
 
     @property
     def first(self) -> bool:
@@ -58,6 +59,17 @@ class World:
         distributed.all_gather_object(parts, tensor)
         return torch.stack(parts)
 
+    def leave(self) -> None:
+        """Waits for the others: a process that ends while one still talks to it takes that one down.
+
+        Ends the process group where :func:`join_world` made it.
+        """
+        if self.size == 1:
+            return
+        distributed.barrier()
+        if self.made_here:
+            distributed.destroy_process_group()
+
     def mean(self, number: float) -> float:
         """Mean over the processes."""
         return float(self.gather(torch.tensor(number, dtype=torch.double)).mean())
@@ -71,11 +83,12 @@ def join_world(device: torch.device) -> tuple[World, torch.device]:
     """
     if not distributed.is_available():
         return World(), device
-    if not distributed.is_initialized():
+    made_here = not distributed.is_initialized()
+    if made_here:
         if not distributed.is_torchelastic_launched():
             return World(), device
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    world = World(distributed.get_rank(), distributed.get_world_size())
+    world = World(distributed.get_rank(), distributed.get_world_size(), made_here)
     if device.type == "cuda":
         device = torch.device("cuda", world.rank % torch.cuda.device_count())
         torch.cuda.set_device(device)

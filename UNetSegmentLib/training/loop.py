@@ -73,10 +73,9 @@ def train(
             "Lower 'batch', or the patch in the configuration's card.",
             str(error),
         ) from error
-    if not world.first:
-        return TrainingResult(output / MODEL, output / LOG, None, None, time.monotonic() - started)
-    model, curve = package_run(run.state.model, config)
-    return TrainingResult(model, output / LOG, curve, dice, time.monotonic() - started)
+    model, curve = package_run(run.state.model, config) if world.first else (output / MODEL, None)
+    world.leave()
+    return TrainingResult(model, output / LOG, curve, dice if world.first else None, time.monotonic() - started)
 
 
 def package_run(network: nn.Module, config: TrainingConfig) -> tuple[Path, Path | None]:
