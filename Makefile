@@ -32,7 +32,7 @@ lint: $(VENV)/.test
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(VENV)/.test
+bench: $(VENV)/.bench
 	$(BIN)/python Testing/Benchmarks/run.py
 
 bad-input: $(VENV)/.test
@@ -51,4 +51,9 @@ $(VENV)/.base:
 # The stamp is renewed when the dependencies change, so that a second run installs nothing.
 $(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(VENV)/.base pyproject.toml
 	$(BIN)/python -m pip install -e ".[$*]"
+	touch $@
+
+# MONAI, to compare with. Without its dependencies, which torch and numpy satisfy.
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python -m pip install --no-deps "monai>=1.5"
 	touch $@
