@@ -55,7 +55,7 @@ def main():
         name = f"MONAI {monai.__version__}, whole"
         candidates[name] = lambda: monai_labels(network, volume, model.card.preparation)
     except ImportError:
-        print('MONAI is not installed (pip install --no-deps monai), so it is left out.')
+        print("MONAI is not installed (pip install --no-deps monai), so it is left out.")
     seconds = side_by_side(candidates, rounds=2, warmup=False)
     base = seconds["bare forward passes"]
     rows = [[name, f"{time:.2f}", f"{time / base:.3f}"] for name, time in seconds.items()]
