@@ -82,11 +82,10 @@ class Job:
     def run_here(self, volumes: Sequence[Volume], cancel: CancelToken, visible: bool) -> SegmentationResult:
         """In this process."""
         with working("Loading torch and the model", visible):
-            from ..inference import Segmenter, preset
+            from ..inference import Segmenter, overridden
             from ..models import load_model
 
-            # Without overrides the preset keeps its name in the result's settings.
-            settings = preset(self.preset).with_overrides(self.overrides) if self.overrides else None
+            settings = overridden(self.preset, self.overrides)
             segmenter = Segmenter(load_model(self.model), self.device, self.preset, settings)
         with progress_bar(visible) as progress:
             return segmenter.segment(volumes, self.region, progress, cancel, self.probabilities, self.uncertainty)

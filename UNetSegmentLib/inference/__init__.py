@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "SegmentationResult": "segmenter",
         "Segmenter": "segmenter",
         "available_devices": "devices",
+        "overridden": "settings",
         "preset": "settings",
     },
 )

@@ -8,6 +8,7 @@ voxels where it beats the background (and the outputs that use them) is therefor
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,13 +160,13 @@ class PlaneReducer:
     def _paint(self, window: _Window, logits: torch.Tensor) -> np.ndarray:
         return self._painted(window.resample(logits[c : c + 1])[0] > 0 for c in range(len(self._lookup)))
 
-    def _painted(self, masks) -> np.ndarray:  # type: ignore[no-untyped-def]
+    def _painted(self, masks: Iterable[torch.Tensor]) -> np.ndarray:
         """Later regions are painted over earlier ones (nnU-Net's regions_class_order)."""
         painted = None
         for value, mask in zip(self._lookup, masks, strict=True):
-            mask = mask.cpu().numpy()
-            painted = np.zeros(mask.shape, self._lookup.dtype) if painted is None else painted
-            painted[mask] = value
+            if painted is None:
+                painted = np.zeros(mask.shape, self._lookup.dtype)
+            painted[mask.cpu().numpy()] = value
         assert painted is not None
         return painted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -60,7 +61,7 @@ class EngineSettings:
         """The overlap to use with a model."""
         return contract.overlap if self.overlap is None else self.overlap
 
-    def with_overrides(self, overrides: dict[str, Any]) -> EngineSettings:
+    def with_overrides(self, overrides: Mapping[str, Any]) -> EngineSettings:
         """A copy with some knobs changed.
 
         Raises:
@@ -79,6 +80,15 @@ PRESETS: dict[str, EngineSettings] = {
     "balanced": EngineSettings(),
     "fast": EngineSettings(overlap=0.125, resize_labels=True, spacing_scale=1.25),
 }
+
+
+def overridden(name: str, overrides: Mapping[str, Any]) -> EngineSettings | None:
+    """A preset with some knobs changed; None where none is, so that a run keeps the preset's name.
+
+    Raises:
+        InputError: no such preset, or a knob that does not exist or cannot take its value.
+    """
+    return preset(name).with_overrides(overrides) if overrides else None
 
 
 def preset(name: str) -> EngineSettings:

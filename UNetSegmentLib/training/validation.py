@@ -9,7 +9,10 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
+from ..inference.tiles import axis_starts
 from .dataset import Case
+
+_OVERLAP = 0.25
 
 
 def hard_dice(prediction: Tensor, truth: Tensor, channels: int) -> list[float]:
@@ -59,15 +62,13 @@ def predict(network: nn.Module, image: Tensor, patch: Sequence[int], channels: i
 
 
 def _tiles(shape: Sequence[int], patch: Sequence[int]) -> list[tuple[slice, slice, slice]]:
-    starts: list[list[tuple[int, int]]] = []
+    ranges: list[list[slice]] = []
     for size, length in zip(shape, patch, strict=True):
         if size <= length * 1.5 and length > 1:
-            starts.append([(0, size)])
-            continue
-        count = math.ceil((size - length) / (length * 0.75)) + 1 if length > 1 else size
-        gap = (size - length) / max(count - 1, 1)
-        starts.append([(round(n * gap), round(n * gap) + length) for n in range(count)])
-    return [(slice(*z), slice(*y), slice(*x)) for z in starts[0] for y in starts[1] for x in starts[2]]
+            ranges.append([slice(0, size)])
+        else:
+            ranges.append([slice(start, start + length) for start in axis_starts(size, length, _OVERLAP)])
+    return [(z, y, x) for z in ranges[0] for y in ranges[1] for x in ranges[2]]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -171,12 +171,11 @@ def _load_model(name: str) -> Model:
 
 
 def _make_segmenter(model: Model, request: Load | Segment) -> Segmenter:
-    from ..inference import Segmenter
-    from ..inference.settings import preset
+    from ..inference import Segmenter, overridden
 
     # JSON knows no tuples.
     changes = {name: tuple(value) if isinstance(value, list) else value for name, value in request.settings.items()}
-    settings = preset(request.preset).with_overrides(changes) if changes else None
+    settings = overridden(request.preset, changes)
     return Segmenter(model, device=request.device, preset=request.preset, settings=settings)
 
 

@@ -16,7 +16,7 @@ from UNetSegmentLib.networks import NetworkConfig
 from UNetSegmentLib.training import OptimizerConfig, TrainingConfig
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def one_thread():
     """Bit-for-bit comparisons must not depend on how threads share a sum; small work is quicker on one as well."""
     before = torch.get_num_threads()
