@@ -90,7 +90,7 @@ def _show(shown: ModelCard) -> None:
         ("Anatomy", shown.anatomy),
         ("Input", "; ".join(inputs)),
         ("Field of view", " x ".join(f"{n:g}" for n in field) + " mm" if field else "whole image"),
-        ("Network", f"{shown.network.dimension}D U-Net, {len(shown.network.features)} stages, tiles of {patch} voxels"),
+        ("Network", f"{shown.network.dimension}D {shown.network.architecture}, tiles of {patch} voxels"),
         ("Training data", shown.training_data),
         ("Licence", shown.licence),
         ("Citation", shown.citation),

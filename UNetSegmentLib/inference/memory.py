@@ -129,8 +129,8 @@ def _default_batch(card: ModelCard, device: torch.device) -> int:
 
 def _smaller_patches(card: ModelCard, patch: Shape) -> Iterator[Shape]:
     """Three steps of tiles a quarter shorter on each axis, on multiples of the network's total stride."""
-    strides = [math.prod(stage[axis] for stage in card.network.strides) for axis in range(card.network.dimension)]
-    strides = [1] * (3 - len(strides)) + strides
+    divisor = card.network.divisor
+    strides = [1] * (3 - len(divisor)) + list(divisor)
     current = list(patch)
     for _ in range(3):
         current = [max(int(n * _SMALLER_PATCH) // s * s, min(s * 2, n)) for n, s in zip(current, strides, strict=True)]

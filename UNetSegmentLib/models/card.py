@@ -10,12 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..labels import Label
-from ..networks.config import NetworkConfig
+from ..networks.config import AnyNetwork
 
 FORMAT_VERSION = 1
 
-NORMALIZATION_KINDS = ("zscore", "zscore-nonzero", "percentile", "ct", "none")
+NORMALIZATION_KINDS = (
+    "zscore",
+    "zscore-nonzero",
+    "zscore-mask",
+    "percentile",
+    "percentile-range",
+    "range",
+    "standard",
+    "ct",
+    "none",
+)
 POSTPROCESSING_KINDS = ("keep-largest", "minimum-size", "fill-holes")
+ALIGNMENTS = ("edges", "centres")
+TILINGS = ("even", "stepped")
+WEIGHTINGS = ("gaussian", "gaussian-clamped", "flat")
+RESTORED = ("logits", "probabilities", "labels")
+ROLES = ("part", "previous")
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,13 @@ class Normalization:
     kind:
         ``zscore``: minus mean, over standard deviation, of the whole (cropped) image.
         ``zscore-nonzero``: the same over non-zero voxels only; the others become 0.
+        ``zscore-mask``: the same over the voxels that are non-zero in any channel, holes filled (nnU-Net's mask); the
+        others stay as they are.
         ``percentile``: clip to the percentiles ``lower`` and ``upper`` (0 to 100) of the image, then z-score.
+        ``percentile-range``: those percentiles become the two numbers of ``target``, linear between (and beyond, unless
+        ``clip``).
+        ``range``: the same with the intensities ``lower`` and ``upper``; None takes the image's own minimum or maximum.
+        ``standard``: minus ``mean``, over ``std``, both given.
         ``ct``: clip to ``lower`` and ``upper`` (HU), minus ``mean``, over ``std`` (all from the training data).
         ``none``: as they are.
     """
@@ -44,20 +65,26 @@ class Normalization:
     upper: float | None = None
     mean: float | None = None
     std: float | None = None
+    target: tuple[float, float] = (0.0, 1.0)
+    clip: bool = False
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How an image becomes the network's input, in this order: orientation, crop, normalise, resample.
+    """How an image becomes the network's input, in this order: orientation, transpose, crop, normalise, resample.
 
     Args:
         orientation: axis codes (as ``Geometry.axis_codes``, for i, j, k), or None to keep the image's own.
+        transpose: order in which the (oriented) array axes z, y, x are taken (nnU-Net's ``transpose_forward``). All
+            further per-axis numbers, those of the inference contract too, follow the transposed axes.
         crop_nonzero: crop to the bounding box of non-zero voxels first (nnU-Net's way).
         spacing: mm in array order (z, y, x), or None to keep the image's own. A 2D network has None as its first entry:
             slices stay as they are.
         image_order: spline order (0, 1, 3) that resamples the image, ``output_order`` the logits on the way back.
         anisotropy_threshold: spacing ratio beyond which the coarse axis is resampled apart, by nearest neighbour
             (nnU-Net: 3); None never does so.
+        alignment: what stays in place when resampling: the outer ``edges`` of the image (scikit-image, nnU-Net), or the
+            ``centres`` of its first voxels (MONAI's ``Spacing``).
         normalization: one per input channel.
     """
 
@@ -68,6 +95,8 @@ class Preparation:
     output_order: int = 1
     anisotropy_threshold: float | None = 3.0
     normalization: tuple[Normalization, ...] = (Normalization(),)
+    transpose: tuple[int, int, int] = (0, 1, 2)
+    alignment: str = "edges"
 
 
 @dataclass(frozen=True)
@@ -82,6 +111,12 @@ class InferenceContract:
         output_values: the label value that each output channel stands for; the first is 0 under softmax.
         background_below: a tile whose prepared voxels are all at or below this value holds only background; None when
             the model has no such rule.
+        tiling: in the published protocol tiles are spread ``even``ly (nnU-Net) or ``stepped`` from the first voxel with
+            the last one moved back into the image (MONAI).
+        weighting: of a tile's voxels in the published protocol: ``gaussian`` (sigma 1/8 of the patch, nnU-Net),
+            ``gaussian-clamped`` (MONAI's importance map), ``flat``.
+        restored: what the published protocol resamples back onto the image's grid: ``logits`` (nnU-Net),
+            ``probabilities`` or ``labels``.
     """
 
     patch: tuple[int, int, int]
@@ -90,6 +125,23 @@ class InferenceContract:
     activation: str = "softmax"
     output_values: tuple[int, ...] = (0, 1)
     background_below: float | None = None
+    tiling: str = "even"
+    weighting: str = "gaussian"
+    restored: str = "logits"
+
+
+@dataclass(frozen=True)
+class Companion:
+    """A further network of the model, a whole package of its own in a folder beside ``model.json``.
+
+    role:
+        ``part``: segments further labels of the same label table; painted over those before it, in order.
+        ``previous``: the first stage of a cascade: its label map, one-hot, becomes the main network's last input
+        channels (one per label of the companion, by value).
+    """
+
+    folder: str
+    role: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +175,12 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """See the module's text. ``digests`` maps each file of the package to its SHA-256, in hexadecimal."""
+    """See the module's text.
+
+    ``digests`` maps each file of the package to its SHA-256, in hexadecimal; a companion counts with its own
+    ``folder/model.json``. ``source`` says where an imported model comes from. With companions in the role ``part`` the
+    card's labels are those of all parts together.
+    """
 
     name: str
     version: str
@@ -133,7 +190,7 @@ class ModelCard:
     modality: str
     inputs: tuple[InputChannel, ...]
     labels: tuple[Label, ...]
-    network: NetworkConfig
+    network: AnyNetwork
     preparation: Preparation
     inference: InferenceContract
     postprocessing: tuple[PostprocessingStep, ...] = ()
@@ -144,6 +201,8 @@ class ModelCard:
     intended_use: str = ""
     accuracy: tuple[Accuracy, ...] = ()
     accuracy_command: str = ""
+    source: str = ""
+    companions: tuple[Companion, ...] = ()
     weights: tuple[str, ...] = ("weights.safetensors",)
     digests: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION

@@ -32,6 +32,10 @@ class PackageFiles(Protocol):
 
     def size(self, name: str) -> int: ...
 
+    def below(self, folder: str) -> PackageFiles:
+        """The files of a folder inside this package, by their names below it."""
+        ...
+
 
 class FolderFiles:
     """A package that is a folder."""
@@ -47,6 +51,9 @@ class FolderFiles:
 
     def size(self, name: str) -> int:
         return (self.path / name).stat().st_size
+
+    def below(self, folder: str) -> FolderFiles:
+        return FolderFiles(self.path / folder)
 
 
 class ZipFiles:
@@ -76,6 +83,13 @@ class ZipFiles:
 
     def size(self, name: str) -> int:
         return self._members[name].file_size
+
+    def below(self, folder: str) -> ZipFiles:
+        inner = object.__new__(ZipFiles)
+        inner.path = self.path
+        prefix = f"{folder}/"
+        inner._members = {n.removeprefix(prefix): m for n, m in self._members.items() if n.startswith(prefix)}
+        return inner
 
 
 def package_files(path: Path) -> PackageFiles:

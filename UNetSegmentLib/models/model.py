@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError
+from ..networks.config import OpaqueNetwork
 from .card import ModelCard
 from .files import PackageFiles
 from .validation import check_card
@@ -27,23 +28,25 @@ class Model:
     Args:
         card: the checked card.
         files: the package's files; None for a model that lives in memory only.
+        companions: the models of ``card.companions``, in the same order.
     """
 
-    def __init__(self, card: ModelCard, files: PackageFiles | None = None) -> None:
+    def __init__(self, card: ModelCard, files: PackageFiles | None = None, companions: Sequence[Model] = ()) -> None:
         self.card = card
         self._files = files
+        self._companions = tuple(companions)
         self._networks: dict[int, nn.Module] = {}
         self._lock = threading.Lock()
 
     @classmethod
-    def in_memory(cls, card: ModelCard, networks: Sequence[nn.Module]) -> Model:
+    def in_memory(cls, card: ModelCard, networks: Sequence[nn.Module], companions: Sequence[Model] = ()) -> Model:
         """A model of networks that exist already (just trained, or made by hand), one for each fold.
 
         Raises:
             ModelError: the card contradicts itself.
         """
         check_card(card)
-        model = cls(card)
+        model = cls(card, companions=companions)
         model._networks = {n: network.eval() for n, network in enumerate(networks)}
         return model
 
@@ -51,6 +54,16 @@ class Model:
     def folder(self) -> Path | None:
         """The package's folder or zip file; None for a model in memory."""
         return self._files.path if self._files else None
+
+    @property
+    def parts(self) -> tuple[Model, ...]:
+        """Further models whose labels are painted over this one's, in order."""
+        return self._with_role("part")
+
+    @property
+    def previous(self) -> Model | None:
+        """The first stage of a cascade, whose labels are input channels of this one."""
+        return next(iter(self._with_role("previous")), None)
 
     @property
     def folds(self) -> int:
@@ -81,12 +94,22 @@ class Model:
         with self._lock:
             if self._files:
                 self._networks.clear()
+        for companion in self._companions:
+            companion.release()
+
+    def _with_role(self, role: str) -> tuple[Model, ...]:
+        pairs = zip(self.card.companions, self._companions, strict=True)
+        return tuple(model for companion, model in pairs if companion.role == role)
 
     def _build(self, fold: int) -> nn.Module:
         from .weights import load_into, read_weights
 
         assert self._files is not None
         name = self.card.weights[fold]
+        if isinstance(self.card.network, OpaqueNetwork):
+            from .opaque import load_opaque
+
+            return load_opaque(self.card, self._files, name)
         # Read first: without torch this says so in words, where the import of the networks would not.
         state = read_weights(self._files, name)
         from ..networks import build

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ModelError, OutputError
+from ..networks.config import OpaqueNetwork
 from .card import FORMAT_VERSION, ModelCard
 from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, package_files, read_file, sha256
 from .model import Model
 from .serialization import card_from_text, card_to_text
-from .validation import check_card
+from .validation import WEIGHT_SUFFIXES, check_card
 from .weights import PICKLE_SUFFIXES, StateDict, check_fit, is_pickle_name, pickle_error, refuse_pickle, write_weights
 
 
@@ -34,8 +35,7 @@ def load_model(name_or_path: str | Path, verify: bool = True, user_folder: Path 
     """
 
     card, files = _open(_locate(name_or_path, user_folder))
-    _check_files(card, files, verify)
-    return Model(card, files)
+    return _loaded(card, files, verify)
 
 
 def read_card(path: str | Path) -> ModelCard:
@@ -47,7 +47,9 @@ def read_card(path: str | Path) -> ModelCard:
     return _open(Path(path))[0]
 
 
-def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | Path) -> Path:
+def save_model(
+    card: ModelCard, weights: Sequence[StateDict | Path], folder: str | Path, companions: Sequence[Path] = ()
+) -> Path:
     """Writes a package; a complete one or none.
 
     An older package at ``folder`` is replaced; small files beside it that are not its own (notes, training settings)
@@ -55,31 +57,41 @@ def save_model(card: ModelCard, state_dicts: Sequence[StateDict], folder: str | 
 
     Args:
         card: the card; its ``weights``, ``digests`` and ``format_version`` are filled in here.
-        state_dicts: the weights, one state dict for each fold.
+        weights: one for each fold: a state dict, or the file of a network that is a program of its own.
         folder: the package's folder; its parent must exist.
+        companions: package folders that are copied in, in the order of ``card.companions`` and under those names.
 
     Returns:
         The folder.
 
     Raises:
-        ModelError: the card contradicts itself, or the weights do not fit its network.
+        ModelError: the card contradicts itself, the weights do not fit its network, or a companion is not intact.
         OutputError: the folder holds folders or large files of something else, or cannot be written.
     """
     from ..io.atomic import output_error  # here, because io loads SimpleITK, which listing models does not need
 
     folder = Path(folder)
-    card = replace(card, weights=_weight_names(card, len(state_dicts)), digests={}, format_version=FORMAT_VERSION)
+    card = replace(card, weights=_weight_names(card, len(weights)), digests={}, format_version=FORMAT_VERSION)
     check_card(card)
-    for name, state in zip(card.weights, state_dicts, strict=True):
-        check_fit(card.network, state, f"The weights for {name}")
+    for name, state in zip(card.weights, weights, strict=True):
+        if not isinstance(state, Path):
+            check_fit(card.network, state, f"The weights for {name}")
+    for companion in companions:
+        load_model(companion)
     kept = _foreign_to_keep(folder)
     temporary = folder.parent / f".{secrets.token_hex(4)}.tmp"
     try:
         temporary.mkdir()
-        for name, state in zip(card.weights, state_dicts, strict=True):
-            write_weights(state, temporary / name)
+        for name, state in zip(card.weights, weights, strict=True):
+            if isinstance(state, Path):
+                shutil.copyfile(state, temporary / name)
+            else:
+                write_weights(state, temporary / name)
+        for listed, companion in zip(card.companions, companions, strict=True):
+            shutil.copytree(companion, temporary / listed.folder)
         files = FolderFiles(temporary)
-        card = replace(card, digests={name: sha256(files, name) for name in card.weights})
+        members = [*card.weights, *(f"{listed.folder}/{CARD}" for listed in card.companions)]
+        card = replace(card, digests={name: sha256(files, name) for name in members})
         (temporary / CARD).write_text(card_to_text(card), encoding="utf-8")
         for item in kept:
             if not (temporary / item.name).exists():
@@ -102,11 +114,11 @@ def zip_model(folder: str | Path, path: str | Path) -> Path:
     from ..io.atomic import atomic_path
 
     card, files = _open(Path(folder))
-    _check_files(card, files, verify=True)
+    _loaded(card, files, verify=True)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # Weights hardly compress; storing them keeps loading from the zip as fast as from a folder.
         archive.writestr(f"{card.name}/{CARD}", read_file(files, CARD), zipfile.ZIP_DEFLATED)
-        for name in card.digests:
+        for name in _members(card, files):
             with files.open(name) as source, archive.open(f"{card.name}/{name}", "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
     return Path(path)
@@ -133,6 +145,26 @@ def _open(path: Path) -> tuple[ModelCard, PackageFiles]:
     return card_from_text(read_file(files, CARD, MAX_CARD_BYTES)), files
 
 
+def _loaded(card: ModelCard, files: PackageFiles, verify: bool) -> Model:
+    """The checked model with its companions."""
+    _check_files(card, files, verify)
+    companions = []
+    for companion in card.companions:
+        inner = files.below(companion.folder)
+        companions.append(_loaded(card_from_text(read_file(inner, CARD, MAX_CARD_BYTES)), inner, verify))
+    return Model(card, files, companions)
+
+
+def _members(card: ModelCard, files: PackageFiles) -> list[str]:
+    """Every file of a package but its card, those of companions by their path."""
+    members = list(card.digests)
+    for companion in card.companions:
+        inner = files.below(companion.folder)
+        below = _members(card_from_text(read_file(inner, CARD, MAX_CARD_BYTES)), inner)
+        members += [f"{companion.folder}/{name}" for name in below]
+    return members
+
+
 def _check_files(card: ModelCard, files: PackageFiles, verify: bool) -> None:
     for name in card.digests:
         if not files.has(name):
@@ -140,7 +172,8 @@ def _check_files(card: ModelCard, files: PackageFiles, verify: bool) -> None:
                 f"The model '{card.name}' lacks the file {name}.", "Copy or download the model again from its source."
             )
     for name in card.weights:
-        refuse_pickle(files, name)
+        if not isinstance(card.network, OpaqueNetwork):
+            refuse_pickle(files, name)
     for name, digest in card.digests.items() if verify else ():
         if sha256(files, name) != digest:
             raise ModelError(
@@ -151,9 +184,10 @@ def _check_files(card: ModelCard, files: PackageFiles, verify: bool) -> None:
 
 
 def _weight_names(card: ModelCard, count: int) -> tuple[str, ...]:
-    if len(card.weights) == count:
+    suffix = WEIGHT_SUFFIXES.get(card.network.architecture, ".safetensors")
+    if len(card.weights) == count and all(name.endswith(suffix) for name in card.weights):
         return card.weights
-    return ("weights.safetensors",) if count == 1 else tuple(f"weights-fold{n}.safetensors" for n in range(count))
+    return (f"weights{suffix}",) if count == 1 else tuple(f"weights-fold{n}{suffix}" for n in range(count))
 
 
 def _foreign_to_keep(folder: Path) -> list[Path]:
@@ -164,7 +198,7 @@ def _foreign_to_keep(folder: Path) -> list[Path]:
         raise OutputError(f"'{folder}' is a file.", "Choose another name for the model's folder.")
     own = {CARD}
     with contextlib.suppress(ModelError):
-        own |= set(read_card(folder).digests)
+        own |= {name.split("/")[0] for name in read_card(folder).digests}
     foreign = [item for item in folder.iterdir() if item.name not in own] if folder.is_dir() else []
     for item in foreign:
         if not item.is_file() or item.stat().st_size > MAX_CARD_BYTES:

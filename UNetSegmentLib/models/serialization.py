@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ..errors import ModelError
-from ..networks.config import NetworkConfig
-from ..networks.validation import check_config
+from ..networks.architectures import check_config
+from ..networks.config import AnyNetwork
 from . import typed_json
 from .card import FORMAT_VERSION, ModelCard
 from .typed_json import fail
@@ -55,18 +55,18 @@ def card_from_text(text: str | bytes) -> ModelCard:
     return card_from_json(data)
 
 
-def config_to_dict(config: NetworkConfig) -> dict[str, Any]:
+def config_to_dict(config: AnyNetwork) -> dict[str, Any]:
     """The network's description as plain JSON values."""
     return dict(typed_json.to_json(config))
 
 
-def config_from_dict(data: Any) -> NetworkConfig:
+def config_from_dict(data: Any) -> AnyNetwork:
     """The network that ``data`` describes.
 
     Raises:
         ModelError: a field is unknown, missing, of the wrong type or at odds with another.
     """
-    config = typed_json.from_json(NetworkConfig, data, "network")
+    config: AnyNetwork = typed_json.from_json(AnyNetwork, data, "network")  # type: ignore[arg-type]
     check_config(config)
     return config
 

@@ -39,7 +39,8 @@ def from_json(kind: type[T], value: Any, where: str = "") -> T:
     """The value of type ``kind`` that ``value`` (out of a JSON file) describes.
 
     Args:
-        kind: a dataclass, or any type made of str, int, float, bool, None, ``X | None``, tuple, and ``dict[str, X]``.
+        kind: a dataclass, or any type made of str, int, float, bool, None, ``X | None``, tuple, ``dict[str, X]``, and
+            unions of dataclasses that their ``TAGS`` tell apart.
         value: what ``json.loads`` returned.
         where: path of the field, for messages.
 
@@ -117,9 +118,24 @@ def _read_optional(options: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in options:
         return None
     kinds = [option for option in options if option is not type(None)]
-    if len(kinds) != 1:
-        raise TypeError(f"{where}: only 'X | None' unions are supported, not {options}")
-    return _read(kinds[0], value, where)
+    if len(kinds) == 1:
+        return _read(kinds[0], value, where)
+    return _read(_tagged(kinds, value, where), value, where)
+
+
+def _tagged(kinds: list[Any], value: Any, where: str) -> Any:
+    """The dataclass among ``kinds`` whose ``TAGS`` hold the value's ``architecture``; the first when it has none."""
+    if not isinstance(value, dict):
+        raise fail(where, value, "an object")
+    tag = value.get("architecture", kinds[0].TAGS[0])
+    for kind in kinds:
+        if tag in kind.TAGS:
+            return kind
+    known = ", ".join(sorted(tag for kind in kinds for tag in kind.TAGS))
+    raise ModelError(
+        f"The model asks for the architecture '{tag}', which this version does not know.",
+        f"Known are: {known}. Update UNetSegment or choose another model.",
+    )
 
 
 def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

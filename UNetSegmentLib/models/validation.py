@@ -8,10 +8,15 @@ from typing import Any
 
 from ..errors import GeometryError
 from ..geometry import IDENTITY_DIRECTION, Geometry
-from ..networks.validation import check_config
+from ..networks.architectures import check_config
 from .card import (
+    ALIGNMENTS,
     NORMALIZATION_KINDS,
     POSTPROCESSING_KINDS,
+    RESTORED,
+    ROLES,
+    TILINGS,
+    WEIGHTINGS,
     Accuracy,
     InferenceContract,
     ModelCard,
@@ -25,8 +30,12 @@ ACTIVATIONS = ("softmax", "sigmoid")
 SPLINE_ORDERS = (0, 1, 3)
 MAX_LABEL = 65535
 
+WEIGHT_SUFFIXES = {"torchscript": ".ts", "onnx": ".onnx"}
+"""Ending of the weights by architecture; ``.safetensors`` for all others."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
+_WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/model\.json)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -54,14 +63,18 @@ def check_card(card: ModelCard, packaged: bool = False) -> None:
         _require(min(card.field_of_view_mm) > 0, "field_of_view_mm", card.field_of_view_mm, "positive numbers")
     for n, line in enumerate(card.accuracy):
         _check_accuracy(line, f"accuracy[{n}]")
+    _check_companions(card)
     _check_files(card, packaged)
 
 
 def _check_inputs(card: ModelCard) -> None:
-    channels = card.network.in_channels
-    _require(len(card.inputs) == channels, "inputs", len(card.inputs), f"{channels} (network.in_channels)")
+    channels, images = card.network.in_channels, len(card.inputs)
+    if any(companion.role == "previous" for companion in card.companions):
+        _require(1 <= images < channels, "inputs", images, f"fewer than {channels} (network.in_channels)")
+    else:
+        _require(images == channels, "inputs", images, f"{channels} (network.in_channels)")
     found = len(card.preparation.normalization)
-    _require(found == channels, "preparation.normalization", found, f"{channels}, one per input channel")
+    _require(found == images, "preparation.normalization", found, f"{images}, one per input channel")
     for n, channel in enumerate(card.inputs):
         _require(channel.name.strip(), f"inputs[{n}].name", channel.name, "some text")
 
@@ -89,6 +102,9 @@ def _check_preparation(preparation: Preparation, dimension: int) -> None:
         _require(min(given) > 0, "preparation.spacing", spacing, "positive numbers of mm")
         expected = "null first for a 2D network" if dimension == 2 else "three numbers for a 3D network"
         _require((spacing[0] is None) == (dimension == 2), "preparation.spacing", spacing, expected)
+    transpose = preparation.transpose
+    _require(sorted(transpose) == [0, 1, 2], "preparation.transpose", transpose, "the axes 0, 1 and 2 in some order")
+    _one_of(preparation.alignment, "preparation.alignment", ALIGNMENTS)
     for field in ("image_order", "output_order"):
         _one_of(getattr(preparation, field), f"preparation.{field}", SPLINE_ORDERS)
     threshold = preparation.anisotropy_threshold
@@ -99,14 +115,19 @@ def _check_preparation(preparation: Preparation, dimension: int) -> None:
 
 def _check_normalization(normalization: Normalization, where: str) -> None:
     _one_of(normalization.kind, f"{where}.kind", NORMALIZATION_KINDS)
-    needed = {"ct": ("lower", "upper", "mean", "std"), "percentile": ("lower", "upper")}.get(normalization.kind, ())
+    needed = {
+        "ct": ("lower", "upper", "mean", "std"),
+        "percentile": ("lower", "upper"),
+        "percentile-range": ("lower", "upper"),
+        "standard": ("mean", "std"),
+    }.get(normalization.kind, ())
     for field in needed:
         value = getattr(normalization, field)
         _require(value is not None, f"{where}.{field}", value, f"a number, because the kind is {normalization.kind}")
     lower, upper = normalization.lower, normalization.upper
-    if needed and lower is not None and upper is not None:
+    if lower is not None and upper is not None:
         _require(lower < upper, f"{where}.upper", upper, f"more than lower ({lower:g})")
-        fits = normalization.kind != "percentile" or (lower >= 0 and upper <= 100)
+        fits = not normalization.kind.startswith("percentile") or (lower >= 0 and upper <= 100)
         _require(fits, where, [lower, upper], "percentiles from 0 to 100")
     if "std" in needed:
         _require((normalization.std or 0) > 0, f"{where}.std", normalization.std, "a positive number")
@@ -123,6 +144,9 @@ def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
     fits = len(set(axes)) == len(axes) and all(axis in allowed for axis in axes)
     _require(fits, "inference.mirror_axes", axes, f"different axes out of {list(allowed)}")
     _one_of(contract.activation, "inference.activation", ACTIVATIONS)
+    _one_of(contract.tiling, "inference.tiling", TILINGS)
+    _one_of(contract.weighting, "inference.weighting", WEIGHTINGS)
+    _one_of(contract.restored, "inference.restored", RESTORED)
     _check_output_values(contract, card)
 
 
@@ -136,7 +160,9 @@ def _check_output_values(contract: InferenceContract, card: ModelCard) -> None:
         _require(values[0] == 0, where, values, "0 (background) first, because the activation is softmax")
         foreground = values[1:]
     labels = {label.value for label in card.labels}
-    _require(set(foreground) == labels, where, values, f"the values of the labels {sorted(labels)}, each once")
+    parts = any(companion.role == "part" for companion in card.companions)
+    fits = set(foreground) <= labels if parts else set(foreground) == labels
+    _require(fits, where, values, f"the values of the labels {sorted(labels)}, each once")
 
 
 def _check_step(step: PostprocessingStep, where: str, labels: Collection[int]) -> None:
@@ -154,14 +180,31 @@ def _check_accuracy(line: Accuracy, where: str) -> None:
         _require(value is None or 0 <= value <= 1, f"{where}.{field}", value, "a share from 0 to 1")
 
 
+def _check_companions(card: ModelCard) -> None:
+    folders = [companion.folder for companion in card.companions]
+    for n, companion in enumerate(card.companions):
+        where = f"companions[{n}]"
+        _one_of(companion.role, f"{where}.role", ROLES)
+        _require(_NAME.fullmatch(companion.folder), f"{where}.folder", companion.folder, "the plain name of a folder")
+        _require(folders.count(companion.folder) == 1, f"{where}.folder", companion.folder, "a folder listed once")
+    previous = [companion.folder for companion in card.companions if companion.role == "previous"]
+    _require(len(previous) <= 1, "companions", previous, "one previous stage at most")
+
+
 def _check_files(card: ModelCard, packaged: bool) -> None:
     _require(card.weights, "weights", [], "at least one file")
+    suffix = WEIGHT_SUFFIXES.get(card.network.architecture, ".safetensors")
     for n, name in enumerate(card.weights):
-        _require(_WEIGHTS.fullmatch(name), f"weights[{n}]", name, "the plain name of a .safetensors file")
+        fits = _WEIGHTS.fullmatch(name) and name.endswith(suffix)
+        _require(fits, f"weights[{n}]", name, f"the plain name of a {suffix} file")
         _require(card.weights.count(name) == 1, f"weights[{n}]", name, "a file that is not listed twice")
         _require(not packaged or name in card.digests, "digests", sorted(card.digests), f"a SHA-256 digest of {name}")
+    for n, companion in enumerate(card.companions):
+        listed = f"{companion.folder}/model.json"
+        fits = not packaged or listed in card.digests
+        _require(fits, "digests", sorted(card.digests), f"a SHA-256 digest of {listed} (companions[{n}])")
     for name, digest in card.digests.items():
-        _require(_NAME.fullmatch(name), "digests", name, "plain file names")
+        _require(_MEMBER.fullmatch(name), "digests", name, "plain file names, or folder/model.json of a companion")
         _require(_DIGEST.fullmatch(digest), f"digests.{name}", digest, "64 hexadecimal digits in lower case")
 
 

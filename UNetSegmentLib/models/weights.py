@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from ..errors import DependencyError, ModelError
-from ..networks.config import NetworkConfig
+from ..networks.config import AnyNetwork
 from .files import FolderFiles, PackageFiles, read_file
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def refuse_pickle(files: PackageFiles, name: str) -> None:
                 raise pickle_error(name)
 
 
-def check_fit(config: NetworkConfig, state: StateDict, what: str) -> None:
+def check_fit(config: AnyNetwork, state: StateDict, what: str) -> None:
     """Compares names and shapes of a state dict with the network that ``config`` describes, without building it.
 
     Args:

@@ -15,8 +15,9 @@ __getattr__, __dir__, __all__ = lazy_names(
         "SKIPS": "registry",
         "NetworkConfig": "config",
         "NetworkCost": "costs",
+        "OpaqueNetwork": "config",
         "UNet": "unet",
-        "build": "unet",
+        "build": "architectures",
         "cost": "costs",
     },
 )

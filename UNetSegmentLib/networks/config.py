@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 Kernel = tuple[int, ...]
 
@@ -29,7 +31,10 @@ class NetworkConfig:
         bias: whether convolutions before a norm have a bias.
         norm_groups: groups of the ``group`` norm.
         encoder, decoder: names of a registered encoder and decoder; ``unet`` is the convolutional one.
+        architecture: ``unet``.
     """
+
+    TAGS: ClassVar[tuple[str, ...]] = ("unet",)
 
     dimension: int
     in_channels: int
@@ -50,7 +55,39 @@ class NetworkConfig:
     norm_groups: int = 8
     encoder: str = "unet"
     decoder: str = "unet"
+    architecture: str = "unet"
 
     @property
     def stages(self) -> int:
         return len(self.features)
+
+    @property
+    def divisor(self) -> tuple[int, ...]:
+        """Total stride per axis: patches that are multiples of it are halved without rounding."""
+        return tuple(math.prod(stage[axis] for stage in self.strides) for axis in range(self.dimension))
+
+
+@dataclass(frozen=True)
+class OpaqueNetwork:
+    """A network that is a program of its own (a TorchScript or ONNX file): only its contract is known.
+
+    Args:
+        dimension, in_channels, out_channels: of its input (N, C, *patch) and output (N, K, *patch).
+        divisor: patch sizes must be multiples of this, per axis.
+        fixed_patch: the file takes no other patch than the card's.
+        architecture: ``torchscript`` or ``onnx``.
+    """
+
+    TAGS: ClassVar[tuple[str, ...]] = ("torchscript", "onnx")
+
+    dimension: int
+    in_channels: int
+    out_channels: int
+    divisor: tuple[int, ...]
+    fixed_patch: bool = False
+    architecture: str = "torchscript"
+
+
+AnyNetwork = NetworkConfig | OpaqueNetwork
+"""Every description that a model card's ``network`` can be. They share ``dimension``, ``in_channels``,
+``out_channels``, ``divisor`` and ``architecture``, whose value (one of the class's ``TAGS``) tells them apart."""

@@ -23,8 +23,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .config import NetworkConfig
-from .unet import build
+from .architectures import build
+from .config import AnyNetwork
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class NetworkCost:
     peak_bytes: int
 
 
-def cost(config: NetworkConfig, patch: Sequence[int]) -> NetworkCost:
+def cost(config: AnyNetwork, patch: Sequence[int]) -> NetworkCost:
     """The needs of ``config`` for a patch of ``patch`` voxels, as many axes as the network has (z, y, x or y, x).
 
     A leading 1 before a 2D patch (z of a model card) is dropped.
@@ -57,7 +57,7 @@ def cost(config: NetworkConfig, patch: Sequence[int]) -> NetworkCost:
 
 
 @lru_cache(maxsize=64)
-def _cost(config: NetworkConfig, patch: tuple[int, ...]) -> NetworkCost:
+def _cost(config: AnyNetwork, patch: tuple[int, ...]) -> NetworkCost:
     with torch.device("meta"):
         network = build(config).eval()
         image = torch.empty(1, config.in_channels, *patch)

@@ -9,7 +9,7 @@ from . import blocks, decoder, encoder, skips  # noqa: F401
 from .config import NetworkConfig
 from .layers import LEAKY_SLOPE, convolution
 from .registry import DECODERS, ENCODERS
-from .validation import check_config
+from .validation import check_unet
 
 
 class UNet(nn.Module):
@@ -38,13 +38,13 @@ class UNet(nn.Module):
         return self.heads[0](decoded[0])
 
 
-def build(config: NetworkConfig) -> nn.Module:
+def build_network(config: NetworkConfig) -> nn.Module:
     """The network of ``config``, with He's initialisation (arXiv:1502.01852).
 
     Raises:
         ModelError: numbers that do not fit together, or a part of an unknown name.
     """
-    check_config(config)
+    check_unet(config)
     network = UNet(config)
     network.apply(_initialise)
     return network

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..errors import ModelError
-from .config import NetworkConfig
+from .config import NetworkConfig, OpaqueNetwork
 
 
-def check_config(config: NetworkConfig) -> None:
+def check_unet(config: NetworkConfig) -> None:
     """Raises ModelError that names the first field that is wrong."""
     if config.dimension not in (2, 3):
         raise _wrong("dimension", config.dimension, "2 or 3")
@@ -28,6 +28,16 @@ def check_config(config: NetworkConfig) -> None:
         raise _wrong("dropout", config.dropout, "a probability below 1")
     if config.norm == "group" and any(f % config.norm_groups for f in config.features):
         raise _wrong("norm_groups", config.norm_groups, f"a divisor of every one of {config.features}")
+
+
+def check_opaque(config: OpaqueNetwork) -> None:
+    """Raises ModelError that names the first field that is wrong."""
+    if config.dimension not in (2, 3):
+        raise _wrong("dimension", config.dimension, "2 or 3")
+    if min(config.in_channels, config.out_channels) < 1:
+        raise _wrong("in_channels or out_channels", min(config.in_channels, config.out_channels), "at least 1")
+    if len(config.divisor) != config.dimension or min(config.divisor) < 1:
+        raise _wrong("divisor", config.divisor, f"{config.dimension} positive numbers")
 
 
 def _check_axes(config: NetworkConfig) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..models import save_model
 from ..models.card import ModelCard
+from ..networks.config import NetworkConfig
 
 
 def inference_weights(network: nn.Module) -> dict[str, Tensor]:
@@ -19,7 +20,10 @@ def inference_weights(network: nn.Module) -> dict[str, Tensor]:
 
 def export_model(card: ModelCard, network: nn.Module, folder: Path) -> Path:
     """Writes the package of ``network`` under ``card``, without deep supervision."""
-    plain = dataclasses.replace(card, network=dataclasses.replace(card.network, deep_supervision=False))
+    description = card.network
+    if isinstance(description, NetworkConfig):
+        description = dataclasses.replace(description, deep_supervision=False)
+    plain = dataclasses.replace(card, network=description)
     folder.parent.mkdir(parents=True, exist_ok=True)
     return save_model(plain, [inference_weights(network)], folder)
 
