@@ -30,6 +30,7 @@ ALIGNMENTS = ("edges", "centres")
 TILINGS = ("even", "stepped")
 WEIGHTINGS = ("gaussian", "gaussian-clamped", "flat")
 RESTORED = ("logits", "probabilities", "labels")
+PADDINGS = ("zeros", "edge", "reflect")
 ROLES = ("part", "previous")
 
 
@@ -58,6 +59,8 @@ class Normalization:
         ``standard``: minus ``mean``, over ``std``, both given.
         ``ct``: clip to ``lower`` and ``upper`` (HU), minus ``mean``, over ``std`` (all from the training data).
         ``none``: as they are.
+    then:
+        A second rule for the result of this one, where a model's preparation has two steps.
     """
 
     kind: str = "zscore"
@@ -67,6 +70,7 @@ class Normalization:
     std: float | None = None
     target: tuple[float, float] = (0.0, 1.0)
     clip: bool = False
+    then: Normalization | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Preparation:
         alignment: what stays in place when resampling: the outer ``edges`` of the image (scikit-image, nnU-Net), or the
             ``centres`` of its first voxels (MONAI's ``Spacing``).
         normalization: one per input channel.
+        normalize_resampled: resample first and normalise the result (MONAI's usual order); statistics are then those
+            of the resampled image.
     """
 
     orientation: str | None = None
@@ -97,6 +103,7 @@ class Preparation:
     normalization: tuple[Normalization, ...] = (Normalization(),)
     transpose: tuple[int, int, int] = (0, 1, 2)
     alignment: str = "edges"
+    normalize_resampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,8 @@ class InferenceContract:
             ``gaussian-clamped`` (MONAI's importance map), ``flat``.
         restored: what the published protocol resamples back onto the image's grid: ``logits`` (nnU-Net),
             ``probabilities`` or ``labels``.
+        padding: what surrounds an image that is smaller than a tile: ``zeros``, its ``edge`` voxels repeated, or its
+            voxels ``reflect``ed.
     """
 
     patch: tuple[int, int, int]
@@ -128,6 +137,7 @@ class InferenceContract:
     tiling: str = "even"
     weighting: str = "gaussian"
     restored: str = "logits"
+    padding: str = "zeros"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ..networks.architectures import check_config
 from .card import (
     ALIGNMENTS,
     NORMALIZATION_KINDS,
+    PADDINGS,
     POSTPROCESSING_KINDS,
     RESTORED,
     ROLES,
@@ -131,6 +132,8 @@ def _check_normalization(normalization: Normalization, where: str) -> None:
         _require(fits, where, [lower, upper], "percentiles from 0 to 100")
     if "std" in needed:
         _require((normalization.std or 0) > 0, f"{where}.std", normalization.std, "a positive number")
+    if normalization.then is not None:
+        _check_normalization(normalization.then, f"{where}.then")
 
 
 def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
@@ -147,6 +150,7 @@ def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
     _one_of(contract.tiling, "inference.tiling", TILINGS)
     _one_of(contract.weighting, "inference.weighting", WEIGHTINGS)
     _one_of(contract.restored, "inference.restored", RESTORED)
+    _one_of(contract.padding, "inference.padding", PADDINGS)
     _check_output_values(contract, card)
 
 
