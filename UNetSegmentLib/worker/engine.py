@@ -14,9 +14,13 @@ from ..errors import DependencyError, ResourceError
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Volume
 from .exchange import discard, read_array, write_array
-from .protocol import (
+from .installing import bring
+from .messages import (
     ArrayFile,
     Device,
+    Import,
+    Imported,
+    LibraryInstall,
     Load,
     Loaded,
     Problem,
@@ -125,6 +129,10 @@ class CoreEngine:
 
         warm, was_warm, outcome = self._with_relief(run, cancel)
         return _result(request, warm, was_warm, outcome, started)
+
+    def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported:
+        """Imports or installs models."""
+        return bring(request, progress, cancel)
 
     def unload(self, request: Unload) -> Unloaded:
         """Drops one model or all, and gives their memory back."""

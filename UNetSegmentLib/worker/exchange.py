@@ -22,7 +22,7 @@ import numpy as np
 
 from ..errors import InputError, OutputError
 from . import processes
-from .protocol import ArrayFile
+from .messages import ArrayFile
 
 _DTYPE_KINDS = "biuf"
 _PREFIX = "unetsegment"

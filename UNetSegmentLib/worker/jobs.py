@@ -7,9 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ..progress import CancelToken
-from .protocol import Load, Segment, Unload
-
-Work = Load | Segment | Unload
+from .messages import Work
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import enum
 
 from ..errors import UNetSegmentError
 from ..progress import ProgressEvent
-from .protocol import Loaded, Ready, Unloaded
+from .messages import Imported, Loaded, Ready, Unloaded
 from .requests import SegmentResult
 from .transport import ExitStatus
 
@@ -43,6 +43,9 @@ class Listener:
 
     def on_loaded(self, request_id: int, loaded: Loaded) -> None:
         """A model is warm."""
+
+    def on_imported(self, request_id: int, imported: Imported) -> None:
+        """Models were imported or installed."""
 
     def on_unloaded(self, request_id: int, unloaded: Unloaded) -> None:
         """Warm models were dropped."""

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO
 
-from .protocol import Event, encode
+from .messages import Event
+from .protocol import encode
 
 INTERVAL = 0.05
 """Seconds between two progress events that nothing else forces out."""

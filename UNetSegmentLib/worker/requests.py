@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..errors import InputError
 from ..geometry import Box
 from ..volume import Segmentation, Volume
 from .exchange import take_array
-from .protocol import Result, Segment, VolumeFile
+from .messages import Import, LibraryInstall, Result, Segment, VolumeFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,44 @@ class SegmentRequest:
     def __post_init__(self) -> None:
         if not self.inputs:
             raise InputError("No image was given.", "Choose an image for each input channel of the model.")
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """Turn a foreign model into packages of ours. The answer is an :class:`~UNetSegmentLib.worker.messages.Imported`.
+
+    Args:
+        path: a file or a folder.
+        folder: that the packages are written to; None is the user's model folder.
+        trust: the user has said that the program inside the model may run.
+        name, configuration, contract: see ``models.importing.import_model``.
+    """
+
+    path: str
+    folder: str | None = None
+    trust: bool = False
+    name: str | None = None
+    configuration: str | None = None
+    contract: str | None = None
+
+
+@dataclass(frozen=True)
+class InstallRequest:
+    """Download and import an entry of the model library. The answer is as for :class:`ImportRequest`.
+
+    Args:
+        entry: its name.
+        licence_accepted: the user has read the licence and accepts it.
+        files: of the entry, where they are on the disk already.
+        folder: that the packages are written to; None is the user's model folder.
+        cache: that downloads are kept in; None is the user's cache folder.
+    """
+
+    entry: str
+    licence_accepted: bool
+    files: tuple[str, ...] = ()
+    folder: str | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +119,16 @@ def segment_message(number: int, request: SegmentRequest, files: Sequence[Volume
         probabilities=request.probabilities,
         uncertainty=request.uncertainty,
     )
+
+
+def import_message(number: int, request: ImportRequest) -> Import:
+    """The request as a message."""
+    return Import(number, **asdict(request))
+
+
+def install_message(number: int, request: InstallRequest) -> LibraryInstall:
+    """The request as a message."""
+    return LibraryInstall(number, **asdict(request))
 
 
 def result_of(message: Result) -> SegmentResult:

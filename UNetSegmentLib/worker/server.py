@@ -21,14 +21,15 @@ from ..errors import Cancelled, UNetSegmentError
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .errors import ProtocolError, VersionError, WorkerError, error_from_code
 from .jobs import Job, JobQueue
-from .outbox import Outbox
-from .parent import watch_parent
-from .protocol import (
+from .messages import (
     Cancel,
     ClientHello,
     Event,
     Failure,
     Hello,
+    Import,
+    Imported,
+    LibraryInstall,
     Load,
     Loaded,
     Log,
@@ -41,9 +42,10 @@ from .protocol import (
     Shutdown,
     Unload,
     Unloaded,
-    decode_request,
-    encode,
 )
+from .outbox import Outbox
+from .parent import watch_parent
+from .protocol import decode_request, encode
 from .stdio import Channel
 
 SHUTDOWN_GRACE = 4.0
@@ -64,6 +66,8 @@ class Engine(Protocol):
     def load(self, request: Load, cancel: CancelToken) -> Loaded: ...
 
     def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result: ...
+
+    def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported: ...
 
     def unload(self, request: Unload) -> Unloaded: ...
 
@@ -133,7 +137,10 @@ class Server:
             return self._engine.load(request, job.cancel)
         if isinstance(request, Unload):
             return self._engine.unload(request)
-        return self._engine.segment(request, _ProgressSender(request.id, self._outbox), job.cancel)
+        progress = _ProgressSender(request.id, self._outbox)
+        if isinstance(request, Segment):
+            return self._engine.segment(request, progress, job.cancel)
+        return self._engine.bring(request, progress, job.cancel)
 
     # -- reader thread ---------------------------------------------------------------------------------------------
 

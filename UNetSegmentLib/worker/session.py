@@ -14,8 +14,8 @@ from ..volume import Volume
 from .client import WorkerClient
 from .errors import error_from_code
 from .listener import Listener
-from .protocol import Loaded, Ready, Unloaded
-from .requests import SegmentRequest, SegmentResult
+from .messages import Imported, Loaded, Ready, Unloaded
+from .requests import ImportRequest, InstallRequest, SegmentRequest, SegmentResult
 from .transports import SubprocessTransport
 
 LogCallback = Callable[[str, str], None]
@@ -81,6 +81,19 @@ class WorkerSession:
         """Warms a model up. Raises as :meth:`segment`."""
         loaded: Loaded = self._wait(self.client.load(model, device, preset))
         return loaded
+
+    def bring(
+        self,
+        request: ImportRequest | InstallRequest,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Imported:
+        """Imports a foreign model, or installs an entry of the library. Raises as :meth:`segment`."""
+        self._answers.progress = progress
+        client = self.client
+        number = client.import_model(request) if isinstance(request, ImportRequest) else client.install(request)
+        imported: Imported = self._wait(number, cancel)
+        return imported
 
     def unload(self, model: str | None = None) -> Unloaded:
         """Drops a warm model, or all. Raises as :meth:`segment`."""
@@ -153,6 +166,9 @@ class _Answers(Listener):
 
     def on_loaded(self, request_id: int, loaded: Loaded) -> None:
         self.arrived[request_id] = loaded
+
+    def on_imported(self, request_id: int, imported: Imported) -> None:
+        self.arrived[request_id] = imported
 
     def on_unloaded(self, request_id: int, unloaded: Unloaded) -> None:
         self.arrived[request_id] = unloaded

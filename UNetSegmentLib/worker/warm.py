@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .protocol import Load, Segment
+from .messages import Load, Segment
 
 if TYPE_CHECKING:
     from ..inference import Segmenter

@@ -10,12 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
-from UNetSegmentLib.errors import OutputError
+from UNetSegmentLib.errors import ModelError, OutputError
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.progress import CancelToken, ProgressCallback, Stage
 from UNetSegmentLib.worker.exchange import read_array, write_array
 from UNetSegmentLib.worker.process import serve
-from UNetSegmentLib.worker.protocol import Device, Load, Loaded, Ready, Result, Segment, Unload, Unloaded
+from UNetSegmentLib.worker.protocol import (
+    Device,
+    Import,
+    Imported,
+    ImportedModel,
+    LibraryInstall,
+    Load,
+    Loaded,
+    Ready,
+    Result,
+    Segment,
+    Unload,
+    Unloaded,
+)
 from UNetSegmentLib.worker.stdio import claim_stdio
 
 
@@ -33,6 +46,18 @@ class FakeEngine:
 
     def unload(self, request: Unload) -> Unloaded:
         return Unloaded(request.id, ("echo",))
+
+    def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported:
+        """A path that ends in ``.wait`` imports until it is cancelled; ``.ts`` is refused without trust."""
+        where = request.path if isinstance(request, Import) else request.entry
+        stage = Stage("import", 2, progress, cancel, "weights")
+        stage.step()
+        while where.endswith(".wait"):
+            time.sleep(0.005)
+            stage.check()
+        if isinstance(request, Import) and where.endswith(".ts") and not request.trust:
+            raise ModelError("It is a program.", "Say that you trust it.")
+        return Imported(request.id, (ImportedModel(Path(where).stem, "1", "Title", str(request.folder)),))
 
     def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result:
         getattr(self, f"_{request.model}")(request, progress, cancel)

@@ -88,6 +88,9 @@ class Recorder(Listener):
     def on_loaded(self, request_id: int, loaded: Any) -> None:
         self._add("loaded", request_id, loaded)
 
+    def on_imported(self, request_id: int, imported: Any) -> None:
+        self._add("imported", request_id, imported)
+
     def on_unloaded(self, request_id: int, unloaded: Any) -> None:
         self._add("unloaded", request_id, unloaded)
 
@@ -116,7 +119,8 @@ class Recorder(Listener):
         """The result or the error of a request."""
 
         def found() -> list[Any]:
-            return [e[2] for e in self.events if e[0] in ("result", "error", "loaded", "unloaded") and e[1] == number]
+            kinds = ("result", "error", "loaded", "imported", "unloaded")
+            return [e[2] for e in self.events if e[0] in kinds and e[1] == number]
 
         with self._changed:
             assert self._changed.wait_for(found, PATIENCE), f"no answer to {number}; only {self.events}"
