@@ -90,6 +90,12 @@ class AxisMap:
         unflipped = array[..., z, y, x]
         return unflipped.transpose(*range(lead), *(lead + int(a) for a in np.argsort(self.axes)))
 
+    def then(self, axes: Sequence[int]) -> AxisMap:
+        """This map followed by ``array.transpose(axes)``."""
+        z, y, x = axes
+        mine, flips = self.axes, self.flips
+        return AxisMap((mine[z], mine[y], mine[x]), (flips[z], flips[y], flips[x]))
+
     def apply_box(self, box: Box, shape: Sequence[int]) -> Box:
         """``box`` in an array of ``shape`` (both in the old orientation), expressed in the new one."""
         start, stop = [], []
@@ -251,6 +257,16 @@ class Geometry:
         # Array axes count from the other end: index axis n is array axis 2 - n.
         array_axes = _shape([2 - c for c in columns[::-1]])
         return geometry, AxisMap(array_axes, (flips[2], flips[1], flips[0]))
+
+    def transposed(self, axes: Sequence[int]) -> Geometry:
+        """The grid of ``array.transpose(axes)``: the array axes (z, y, x) taken in another order."""
+        columns = [2 - axes[2 - n] for n in range(3)]
+        return Geometry(
+            size=_shape([self.size[c] for c in columns]),
+            spacing=_triple([self.spacing[c] for c in columns]),
+            origin=self.origin,
+            direction=tuple(self._axes()[:, columns].ravel()),
+        )
 
     # -- comparison ----------------------------------------------------------------------------------------------
 

@@ -48,8 +48,7 @@ class SlabAccumulator:
             count = min(plane - self._first, self._slab.shape[1])
             finished = self._slab[:, :count]
             if self._normalized:
-                z, y, x = self._weights.total
-                finished /= z[self._first : self._first + count, None, None] * y[:, None] * x
+                finished /= self._weights.total(self._first, self._first + count)
             yield finished
             self._move_on(count)
 

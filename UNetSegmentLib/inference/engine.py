@@ -16,6 +16,8 @@ from .reduction import PlaneReducer, Reduced, ReductionPlan
 from .tiles import TilePlan, padding, plan_tiles
 from .weighting import tile_weights
 
+_PADDINGS = {"zeros": "constant", "edge": "replicate", "reflect": "reflect"}
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -24,7 +26,7 @@ class Pass:
     Args:
         patch: (z, y, x) voxels of a tile.
         overlap: least share that neighbouring tiles have in common.
-        weighting: ``gaussian`` or ``flat``.
+        tiling, weighting, padding: see :class:`~UNetSegmentLib.models.card.InferenceContract`.
         batch: tiles per forward pass.
         accumulate_on: device of the slab.
         background_below: leave out tiles whose voxels are all at or below this value; None leaves out none.
@@ -32,7 +34,9 @@ class Pass:
 
     patch: tuple[int, int, int]
     overlap: float
+    tiling: str
     weighting: str
+    padding: str
     batch: int
     accumulate_on: torch.device
     background_below: float | None = None
@@ -40,7 +44,7 @@ class Pass:
 
 def tiles_of(image: torch.Tensor, settings: Pass) -> TilePlan:
     """The plan of the tiles for an image (channels, z, y, x)."""
-    return plan_tiles(image.shape[1:], settings.patch, settings.overlap)
+    return plan_tiles(image.shape[1:], settings.patch, settings.overlap, settings.tiling)
 
 
 def run_tiles(image: torch.Tensor, backend: Backend, settings: Pass, reduction: ReductionPlan, stage: Stage) -> Reduced:
@@ -83,7 +87,8 @@ def crop_of(image: torch.Tensor, settings: Pass) -> Box:
 
 def _padded(image: torch.Tensor, settings: Pass) -> torch.Tensor:
     (z0, z1), (y0, y1), (x0, x1) = padding(image.shape[1:], settings.patch)
-    return functional.pad(image, (x0, x1, y0, y1, z0, z1)) if any((z0, z1, y0, y1, x0, x1)) else image
+    pads = (x0, x1, y0, y1, z0, z1)
+    return functional.pad(image[None], pads, _PADDINGS[settings.padding])[0] if any(pads) else image
 
 
 def _wanted(

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..geometry import Box, Shape
-from ..resampling import AxisOperator, apply_axis, axis_operator, resize
+from ..resampling import AxisOperator, apply_axis, axis_operators, resize
 
 _CHUNK_VOXELS = 1 << 24  # outputs handled at once: 64 MB per float32 map
 
@@ -28,10 +28,11 @@ class ReductionPlan:
         crop: the image inside the padded, tiled grid.
         shape: (z, y, x) of the output grid.
         order: spline order that resamples the logits.
+        steps: inputs from one output to the next, see :func:`~UNetSegmentLib.resampling.resize`.
         separate_axis: coarse axis that is resampled apart by nearest neighbour, or None.
         activation: ``softmax`` or ``sigmoid``.
         output_values: label value per output channel.
-        resize_labels: reduce on the network's grid and resize the labels.
+        restored: what is resampled: ``logits``, ``probabilities`` or ``labels``.
         probabilities, entropy: which maps to make besides the labels.
     """
 
@@ -41,14 +42,27 @@ class ReductionPlan:
     separate_axis: int | None
     activation: str
     output_values: tuple[int, ...]
-    resize_labels: bool = False
+    steps: tuple[float, float, float] | None = None
+    restored: str = "logits"
     probabilities: bool = False
     entropy: bool = False
 
     @property
     def resamples(self) -> bool:
-        """Whether logits are resampled."""
-        return self.shape != self.crop.shape and not self.resize_labels
+        """Whether logits or probabilities are resampled."""
+        return self._regrids and self.restored != "labels"
+
+    @property
+    def resizes_labels(self) -> bool:
+        return self._regrids and self.restored == "labels"
+
+    @property
+    def restores_shares(self) -> bool:
+        return self.resamples and self.restored == "probabilities"
+
+    @property
+    def _regrids(self) -> bool:
+        return self.shape != self.crop.shape or (self.steps is not None and self.steps != (1.0, 1.0, 1.0))
 
     @property
     def maps(self) -> bool:
@@ -74,9 +88,9 @@ class PlaneReducer:
 
     def __init__(self, plan: ReductionPlan) -> None:
         self._plan = plan
-        out = plan.crop.shape if plan.resize_labels else plan.shape
+        out = plan.shape if plan.resamples else plan.crop.shape
         orders = [0 if axis == plan.separate_axis else plan.order for axis in range(3)]
-        self._operators = [axis_operator(i, o, order) for i, o, order in zip(plan.crop.shape, out, orders, strict=True)]
+        self._operators = axis_operators(plan.crop.shape, out, orders, plan.steps if plan.resamples else None)
         dtype = np.uint8 if max(plan.output_values, default=0) <= 255 else np.uint16
         self._labels = np.zeros(out, dtype)
         self._lookup = np.array(plan.output_values, dtype)
@@ -95,6 +109,8 @@ class PlaneReducer:
         if low < high:
             _, ys, xs = crop.slices
             inner = planes[:, low - self._seen : high - self._seen, ys, xs]
+            if self._plan.restores_shares:
+                inner = _shares(inner, self._plan.activation)
             waiting = self._held is not None and self._held.shape[1] > 0
             self._held = torch.cat([self._held, inner], dim=1) if waiting else inner  # type: ignore[list-item]
         self._seen += planes.shape[1]
@@ -102,13 +118,11 @@ class PlaneReducer:
 
     def finish(self) -> Reduced:
         """The results, once every plane was pushed."""
-        labels = self._labels
-        if self._plan.resize_labels and labels.shape != self._plan.shape:
-            labels = _resize_labels(labels, self._plan.shape)
-        probabilities, entropy = self._probabilities, self._entropy
-        if self._plan.resize_labels and labels.shape != self._labels.shape:
-            probabilities = _resize_map(probabilities, self._plan.shape)
-            entropy = None if entropy is None else _resize_map(entropy[None], self._plan.shape)[0]  # type: ignore[index]
+        labels, probabilities, entropy = self._labels, self._probabilities, self._entropy
+        if self._plan.resizes_labels:
+            labels = _resize_labels(labels, self._plan)
+            probabilities = _resize_map(probabilities, self._plan)
+            entropy = None if entropy is None else _resize_map(entropy[None], self._plan)[0]  # type: ignore[index]
         return Reduced(labels, probabilities, entropy)
 
     def _emit_ready(self) -> None:
@@ -147,18 +161,19 @@ class PlaneReducer:
 
     def _emit_maps(self, logits: torch.Tensor, start: int, stop: int) -> torch.Tensor | None:
         sigmoid = self._plan.activation == "sigmoid"
-        shares = torch.sigmoid(logits) if sigmoid else torch.softmax(logits, dim=0)
+        shares = logits if self._plan.restores_shares else _shares(logits, self._plan.activation)
         if self._probabilities is not None:
             self._probabilities[:, start:stop] = shares.cpu().numpy()
         if self._entropy is not None:
             self._entropy[start:stop] = entropy_bits(shares, sigmoid).cpu().numpy()
         if not sigmoid:
             return logits.max(dim=0).indices
-        self._labels[start:stop] = self._painted(logits[c] > 0 for c in range(len(self._lookup)))
+        self._labels[start:stop] = self._painted(shares[c] > 0.5 for c in range(len(self._lookup)))
         return None
 
     def _paint(self, window: _Window, logits: torch.Tensor) -> np.ndarray:
-        return self._painted(window.resample(logits[c : c + 1])[0] > 0 for c in range(len(self._lookup)))
+        threshold = 0.5 if self._plan.restores_shares else 0.0
+        return self._painted(window.resample(logits[c : c + 1])[0] > threshold for c in range(len(self._lookup)))
 
     def _painted(self, masks: Iterable[torch.Tensor]) -> np.ndarray:
         """Later regions are painted over earlier ones (nnU-Net's regions_class_order)."""
@@ -181,11 +196,11 @@ class _Window:
 
     @property
     def identity(self) -> bool:
-        return all(op.size_in == op.size_out for op in self.operators)
+        return all(op.identity for op in self.operators)
 
     @property
     def convex(self) -> bool:
-        return all(op.convex or op.size_in == op.size_out for op in self.operators)
+        return all(op.convex for op in self.operators)
 
     def whole(self) -> list[tuple[int, int]]:
         return [self.outputs, *((0, op.size_out) for op in self.operators[1:])]
@@ -248,10 +263,14 @@ def entropy_bits(shares: torch.Tensor, independent: bool = False) -> torch.Tenso
     return surprise.sum(dim=0) / np.log(2)
 
 
-def _resize_labels(labels: np.ndarray, shape: Shape) -> np.ndarray:
-    index = [axis_operator(i, o, 0).first for i, o in zip(labels.shape, shape, strict=True)]
-    return labels[np.ix_(*index)]
+def _shares(logits: torch.Tensor, activation: str) -> torch.Tensor:
+    return torch.sigmoid(logits) if activation == "sigmoid" else torch.softmax(logits, dim=0)
 
 
-def _resize_map(values: np.ndarray | None, shape: Shape) -> np.ndarray | None:
-    return None if values is None else resize(torch.from_numpy(values), shape, 1).numpy()
+def _resize_labels(labels: np.ndarray, plan: ReductionPlan) -> np.ndarray:
+    operators = axis_operators(labels.shape, plan.shape, (0, 0, 0), plan.steps)
+    return labels[np.ix_(*(operator.first for operator in operators))]
+
+
+def _resize_map(values: np.ndarray | None, plan: ReductionPlan) -> np.ndarray | None:
+    return None if values is None else resize(torch.from_numpy(values), plan.shape, 1, steps=plan.steps).numpy()

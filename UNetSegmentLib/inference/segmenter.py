@@ -17,7 +17,7 @@ from ..geometry import Box
 from ..models.card import ModelCard, Preparation
 from ..models.model import Model
 from ..postprocessing import clean
-from ..preprocessing.preparation import PreparationRecord, Prepared, prepare
+from ..preprocessing.preparation import PreparationRecord, Prepared, model_axes, prepare
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..resampling.physical import resample_to
 from ..volume import Segmentation, Volume, stack_channels
@@ -183,7 +183,8 @@ class Segmenter:
         card, settings = self.model.card, self.settings
         precision = _autocast(settings.precision, self.device)
         shape = prepared.record.grid.shape
-        patch = settings.patch or card.inference.patch
+        patch = settings.for_model(card.inference).patch
+        assert patch is not None
         rungs = ladder(
             card, self.device, shape, patch, settings.tile_batch, precision is not None, settings.memory_limit
         )
@@ -211,7 +212,7 @@ class Segmenter:
         progress: ProgressCallback | None,
         cancel: CancelToken | None,
     ) -> tuple[Reduced, RunPlan, dict[str, Any]]:
-        card, settings = self.model.card, self.settings
+        card, settings = self.model.card, self.settings.for_model(self.model.card.inference)
         precision = _autocast(settings.precision, plan.device)
         folds = range(self.model.folds if settings.folds else 1)
         mirrors = card.inference.mirror_axes if settings.mirrors else ()
@@ -221,8 +222,10 @@ class Segmenter:
         skip = settings.skip_background and not outputs.any
         how = Pass(
             plan.patch,
-            settings.overlap_for(card.inference),
-            settings.weighting,
+            settings.overlap or 0.0,
+            settings.tiling or card.inference.tiling,
+            settings.weighting or card.inference.weighting,
+            card.inference.padding,
             plan.batch,
             plan.accumulate_on,
             card.inference.background_below if skip else None,
@@ -263,10 +266,7 @@ def _scaled(preparation: Preparation, image: Volume, scale: float) -> Preparatio
     """The preparation at ``scale`` times its spacing."""
     if scale == 1:
         return preparation
-    own = image.geometry
-    if preparation.orientation is not None:
-        own = own.reoriented(preparation.orientation)[0]
-    z, y, x = preparation.spacing or own.array_spacing
+    z, y, x = preparation.spacing or model_axes(image.geometry, preparation)[0].array_spacing
     return replace(preparation, spacing=(None if z is None else z * scale, y * scale, x * scale))
 
 
@@ -286,7 +286,8 @@ def _reduction_plan(
         separate_axis=record.separate_axis,
         activation=card.inference.activation,
         output_values=card.inference.output_values,
-        resize_labels=settings.resize_labels,
+        steps=record.steps,
+        restored=settings.restored or card.inference.restored,
         probabilities=outputs.probabilities,
         entropy=outputs.uncertainty,
     )

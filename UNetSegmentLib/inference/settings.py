@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import InputError
-from ..models.card import InferenceContract
+from ..models.card import RESTORED, TILINGS, WEIGHTINGS, InferenceContract
 
-WEIGHTINGS = ("gaussian", "flat")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+
+_CHOICES = {"weighting": WEIGHTINGS, "tiling": TILINGS, "restored": RESTORED, "precision": PRECISIONS}
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,11 @@ class EngineSettings:
         overlap: least share of a tile that neighbours share; None takes the model's published protocol.
         mirrors: average over the mirror axes that the model allows (2, 4 or 8 times the work).
         folds: average over all folds of the model (that many times the work) rather than run the first.
-        weighting: ``gaussian`` or ``flat`` weight of a tile's voxels.
+        weighting: ``gaussian``, ``gaussian-clamped`` or ``flat`` weight of a tile's voxels; None takes the model's.
+        tiling: tiles spread ``even``ly or ``stepped``; None takes the model's.
         skip_background: leave out tiles that hold nothing but background by the model's own rule.
-        resize_labels: resize the label map (nearest) to the image's grid instead of the logits; quicker, coarser edges.
+        restored: what is brought back onto the image's grid: ``logits``, ``probabilities``, or ``labels`` (nearest;
+            quicker, coarser edges); None takes the model's.
         spacing_scale: factor on the model's spacing; above 1 is coarser and quicker.
         precision: ``auto`` (fp16 on CUDA, else fp32), ``fp32``, ``fp16`` or ``bf16``.
         tile_batch: tiles per forward pass; 0 chooses by device and memory.
@@ -34,9 +38,10 @@ class EngineSettings:
     overlap: float | None = 0.25
     mirrors: bool = False
     folds: bool = False
-    weighting: str = "gaussian"
+    weighting: str | None = "gaussian"
+    tiling: str | None = "even"
     skip_background: bool = True
-    resize_labels: bool = False
+    restored: str | None = None
     spacing_scale: float = 1.0
     precision: str = "auto"
     tile_batch: int = 0
@@ -46,10 +51,10 @@ class EngineSettings:
     def __post_init__(self) -> None:
         if self.overlap is not None and not 0 <= self.overlap < 1:
             raise InputError(f"An overlap of {self.overlap} is not possible.", "Use 0 up to 0.9.")
-        if self.weighting not in WEIGHTINGS:
-            raise InputError(f"Unknown weighting '{self.weighting}'.", f"Use one of {', '.join(WEIGHTINGS)}.")
-        if self.precision not in PRECISIONS:
-            raise InputError(f"Unknown precision '{self.precision}'.", f"Use one of {', '.join(PRECISIONS)}.")
+        for knob, known in _CHOICES.items():
+            value = getattr(self, knob)
+            if value is not None and value not in known:
+                raise InputError(f"Unknown {knob} '{value}'.", f"Use one of {', '.join(known)}.")
         if not 0.5 <= self.spacing_scale <= 4:
             raise InputError(f"A spacing scale of {self.spacing_scale} is not sensible.", "Use 0.5 to 4.")
         if self.tile_batch < 0 or (self.memory_limit is not None and self.memory_limit <= 0):
@@ -57,9 +62,10 @@ class EngineSettings:
         if self.patch is not None and (len(self.patch) != 3 or min(self.patch) < 1):
             raise InputError(f"A patch of {self.patch} is not possible.", "Give three positive numbers (z, y, x).")
 
-    def overlap_for(self, contract: InferenceContract) -> float:
-        """The overlap to use with a model."""
-        return contract.overlap if self.overlap is None else self.overlap
+    def for_model(self, contract: InferenceContract) -> EngineSettings:
+        """These settings with the model's published protocol where they leave the choice to the model."""
+        names = ("overlap", "weighting", "tiling", "restored", "patch")
+        return replace(self, **{name: getattr(contract, name) for name in names if getattr(self, name) is None})
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> EngineSettings:
         """A copy with some knobs changed.
@@ -76,9 +82,17 @@ class EngineSettings:
 
 PRESETS: dict[str, EngineSettings] = {
     # The model's own published protocol: nothing left out, nothing approximated.
-    "exact": EngineSettings(overlap=None, mirrors=True, folds=True, skip_background=False, precision="fp32"),
+    "exact": EngineSettings(
+        overlap=None,
+        mirrors=True,
+        folds=True,
+        weighting=None,
+        tiling=None,
+        skip_background=False,
+        precision="fp32",
+    ),
     "balanced": EngineSettings(),
-    "fast": EngineSettings(overlap=0.125, resize_labels=True, spacing_scale=1.25),
+    "fast": EngineSettings(overlap=0.125, restored="labels", spacing_scale=1.25),
 }
 
 

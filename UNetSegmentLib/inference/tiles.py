@@ -1,4 +1,4 @@
-"""Planning tiles: the fewest that keep the asked overlap, spread evenly."""
+"""Planning tiles: the fewest that keep the asked overlap, spread evenly (nnU-Net) or stepped (MONAI)."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ class TilePlan:
         return z, y, x
 
 
-def plan_tiles(shape: Sequence[int], patch: Sequence[int], overlap: float) -> TilePlan:
+def plan_tiles(shape: Sequence[int], patch: Sequence[int], overlap: float, tiling: str = "even") -> TilePlan:
     """Plans the tiles of an image.
 
     Args:
         shape: (z, y, x) of the image.
         patch: (z, y, x) of a tile; axes where the image is smaller are padded to it.
         overlap: least share of the patch that neighbours share, 0 up to (not including) 1.
+        tiling: ``even`` or ``stepped``, see :func:`axis_starts` and :func:`stepped_starts`.
     """
     padded = [max(n, p) for n, p in zip(shape, patch, strict=True)]
-    starts = [axis_starts(n, p, overlap) for n, p in zip(padded, patch, strict=True)]
+    place = stepped_starts if tiling == "stepped" else axis_starts
+    starts = [place(n, p, overlap) for n, p in zip(padded, patch, strict=True)]
     return TilePlan(
         (padded[0], padded[1], padded[2]), (patch[0], patch[1], patch[2]), (starts[0], starts[1], starts[2])
     )
@@ -59,7 +61,17 @@ def axis_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
     stride = max(patch * (1.0 - overlap), 1.0)
     # The small allowance keeps 2.0000001 strides from costing a third tile.
     gaps = max(math.ceil(slack / stride - 1e-9), 1)
-    return tuple(round(slack * n / gaps) for n in range(gaps + 1))
+    return tuple(round(slack / gaps * n) for n in range(gaps + 1))
+
+
+def stepped_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
+    """First voxels of tiles along one axis at multiples of ``patch * (1 - overlap)``, rounded down but at least 1; the
+    last tile is moved back into the image. MONAI's scan."""
+    slack = size - patch
+    if slack <= 0:
+        return (0,)
+    step = max(int(patch * (1.0 - overlap)), 1)
+    return (*range(0, slack, step), slack)
 
 
 def padding(shape: Sequence[int], patch: Sequence[int]) -> tuple[tuple[int, int], ...]:

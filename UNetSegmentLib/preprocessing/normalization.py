@@ -39,23 +39,58 @@ def normalize(tensor: Tensor, rules: Sequence[Normalization]) -> Tensor:
             f"The image has {tensor.shape[0]} channels, the model normalises {len(rules)}.",
             "Give one image per input channel of the model.",
         )
-    return torch.stack([_channel(c.float(), rule) for c, rule in zip(tensor, rules, strict=True)])
+    mask = _body(tensor) if any(_uses(rule, "zscore-mask") for rule in rules) else None
+    result = torch.empty(tensor.shape, dtype=torch.float32, device=tensor.device)
+    for channel, rule, out in zip(tensor, rules, result, strict=True):
+        out.copy_(_channel(channel.float(), rule, mask))
+    return result
 
 
-def _channel(x: Tensor, rule: Normalization) -> Tensor:
+def needs_whole_image(rule: Normalization) -> bool:
+    """Whether a rule takes statistics from the image, so that a part of it would come out otherwise."""
+    fixed = rule.kind in ("ct", "none", "standard")
+    fixed = fixed or (rule.kind == "range" and rule.lower is not None and rule.upper is not None)
+    return not fixed or (rule.then is not None and needs_whole_image(rule.then))
+
+
+def _uses(rule: Normalization, kind: str) -> bool:
+    return rule.kind == kind or (rule.then is not None and _uses(rule.then, kind))
+
+
+def _channel(x: Tensor, rule: Normalization, mask: Tensor | None) -> Tensor:
+    """One channel by one rule and those that follow it. ``x`` may be the caller's own and is never written to."""
+    result = _by_kind(x, rule, mask)
+    return result if rule.then is None else _channel(result, rule.then, mask)
+
+
+def _by_kind(x: Tensor, rule: Normalization, mask: Tensor | None) -> Tensor:
     if rule.kind == "none":
-        return x.clone()
+        return x
     if rule.kind == "zscore":
         return _zscore(x)
     if rule.kind == "zscore-nonzero":
         return _zscore_nonzero(x)
+    if rule.kind == "zscore-mask":
+        assert mask is not None
+        return _zscore_mask(x, mask)
     if rule.kind == "percentile":
         lower, upper = _numbers(rule, "lower", "upper")
         low, high = percentiles(x, (lower, upper))
         return _zscore(x.clamp(low, high))
+    if rule.kind == "percentile-range":
+        lower, upper = _numbers(rule, "lower", "upper")
+        low, high = percentiles(x, (lower, upper))
+        return _to_range(x, low, high, rule)
+    if rule.kind == "range":
+        low = float(x.min()) if rule.lower is None else rule.lower
+        high = float(x.max()) if rule.upper is None else rule.upper
+        return _to_range(x, low, high, rule)
+    if rule.kind == "standard":
+        mean, std = _numbers(rule, "mean", "std")
+        return (x - mean).div_(max(std, _SMALLEST_DEVIATION))
     if rule.kind == "ct":
         lower, upper, mean, std = _numbers(rule, "lower", "upper", "mean", "std")
-        return (x.clamp(lower, upper) - mean) / max(std, _SMALLEST_DEVIATION)
+        return x.clamp(lower, upper).sub_(mean).div_(max(std, _SMALLEST_DEVIATION))
     raise ModelError(f"Unknown normalisation '{rule.kind}'.", "The model may need a newer version of UNetSegment.")
 
 
@@ -96,6 +131,35 @@ def _zscore_nonzero(x: Tensor) -> Tensor:
         return torch.zeros_like(x)
     mean, std = _moments(x[mask])
     return (x - mean).div_(max(std, _floor(mean))).mul_(mask)
+
+
+def _zscore_mask(x: Tensor, mask: Tensor) -> Tensor:
+    import torch
+
+    if not bool(mask.any()):
+        return x
+    mean, std = _moments(x[mask])
+    return torch.where(mask, (x - mean).div_(max(std, _floor(mean))), x)
+
+
+def _body(tensor: Tensor) -> Tensor:
+    """The voxels that are non-zero in any channel, holes filled: nnU-Net's mask. A hole is background that cannot reach
+    the border of the array through faces; in a single slice every voxel lies at the border, so there is none.
+    """
+    import SimpleITK as sitk
+    import torch
+
+    used = (tensor != 0).any(dim=0).to(torch.uint8)
+    filled = sitk.BinaryFillhole(sitk.GetImageFromArray(used.cpu().numpy()), False, 1)
+    return torch.from_numpy(sitk.GetArrayFromImage(filled)).to(tensor.device) > 0
+
+
+def _to_range(x: Tensor, low: float, high: float, rule: Normalization) -> Tensor:
+    """``low`` and ``high`` become the two numbers of the rule's target."""
+    first, second = rule.target
+    span = high - low
+    scaled = (x - low).div_(span).mul_(second - first).add_(first) if span > 0 else (x - low).add_(first)
+    return scaled.clamp_(first, second) if rule.clip else scaled
 
 
 def _moments(x: Tensor) -> tuple[float, float]:

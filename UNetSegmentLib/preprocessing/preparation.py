@@ -14,7 +14,9 @@ from ..geometry import AxisMap, Box, Geometry
 from ..models.card import Normalization, Preparation
 from ..resampling import resize
 from ..volume import Volume, check_voxels
-from .normalization import normalize
+from .normalization import needs_whole_image, normalize
+
+_SAME_SPACING = 1e-3  # mm; with aligned centres a spacing this close is kept as it is (MONAI's tolerance)
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class PreparationRecord:
 
     Attributes:
         source: the image's own grid.
-        axes: takes source arrays to the model's orientation.
+        axes: takes source arrays to the model's orientation and order of axes.
         box: the part of the oriented image that was prepared.
         target: the part of the oriented image that is asked for; inside ``box`` unless that was shrunk by the non-zero
             crop. What lies outside is background.
         grid: the grid of the prepared tensor.
         separate_axis: array axis that was resampled apart because it is much coarser, for the way back.
+        steps: voxels of ``grid`` (z, y, x) from one voxel of ``box`` to the next where the centres of the first voxels
+            coincide; None where the outer edges do.
     """
 
     source: Geometry
@@ -37,11 +41,12 @@ class PreparationRecord:
     target: Box
     grid: Geometry
     separate_axis: int | None
+    steps: tuple[float, float, float] | None = None
 
     @property
     def resampled(self) -> bool:
         """Whether the prepared voxels are other than those of the image."""
-        return self.grid.shape != self.box.shape
+        return self.grid.shape != self.box.shape or (self.steps is not None and self.steps != (1.0, 1.0, 1.0))
 
     def restore(self, part: np.ndarray, outside: float = 0) -> np.ndarray:
         """Puts an array of ``box.shape`` (leading axes allowed) back onto the source grid.
@@ -86,8 +91,7 @@ def prepare(
         InputError: wrong number of channels, NaN, infinite or constant voxels, a region outside the image.
     """
     _check_channels(volume, preparation.normalization)
-    codes = preparation.orientation or volume.geometry.axis_codes
-    oriented, axes = volume.geometry.reoriented(codes)
+    oriented, axes = model_axes(volume.geometry, preparation)
     voxels = axes.apply(volume.voxels)
     target = Box.whole(oriented.shape)
     if region is not None:
@@ -100,35 +104,58 @@ def prepare(
         raise InputError(
             f"The region of '{volume.name}' holds only empty (zero) voxels.", "Move the region onto the structure."
         )
-    counted = box if normalize_region else extent
-    needs_whole = any(n.kind not in ("ct", "none") for n in preparation.normalization)
-    counted = counted if needs_whole else box
-    cut = replace(volume, voxels=voxels[(..., *counted.slices)], geometry=oriented.cropped(counted))
-    check_voxels(cut)
-    tensor = torch.from_numpy(np.array(cut.voxels, dtype=np.float32, order="C")).to(device)
-    tensor = normalize(tensor, preparation.normalization)
-    tensor = tensor[(..., *box.shifted([-n for n in counted.start]).slices)]
-    return _resampled(tensor, preparation, oriented.cropped(box), spacing, volume.geometry, axes, box, target)
+    needs_whole = any(needs_whole_image(rule) for rule in preparation.normalization) and not normalize_region
+    counted = extent if needs_whole else box
+    check_voxels(replace(volume, voxels=voxels[(..., *counted.slices)], geometry=oriented.cropped(counted)))
+    wanted = (..., *box.shifted([-n for n in counted.start]).slices)
+    record = _record(preparation, oriented.cropped(box), spacing, volume.geometry, axes, box, target)
+    tensor = torch.from_numpy(np.array(voxels[(..., *counted.slices)], dtype=np.float32, order="C")).to(device)
+    apart = separate_axis(oriented.array_spacing, spacing, preparation.anisotropy_threshold)
+    if preparation.normalize_resampled and counted == box:
+        tensor = normalize(_resampled(tensor, preparation, record, apart), preparation.normalization)
+    else:
+        # Also for a region whose statistics come from the whole image: only that much need then be resampled, and the
+        # order hardly matters, because both steps are linear but for clipping.
+        tensor = normalize(tensor, preparation.normalization)[wanted]
+        tensor = _resampled(tensor, preparation, record, apart)
+    return Prepared(tensor.contiguous(), record)
 
 
-def _resampled(
-    tensor: torch.Tensor,
+def model_axes(geometry: Geometry, preparation: Preparation) -> tuple[Geometry, AxisMap]:
+    """An image's grid with the axes that the model wants, and the map that takes arrays there."""
+    oriented, axes = geometry.reoriented(preparation.orientation or geometry.axis_codes)
+    return oriented.transposed(preparation.transpose), axes.then(preparation.transpose)
+
+
+def _record(
     preparation: Preparation,
-    grid: Geometry,
+    cropped: Geometry,
     spacing: tuple[float, float, float],
     source: Geometry,
     axes: AxisMap,
     box: Box,
     target: Box,
-) -> Prepared:
-    threshold = preparation.anisotropy_threshold
-    shape = grid.shape_at(spacing)
-    if shape != grid.shape:
-        there = separate_axis(grid.array_spacing, spacing, threshold)
-        tensor = resize(tensor, shape, preparation.image_order, separate_axis=there)
-    back = separate_axis(spacing, grid.array_spacing, threshold)
-    record = PreparationRecord(source, axes, box, target, grid.resized(shape), back)
-    return Prepared(tensor.contiguous(), record)
+) -> PreparationRecord:
+    if preparation.alignment == "centres":
+        own = cropped.array_spacing
+        z, y, x = (w / o for o, w in zip(own, spacing, strict=True))
+        depth, height, width = (round((n - 1) / step + 1) for n, step in zip(cropped.shape, (z, y, x), strict=True))
+        grid = replace(cropped, size=(width, height, depth), spacing=spacing[::-1])
+        return PreparationRecord(source, axes, box, target, grid, None, (1 / z, 1 / y, 1 / x))
+    grid = cropped.resized(cropped.shape_at(spacing))
+    apart = separate_axis(spacing, cropped.array_spacing, preparation.anisotropy_threshold)
+    return PreparationRecord(source, axes, box, target, grid, apart)
+
+
+def _resampled(
+    tensor: torch.Tensor, preparation: Preparation, record: PreparationRecord, apart: int | None
+) -> torch.Tensor:
+    if not record.resampled:
+        return tensor
+    if record.steps is not None:
+        z, y, x = record.steps
+        return resize(tensor, record.grid.shape, preparation.image_order, steps=(1 / z, 1 / y, 1 / x))
+    return resize(tensor, record.grid.shape, preparation.image_order, separate_axis=apart)
 
 
 def nonzero_box(voxels: np.ndarray) -> Box:
@@ -151,7 +178,7 @@ def separate_axis(spacing: Sequence[float], new_spacing: Sequence[float], thresh
         return None
     for candidate in (spacing, new_spacing):
         if max(candidate) / min(candidate) > threshold:
-            coarse = [axis for axis, s in enumerate(candidate) if math.isclose(s, max(candidate))]
+            coarse = [axis for axis, s in enumerate(candidate) if max(candidate) / s == 1]
             return coarse[0] if len(coarse) == 1 else None
     return None
 
@@ -159,7 +186,8 @@ def separate_axis(spacing: Sequence[float], new_spacing: Sequence[float], thresh
 def _target_spacing(preparation: Preparation, oriented: Geometry) -> tuple[float, float, float]:
     own = oriented.array_spacing
     wanted = preparation.spacing or own
-    z, y, x = (o if w is None else w for o, w in zip(own, wanted, strict=True))
+    kept = _SAME_SPACING if preparation.alignment == "centres" else 0.0
+    z, y, x = (o if w is None or abs(o - w) <= kept else w for o, w in zip(own, wanted, strict=True))
     return z, y, x
 
 

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "AxisOperator": "operators",
         "axis_operator": "operators",
         "apply_axis": "separable",
+        "axis_operators": "separable",
         "resize": "separable",
         "resample_to": "physical",
     },

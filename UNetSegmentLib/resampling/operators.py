@@ -3,7 +3,8 @@
 Resizing with spline order 0, 1 or 3 is linear in the voxels, and separable, so one small matrix per axis says
 everything. The operators follow ``scipy.ndimage.zoom(..., mode="nearest", grid_mode=True)``, which is what
 scikit-image's ``resize(..., mode="edge", anti_aliasing=False)`` and therefore nnU-Net compute: the outer edges (not the
-centres) of the first and last voxel stay in place, and outside the image the edge voxel continues.
+centres) of the first and last voxel stay in place, and outside the image the edge voxel continues. With a ``step``, the
+centre of the first voxel stays in place instead and outputs lie that far apart, as MONAI's ``Spacing`` has it.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ class AxisOperator:
         matrix: float64 (size_out, size_in); rows sum to one.
         first, last: int (size_out,); output n is made of the inputs ``first[n] <= i <= last[n]`` (beyond them every
             weight is below 1e-7, and set to zero). Both grow with n.
+        identity: every output is the input of its own place.
     """
 
     order: int
     matrix: np.ndarray
     first: np.ndarray
     last: np.ndarray
+    identity: bool
 
     @property
     def size_in(self) -> int:
@@ -49,7 +52,7 @@ class AxisOperator:
     @property
     def convex(self) -> bool:
         """True when no weight is negative: outputs then lie between the inputs they are made of."""
-        return self.order < 3
+        return self.order < 3 or self.identity
 
     def inputs_of(self, start: int, stop: int) -> tuple[int, int]:
         """Half-open input range that the outputs ``start`` to ``stop`` need."""
@@ -68,8 +71,12 @@ class AxisOperator:
 
 
 @lru_cache(maxsize=256)
-def axis_operator(size_in: int, size_out: int, order: int) -> AxisOperator:
+def axis_operator(size_in: int, size_out: int, order: int, step: float | None = None) -> AxisOperator:
     """The operator that resizes an axis of ``size_in`` voxels to ``size_out``.
+
+    Args:
+        step: input voxels from one output to the next, the first of each at the same place; None to keep the outer
+            edges in place.
 
     Raises:
         InputError: an order other than 0, 1, 3, or a size below 1.
@@ -78,9 +85,8 @@ def axis_operator(size_in: int, size_out: int, order: int) -> AxisOperator:
         raise InputError(f"Spline order {order} is not supported.", "Use 0 (nearest), 1 (linear) or 3 (cubic).")
     if min(size_in, size_out) < 1:
         raise InputError(f"An axis of {size_in} voxels cannot be resized to {size_out}.")
-    positions = (np.arange(size_out) + 0.5) * (size_in / size_out) - 0.5
-    build = {0: _nearest, 1: _linear, 3: _cubic}[order]
-    matrix = np.eye(size_in) if size_in == size_out else build(positions, size_in)
+    identity = size_in == size_out and step in (None, 1.0)
+    matrix = np.eye(size_in) if identity else _BUILDERS[order](_positions(size_in, size_out, order, step), size_in)
     matrix[np.abs(matrix) < _NEGLIGIBLE] = 0.0
     used = matrix != 0
     first = used.argmax(axis=1)
@@ -90,7 +96,15 @@ def axis_operator(size_in: int, size_out: int, order: int) -> AxisOperator:
     last = np.maximum.accumulate(last)
     for array in (matrix, first, last):
         array.setflags(write=False)
-    return AxisOperator(order, matrix, first, last)
+    return AxisOperator(order, matrix, first, last, identity)
+
+
+def _positions(size_in: int, size_out: int, order: int, step: float | None) -> np.ndarray:
+    if step is None:
+        return (np.arange(size_out) + 0.5) * (size_in / size_out) - 0.5
+    positions = np.arange(size_out) * step
+    # Torch's grid_sample, which MONAI uses, rounds halves to even where scipy rounds them up.
+    return np.rint(positions) if order == 0 else positions
 
 
 def _nearest(positions: np.ndarray, size: int) -> np.ndarray:
@@ -120,7 +134,7 @@ def _cubic(positions: np.ndarray, size: int) -> np.ndarray:
     sampled = np.diag(np.full(padded, 4.0)) + np.diag(np.ones(padded - 1), 1) + np.diag(np.ones(padded - 1), -1)
     sampled[0, 0] = sampled[-1, -1] = 5.0  # half-sample symmetric ends
     coefficients = np.linalg.solve(sampled / 6.0, extend)
-    place = positions + _SPLINE_PAD
+    place = np.clip(positions + _SPLINE_PAD, 0.0, padded - 1.0)
     base = np.floor(place).astype(int)
     rows = np.arange(len(positions))
     basis = np.zeros((len(positions), padded))
@@ -133,3 +147,6 @@ def _cubic(positions: np.ndarray, size: int) -> np.ndarray:
 def _cubic_basis(distance: np.ndarray) -> np.ndarray:
     d = np.abs(distance)
     return np.where(d < 1, 2 / 3 - d**2 + d**3 / 2, np.where(d < 2, (2 - d) ** 3 / 6, 0.0))
+
+
+_BUILDERS = {0: _nearest, 1: _linear, 3: _cubic}

@@ -20,6 +20,7 @@ def resize(
     clip: bool = True,
     separate_axis: int | None = None,
     separate_order: int = 0,
+    steps: Sequence[float] | None = None,
 ) -> torch.Tensor:
     """Resizes the last three axes, as scikit-image's ``resize(order, mode="edge", anti_aliasing=False)`` does.
 
@@ -31,6 +32,8 @@ def resize(
             and with ``separate_axis`` each slice by itself, as nnU-Net does.
         separate_axis: axis (0 = z, 1 = y, 2 = x) that is much coarser than the others: the other two are resized with
             ``order`` slice by slice, then this one with ``separate_order``.
+        steps: input voxels from one output voxel to the next along z, y and x, the first voxel's centre staying in
+            place (MONAI); None keeps the image's outer edges in place.
 
     Returns:
         (..., *shape), same type and device.
@@ -41,10 +44,7 @@ def resize(
     orders = [order] * 3
     if separate_axis is not None:
         orders[separate_axis] = separate_order
-    operators = [
-        axis_operator(size_in, size_out, o)
-        for size_in, size_out, o in zip(tensor.shape[-3:], shape, orders, strict=True)
-    ]
+    operators = axis_operators(tensor.shape[-3:], shape, orders, steps)
     first = [axis for axis in _axis_order(operators) if axis != separate_axis]
     result = tensor
     for axis in first:
@@ -57,6 +57,14 @@ def resize(
         if clip and separate_order == 3:
             result = _clip_to(result, before, None)
     return result
+
+
+def axis_operators(
+    shape: Sequence[int], new_shape: Sequence[int], orders: Sequence[int], steps: Sequence[float] | None = None
+) -> list[AxisOperator]:
+    """The operators of the axes z, y, x that take ``shape`` to ``new_shape``; see :func:`resize`."""
+    every = (None, None, None) if steps is None else steps
+    return [axis_operator(*axis) for axis in zip(shape, new_shape, orders, every, strict=True)]
 
 
 def apply_axis(
@@ -77,7 +85,7 @@ def apply_axis(
     first_out, stop_out = outputs or (0, operator.size_out)
     first_in, stop_in = inputs or (0, operator.size_in)
     dim = tensor.ndim - 3 + axis
-    if operator.size_in == operator.size_out:
+    if operator.identity:
         return tensor.narrow(dim, first_out - first_in, stop_out - first_out)
     if operator.order == 0:
         index = torch.as_tensor(operator.first[first_out:stop_out] - first_in, device=tensor.device)
@@ -105,7 +113,7 @@ def _multiplications(operators: Sequence[AxisOperator], axes: Sequence[int]) -> 
     sizes = [operator.size_in for operator in operators]
     total = 0
     for axis in axes:
-        if operators[axis].size_in == operators[axis].size_out:
+        if operators[axis].identity:
             continue
         taps = 1 if operators[axis].order == 0 else sizes[axis]
         sizes[axis] = operators[axis].size_out

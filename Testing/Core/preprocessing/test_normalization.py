@@ -8,7 +8,7 @@ import torch
 
 from UNetSegmentLib.errors import InputError, ModelError
 from UNetSegmentLib.models import Normalization
-from UNetSegmentLib.preprocessing.normalization import normalize, percentiles
+from UNetSegmentLib.preprocessing.normalization import needs_whole_image, normalize, percentiles
 
 
 @pytest.fixture
@@ -89,3 +89,67 @@ def test_one_rule_per_channel(image):
 def test_a_rule_that_lacks_numbers_or_sense(image, rule):
     with pytest.raises(ModelError):
         normalize(image, (rule,))
+
+
+def body_image() -> torch.Tensor:
+    """Two channels with an empty surround, an enclosed hole, and a bay that opens to the surround."""
+    rng = np.random.default_rng(3)
+    image = np.zeros((2, 12, 13, 14), np.float32)
+    image[0, 2:10, 2:11, 2:12] = rng.normal(100, 20, (8, 9, 10))
+    image[1, 2:10, 2:8, 2:12] = rng.normal(-5, 2, (8, 6, 10))
+    image[:, 4:7, 4:6, 5:8] = 0
+    image[:, 2:4, 9:11, 9:12] = 0
+    return torch.from_numpy(image)
+
+
+@pytest.mark.parametrize("shape", ["volume", "slice"])
+def test_the_mask_is_that_of_nnunet(shape):
+    """Non-zero in any channel, holes filled as scipy does in 3D (where a single slice has none)."""
+    ndimage = pytest.importorskip("scipy.ndimage", reason="scipy fills the holes of the reference")
+    image = body_image() if shape == "volume" else body_image()[:, 5:6]
+    mask = ndimage.binary_fill_holes((image.numpy() != 0).any(axis=0))
+    result = normalize(image, (Normalization("zscore-mask"),) * 2).numpy()
+    for channel, out in zip(image.numpy().astype(np.float64), result, strict=True):
+        inside = channel[mask]
+        expected = np.where(mask, (channel - inside.mean()) / inside.std(), channel)
+        np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_ranges_are_linear_between_two_intensities(image, clip):
+    values = image.numpy().astype(np.float64)
+    low, high = np.percentile(values, [10, 80])
+    scaled = (values - low) / (high - low) * 3 - 1
+    check(
+        image,
+        Normalization("percentile-range", 10, 80, target=(-1, 2), clip=clip),
+        np.clip(scaled, -1, 2) if clip else scaled,
+    )
+    scaled = (values - 50) / 350 * 3 - 1
+    check(image, Normalization("range", 50, 400, target=(-1, 2), clip=clip), np.clip(scaled, -1, 2) if clip else scaled)
+    own = (values - values.min()) / (values.max() - values.min())
+    check(image, Normalization("range", clip=clip), own)
+    check(image, Normalization("range", upper=900.0), (values - values.min()) / (900 - values.min()))
+
+
+def test_standard_and_a_second_rule(image):
+    values = image.numpy().astype(np.float64)
+    check(image, Normalization("standard", mean=300.0, std=150.0), (values - 300) / 150)
+    clipped = np.clip((values - 50) / 350, 0, 1)
+    twice = Normalization("range", 50, 400, clip=True, then=Normalization("zscore"))
+    check(image, twice, (clipped - clipped.mean()) / clipped.std())
+
+
+@pytest.mark.parametrize(
+    ("rule", "whole"),
+    [
+        (Normalization("ct", 0, 1, 0, 1), False),
+        (Normalization("range", 0, 1), False),
+        (Normalization("range", 0), True),
+        (Normalization("standard", mean=0, std=1), False),
+        (Normalization("zscore-mask"), True),
+        (Normalization("range", 0, 1, then=Normalization("zscore")), True),
+    ],
+)
+def test_rules_that_need_the_whole_image(rule, whole):
+    assert needs_whole_image(rule) is whole

@@ -1,9 +1,11 @@
 """Preparing a volume and undoing it: places in the patient must survive."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.models.card import Normalization, Preparation
 from UNetSegmentLib.preprocessing import prepare
 from UNetSegmentLib.preprocessing.preparation import nonzero_box, separate_axis
+from UNetSegmentLib.resampling import resize
 from UNetSegmentLib.volume import Volume
 
 NONE = (Normalization("none"),)
@@ -64,16 +67,72 @@ def test_resampled_voxels_lie_where_their_grid_says(order):
         np.testing.assert_allclose(prepared.tensor.numpy()[inner], expected[inner], atol=2e-2)
 
 
+@pytest.mark.parametrize("transpose", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("alignment", ["edges", "centres"])
+def test_transposed_axes_are_those_of_the_array(transpose, alignment):
+    """Prepared voxels are the transposed ones, at the spacing that the card gives for the transposed axes, and lie
+    where their grid says, on an oblique image."""
+    geometry = oblique("PIR")
+    _, axes = geometry.reoriented("RAS")
+    plain = Preparation("RAS", normalization=NONE, transpose=transpose, alignment=alignment)
+    volume = Volume(np.random.default_rng(0).normal(size=(1, *geometry.shape)).astype(np.float32), geometry)
+    moved = prepare(volume, plain).tensor[0].numpy()
+    np.testing.assert_array_equal(moved, axes.apply(volume.voxels)[0].transpose(transpose))
+    spacing = (0.7, 1.9, 1.3)
+    resampled = replace(plain, spacing=spacing, image_order=1, anisotropy_threshold=None)
+    for axis in range(3):
+        prepared = prepare(position_volume(geometry, axis), resampled)
+        grid = prepared.record.grid
+        np.testing.assert_allclose(grid.array_spacing, spacing, rtol=0.1 if alignment == "edges" else 1e-9)
+        inner = (slice(None), *[slice(2, -2)] * 3)
+        expected = position_volume(grid, axis).voxels
+        np.testing.assert_allclose(prepared.tensor.numpy()[inner], expected[inner], atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(9, 12, 15), (7, 5, 30)])
+@pytest.mark.parametrize("spacing", [(1.5, 1.5, 2.0), (0.8004, 2.7, 0.6), (3.0, 1.2, 2.5)])
+def test_aligned_centres_are_monais_spacing(shape, spacing):
+    transforms = pytest.importorskip("monai.transforms", reason="MONAI resamples the reference")
+    data = pytest.importorskip("monai.data", reason="MONAI resamples the reference")
+    geometry = Geometry(shape, (0.8, 1.2, 2.5), (3, 4, 5)).reoriented("RAS")[0]
+    voxels = np.random.default_rng(2).normal(size=(1, *geometry.shape)).astype(np.float32)
+    image = data.MetaTensor(torch.from_numpy(voxels[0].T.copy())[None], affine=torch.from_numpy(geometry.ras_matrix))
+    spacer = transforms.Spacing(pixdim=spacing, mode="bilinear")
+    theirs = spacer(image)
+    preparation = Preparation(
+        "RAS", spacing=spacing, image_order=1, normalization=NONE, transpose=(2, 1, 0), alignment="centres"
+    )
+    ours = prepare(Volume(voxels, geometry), preparation)
+    assert ours.tensor.shape == theirs.shape
+    np.testing.assert_allclose(ours.tensor.numpy(), theirs.numpy(), atol=1e-4)
+    # And the way back.
+    back = spacer.inverse(theirs).numpy()
+    record = ours.record
+    mine = resize(ours.tensor, record.box.shape, 1, steps=record.steps).numpy()
+    np.testing.assert_allclose(mine, back, atol=1e-4)
+
+
+def test_normalising_the_resampled_image():
+    volume = Volume(np.random.default_rng(0).normal(100, 5, (1, 20, 20, 20)), Geometry((20, 20, 20)))
+    rule = (Normalization("range", clip=True),)
+    how = {"spacing": (1.7, 1.7, 1.7), "image_order": 1, "normalization": rule, "alignment": "centres"}
+    after = prepare(volume, Preparation(normalize_resampled=True, **how)).tensor
+    assert (float(after.min()), float(after.max())) == (0, 1)
+    before = prepare(volume, Preparation(**how)).tensor
+    assert float(before.min()) > 0 and float(before.max()) < 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     codes=st.sampled_from(all_codes()),
+    transpose=st.permutations(range(3)),
     model=st.sampled_from(["LPS", "RAS", "PSR", None]),
     start=st.tuples(*[st.integers(0, 6)] * 3),
     length=st.tuples(*[st.integers(2, 12)] * 3),
     least=st.none() | st.tuples(*[st.integers(1, 14)] * 3),
     crop=st.booleans(),
 )
-def test_restore_undoes_orientation_crop_and_region(codes, model, start, length, least, crop):
+def test_restore_undoes_orientation_crop_and_region(codes, transpose, model, start, length, least, crop):
     rng = np.random.default_rng(4)
     geometry = oblique(codes)
     voxels = rng.uniform(1, 9, (1, *geometry.shape)).astype(np.float32)
@@ -84,7 +143,8 @@ def test_restore_undoes_orientation_crop_and_region(codes, model, start, length,
     if region.empty or (crop and not voxels[(0, *region.slices)].any()):
         return
     volume = Volume(voxels, geometry)
-    prepared = prepare(volume, Preparation(model, crop_nonzero=crop, normalization=NONE), region, least_shape=least)
+    preparation = Preparation(model, crop_nonzero=crop, normalization=NONE, transpose=tuple(transpose))
+    prepared = prepare(volume, preparation, region, least_shape=least)
     expected = np.zeros_like(voxels)
     expected[(slice(None), *region.slices)] = voxels[(slice(None), *region.slices)]
     np.testing.assert_array_equal(prepared.record.restore(prepared.tensor.numpy()), expected)

@@ -92,3 +92,22 @@ def test_a_constant_stays_constant(size_in, size_out, order):
 def test_an_unknown_order_is_refused():
     with pytest.raises(InputError, match="order 2"):
         resize(torch.zeros(1, 4, 4, 4), (5, 5, 5), order=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 14)] * 3),
+    target=st.tuples(*[st.integers(1, 17)] * 3),
+    steps=st.tuples(*[st.floats(0.3, 3)] * 3),
+    order=st.sampled_from([0, 1, 3]),
+)
+def test_with_steps_the_first_centre_stays(shape, target, steps, order):
+    """Against scipy at the places themselves: n steps from the first voxel's centre, edge voxels beyond the border."""
+    array = np.random.default_rng(1).normal(size=shape)
+    places = [np.arange(n) * step for n, step in zip(target, steps, strict=True)]
+    if order == 0:
+        places = [np.rint(place) for place in places]
+    grid = np.meshgrid(*places, indexing="ij")
+    expected = map_coordinates(array, grid, order=order, mode="nearest")
+    ours = resize(torch.from_numpy(array)[None], target, order, clip=False, steps=steps)[0].numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
