@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..errors import InputError
-from ..models import check_card
 from ..models.card import ModelCard
-
-LOSSES = ("dice_ce", "dice", "ce", "focal", "dice_focal")
-OPTIMIZERS = ("sgd", "adamw")
-SCHEDULES = ("poly", "plateau", "constant")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+from .checking import check_training
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """What is minimised.
+    """What is minimised: a weighted sum of terms. Formulas and sources stand in :mod:`.losses`.
 
     Args:
-        kind: ``dice_ce``, ``dice``, ``ce``, ``focal`` or ``dice_focal``.
-        batch_dice: Dice over the whole batch at once instead of per sample.
-        dice_weight, ce_weight: of the two terms; the second also weighs the focal term.
-        focal_gamma: exponent of the focal loss (arXiv:1708.02002).
+        kind: the terms, joined by underscores: any of ``dice``, ``tversky``, ``ce``, ``focal``, ``boundary``,
+            ``cldice``; for instance ``dice_ce``, ``dice_focal`` or ``dice_ce_cldice``.
+        batch_dice: overlap (Dice, Tversky, clDice) over the whole batch at once instead of per sample.
+        dice_weight, ce_weight, tversky_weight, boundary_weight, cldice_weight: of the terms; ``ce_weight`` also weighs
+            the focal term.
+        focal_gamma: exponent of the focal loss.
+        dice_squared: Dice with squares below the line.
+        smooth: added above and below the line of every overlap.
+        background: whether the overlap of the background counts as well.
+        class_weights: one for each output channel, background included; empty for equal weights.
+        tversky_alpha, tversky_beta, tversky_power: price of a false positive and of a false negative, and exponent.
+        cldice_iterations: at least the radius of the widest structure in voxels.
+        ignore_label: value in the label files of voxels that are not judged.
     """
 
     kind: str = "dice_ce"
@@ -32,6 +35,23 @@ class LossConfig:
     dice_weight: float = 1.0
     ce_weight: float = 1.0
     focal_gamma: float = 2.0
+    dice_squared: bool = False
+    smooth: float = 1e-5
+    background: bool = False
+    class_weights: tuple[float, ...] = ()
+    tversky_weight: float = 1.0
+    tversky_alpha: float = 0.3
+    tversky_beta: float = 0.7
+    tversky_power: float = 1.0
+    boundary_weight: float = 0.01
+    cldice_weight: float = 0.5
+    cldice_iterations: int = 5
+    ignore_label: int | None = None
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The names in ``kind``."""
+        return tuple(self.kind.split("_"))
 
 
 @dataclass(frozen=True)
@@ -50,9 +70,11 @@ class ScheduleConfig:
     """How the learning rate moves.
 
     Args:
-        kind: ``poly`` (falls to zero as ``(1 - step / steps) ** power``), ``plateau`` (times ``factor`` after
-            ``patience`` validations without a better Dice) or ``constant``.
+        kind: ``poly`` (falls as ``(1 - step / steps) ** power``), ``cosine`` (half a wave, arXiv:1608.03983),
+            ``plateau`` (times ``factor`` after more than ``patience`` validations without a better Dice) or
+            ``constant``.
         warmup: steps over which the rate first rises linearly.
+        floor: share of the first rate under which ``poly``, ``cosine`` and ``plateau`` do not fall.
     """
 
     kind: str = "poly"
@@ -60,6 +82,7 @@ class ScheduleConfig:
     power: float = 0.9
     patience: int = 5
     factor: float = 0.3
+    floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +114,15 @@ class AugmentationConfig:
         scaling, scaling_range: one factor for all axes; ``anisotropy`` is how far each axis may deviate from it.
         elastic: probability; displacement of ``elastic_voxels`` (standard deviation) on a grid of
             ``elastic_spacing`` voxels.
+        in_plane: for patches of thick slices: turn, scale, bend, blur and coarsen within slices only. Slices may still
+            be flipped. A 2D network never leaves the slice.
+        label_pairs: values of labels on the left and on the right, which change places when a patch is flipped along
+            ``left_right_axis`` (array axis; 2 where the card's orientation runs along x first).
         gamma, contrast, brightness, noise, blur, low_resolution, bias_field: probabilities, each with its range.
+        gamma_inverted: share of the gamma changes that act on the inverted image.
+        per_channel: draw the parameters of intensity transforms for each channel by itself.
+        cutout: probability; up to ``cutout_boxes`` boxes of the image are blanked, with sides of ``cutout_range`` of
+            the patch's. Labels stay.
     """
 
     flip: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -103,8 +134,12 @@ class AugmentationConfig:
     elastic: float = 0.0
     elastic_voxels: float = 2.0
     elastic_spacing: float = 12.0
+    in_plane: bool = False
+    label_pairs: tuple[tuple[int, int], ...] = ()
+    left_right_axis: int = 2
     gamma: float = 0.3
     gamma_range: Range = (0.7, 1.5)
+    gamma_inverted: float = 0.5
     contrast: float = 0.15
     contrast_range: Range = (0.75, 1.25)
     brightness: float = 0.15
@@ -117,6 +152,10 @@ class AugmentationConfig:
     low_resolution_range: Range = (1.0, 2.0)
     bias_field: float = 0.0
     bias_field_range: Range = (0.1, 0.4)
+    per_channel: bool = False
+    cutout: float = 0.0
+    cutout_range: Range = (0.1, 0.3)
+    cutout_boxes: int = 3
 
 
 @dataclass(frozen=True)
@@ -131,6 +170,10 @@ class TrainingConfig:
         start_from: a model package (name or path) whose weights the training begins with; None begins at random. Heads
             of deep supervision, which packages lack, begin at random all the same.
         steps, batch: optimiser steps, and patches in each.
+        regions: for a card with sigmoid activation, the values in the label files that each output channel unites;
+            regions may overlap. Empty: each channel is its own label.
+        early_stop: the run ends after more than this many validations without a better mean Dice; 0 never does.
+        keep: which weights become the model, the ``last`` or those of the ``best`` validation.
         ema: decay of the moving average of the weights that becomes the model; 0 keeps the last weights.
         precision: ``auto`` is fp16 with loss scaling on CUDA and fp32 elsewhere.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
@@ -155,6 +198,9 @@ class TrainingConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    regions: tuple[tuple[int, ...], ...] = ()
+    early_stop: int = 0
+    keep: str = "last"
     ema: float = 0.0
     precision: str = "auto"
     device: str = "auto"
@@ -164,46 +210,4 @@ class TrainingConfig:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        _check_choices(self)
-        for name in ("steps", "batch", "validate_every", "checkpoint_every"):
-            _need(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _need(0 <= self.ema < 1, "ema", self.ema, "0 to below 1")
-        _need(self.optimizer.learning_rate > 0, "learning_rate", self.optimizer.learning_rate, "above 0")
-        _check_shares(self)
-        _check_card(self.card)
-
-
-def _check_choices(config: TrainingConfig) -> None:
-    for name, value, known in (
-        ("loss", config.loss.kind, LOSSES),
-        ("optimizer", config.optimizer.kind, OPTIMIZERS),
-        ("schedule", config.schedule.kind, SCHEDULES),
-        ("precision", config.precision, PRECISIONS),
-    ):
-        _need(value in known, name, value, f"one of {', '.join(known)}")
-    known = ("reflect", "edge", "constant", "noise", "other")
-    for name in config.sampling.surroundings:
-        _need(name in known, "surroundings", name, f"one of {', '.join(known)}")
-    _need(sum(config.sampling.surroundings.values()) > 0, "surroundings", "empty", "one positive weight at least")
-
-
-def _check_shares(config: TrainingConfig) -> None:
-    a, s = config.augmentation, config.sampling
-    shares = {"foreground": s.foreground, "overhang": s.overhang, "subcrop": s.subcrop, "rotation": a.rotation}
-    shares |= {name: getattr(a, name) for name in ("scaling", "elastic", "gamma", "contrast", "brightness", "noise")}
-    shares |= {name: getattr(a, name) for name in ("blur", "low_resolution", "bias_field")}
-    shares |= {f"flip[{axis}]": p for axis, p in enumerate(a.flip)}
-    for name, value in shares.items():
-        _need(0 <= value <= 1, name, value, "a share from 0 to 1")
-    _need(0 <= s.subcrop_share < 0.5, "subcrop_share", s.subcrop_share, "0 to below 0.5")
-
-
-def _check_card(card: ModelCard) -> None:
-    check_card(card)
-    contract = card.inference
-    _need(contract.activation == "softmax", "activation", contract.activation, "softmax (sigmoid is not trained yet)")
-
-
-def _need(fine: bool, name: str, value: object, wanted: str) -> None:
-    if not fine:
-        raise InputError(f"The training's '{name}' is {value}.", f"Give {wanted}.")
+        check_training(self)

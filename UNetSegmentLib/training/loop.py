@@ -28,8 +28,8 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training left behind: the package's folder, the CSV log, the curve, and the last validation's Dice per
-    label (None without held-out cases)."""
+    """What a training left behind: the package's folder, the CSV log, the curve, and the Dice per label of the
+    validation that saw the package's network, the last or the best one (None without held-out cases)."""
 
     model: Path
     log: Path
@@ -53,6 +53,7 @@ def train(
         Cancelled: the token was set.
     """
     started = time.monotonic()
+    _check_validation(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     world, device = join_world(choose_device(config.device))
@@ -73,7 +74,7 @@ def train(
             "Lower 'batch', or the patch in the configuration's card.",
             str(error),
         ) from error
-    model, curve = package_run(run.state.model, config) if world.first else (output / MODEL, None)
+    model, curve = package_run(run.state.result(), config) if world.first else (output / MODEL, None)
     world.leave()
     return TrainingResult(model, output / LOG, curve, dice if world.first else None, time.monotonic() - started)
 
@@ -93,7 +94,19 @@ def package_checkpoint(config: TrainingConfig) -> Path:
     device = torch.device("cpu")
     state = start_state(config, torch.Generator(), device, False)
     load_checkpoint(state, config, Path(config.output) / CHECKPOINT)
-    return package_run(state.model, config)[0]
+    return package_run(state.result(), config)[0]
+
+
+def _check_validation(config: TrainingConfig) -> None:
+    """Some rules live on validations, which need held-out cases."""
+    asked = {"schedule 'plateau'": config.schedule.kind == "plateau", "early_stop": config.early_stop > 0}
+    asked["keep 'best'"] = config.keep == "best"
+    names = [name for name, wanted in asked.items() if wanted]
+    if config.fold is None and names:
+        raise InputError(
+            f"{names[0]} follows the held-out Dice, but no fold is held out.",
+            "Set 'fold', or choose a schedule, a length and weights that need no validation.",
+        )
 
 
 def _output_folder(config: TrainingConfig) -> Path:

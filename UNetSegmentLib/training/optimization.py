@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -42,9 +43,16 @@ class Schedule:
     def rate(self, step: int) -> float:
         """Learning rate of ``step``, counted from 0."""
         warm = min(1.0, (step + 1) / self.config.warmup) if self.config.warmup else 1.0
+        return self.base * warm * max(self._share(step), self.config.floor)
+
+    def _share(self, step: int) -> float:
+        """What is left of the first rate."""
+        done = step / self.steps
         if self.config.kind == "poly":
-            return self.base * warm * (1.0 - step / self.steps) ** self.config.power
-        return self.base * warm * self.factor
+            return (1.0 - done) ** self.config.power
+        if self.config.kind == "cosine":
+            return (1.0 + math.cos(math.pi * done)) / 2
+        return self.factor
 
     def apply(self, optimizer: torch.optim.Optimizer, step: int) -> float:
         """Sets the rate of ``step`` and returns it."""

@@ -63,10 +63,10 @@ class Run:
         self._since = time.monotonic()
 
     def to_the_end(self) -> tuple[float, ...] | None:
-        """Runs the steps that are left. Returns the last validation's Dice."""
+        """Runs the steps that are left. Returns the Dice of the validation whose network is kept."""
         state, config = self.state, self.config
         state.network.train()
-        while state.step < config.steps:
+        while state.step < config.steps and not state.watch.stopped:
             if self.cancel is not None:
                 self.cancel.raise_if_cancelled()
             self._losses.append(self._step())
@@ -74,11 +74,12 @@ class Run:
             validated = config.fold is not None and (state.step % config.validate_every == 0 or last)
             if validated:
                 self._validate()
+                last = last or state.watch.stopped
             if validated or state.step % _REPORT_EVERY == 0 or last:
                 self._report(validated)
             if state.step % config.checkpoint_every == 0 or last:
                 save_checkpoint(state, config, self.output / CHECKPOINT, self.world)
-        return self.dice
+        return self.dice if state.watch.dice is None else state.watch.dice
 
     def _resume(self) -> None:
         path = self.output / CHECKPOINT
@@ -120,7 +121,11 @@ class Run:
         self.dice = self.world.share(dice)
         if self.dice:
             known = [d for d in self.dice if not math.isnan(d)]
-            self.state.schedule.observe(sum(known) / max(len(known), 1))
+            mean = sum(known) / max(len(known), 1)
+            self.state.schedule.observe(mean)
+            self.state.watch.observe(mean, self.dice, self.state.model)
+            if self.state.watch.stopped:
+                log.info("no better validation than %.4f for %d times", self.state.watch.best, self.state.watch.waited)
 
     def _report(self, validated: bool) -> None:
         now, count = time.monotonic(), max(len(self._losses), 1)

@@ -6,6 +6,7 @@ because the checkpoint holds every generator's state besides weights and optimis
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import pickle
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from .config import TrainingConfig
 from .distributed import World
 from .export import is_extra_head
 from .optimization import Schedule, make_optimizer
+from .stopping import Watch
 
 ALONE = World()
 
@@ -41,12 +43,21 @@ class TrainingState:
     schedule: Schedule
     scaler: torch.amp.GradScaler
     generator: torch.Generator
+    watch: Watch
     step: int = 0
 
     @property
     def model(self) -> nn.Module:
-        """The network that validation looks at and that is exported."""
+        """The network that validation looks at."""
         return self.average.network if self.average else self.network
+
+    def result(self) -> nn.Module:
+        """The network that is exported: the one of the best validation where the run keeps it, else the last one."""
+        if self.watch.weights is None:
+            return self.model
+        best = copy.deepcopy(self.model)
+        best.load_state_dict(self.watch.weights)
+        return best
 
 
 def start_state(config: TrainingConfig, generator: torch.Generator, device: torch.device, fp16: bool) -> TrainingState:
@@ -63,6 +74,7 @@ def start_state(config: TrainingConfig, generator: torch.Generator, device: torc
         schedule=Schedule(config.schedule, config.optimizer.learning_rate, config.steps),
         scaler=torch.amp.GradScaler(device.type, enabled=fp16),
         generator=generator,
+        watch=Watch(config.early_stop, config.keep == "best"),
     )
 
 
@@ -93,6 +105,7 @@ def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
         "optimizer": state.optimizer.state_dict(),
         "schedule": state.schedule.state_dict(),
         "scaler": state.scaler.state_dict(),
+        "watch": state.watch.state_dict(),
         "generator": generators,
         "torch_rng": torch_rng,
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -127,6 +140,9 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     state.optimizer.load_state_dict(content["optimizer"])
     state.schedule.load_state_dict(content["schedule"])
     state.scaler.load_state_dict(content["scaler"])
+    # Checkpoints of the first version have no such entry, and nothing to watch.
+    if "watch" in content:
+        state.watch.load_state_dict(content["watch"])
     _restore_chance(state, content, world)
 
 

@@ -14,6 +14,7 @@ from UNetSegmentLib.models import load_model
 from UNetSegmentLib.progress import CancelToken
 from UNetSegmentLib.training import (
     AugmentationConfig,
+    LossConfig,
     OptimizerConfig,
     SamplingConfig,
     ScheduleConfig,
@@ -69,10 +70,19 @@ def test_a_training_learns_and_its_package_does_what_validation_saw(make_config,
         assert line.dice == pytest.approx(dice, abs=0.05)
 
 
-@pytest.mark.parametrize("schedule", [ScheduleConfig("poly", warmup=3), ScheduleConfig("plateau", patience=0)])
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_config, tmp_path, schedule):
-    changes = {"ema": 0.9, "augmentation": RICH, "sampling": WILD, "schedule": schedule, "steps": 12}
-    network = dataclasses.replace(make_config().card.network, dropout=0.2, norm="batch")
+@pytest.mark.parametrize(
+    ("schedule", "more"),
+    [
+        (ScheduleConfig("poly", warmup=3), {"loss": LossConfig("tversky_ce_cldice")}),
+        (ScheduleConfig("plateau", patience=0), {"augmentation": dataclasses.replace(RICH, cutout=0.5)}),
+        # Weights that change next to nothing: the first validation stays the best, the third stops the run.
+        (ScheduleConfig("cosine"), {"early_stop": 1, "keep": "best", "optimizer": OptimizerConfig("sgd", 1e-9)}),
+    ],
+)
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_config, tmp_path, schedule, more):
+    changes = {"ema": 0.9, "augmentation": RICH, "sampling": WILD, "schedule": schedule, "steps": 20, **more}
+    norm = "instance" if "early_stop" in more else "batch"
+    network = dataclasses.replace(make_config().card.network, dropout=0.2, norm=norm)
     changes["card"] = dataclasses.replace(make_config().card, network=network)
     train(make_config(output=str(tmp_path / "whole"), **changes))
 
@@ -91,9 +101,33 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_config, tmp_
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert whole.pop("config") != resumed.pop("config")  # the output folder alone differs
     assert same(whole, resumed)
+    assert whole["step"] == (12 if "early_stop" in more else 20)
+    assert (whole["watch"]["weights"] is None) == ("keep" not in more)
     logs = [read_log(tmp_path / name / "log.csv") for name in ("whole", "cut")]
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
     assert [row.get("dice core") for row in logs[0]] == [row.get("dice core") for row in logs[1]]
+
+
+def test_the_best_validation_becomes_the_model(make_config, tmp_path):
+    """A rate that warms up until it wrecks the network: the package holds the earlier, better weights."""
+    wild = {"optimizer": OptimizerConfig("sgd", 3.0, clip=0.0), "schedule": ScheduleConfig("constant", warmup=200)}
+    config = make_config(steps=40, keep="best", validate_every=4, checkpoint_every=40, **wild)
+    try:
+        result = train(config)
+    except InputError:
+        pytest.fail("the run was to get worse, not to diverge")
+    saved = weights(tmp_path / "run")
+    history = [(row["dice shell"] + row["dice core"]) / 2 for row in read_log(result.log) if "dice core" in row]
+    assert sum(result.dice) / 2 == pytest.approx(max(history), abs=1e-4)
+    assert not same(saved["watch"]["weights"], saved["network"])
+    for name, value in load_model(result.model).network().state_dict().items():
+        assert torch.equal(value, saved["watch"]["weights"][name])
+
+
+@pytest.mark.parametrize("rule", [{"early_stop": 2}, {"keep": "best"}, {"schedule": ScheduleConfig("plateau")}])
+def test_rules_that_need_validation_need_a_fold(make_config, rule):
+    with pytest.raises(InputError, match="no fold is held out"):
+        train(make_config(fold=None, **rule))
 
 
 def test_a_run_that_was_cut_off_can_be_packaged(make_config, tmp_path):

@@ -1,0 +1,29 @@
+"""What is minimised: losses of overlap (:mod:`.overlap`), of every voxel by itself (:mod:`.entropy`), of the border
+(:mod:`.boundary`) and of centre lines (:mod:`.centreline`), and their sum over the resolutions of deep supervision
+(:mod:`.supervision`) as a training's configuration asks for.
+"""
+
+from .boundary import boundary_loss
+from .centreline import centreline_dice_loss, soft_skeleton
+from .comparison import IGNORED, Comparison, compare
+from .distance import signed_distance
+from .entropy import cross_entropy_loss, focal_loss
+from .overlap import dice_loss, tversky_loss
+from .supervision import single_loss, supervision_weights, total_loss
+
+__all__ = [
+    "IGNORED",
+    "Comparison",
+    "boundary_loss",
+    "centreline_dice_loss",
+    "compare",
+    "cross_entropy_loss",
+    "dice_loss",
+    "focal_loss",
+    "signed_distance",
+    "single_loss",
+    "soft_skeleton",
+    "supervision_weights",
+    "total_loss",
+    "tversky_loss",
+]
