@@ -62,6 +62,13 @@ class DependencyError(UNetSegmentError):
     exit_code = 7
 
 
+class DownloadError(UNetSegmentError):
+    """A file that could not be fetched: no network, a proxy in the way, a server that refuses or keeps failing."""
+
+    code = "download-failed"
+    exit_code = 9
+
+
 class Cancelled(UNetSegmentError):
     """The run was cancelled through its token; nothing was written."""
 

@@ -1,0 +1,66 @@
+"""A lock that two processes share and that the system drops when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ...progress import CancelToken
+
+_POLL = 0.1
+
+
+@contextlib.contextmanager
+def file_lock(
+    path: Path, cancel: CancelToken | None = None, waiting: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Holds the lock file at ``path``, waiting for whoever has it.
+
+    Args:
+        path: created if missing; stays behind, empty.
+        cancel: looked at while waiting.
+        waiting: called once when the lock is taken by someone else.
+
+    Raises:
+        Cancelled: while waiting.
+        OSError: the file cannot be made.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        told = False
+        while not _try(handle):
+            if not told and waiting is not None:
+                waiting()
+            told = True
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            time.sleep(_POLL)
+        yield
+    finally:
+        # Closing drops the lock on every system.
+        os.close(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try(handle: int) -> bool:
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
