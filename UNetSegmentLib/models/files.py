@@ -70,7 +70,7 @@ class ZipFiles:
                 members = archive.infolist()
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise ModelError(f"'{path.name}' is not a readable zip file.", _GET_AGAIN, str(error)) from error
-        _check_members(path, members)
+        check_members(path, members)
         self._members = _by_plain_name(members)
 
     def has(self, name: str) -> bool:
@@ -134,25 +134,36 @@ def _unreadable(files: PackageFiles, name: str, error: Exception) -> ModelError:
     return ModelError(f"{name} in '{files.path.name}' cannot be read.", _GET_AGAIN, str(error))
 
 
-def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > MAX_MEMBERS:
-        raise _suspicious(path, f"it has {len(members)} members, {MAX_MEMBERS} at most are allowed")
+def check_members(
+    path: Path, members: list[zipfile.ZipInfo], most: int | None = None, most_bytes: int | None = None
+) -> None:
+    """Refuses an archive that no honest program has written.
+
+    Args:
+        most, most_bytes: members and unpacked bytes, in place of a package's ``MAX_MEMBERS`` and ``MAX_TOTAL_BYTES``.
+
+    Raises:
+        ModelError: too many members, too much data, members that point elsewhere or are named twice, links, encryption.
+    """
+    most, most_bytes = most or MAX_MEMBERS, most_bytes or MAX_TOTAL_BYTES
+    if len(members) > most:
+        raise suspicious(path, f"it has {len(members)} members, {most} at most are allowed")
     total = sum(member.file_size for member in members)
-    if total > MAX_TOTAL_BYTES:
-        raise _suspicious(path, f"it unpacks to {total / 1e9:.1f} GB, {MAX_TOTAL_BYTES / 1e9:.0f} at most are allowed")
+    if total > most_bytes:
+        raise suspicious(path, f"it unpacks to {total / 1e9:.1f} GB, {most_bytes / 1e9:.0f} at most are allowed")
     seen: set[str] = set()
     for member in members:
         name = member.filename
         parts = PurePosixPath(name).parts
         if name.startswith("/") or "\\" in name or ":" in name or ".." in parts or "\0" in name:
-            raise _suspicious(path, f"its member '{name}' points outside the package")
+            raise suspicious(path, f"its member '{name}' points outside the package")
         mode = member.external_attr >> 16
         if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
-            raise _suspicious(path, f"its member '{name}' is a link or a special file")
+            raise suspicious(path, f"its member '{name}' is a link or a special file")
         if member.flag_bits & 1:
-            raise _suspicious(path, f"its member '{name}' is encrypted")
+            raise suspicious(path, f"its member '{name}' is encrypted")
         if name in seen:
-            raise _suspicious(path, f"it has two members named '{name}'")
+            raise suspicious(path, f"it has two members named '{name}'")
         seen.add(name)
 
 
@@ -168,7 +179,8 @@ def _by_plain_name(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]
     return {str(name.relative_to(root)): m for name, m in files.items() if name.is_relative_to(root)}
 
 
-def _suspicious(path: Path, why: str) -> ModelError:
+def suspicious(path: Path, why: str) -> ModelError:
+    """The refusal of an archive."""
     return ModelError(
         f"The archive '{path.name}' is not safe to open: {why}.",
         "Get the model from a source that you trust, or ask its author for a clean package.",

@@ -52,10 +52,16 @@ class ResidualBlock(nn.Module):
 
 
 def stack(
-    config: NetworkConfig, count: int, in_channels: int, out_channels: int, kernel: Kernel, stride: Kernel
+    config: NetworkConfig,
+    count: int,
+    in_channels: int,
+    out_channels: int,
+    kernel: Kernel,
+    stride: Kernel,
+    block: str | None = None,
 ) -> nn.Sequential:
-    """``count`` units of the configured block in a row; the first one changes channels and size."""
-    factory = BLOCKS[config.block]
+    """``count`` units of a block (the configured one by default) in a row; the first changes channels and size."""
+    factory = BLOCKS[block or config.block]
     ones = (1,) * config.dimension
     units = [factory(config, in_channels, out_channels, kernel, stride)]
     units += [factory(config, out_channels, out_channels, kernel, ones) for _ in range(count - 1)]

@@ -31,6 +31,11 @@ class NetworkConfig:
         bias: whether convolutions before a norm have a bias.
         norm_groups: groups of the ``group`` norm.
         encoder, decoder: names of a registered encoder and decoder; ``unet`` is the convolutional one.
+        decoder_block: block of the decoder where it is another one than ``block``.
+        stem_channels: channels of a plain convolution before the first stage; None has no such stem.
+        norm_eps: added to the variance by the norm.
+        norm_affine: whether the norm learns scale and shift.
+        negative_slope: of ``leaky_relu``.
         architecture: ``unet``.
     """
 
@@ -55,6 +60,11 @@ class NetworkConfig:
     norm_groups: int = 8
     encoder: str = "unet"
     decoder: str = "unet"
+    decoder_block: str | None = None
+    stem_channels: int | None = None
+    norm_eps: float = 1e-5
+    norm_affine: bool = True
+    negative_slope: float = 0.01
     architecture: str = "unet"
 
     @property

@@ -59,7 +59,8 @@ class DecoderStage(nn.Module):
         self.skip = SKIPS[config.skip](config, skip_channels, skip_channels)
         ones = (1,) * config.dimension
         joined = int(self.skip.out_channels)  # type: ignore[arg-type]
-        self.blocks = stack(config, config.decoder_convs[level], joined, skip_channels, config.kernels[level], ones)
+        count, kernel = config.decoder_convs[level], config.kernels[level]
+        self.blocks = stack(config, count, joined, skip_channels, kernel, ones, config.decoder_block)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         return self.blocks(self.skip(skip, self.up(x, skip.shape[2:])))

@@ -18,11 +18,11 @@ _POOLING: dict[int, Callable[..., nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3
 
 LEAKY_SLOPE = 0.01
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "leaky_relu": lambda: nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
-    "relu": lambda: nn.ReLU(inplace=True),
-    "gelu": nn.GELU,
-    "silu": lambda: nn.SiLU(inplace=True),
+_ACTIVATIONS: dict[str, Callable[[NetworkConfig], nn.Module]] = {
+    "leaky_relu": lambda config: nn.LeakyReLU(config.negative_slope, inplace=True),
+    "relu": lambda config: nn.ReLU(inplace=True),
+    "gelu": lambda config: nn.GELU(),
+    "silu": lambda config: nn.SiLU(inplace=True),
 }
 NORMS = ("instance", "batch", "group", "none")
 ACTIVATIONS = tuple(_ACTIVATIONS)
@@ -49,13 +49,14 @@ def average_pooling(dimension: int, stride: Kernel) -> nn.Module:
 
 
 def norm(config: NetworkConfig, channels: int) -> nn.Module:
-    """The configured normalisation, with learnt scale and shift."""
+    """The configured normalisation."""
+    eps, affine = config.norm_eps, config.norm_affine
     if config.norm == "instance":
-        return _INSTANCE[config.dimension](channels, affine=True)
+        return _INSTANCE[config.dimension](channels, eps=eps, affine=affine)
     if config.norm == "batch":
-        return _BATCH[config.dimension](channels)
+        return _BATCH[config.dimension](channels, eps=eps, affine=affine)
     if config.norm == "group":
-        return nn.GroupNorm(config.norm_groups, channels)
+        return nn.GroupNorm(config.norm_groups, channels, eps=eps, affine=affine)
     if config.norm == "none":
         return nn.Identity()
     raise ModelError(f"Unknown normalisation '{config.norm}'.", f"Known are: {', '.join(NORMS)}.")
@@ -65,7 +66,7 @@ def activation(config: NetworkConfig) -> nn.Module:
     """The configured activation function."""
     if config.activation not in _ACTIVATIONS:
         raise ModelError(f"Unknown activation '{config.activation}'.", f"Known are: {', '.join(ACTIVATIONS)}.")
-    return _ACTIVATIONS[config.activation]()
+    return _ACTIVATIONS[config.activation](config)
 
 
 def dropout(config: NetworkConfig) -> nn.Module:

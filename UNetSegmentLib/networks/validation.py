@@ -26,7 +26,11 @@ def check_unet(config: NetworkConfig) -> None:
     _check_axes(config)
     if not 0 <= config.dropout < 1:
         raise _wrong("dropout", config.dropout, "a probability below 1")
-    if config.norm == "group" and any(f % config.norm_groups for f in config.features):
+    if config.stem_channels is not None and config.stem_channels < 1:
+        raise _wrong("stem_channels", config.stem_channels, "at least 1, or null")
+    if config.norm_eps <= 0:
+        raise _wrong("norm_eps", config.norm_eps, "a small positive number")
+    if config.norm == "group" and any(f % config.norm_groups for f in (*config.features, config.stem_channels or 0)):
         raise _wrong("norm_groups", config.norm_groups, f"a divisor of every one of {config.features}")
 
 
