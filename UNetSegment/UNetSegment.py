@@ -106,7 +106,16 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleLogic.__init__(self, parent)
-        self._runner = None
+        self._runner = self._installer = None
+
+    @property
+    def installer(self):
+        """Brings new models (UNetSegmentPlugin.installations.Installer), made at first use."""
+        if self._installer is None:
+            from UNetSegmentPlugin.installations import Installer
+
+            self._installer = Installer(self.runner.on_log)
+        return self._installer
 
     @property
     def runner(self):
@@ -129,6 +138,23 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
         from UNetSegmentPlugin import catalog
 
         return catalog.cards()
+
+    def import_model(self, path, trust=False):
+        """Imports a model of another program (nnU-Net, MONAI bundle, TorchScript, ONNX) and waits for it.
+
+        Args:
+            path: file or folder.
+            trust: TorchScript and ONNX models are programs; True says that this one may run.
+
+        Returns:
+            The names of the new models, for :meth:`segment`.
+
+        Raises:
+            UNetSegmentLib.errors.UNetSegmentError: with cause and cure.
+        """
+        from UNetSegmentPlugin import scripting
+
+        return scripting.import_model(self.installer, path, trust)
 
     def segment(
         self,

@@ -137,32 +137,6 @@ class ModelSectionTest(PanelTestCase):
         self.assertEqual(self.panel.volume.ui.inputVolumeLabel.text, "&Image")
         self.assertEqual(self.panel.input_errors(), ["Choose an image."])
 
-    def test_adding_a_package(self):
-        from pathlib import Path
-        from unittest import mock
-
-        from UNetSegmentPlugin import catalog
-
-        from UNetSegmentLib.errors import ModelError
-        from UNetSegmentLib.models import zip_model
-
-        with tempfile.TemporaryDirectory() as folder:
-            own = Path(folder) / "models"
-            package = Path(folder) / "package.zip"
-            zip_model(models.folder() / "threshold", package)
-            with (
-                mock.patch.object(catalog, "user_model_folder", lambda: own),
-                mock.patch.object(catalog, "cards", lambda: []),
-            ):
-                self.assertEqual(catalog.add_package(package).name, "threshold")
-                self.assertEqual([path.name for path in own.iterdir()], ["threshold.zip"])
-            broken = Path(folder) / "broken.zip"
-            broken.write_bytes(b"no zip at all")
-            with self.assertRaises(ModelError):
-                catalog.add_package(broken)
-            with self.assertRaisesRegex(ModelError, "there already"):
-                catalog.add_package(package)
-
 
 class StateTest(PanelTestCase):
     def test_state_survives_saving_and_loading_the_scene(self):

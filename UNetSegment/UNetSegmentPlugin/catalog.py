@@ -1,16 +1,11 @@
-"""The models at hand: finding them, searching them, showing their cards, adding one."""
+"""The models at hand: finding them, searching them, removing one."""
 
-import html
-import os
 import shutil
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import ModelError, OutputError
-from UNetSegmentLib.models import find_model, list_models, read_card, user_model_folder
+from UNetSegmentLib.models import find_model, list_models, registry
 from UNetSegmentLib.models.card import ModelCard
 
 
@@ -41,94 +36,34 @@ def subtitle(card: ModelCard) -> str:
     return " · ".join(part for part in (card.anatomy, card.modality) if part)
 
 
-def card_html(card: ModelCard, expected: str, whole: bool) -> str:
-    """The card as rich text for a label, with a link ``more`` or ``less``.
-
-    Args:
-        expected: the time that a run takes here, in words.
-        whole: with descriptions and the intended use.
-    """
-    rows = [
-        (_("Needs"), "<br>".join(_escaped(_channel(channel, whole)) for channel in card.inputs)),
-        (_("Finds"), ", ".join(_swatch(label) for label in card.labels)),
-        (_("Region"), _escaped(_field_of_view(card))),
-        (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
-        (_("Time here"), _escaped(expected)),
-        (_("Licence"), _escaped(card.licence)),
-        (_("For"), _escaped(card.intended_use if whole else _first_sentences(card.intended_use))),
-        (_("Trained on"), _escaped(card.training_data) if whole else ""),
-    ]
-    body = "".join(
-        f"<tr><td style='padding-right:8px'><b>{name}</b></td><td>{value}</td></tr>" for name, value in rows if value
-    )
-    target, word = ("less", _("less")) if whole else ("more", _("more"))
-    # The palette's link colour cannot be read on Slicer's dark style.
-    link = f"<a href='{target}' style='color:#3d8bdb'>{word}</a>"
-    description = f"<br>{_escaped(card.description)}" if whole else ""
-    return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)} {link}{description}<table>{body}</table>"
+def is_own(name: str) -> bool:
+    """Whether the model was imported or installed by the user (and may be removed)."""
+    try:
+        return find_model(name).parent == registry.user_model_folder()
+    except ModelError:
+        return False
 
 
-def add_package(path: str | os.PathLike) -> ModelCard:
-    """Copies a model package (.zip) to the user's models, after reading its card.
+def remove(name: str) -> None:
+    """Deletes one of the user's own models from the disk.
 
     Raises:
-        ModelError: it is no model package, or one of that name is there already.
-        OutputError: it could not be copied.
+        ModelError: it is not one of them.
+        OutputError: it cannot be deleted.
     """
-    source = Path(path)
-    card = read_card(source)
-    if any(card.name == other.name for other in cards()):
-        raise ModelError(
-            _("A model called '{name}' is there already.").format(name=card.name),
-            _("Remove the other one from {folder} first.").format(folder=user_model_folder()),
-        )
-    folder = user_model_folder()
+    package = find_model(name)
+    if package.parent != registry.user_model_folder():
+        raise ModelError(_("'{name}' comes with UNetSegment and stays.").format(name=name))
+    doomed = package.with_name(f".{package.name}.removed")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            copied = shutil.copy2(source, scratch)
-            Path(copied).replace(folder / f"{card.name}.zip")
+        # In one step first, so that a file in use leaves the whole model rather than half of it.
+        package.replace(doomed)
     except OSError as error:
         raise OutputError(
-            _("The model could not be copied to {folder} ({reason}).").format(folder=folder, reason=error.strerror),
-            _("Check that there is space and that you may write there."),
+            _("The model could not be removed ({reason}).").format(reason=error.strerror),
+            _("Stop the run that uses it and try again."),
         ) from error
-    return card
-
-
-def _channel(channel, whole: bool) -> str:
-    text = f"{channel.name} ({channel.modality})" if channel.modality not in ("", channel.name) else channel.name
-    return f"{text}: {channel.description}" if whole and channel.description else text
-
-
-def _first_sentences(text: str) -> str:
-    """The first two: what it is for and what not."""
-    sentences = text.split(". ")
-    return ". ".join(sentences[:2]).rstrip(".") + "." if text else ""
-
-
-def _swatch(label) -> str:
-    red, green, blue = label.color
-    return f"<span style='color:rgb({red},{green},{blue})'>&#9632;</span>&nbsp;{_escaped(label.name)}"
-
-
-def _field_of_view(card: ModelCard) -> str:
-    if card.field_of_view_mm is None:
-        return ""
-    return _("about {size} mm").format(size=" × ".join(f"{side:g}" for side in card.field_of_view_mm))
-
-
-def _accuracy(lines: Sequence) -> list[str]:
-    """One line per label: the mean over its splits (folds), weighted by their cases."""
-    texts = []
-    for name in dict.fromkeys(line.label for line in lines):
-        own = [line for line in lines if line.label == name]
-        count = sum(line.cases for line in own)
-        dice = sum(line.dice * line.cases for line in own) / max(count, 1)
-        texts.append(_("{label}: Dice {dice:.3f}").format(label=name, dice=dice))
-    cases = max((line.cases for line in lines), default=0)
-    return [*texts, _("on {count} cases that it was not trained with").format(count=cases)] if texts else []
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False).replace("\n", "<br>")
+    if doomed.is_dir():
+        shutil.rmtree(doomed, ignore_errors=True)
+    else:
+        doomed.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from slicer.util import VTKObservationMixin
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import catalog, display, expectation, volumes
+from . import catalog, display, expectation, licences, volumes
 from . import parameters as chosen
 from .results import Destination
 from .runs import Order, RunState
@@ -36,10 +36,11 @@ class Panel(VTKObservationMixin):
         super().__init__()
         self.logic = logic
         self.runner = logic.runner
+        self.installer = logic.installer
         self.resource_path = resource_path
         self.parameters = None
         self.cards = catalog.cards()
-        self._gui_tag = None
+        self._gui_tag = self._library = None
         self._layout = layout
         self._make_sections()
         self._shortcuts = self._make_shortcuts()
@@ -76,7 +77,9 @@ class Panel(VTKObservationMixin):
         self.removeObservers()
         for section in self.sections:
             section.exit()
+            section.close()
         self._detach()
+        self.installer.shutdown()
         self.runner.shutdown()
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -97,6 +100,8 @@ class Panel(VTKObservationMixin):
         errors = []
         if card is None:
             errors.append(_("Choose a model."))
+        elif licences.must_be_accepted(card):
+            errors.append(_("Read and accept the licence of the model first (section Model)."))
         for number, channel in enumerate(card.inputs if card is not None else ()):
             errors += _volume_errors(chosen.channel(parameters, number), channel, len(card.inputs) > 1)
         if card is None and parameters.input_volume is None:
@@ -153,6 +158,26 @@ class Panel(VTKObservationMixin):
         self.cards = catalog.cards()
         self.model.fill()
         self.refresh()
+
+    def take_models(self, models) -> None:
+        """Lists the models anew and chooses the first of those that have come."""
+        self.reload_models()
+        if models and self.parameters is not None:
+            self.parameters.model = models[0].name
+            self.model.reveal(models[0].name)
+
+    def choose_any_model(self) -> None:
+        """Chooses the first of the list when the chosen one is gone."""
+        if self.card is None and self.parameters is not None:
+            self.parameters.model = self.cards[0].name if self.cards else ""
+
+    def show_library(self) -> None:
+        """Opens the library of models, in a window that leaves the panel usable."""
+        if self._library is None:
+            from .library_dialog import LibraryDialog
+
+            self._library = LibraryDialog(self)
+        self._library.show()
 
     def refresh(self) -> None:
         """Shows the parameter node in all sections."""

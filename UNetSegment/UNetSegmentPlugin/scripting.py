@@ -35,6 +35,20 @@ def segment(
     return run.written.segmentation
 
 
+def import_model(installer, path, trust: bool) -> list[str]:
+    """Imports and waits. Returns the names of the new models.
+
+    Raises:
+        UNetSegmentError: what went wrong; Cancelled when it was cancelled.
+    """
+    installation = installer.wait(installer.import_model(str(path), Path(path).name, trust))
+    if installation.error is not None:
+        raise installation.error
+    if not installation.models:
+        raise Cancelled()
+    return [model.name for model in installation.models]
+
+
 def make_order(
     volume_node,
     model: str,

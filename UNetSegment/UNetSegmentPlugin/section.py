@@ -32,6 +32,9 @@ class Section:
     def exit(self) -> None:
         """Another module is shown."""
 
+    def close(self) -> None:
+        """The panel goes."""
+
     def scene_closing(self) -> None:
         """The scene is about to be emptied."""
 

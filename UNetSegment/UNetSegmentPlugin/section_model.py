@@ -1,12 +1,16 @@
-"""Model: a searchable list and the card of the chosen model."""
+"""Model: a searchable list, the card of the chosen model, and the ways to bring more."""
+
+from pathlib import Path
 
 import qt
-from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import catalog, expectation
-from .section import Section
+from . import cards, catalog, expectation, licences, questions
+from .drop_area import DropArea
+from .label_list import LabelList
+from .model_import import ModelImport
+from .section import Section, set_text
 
 _VISIBLE_ROWS = 4
 
@@ -18,11 +22,17 @@ class ModelSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self._whole_card = False
+        self._whole_card = self._with_labels = False
+        self._labels = LabelList(self.ui.labelSearchBox, self.ui.labelList)
         self.ui.modelSearchBox.connect("textChanged(QString)", lambda text: self._filter())
         self.ui.modelList.connect("currentRowChanged(int)", self._on_row)
-        self.ui.addModelButton.connect("clicked()", self._on_add)
         self.ui.modelCardLabel.connect("linkActivated(QString)", self._on_link)
+        self.ui.acceptLicenceButton.connect("clicked()", self._on_accept)
+        self.ui.modelFolderButton.connect("clicked()", self._on_folder)
+        self.ui.removeModelButton.connect("clicked()", self._on_remove)
+        self.ui.libraryButton.connect("clicked()", lambda: self.panel.show_library())
+        self.importing = ModelImport(panel, self.ui)
+        self.root = DropArea(self.root, self.importing.start)
         self.fill()
 
     def fill(self) -> None:
@@ -36,6 +46,13 @@ class ModelSection(Section):
         view.blockSignals(blocked)
         self._filter()
 
+    def reveal(self, name: str) -> None:
+        """Makes sure that a model is seen in the list."""
+        self.ui.modelSearchBox.text = ""
+        names = [card.name for card in self.panel.cards]
+        if name in names:
+            self.ui.modelList.scrollToItem(self.ui.modelList.item(names.index(name)))
+
     def refresh(self) -> None:
         """See Section.refresh."""
         card = self.panel.card
@@ -44,13 +61,30 @@ class ModelSection(Section):
         self.ui.modelList.setCurrentRow(names.index(card.name) if card is not None else -1)
         self.ui.modelList.blockSignals(blocked)
         self.ui.modelCardFrame.setVisible(card is not None)
-        text = catalog.card_html(card, self._expected(card), self._whole_card) if card is not None else ""
-        self.ui.modelCardLabel.text = text
+        if card is not None:
+            self._show_card(card)
 
     def on_run(self, run) -> None:
         """See Section.on_run."""
         if run is not None and run.state.final:
             self.refresh()
+
+    def close(self) -> None:
+        """See Section.close."""
+        self.importing.close()
+
+    def _show_card(self, card) -> None:
+        self.ui.modelCardLabel.text = cards.card_html(card, self._expected(card), self._whole_card)
+        many = self._with_labels and len(card.labels) > cards.FEW_LABELS
+        self._labels.set_visible(many)
+        if many:
+            self._labels.show((label.name, label.color) for label in card.labels)
+        asking = licences.must_be_accepted(card)
+        self.ui.licenceFrame.setVisible(asking)
+        set_text(self.ui.licenceLabel, cards.licence_html(card) if asking else "")
+        own = catalog.is_own(card.name)
+        self.ui.modelFolderButton.setVisible(own)
+        self.ui.removeModelButton.setVisible(own)
 
     def _expected(self, card) -> str:
         chosen = self.panel.parameters
@@ -74,19 +108,30 @@ class ModelSection(Section):
             self.panel.parameters.model = self.panel.cards[row].name
 
     def _on_link(self, link: str) -> None:
-        self._whole_card = link == "more"
+        if link == cards.LABELS:
+            self._with_labels = not self._with_labels
+        else:
+            self._whole_card = link == cards.MORE
         self.refresh()
 
-    def _on_add(self) -> None:
-        path = qt.QFileDialog.getOpenFileName(
-            self.root, _("Add a model package"), "", _("Model packages") + " (*.zip)"
-        )  # fmt: skip
-        if not path:
+    def _on_accept(self) -> None:
+        card = self.panel.card
+        licences.accept(card.name, card.licence)
+        self.panel.refresh()
+
+    def _on_folder(self) -> None:
+        package = Path(catalog.locate(self.panel.card.name))
+        folder = package if package.is_dir() else package.parent
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(folder)))
+
+    def _on_remove(self) -> None:
+        card = self.panel.card
+        if not questions.may_remove(self.root, card.title):
             return
         try:
-            card = catalog.add_package(path)
+            catalog.remove(card.name)
         except UNetSegmentError as error:
             self.panel.show_problem(error)
             return
         self.panel.reload_models()
-        self.panel.parameters.model = card.name
+        self.panel.choose_any_model()

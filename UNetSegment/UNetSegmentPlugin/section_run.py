@@ -1,21 +1,17 @@
 """Segment / Cancel, progress in words with the time left, and problems beside the button."""
 
-import html
-
 import qt
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.worker.client import WorkerState
 
 from . import expectation
+from .problems import problem_html, warning_html
 from .runs import RunState
 from .section import Section, set_text
 
 # Share of the bar that each stage ends at; tiles take nearly all the time.
 _STAGE_ENDS = {"load": (0.0, 0.1), "prepare": (0.1, 0.2), "segment": (0.2, 0.97), "finish": (0.97, 1.0)}
-# Tones that can be read on Slicer's light style and on its dark one.
-WARNING_COLOR = "#c77700"
-_ERROR_COLOR = "#e0443e"
 
 
 class RunSection(Section):
@@ -55,10 +51,8 @@ class RunSection(Section):
         queue.toolTip = "\n".join(errors) or _("Start this run as soon as the ones before it are done.")
         self._show_progress(runs)
         self._show_status(runs)
-        listed = "".join(
-            f"<div style='color:{WARNING_COLOR}'>&#9888; {html.escape(error, quote=False)}</div>" for error in errors
-        )
-        problem = _problem_html(self._problem) if self._problem else ""
+        listed = "".join(f"<div>{warning_html(error)}</div>" for error in errors)
+        problem = problem_html(self._problem) if self._problem else ""
         set_text(self.ui.runProblemLabel, problem + listed)
 
     def on_run(self, run) -> None:
@@ -153,11 +147,3 @@ def _finished_text(run) -> str:
     if written.untouched:
         texts.append(_("Left as they are (completed or hidden): {names}.").format(names=", ".join(written.untouched)))
     return " ".join([*texts, *run.warnings])
-
-
-def _problem_html(problem) -> str:
-    """An error's cause in colour, then what to do."""
-    cause = getattr(problem, "cause", None) or str(problem)
-    cure = getattr(problem, "cure", "")
-    text = f"<b style='color:{_ERROR_COLOR}'>{html.escape(cause, quote=False)}</b>"
-    return f"{text}<br>{html.escape(cure, quote=False)}" if cure else text

@@ -6,8 +6,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import environment, selftest
+from .problems import WARNING_COLOR
 from .section import Section, set_text
-from .section_run import WARNING_COLOR
 
 
 class SetupSection(Section):

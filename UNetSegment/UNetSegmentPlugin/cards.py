@@ -1,0 +1,107 @@
+"""A model's card as rich text."""
+
+import html
+from collections.abc import Sequence
+
+from slicer.i18n import tr as _
+
+from UNetSegmentLib.models.card import ModelCard
+
+from . import licences
+from .problems import LINK_COLOR
+
+FEW_LABELS = 12
+"""Up to so many structures are listed in the card itself; more are counted and get a list of their own."""
+
+MORE, LESS, LABELS = "more", "less", "labels"
+
+
+def card_html(card: ModelCard, expected: str, whole: bool) -> str:
+    """The card as rich text for a label, with a link ``more`` or ``less``, and
+    one ``labels`` where there are too many structures for a line.
+
+    Args:
+        expected: the time that a run takes here, in words.
+        whole: with descriptions and the intended use.
+    """
+    rows = [
+        (_("Needs"), "<br>".join(_escaped(_channel(channel, whole)) for channel in card.inputs)),
+        (_("Finds"), _structures(card)),
+        (_("Region"), _escaped(_field_of_view(card))),
+        (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
+        (_("Time here"), _escaped(expected)),
+        (_("Licence"), _escaped(licences.stated(card.licence))),
+        (_("For"), _escaped(card.intended_use if whole else _first_sentences(card.intended_use))),
+        (_("Trained on"), _escaped(card.training_data) if whole else ""),
+        (_("Cite"), _escaped(card.citation) if whole else ""),
+        (_("From"), _escaped(card.source) if whole else ""),
+    ]
+    body = "".join(
+        f"<tr><td style='padding-right:8px'><b>{name}</b></td><td>{value}</td></tr>" for name, value in rows if value
+    )
+    link = _link(LESS, _("less")) if whole else _link(MORE, _("more"))
+    description = f"<br>{_escaped(card.description)}" if whole else ""
+    return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)} {link}{description}<table>{body}</table>"
+
+
+def _channel(channel, whole: bool) -> str:
+    text = f"{channel.name} ({channel.modality})" if channel.modality not in ("", channel.name) else channel.name
+    return f"{text}: {channel.description}" if whole and channel.description else text
+
+
+def _first_sentences(text: str) -> str:
+    """The first two: what it is for and what not."""
+    sentences = text.split(". ")
+    return ". ".join(sentences[:2]).rstrip(".") + "." if text else ""
+
+
+def licence_html(card: ModelCard) -> str:
+    """What a user has to read before the first use of a model that is not ours."""
+    if card.licence.strip():
+        text = _("Licence: {licence}.").format(licence=card.licence.strip().rstrip("."))
+        ask = _("You may use the model under this licence only.")
+    else:
+        text = _("Its licence is not stated.")
+        ask = _("Use it only as far as its authors allow; ask them where you cannot tell.")
+    source = f"<br>{_('From')}: {_escaped(card.source)}" if card.source else ""
+    return f"<b>{_('Before the first use')}</b><br>{_escaped(text)} {_escaped(ask)}{source}"
+
+
+def _structures(card: ModelCard) -> str:
+    if len(card.labels) <= FEW_LABELS:
+        return ", ".join(_swatch(label) for label in card.labels)
+    first = ", ".join(_escaped(label.name) for label in card.labels[:3])
+    count = _("{count} structures: {first}, ...").format(count=len(card.labels), first=first)
+    return f"{count} {_link(LABELS, _('list'))}"
+
+
+def _link(target: str, word: str) -> str:
+    # The palette's link colour cannot be read on Slicer's dark style.
+    return f"<a href='{target}' style='color:{LINK_COLOR}'>{word}</a>"
+
+
+def _swatch(label) -> str:
+    red, green, blue = label.color
+    return f"<span style='color:rgb({red},{green},{blue})'>&#9632;</span>&nbsp;{_escaped(label.name)}"
+
+
+def _field_of_view(card: ModelCard) -> str:
+    if card.field_of_view_mm is None:
+        return ""
+    return _("about {size} mm").format(size=" × ".join(f"{side:g}" for side in card.field_of_view_mm))
+
+
+def _accuracy(lines: Sequence) -> list[str]:
+    """One line per label: the mean over its splits (folds), weighted by their cases."""
+    texts = []
+    for name in dict.fromkeys(line.label for line in lines):
+        own = [line for line in lines if line.label == name]
+        count = sum(line.cases for line in own)
+        dice = sum(line.dice * line.cases for line in own) / max(count, 1)
+        texts.append(_("{label}: Dice {dice:.3f}").format(label=name, dice=dice))
+    cases = max((line.cases for line in lines), default=0)
+    return [*texts, _("on {count} cases that it was not trained with").format(count=cases)] if texts else []
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False).replace("\n", "<br>")
