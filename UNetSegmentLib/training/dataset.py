@@ -22,6 +22,7 @@ from ..preprocessing import prepare
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..resampling import resize
 from ..volume import Segmentation, Volume
+from .labelling import Labelling
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Case:
 
     Args:
         image: (channels, z, y, x) float32, oriented, resampled and normalised as the card says.
-        label: (z, y, x) uint8, the network's output channel (0 is background) of each voxel.
-        foreground: for each output channel from 1 on, the flat indices of its voxels.
+        label: (z, y, x) uint8, the class (see :mod:`.labelling`; 0 is background) of each voxel.
+        foreground: for each labelled class, the flat indices of its voxels.
     """
 
     name: str
@@ -104,18 +105,22 @@ def load_cases(
     card: ModelCard,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
+    labelling: Labelling | None = None,
 ) -> list[Case]:
-    """Reads and prepares the named cases."""
+    """Reads and prepares the named cases; see :func:`load_case`."""
     stage = Stage("read cases", len(names), progress, cancel)
     cases = []
     for name in names:
-        cases.append(load_case(data, name, card))
+        cases.append(load_case(data, name, card, labelling))
         stage.step(message=name)
     return cases
 
 
-def load_case(data: DataSet, name: str, card: ModelCard) -> Case:
+def load_case(data: DataSet, name: str, card: ModelCard, labelling: Labelling | None = None) -> Case:
     """Reads and prepares one case.
+
+    Args:
+        labelling: what label values mean; None takes the card's output channels.
 
     Raises:
         InputError: naming the case, when its image or label map cannot be used.
@@ -125,13 +130,13 @@ def load_case(data: DataSet, name: str, card: ModelCard) -> Case:
         if volume.channels != card.network.in_channels:
             raise InputError(f"The image has {volume.channels} channels, the network takes {card.network.in_channels}.")
         image, label = _prepare(volume, segmentation, card.preparation)
-        channels = _to_channels(label, card.inference.output_values)
+        labelling = labelling or Labelling(card.inference.output_values)
+        classes = labelling.encode(label)
     except UNetSegmentError as error:
         raise InputError(f"Case {name}: {error.cause}", error.cure, error.detail) from error
-    foreground = tuple(
-        torch.nonzero(channels.flatten() == value).flatten() for value in range(1, card.network.out_channels)
-    )
-    return Case(name, image, channels, foreground)
+    flat = classes.flatten()
+    foreground = tuple(torch.nonzero(flat == number).flatten() for number in range(1, len(labelling.values)))
+    return Case(name, image, classes, foreground)
 
 
 def read_pair(data: DataSet, name: str) -> tuple[Volume, Segmentation]:
@@ -158,20 +163,6 @@ def _prepare(volume: Volume, segmentation: Segmentation, preparation: Preparatio
     if shape != label.shape:
         label = resize(torch.from_numpy(label.astype(np.float32)), shape, order=0).numpy().astype(label.dtype)
     return prepared.tensor, label
-
-
-def _to_channels(label: np.ndarray, values: Sequence[int]) -> Tensor:
-    present = np.unique(label)
-    unknown = [int(v) for v in present if int(v) not in values]
-    if unknown:
-        raise InputError(
-            f"The label map holds the value {unknown[0]}, which the model's labels do not name.",
-            f"Known are {', '.join(map(str, values))}. Correct the label map or the labels of the configuration.",
-        )
-    channels = np.zeros(label.shape, np.uint8)
-    for channel, value in enumerate(values):
-        channels[label == value] = channel
-    return torch.from_numpy(channels)
 
 
 def _files(folder: Path) -> dict[str, Path]:

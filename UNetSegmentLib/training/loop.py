@@ -18,6 +18,7 @@ from .curve import write_curve
 from .dataset import load_cases, open_dataset
 from .distributed import join_world
 from .export import export_model
+from .labelling import labelling_of
 from .run import CHECKPOINT, LOG, Run
 from .state import load_checkpoint, start_state
 
@@ -62,9 +63,10 @@ def train(
     names, held_out = data.split(config.fold)
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")
-    cases = load_cases(data, names, config.card, progress, cancel)
+    labelling = labelling_of(config)
+    cases = load_cases(data, names, config.card, progress, cancel, labelling)
     held_out = held_out[: config.validation_cases or None] if world.first else []
-    validation = load_cases(data, held_out, config.card, progress, cancel)
+    validation = load_cases(data, held_out, config.card, progress, cancel, labelling)
     run = Run(config, cases, validation, world, device, progress, cancel)
     try:
         dice = run.to_the_end()

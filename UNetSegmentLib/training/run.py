@@ -116,8 +116,8 @@ class Run:
         if self.validation:
             card = self.config.card
             context = autocast(self.precision, self.device)
-            channels = card.network.out_channels
-            dice = validate(self.state.model, self.validation, card.inference.patch, channels, self.device, context)
+            labelling = self.sampler.labelling
+            dice = validate(self.state.model, self.validation, card.inference.patch, labelling, self.device, context)
         self.dice = self.world.share(dice)
         if self.dice:
             known = [d for d in self.dice if not math.isnan(d)]
@@ -157,4 +157,6 @@ class Run:
 
 def _label_names(config: TrainingConfig) -> list[str]:
     names = {label.value: label.name for label in config.card.labels}
-    return [names.get(value, f"Label {value}") for value in config.card.inference.output_values[1:]]
+    contract = config.card.inference
+    values = contract.output_values[1:] if contract.activation == "softmax" else contract.output_values
+    return [names.get(value, f"Label {value}") for value in values]

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from .augmentation.draw import chance, integer
 from .augmentation.intensity import change_intensity
+from .augmentation.sides import swap_sides
 from .augmentation.spatial import deform, draw_deformation
 from .augmentation.surroundings import cut_canvas
 from .config import TrainingConfig
 from .dataset import Case
+from .labelling import labelling_of
 
 _CANVAS_MARGIN = 1.2
 
@@ -25,17 +27,21 @@ class PatchSampler:
         self.cases = list(cases)
         self.config = config
         self.device = device
+        self.labelling = labelling_of(config)
         self.generator = torch.Generator().manual_seed(seed)
         self.patch = config.card.inference.patch
         self.flat = config.card.network.dimension == 2
         depth, *rest = self.patch
-        deep = depth if self.flat else math.ceil(depth * _CANVAS_MARGIN)
+        self.spacing = _spacing(config)
+        self.pairs = self.labelling.pairs(config.augmentation.label_pairs)
+        in_plane = self.flat or config.augmentation.in_plane
+        deep = depth if in_plane else math.ceil(depth * _CANVAS_MARGIN)
         self.canvas = (deep, *(math.ceil(n * _CANVAS_MARGIN) for n in rest))
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Images (batch, channels, *patch) float32 and labels (batch, *patch) int64 on the device, z dropped for a 2D
-        network."""
-        images, labels, deformations = [], [], []
+        """Images (batch, channels, *patch) float32 and their target (see :meth:`.Labelling.target`) on the device, z
+        dropped for a 2D network."""
+        settings, images, labels, deformations = self.config.augmentation, [], [], []
         for _ in range(self.config.batch):
             case = self.cases[integer(self.generator, 0, len(self.cases) - 1)]
             start = self._start(case)
@@ -44,14 +50,14 @@ class PatchSampler:
             image, label = cut_canvas(case, self.cases, first, self.canvas, self.config.sampling, self.generator)
             images.append(image)
             labels.append(label)
-            deformations.append(draw_deformation(self.config.augmentation, self.patch, self.flat, self.generator))
+            deformations.append(draw_deformation(settings, self.patch, self.flat, self.generator, self.spacing))
         batch, target = torch.stack(images).to(self.device), torch.stack(labels).to(self.device)
-        channels = self.config.card.network.out_channels
-        batch, target = deform(batch, target, deformations, self.patch, channels)
-        batch = change_intensity(batch, self.config.augmentation, self.flat, self.generator)
+        batch, target = deform(batch, target, deformations, self.patch, self.labelling.classes)
+        target = swap_sides(target, [d.flips[settings.left_right_axis] for d in deformations], self.pairs)
+        batch = change_intensity(batch, settings, self.flat, self.generator)
         if self.flat:
             batch, target = batch[:, :, 0], target[:, 0]
-        return batch.contiguous(), target.long().contiguous()
+        return batch.contiguous(), self.labelling.target(target)
 
     def _start(self, case: Case) -> list[int]:
         """First voxel of the patch. A patch larger than the image is centred on it; ``overhang`` loosens that."""
@@ -75,3 +81,11 @@ class PatchSampler:
         flat = int(indices[integer(self.generator, 0, indices.numel() - 1)])
         _, rows, columns = case.label.shape
         return [flat // (rows * columns), flat // columns % rows, flat % columns]
+
+
+def _spacing(config: TrainingConfig) -> tuple[float, float, float]:
+    """mm (z, y, x) of a prepared voxel; a cube or square where the card leaves that open."""
+    spacing = config.card.preparation.spacing
+    if spacing is None:
+        return (1.0, 1.0, 1.0)
+    return (spacing[1] if spacing[0] is None else spacing[0], spacing[1], spacing[2])

@@ -11,15 +11,25 @@ from torch import Tensor, nn
 
 from ..inference.tiles import axis_starts
 from .dataset import Case
+from .labelling import Labelling
+from .losses import compare
 
 _OVERLAP = 0.25
 
 
-def hard_dice(prediction: Tensor, truth: Tensor, channels: int) -> list[float]:
-    """Dice of each channel from 1 on; NaN where neither holds the label."""
+def hard_dice(logits: Tensor, classes: Tensor, labelling: Labelling) -> list[float]:
+    """Dice of each scored channel over the voxels that are judged; NaN where neither side holds the label.
+
+    Args:
+        logits: (K, z, y, x).
+        classes: (z, y, x), see :mod:`.labelling`.
+    """
+    answer, truth = labelling.answer(logits[None])[0], compare(logits[None], labelling.target(classes[None])).truth[0]
     scores = []
-    for value in range(1, channels):
-        first, second = prediction == value, truth == value
+    for channel in labelling.scored:
+        first, second = answer[channel], truth[channel]
+        if labelling.ignored is not None:
+            first = first & (classes < len(labelling.values))
         total = int(first.sum()) + int(second.sum())
         scores.append(2.0 * int((first & second).sum()) / total if total else math.nan)
     return scores
@@ -30,18 +40,18 @@ def validate(
     network: nn.Module,
     cases: Sequence[Case],
     patch: Sequence[int],
-    channels: int,
+    labelling: Labelling,
     device: torch.device,
     autocast: AbstractContextManager[object],
 ) -> tuple[float, ...]:
-    """Mean Dice per label over the cases. The network's mode is restored."""
+    """Mean Dice per label (or region) over the cases. The network's mode is restored."""
     training = network.training
     network.eval()
     scores = []
     with autocast:
         for case in cases:
-            logits = predict(network, case.image.to(device), patch, channels)
-            scores.append(hard_dice(logits.argmax(dim=0).cpu(), case.label, channels))
+            logits = predict(network, case.image.to(device), patch, labelling.channels)
+            scores.append(hard_dice(logits, case.label.to(device), labelling))
     network.train(training)
     return tuple(_mean(column) for column in zip(*scores, strict=True))
 

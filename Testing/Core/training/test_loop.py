@@ -232,6 +232,40 @@ def test_a_flat_network_trains_on_slices(make_config, tmp_path):
     assert load_model(result.model).card.network.deep_supervision is False
 
 
+def test_overlapping_regions_are_learned_and_painted(make_config, folder):
+    """Two sigmoid channels: the whole ball (both labels) and its core. The engine paints the core over the ball."""
+    card = make_config().card
+    card = dataclasses.replace(
+        card,
+        network=dataclasses.replace(card.network, out_channels=2, norm="batch", deep_supervision=True),
+        inference=dataclasses.replace(card.inference, activation="sigmoid", output_values=(1, 2)),
+    )
+    config = make_config(card=card, regions=((1, 2), (2,)), steps=150, validate_every=150, checkpoint_every=150)
+    result = train(config)
+    assert result.dice is not None
+    assert min(result.dice) > 0.8
+    assert list(read_log(result.log)[-1])[-2:] == ["dice shell", "dice core"]
+    evaluation = evaluate_fold(load_model(result.model), folder, 0)
+    assert min(line.dice for line in evaluation.accuracy()) > 0.7
+
+
+def test_an_ignored_label_neither_teaches_nor_counts(make_config, folder):
+    """The core is ignored: the network may say there what it likes, and the shell is learned all the same."""
+    card = make_config().card
+    card = dataclasses.replace(
+        card,
+        labels=card.labels[:1],
+        network=dataclasses.replace(card.network, out_channels=2, norm="batch"),
+        inference=dataclasses.replace(card.inference, output_values=(0, 1)),
+    )
+    config = make_config(card=card, steps=60, validate_every=60, checkpoint_every=60, loss=LossConfig(ignore_label=2))
+    result = train(config)
+    assert result.dice is not None
+    assert result.dice[0] > 0.85
+    with pytest.raises(InputError, match="holds the value 2"):
+        train(dataclasses.replace(config, loss=LossConfig(), output=config.output + "-2"))
+
+
 def test_all_cases_when_no_fold_is_held_out(make_config):
     assert train(make_config(fold=None, steps=2)).dice is None
 
@@ -254,6 +288,16 @@ def test_the_configuration_survives_json(make_config, tmp_path):
         ({"sampling": {"surroundings": {"sky": 1.0}}}, "sky"),
         ({"sampling": {"foreground": 2.0}}, "foreground"),
         ({"augmentation": {"flip": [0.5, 0.5, 7.0]}}, "flip"),
+        ({"loss": {"kind": "dice_ce_dice"}}, "each term once"),
+        ({"loss": {"class_weights": [1.0, 2.0]}}, "class_weights"),
+        ({"loss": {"class_weights": [1.0, 0.0, 0.0]}}, "class_weights"),
+        ({"loss": {"ignore_label": 2}}, "ignore_label"),
+        ({"schedule": {"kind": "spiral"}}, "spiral"),
+        ({"keep": "all"}, "keep"),
+        ({"regions": [[1], [2]]}, "sigmoid"),
+        ({"augmentation": {"label_pairs": [[1, 5]]}}, "label_pairs"),
+        ({"augmentation": {"label_pairs": [[1, 2]], "left_right_axis": 0}}, "left_right_axis"),
+        ({"augmentation": {"cutout_range": [0.5, 0.2]}}, "cutout_range"),
         ({"card": {"inference": {"output_values": [0, 1]}}}, "out_channels"),
     ],
 )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .cutout import cutout
 from .draw import chance, normal_like, uniform
 
 if TYPE_CHECKING:
@@ -20,14 +21,21 @@ if TYPE_CHECKING:
 
 
 def change_intensity(x: Tensor, config: AugmentationConfig, flat: bool, generator: torch.Generator) -> Tensor:
-    """All intensity transforms in the order of a scan: anatomy, coil, resolution, noise, then display range."""
+    """All intensity transforms in the order of a scan: coil, resolution, noise, then display range, and at last what is
+    hidden. ``flat`` and ``config.in_plane`` blur and coarsen within slices only.
+    """
+    flat, shape = flat or config.in_plane, x.shape
+    if config.per_channel:
+        x = x.reshape(-1, 1, *shape[2:])
     x = bias_field(x, config.bias_field, config.bias_field_range, generator)
     x = blur(x, config.blur, config.blur_range, flat, generator)
     x = low_resolution(x, config.low_resolution, config.low_resolution_range, flat, generator)
     x = noise(x, config.noise, config.noise_range, generator)
-    x = gamma(x, config.gamma, config.gamma_range, generator)
+    x = gamma(x, config.gamma, config.gamma_range, generator, config.gamma_inverted)
     x = contrast(x, config.contrast, config.contrast_range, generator)
-    return brightness(x, config.brightness, config.brightness_range, generator)
+    x = brightness(x, config.brightness, config.brightness_range, generator).reshape(shape)
+    # Skipped when it is off, so that the random numbers of configurations without it stay what they were.
+    return cutout(x, config.cutout, config.cutout_range, config.cutout_boxes, flat, generator) if config.cutout else x
 
 
 def brightness(x: Tensor, probability: float, reach: Range, generator: torch.Generator) -> Tensor:
@@ -42,10 +50,12 @@ def contrast(x: Tensor, probability: float, reach: Range, generator: torch.Gener
     return (x - mean) * factor + mean
 
 
-def gamma(x: Tensor, probability: float, reach: Range, generator: torch.Generator) -> Tensor:
-    """A power law over the image's own range, inverted in half of the samples; keeps mean and deviation."""
+def gamma(
+    x: Tensor, probability: float, reach: Range, generator: torch.Generator, inverted_share: float = 0.5
+) -> Tensor:
+    """A power law over the image's own range, on the inverted image in some samples; keeps mean and deviation."""
     exponents = [_draw(probability, reach, generator) for _ in range(x.shape[0])]
-    inverted = [chance(generator, 0.5) for _ in range(x.shape[0])]
+    inverted = [chance(generator, inverted_share) for _ in range(x.shape[0])]
     result = x.clone()
     for sample, (exponent, invert) in enumerate(zip(exponents, inverted, strict=True)):
         if exponent is not None:

@@ -24,27 +24,42 @@ class Deformation:
     Args:
         matrix: (3, 3), patch offsets from its centre to canvas offsets from its centre, voxels, (z, y, x).
         displacement: (3, *coarse) additional voxels (z, y, x) on a coarse grid, or None.
+        flips: the array axes that the matrix mirrors.
     """
 
     matrix: Tensor
     displacement: Tensor | None
+    flips: tuple[bool, bool, bool] = (False, False, False)
 
 
 def draw_deformation(
-    config: AugmentationConfig, patch: Sequence[int], flat: bool, generator: torch.Generator
+    config: AugmentationConfig,
+    patch: Sequence[int],
+    flat: bool,
+    generator: torch.Generator,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> Deformation:
-    """The parameters of one sample. ``flat`` keeps slices apart (2D networks): everything happens within z planes."""
-    matrix = _rotation(config, flat, generator) @ torch.diag(_scales(config, flat, generator))
-    flips = [-1.0 if chance(generator, p) and not (flat and axis == 0) else 1.0 for axis, p in enumerate(config.flip)]
-    matrix = matrix @ torch.diag(torch.tensor(flips))
+    """The parameters of one sample.
+
+    Args:
+        flat: keeps slices apart (2D networks): everything happens within z planes. ``config.in_plane`` does the same
+            but for flips.
+        spacing: (z, y, x) of a voxel in mm, so that anatomy is turned and not sheared where voxels are no cubes.
+    """
+    in_plane = flat or config.in_plane
+    size = torch.tensor(spacing)
+    turn = torch.diag(1 / size) @ _rotation(config, in_plane, generator) @ torch.diag(size)
+    matrix = turn @ torch.diag(_scales(config, in_plane, generator))
+    z, y, x = (chance(generator, p) and not (flat and axis == 0) for axis, p in enumerate(config.flip))
+    matrix = matrix @ torch.diag(torch.tensor([-1.0 if flip else 1.0 for flip in (z, y, x)]))
     if not chance(generator, config.elastic):
-        return Deformation(matrix, None)
+        return Deformation(matrix, None, (z, y, x))
     coarse = [max(math.ceil(size / config.elastic_spacing), 2) for size in patch]
     strength = config.elastic_voxels * uniform(generator, 0.2, 1.0)
     displacement = normal_like(generator, torch.empty(3, *coarse)) * strength
-    if flat:
+    if in_plane:
         displacement[0] = 0
-    return Deformation(matrix, displacement)
+    return Deformation(matrix, displacement, (z, y, x))
 
 
 def identity() -> Deformation:
