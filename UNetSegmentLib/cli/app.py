@@ -10,6 +10,7 @@ from ..version import __version__
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
+from .import_ import import_model
 from .models import app as models
 from .segment import segment
 from .train import train
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 
 app.command()(segment)
+app.command("import")(import_model)
 app.add_typer(models, name="models")
 app.command()(evaluate)
 app.command()(train)

@@ -31,6 +31,8 @@ _WORDS = {
     "read cases": "Reading cases",
     "train": "Training",
     "evaluate": "Evaluating",
+    "read model": "Reading the model",
+    "write model": "Writing the model",
 }
 
 

@@ -1,0 +1,109 @@
+"""``unetsegment import``: a model of another program, as a package of our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError
+from .console import output, progress_bar, say, words_table, working
+from .session import DebugOption, JsonOption, print_json, session
+
+if TYPE_CHECKING:
+    from ..models import ModelCard
+
+
+def import_model(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="nnU-Net v2 results, a MONAI bundle, or a package (folder or .zip); a .ts or .onnx file.",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call the model; its own name by default.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the model; by default where your own models lie.", metavar="FOLDER")
+    ] = None,
+    configuration: Annotated[
+        str | None, typer.Option(help="nnU-Net: only this configuration, e.g. 3d_fullres; all by default.")
+    ] = None,
+    folds: Annotated[str | None, typer.Option(help="nnU-Net: only these folds, e.g. 0,1; all by default.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="nnU-Net: checkpoint file; checkpoint_final.pth, else checkpoint_best.pth.")
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="TorchScript and ONNX are programs: you trust where this one comes from.")
+    ] = False,
+    contract: Annotated[
+        Path | None, typer.Option(help="TorchScript and ONNX: JSON that describes input and output.", metavar="FILE")
+    ] = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Import a model of nnU-Net, MONAI, TorchScript or ONNX. It is translated once and then like any other model."""
+    with session(debug, json) as cancel:
+        with working("Loading torch", not json):
+            from ..models import card_to_json, read_card
+            from ..models.importing import import_model as run
+        with progress_bar(not json) as progress:
+            written = run(
+                source,
+                to,
+                name,
+                trust=trust,
+                contract=contract,
+                configuration=configuration,
+                folds=_folds(folds),
+                checkpoint=checkpoint,
+                progress=progress,
+                cancel=cancel,
+            )
+        cards = [read_card(folder) for folder in written]
+        if json:
+            pairs = zip(written, cards, strict=True)
+            print_json([{"folder": str(folder), "card": card_to_json(card)} for folder, card in pairs])
+            return
+        for folder, card in zip(written, cards, strict=True):
+            _show(card, folder, to is None)
+
+
+def _folds(text: str | None) -> list[int | str] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() or part == "all" for part in parts):
+        raise InputError(f"'{text}' names no folds.", "Give numbers with commas between them, such as 0,1,2, or 'all'.")
+    return [int(part) if part.isdigit() else part for part in parts]
+
+
+def _show(card: ModelCard, folder: Path, installed: bool) -> None:
+    output().print(words_table(("", ""), _facts(card, folder), f"Imported: {card.title}"))
+    model = card.name if installed else str(folder)
+    further = " ".join(f"--channel {channel.name}.nii.gz" for channel in card.inputs[1:])
+    say(f"Segment with it:\n  unetsegment segment INPUT OUTPUT.seg.nrrd --model {model} {further}".rstrip())
+
+
+def _facts(card: ModelCard, folder: Path) -> list[tuple[str, str]]:
+    names = [label.name for label in card.labels]
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    spacing = card.preparation.spacing
+    patch = " x ".join(map(str, card.inference.patch))
+    network = f"{card.network.dimension}D {card.network.architecture}, tiles of {patch} voxels"
+    facts = [
+        ("Name", card.name),
+        ("Source", card.source),
+        ("Input", "; ".join(f"{channel.name} ({channel.modality})" for channel in card.inputs)),
+        ("Labels", f"{len(names)}: {shown}"),
+        ("Network", network + (f", {len(card.weights)} folds" if len(card.weights) > 1 else "")),
+        (
+            "Voxels (z, y, x)",
+            " x ".join("own" if s is None else f"{s:.3g}" for s in spacing) + " mm" if spacing else "",
+        ),
+        ("Further networks", ", ".join(f"{c.folder} ({c.role})" for c in card.companions)),
+        ("Licence", card.licence or "not stated: ask the model's author before you use it"),
+        ("Folder", str(folder)),
+    ]
+    return [fact for fact in facts if fact[1]]

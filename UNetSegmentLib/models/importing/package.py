@@ -1,0 +1,56 @@
+"""A package of our own, in a folder or a zip, as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import ModelError
+from ...networks.config import OpaqueNetwork
+from ..card import ModelCard
+from ..files import CARD, MAX_CARD_BYTES
+from ..package import load_model
+from ..serialization import card_from_text
+from .archive import SourceFiles, read_bytes
+from .imported import Imported, ImportOptions
+
+
+def matches(files: SourceFiles) -> bool:
+    """Whether there is a card at the top, or in the one folder there."""
+    return _folder(files) is not None
+
+
+def read(files: SourceFiles, options: ImportOptions) -> Sequence[Imported]:
+    """The package, verified.
+
+    Raises:
+        ModelError: it is not intact, or a program of its own that the user does not trust.
+    """
+    folder = _folder(files)
+    assert folder is not None
+    # Zips are verified as they are: the loader reads them in the same layout.
+    load_model(files.path if not folder else files.path / folder if files.path.is_dir() else files.path)
+    return [_read(files.below(folder), options)]
+
+
+def _read(files: SourceFiles, options: ImportOptions) -> Imported:
+    from safetensors.torch import load_file
+
+    card: ModelCard = card_from_text(read_bytes(files, CARD, MAX_CARD_BYTES))
+    if isinstance(card.network, OpaqueNetwork):
+        if not options.trust:
+            raise ModelError(
+                f"The network of '{card.name}' is a program ({card.network.architecture}) that runs with your rights.",
+                "If you trust where it comes from, import it again with --trust.",
+            )
+        return Imported(card, [files.local(name) for name in card.weights])
+    weights = [load_file(files.local(name)) for name in card.weights]
+    return Imported(card, weights, [_read(files.below(c.folder), options) for c in card.companions])
+
+
+def _folder(files: SourceFiles) -> str | None:
+    """Where the card lies: at the top, or in the one folder there."""
+    if files.has(CARD):
+        return ""
+    tops = {name.split("/")[0] for name in files.names()}
+    top = tops.pop() if len(tops) == 1 else ""
+    return top if top and files.has(f"{top}/{CARD}") else None
