@@ -1,0 +1,102 @@
+"""Which backend runs a network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ...errors import InputError
+from ..backend import Backend
+from .installed import check_backend, version_of
+from .torch_backend import TorchBackend
+
+if TYPE_CHECKING:
+    from .openvino_backend import OpenVinoBackend
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class BackendRequest:
+    """What is to be run, and how.
+
+    Args:
+        modules: one per fold, in eval mode: (N, C, *patch) to (N, K, *patch).
+        dimension: 2 or 3.
+        device: where to run.
+        mirror_axes: array axes (0 = z, 1 = y, 2 = x) to mirror, all combinations.
+        autocast: lower precision for the arithmetic, or None.
+        name: ``auto``, ``torch``, ``openvino`` or ``onnx``.
+        patch: (z, y, x) of the tiles.
+        batch: tiles at once at most.
+        cache_key: digests of the weights and what of the network the modules are; empty keeps nothing on the disk.
+        tiles: how many tiles will come; 0 for unknown. A trial of a quicker backend must pay within them.
+        activation: ``softmax`` or ``sigmoid`` where the modules give logits, whose labels can be compared; None where
+            they give feature maps.
+    """
+
+    modules: Sequence[nn.Module]
+    dimension: int
+    device: torch.device
+    mirror_axes: Sequence[int] = ()
+    autocast: torch.dtype | None = None
+    name: str = "auto"
+    patch: tuple[int, int, int] = (1, 1, 1)
+    batch: int = 1
+    cache_key: str = ""
+    tiles: int = 0
+    activation: str | None = None
+
+
+def make_backend(request: BackendRequest) -> Backend:
+    """The backend for a run.
+
+    ``auto`` is torch on a GPU. On a CPU it is OpenVINO where that is installed, agrees with torch and is quicker, which
+    is found out once for each network and machine (see :mod:`.trial`).
+
+    Raises:
+        InputError: no such backend, or one that the device does not have.
+        DependencyError: the backend's package is not installed.
+        ModelError: the backend cannot express the network.
+    """
+    check_backend(request.name)
+    if request.name in ("openvino", "onnx") and request.device.type != "cpu":
+        raise InputError(
+            f"The backend '{request.name}' runs on the CPU only, not on {request.device}.",
+            "Choose the device 'cpu', or the backend 'auto'.",
+        )
+    if request.name == "openvino":
+        return _openvino(request)
+    if request.name == "onnx":
+        from .onnx_backend import OnnxBackend
+
+        return OnnxBackend(request.modules, request.dimension, request.mirror_axes)
+    plain = TorchBackend(request.modules, request.dimension, request.device, request.mirror_axes, request.autocast)
+    if request.name == "torch" or not _may_try(request):
+        return plain
+    from .trial import TrialBackend
+
+    return TrialBackend(plain, _openvino(request), request)
+
+
+def _may_try(request: BackendRequest) -> bool:
+    """Half precision was asked of torch; OpenVINO's is another one, so it is left alone."""
+    return request.device.type == "cpu" and request.autocast is None and version_of("openvino") is not None
+
+
+def _openvino(request: BackendRequest) -> OpenVinoBackend:
+    from .openvino_backend import OpenVinoBackend
+
+    return OpenVinoBackend(
+        request.modules,
+        request.dimension,
+        request.mirror_axes,
+        request.batch,
+        request.autocast,
+        request.cache_key,
+    )

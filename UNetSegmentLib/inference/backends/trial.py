@@ -1,0 +1,197 @@
+"""Torch at first; a quicker backend from the moment when it has shown that it gives the same answer sooner.
+
+The trial costs: the network is converted and compiled (seconds) and one batch of tiles is run twice. It is made only
+when that is expected to come back: within this run, or because earlier runs of the same network have already spent as
+much as it costs (so the sum never exceeds about twice what a seer would have paid). Its verdict is kept on the disk for
+this network, machine and versions; later runs start with the right backend.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from ..backend import Backend
+from .comparison import LARGEST_DIFFERENCE, LEAST_AGREEMENT, agreement, difference
+from .verdicts import Verdict, VerdictBook, machine_key
+
+if TYPE_CHECKING:
+    from .choice import BackendRequest
+
+log = logging.getLogger(__name__)
+
+_EXPECTED_GAIN = 0.4  # of the reference's time
+_EXPECTED_SETUP = 2.0  # seconds for each network
+_EXPECTED_LOADING = 0.5  # the same, from the cache
+_LEAST_GAIN = 0.1  # a smaller one is not worth another program's quirks
+_WARM = 2.0  # seconds of a first tile in which a process's warming up no longer counts
+
+
+class Candidate(Backend, Protocol):
+    """A backend that may turn out quicker."""
+
+    name: str
+
+    def compile(self, shape: Sequence[int]) -> None:
+        """Makes ready for tiles of that shape (N, C, z, y, x)."""
+
+    def stored(self, shape: Sequence[int]) -> bool:
+        """Whether that takes only a moment."""
+
+
+class TrialBackend:
+    """See the module's text.
+
+    Args:
+        reference: what runs until the verdict, and for good where it is negative.
+        candidate: what may take over.
+        request: what is run.
+        book: verdicts, in place of the user's.
+    """
+
+    def __init__(
+        self, reference: Backend, candidate: Candidate, request: BackendRequest, book: VerdictBook | None = None
+    ) -> None:
+        self.device = reference.device
+        self._reference = reference
+        self._candidate: Candidate | None = candidate
+        self._chosen: Backend | None = None
+        self._request = request
+        self._book = book or VerdictBook()
+        self._key = ""
+        self._seen = 0  # tiles
+        self._seconds: list[float] = []  # of the reference, for each batch
+        self._folds = len(request.modules)
+
+    @property
+    def name(self) -> str:
+        """The backend that runs the tiles now."""
+        return str(getattr(self._chosen or self._reference, "name", "torch"))
+
+    @property
+    def passes(self) -> int:
+        """Forward passes per tile."""
+        return self._reference.passes
+
+    def predict(self, tiles: torch.Tensor) -> torch.Tensor:
+        """See Backend."""
+        if not self._key:
+            self._open(tiles)
+        if self._chosen is not None:
+            return self._run_chosen(tiles)
+        started = time.perf_counter()
+        logits = self._reference.predict(tiles)
+        self._seconds.append(time.perf_counter() - started)
+        self._seen += tiles.shape[0]
+        if self._is_time(tiles):
+            self._try(tiles, logits)
+        elif len(self._seconds) == 1:
+            self._note_spending(tiles)
+        return logits
+
+    # -- a verdict of an earlier run --------------------------------------------------------------------------------
+
+    def _open(self, tiles: torch.Tensor) -> None:
+        """Looks the verdict up, at the first tile."""
+        size = "x".join(map(str, tiles.shape))
+        threads = torch.get_num_threads()
+        owner = self._request.cache_key or f"memory-{id(self._request.modules[0])}"
+        self._key = f"{machine_key()}/{threads}/{owner}/{size}/{self._reference.passes}"
+        verdict = self._book.find(self._key) if self._request.cache_key else None
+        if verdict is None:
+            return
+        if not _is_better(verdict):
+            log.debug("torch is kept: %s", verdict.note)
+            self._choose(self._reference)
+            return
+        assert self._candidate is not None
+        quick = self._candidate.stored(tiles.shape)
+        setup = _EXPECTED_LOADING * self._folds if quick else verdict.setup_seconds
+        gain = (verdict.reference_seconds - verdict.seconds) * max(self._remaining(tiles), 1)
+        if gain > setup:
+            self._choose(self._candidate)
+
+    def _run_chosen(self, tiles: torch.Tensor) -> torch.Tensor:
+        assert self._chosen is not None
+        if self._chosen is self._reference:
+            return self._reference.predict(tiles)
+        try:
+            return self._chosen.predict(tiles)
+        except Exception as error:  # whatever a foreign runtime raises, torch can still do the work
+            log.warning("%s failed, so torch goes on: %s", self.name, error)
+            self._choose(self._reference)
+            return self._reference.predict(tiles)
+
+    # -- the trial --------------------------------------------------------------------------------------------------
+
+    def _is_time(self, tiles: torch.Tensor) -> bool:
+        """Whether a trial now is expected to pay."""
+        if self._candidate is None:
+            return False
+        least = min(self._seconds)
+        if len(self._seconds) == 1 and least < _WARM:
+            return False  # the first one tells little, and a single tile is done by now
+        cost = _EXPECTED_SETUP * self._folds + least * (1 - _EXPECTED_GAIN)
+        past = sum(self._seconds) + (self._book.spent(self._key) if self._request.cache_key else 0.0)
+        return _EXPECTED_GAIN * least * self._remaining(tiles) > cost or _EXPECTED_GAIN * past > cost
+
+    def _remaining(self, tiles: torch.Tensor) -> float:
+        """Batches still to come, as far as known."""
+        return max(self._request.tiles - self._seen, 0) / tiles.shape[0]
+
+    def _note_spending(self, tiles: torch.Tensor) -> None:
+        seconds = self._seconds[0] * (1 + self._remaining(tiles))
+        if self._request.cache_key and seconds > 1:
+            self._book.add_spent(self._key, seconds)
+
+    def _try(self, tiles: torch.Tensor, logits: torch.Tensor) -> None:
+        candidate, self._candidate = self._candidate, None
+        assert candidate is not None
+        try:
+            verdict = self._verdict(candidate, tiles, logits)
+        except Exception as error:  # a foreign runtime may raise anything; torch goes on
+            log.info("%s cannot run this network, so torch goes on: %s", candidate.name, error)
+            verdict = Verdict(agrees=False, note=f"failed: {type(error).__name__}")
+        if self._request.cache_key:
+            self._book.record(self._key, verdict)
+        better = _is_better(verdict)
+        log.info("%s against torch: %s", candidate.name, verdict)
+        self._choose(candidate if better else self._reference)
+
+    def _verdict(self, candidate: Candidate, tiles: torch.Tensor, logits: torch.Tensor) -> Verdict:
+        started = time.perf_counter()
+        candidate.compile(tiles.shape)
+        ready = time.perf_counter()
+        other = candidate.predict(tiles)
+        seconds = time.perf_counter() - ready
+        verdict = Verdict(
+            agrees=True,
+            difference=difference(logits, other),
+            reference_seconds=min(self._seconds),
+            seconds=seconds,
+            setup_seconds=ready - started,
+        )
+        if not verdict.difference <= LARGEST_DIFFERENCE:
+            return replace(verdict, agrees=False, note=f"its answer differs by {verdict.difference:.1e}")
+        activation = self._request.activation
+        if activation and (same := agreement(logits, other, activation)) < LEAST_AGREEMENT:
+            return replace(verdict, agrees=False, note=f"only {same:.5%} of the voxels have the same label")
+        if not _is_better(verdict):
+            # The first run took memory and started threads; it is judged by a second one.
+            ready = time.perf_counter()
+            candidate.predict(tiles)
+            verdict = replace(verdict, seconds=time.perf_counter() - ready)
+        return verdict if _is_better(verdict) else replace(verdict, note="it is not quicker")
+
+    def _choose(self, backend: Backend) -> None:
+        self._chosen = backend
+        self._candidate = None
+
+
+def _is_better(verdict: Verdict) -> bool:
+    return verdict.agrees and verdict.seconds < (1 - _LEAST_GAIN) * verdict.reference_seconds
