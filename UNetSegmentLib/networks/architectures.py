@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from .config import AnyNetwork, NetworkConfig, OpaqueNetwork
+from .monai_configs import check_monai
 from .validation import check_opaque, check_unet
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 BUILDERS: dict[str, str | None] = {
     "unet": "unet",
+    "residual-unet": "residual_unet",
+    "basic-unet": "basic_unet",
+    "segresnet": "segresnet",
+    "attention-unet": "attention_unet",
     # Files of their own, which cannot be built.
     "torchscript": None,
     "onnx": None,
@@ -46,6 +51,8 @@ def check_config(config: AnyNetwork) -> None:
         check_unet(config)
     elif isinstance(config, OpaqueNetwork):
         check_opaque(config)
+    else:
+        check_monai(config)
 
 
 def _builder(name: str) -> Callable[[Any], nn.Module]:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .monai_configs import MonaiNetwork
+
 Kernel = tuple[int, ...]
 
 
@@ -32,6 +34,7 @@ class NetworkConfig:
         norm_groups: groups of the ``group`` norm.
         encoder, decoder: names of a registered encoder and decoder; ``unet`` is the convolutional one.
         decoder_block: block of the decoder where it is another one than ``block``.
+        decoder_kernels: kernel size per decoder stage, full resolution first, where others than ``kernels``.
         stem_channels: channels of a plain convolution before the first stage; None has no such stem.
         norm_eps: added to the variance by the norm.
         norm_affine: whether the norm learns scale and shift.
@@ -61,6 +64,7 @@ class NetworkConfig:
     encoder: str = "unet"
     decoder: str = "unet"
     decoder_block: str | None = None
+    decoder_kernels: tuple[Kernel, ...] | None = None
     stem_channels: int | None = None
     norm_eps: float = 1e-5
     norm_affine: bool = True
@@ -98,6 +102,6 @@ class OpaqueNetwork:
     architecture: str = "torchscript"
 
 
-AnyNetwork = NetworkConfig | OpaqueNetwork
+AnyNetwork = NetworkConfig | OpaqueNetwork | MonaiNetwork
 """Every description that a model card's ``network`` can be. They share ``dimension``, ``in_channels``,
 ``out_channels``, ``divisor`` and ``architecture``, whose value (one of the class's ``TAGS``) tells them apart."""

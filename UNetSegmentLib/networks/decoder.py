@@ -59,7 +59,7 @@ class DecoderStage(nn.Module):
         self.skip = SKIPS[config.skip](config, skip_channels, skip_channels)
         ones = (1,) * config.dimension
         joined = int(self.skip.out_channels)  # type: ignore[arg-type]
-        count, kernel = config.decoder_convs[level], config.kernels[level]
+        count, kernel = config.decoder_convs[level], (config.decoder_kernels or config.kernels)[level]
         self.blocks = stack(config, count, joined, skip_channels, kernel, ones, config.decoder_block)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:

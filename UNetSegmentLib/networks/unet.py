@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 # Importing the built-in parts is what registers them.
-from . import blocks, decoder, encoder, skips  # noqa: F401
+from . import blocks, decoder, encoder, skips, strided_residual  # noqa: F401
 from .config import NetworkConfig
 from .layers import LEAKY_SLOPE, convolution
 from .registry import DECODERS, ENCODERS
@@ -36,6 +36,15 @@ class UNet(nn.Module):
         if self.training and len(self.heads) > 1:
             return [head(level) for head, level in zip(self.heads, decoded, strict=True)]
         return self.heads[0](decoded[0])
+
+    @property
+    def head(self) -> nn.Module:
+        """The last layer at full resolution, a 1 x 1 convolution: logits are ``head(features(x))``."""
+        return self.heads[0]
+
+    def features(self, x: Tensor) -> Tensor:
+        """The feature maps (N, F, *patch) that the last layer is given."""
+        return self.decoder(self.encoder(x))[0]
 
 
 def build_network(config: NetworkConfig) -> nn.Module:

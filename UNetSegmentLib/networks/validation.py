@@ -45,9 +45,13 @@ def check_opaque(config: OpaqueNetwork) -> None:
 
 
 def _check_axes(config: NetworkConfig) -> None:
-    for kernel, stride in zip(config.kernels, config.strides, strict=True):
+    further = config.decoder_kernels or ()
+    if further and len(further) != config.stages - 1:
+        raise _wrong("decoder_kernels", further, f"{config.stages - 1} entries, one fewer than stages")
+    for kernel in (*config.kernels, *further):
         if len(kernel) != config.dimension or any(k < 1 or k % 2 == 0 for k in kernel):
             raise _wrong("kernels", kernel, f"{config.dimension} odd numbers per stage")
+    for stride in config.strides:
         if len(stride) != config.dimension or min(stride) < 1:
             raise _wrong("strides", stride, f"{config.dimension} positive numbers per stage")
     if max(config.strides[0]) > 1:
