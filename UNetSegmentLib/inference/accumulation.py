@@ -11,36 +11,47 @@ from .weighting import TileWeights
 
 
 class SlabAccumulator:
-    """Weighted sums of the logits of the planes that tiles still reach.
+    """Weighted sums of the logits (or features) of the planes that tiles still reach.
 
     Tiles come in the plan's order, so once a tile starts at plane z, all planes before z are finished:
     :meth:`finish_before` hands them out and moves the slab on.
 
     Args:
-        channels: output channels of the network.
+        channels: channels of a tile.
         device: where the slab lies; tiles from another device are brought over.
         normalized: divide by the sum of the weights. A plain argmax or threshold at zero does not need it.
+        counted: a further channel holds the weights of the tiles that were added (those left out do not count), as
+            :class:`~.head.Head` needs it.
     """
 
     def __init__(
-        self, plan: TilePlan, weights: TileWeights, channels: int, device: torch.device, normalized: bool = True
+        self,
+        plan: TilePlan,
+        weights: TileWeights,
+        channels: int,
+        device: torch.device,
+        normalized: bool = True,
+        counted: bool = False,
     ) -> None:
         depth, height, width = plan.patch[0], plan.shape[1], plan.shape[2]
         self._plan = plan
         self._weights = weights
-        self._slab = torch.zeros((channels, depth, height, width), device=device)
+        self._channels = channels
+        self._slab = torch.zeros((channels + counted, depth, height, width), device=device)
         self._first = 0
         self._normalized = normalized
 
-    def add(self, start: tuple[int, int, int], logits: torch.Tensor) -> None:
-        """Adds one tile: ``logits`` of shape (channels, *patch)."""
+    def add(self, start: tuple[int, int, int], values: torch.Tensor) -> None:
+        """Adds one tile: ``values`` of shape (channels, *patch)."""
         _, ys, xs = self._plan.slices(start)
         offset = start[0] - self._first
         target = self._slab[:, offset : offset + self._plan.patch[0], ys, xs]
-        target.addcmul_(logits.to(target.device, target.dtype), self._weights.tile)
+        target[: self._channels].addcmul_(values.to(target.device, target.dtype), self._weights.tile)
+        if len(target) > self._channels:
+            target[-1] += self._weights.tile
 
     def finish_before(self, plane: int) -> Iterator[torch.Tensor]:
-        """Logits (channels, planes, y, x) of the planes up to ``plane``, at most a slab at a time.
+        """Sums (channels, planes, y, x) of the planes up to ``plane``, at most a slab at a time.
 
         They are views of the slab, valid until the next one is asked for.
         """
@@ -58,9 +69,9 @@ class SlabAccumulator:
 
     def _move_on(self, count: int) -> None:
         kept = self._slab.shape[1] - count
-        if kept > 0:
-            # Overlapping ranges must not be copied onto themselves.
-            tail = self._slab[:, count:]
-            self._slab[:, :kept] = tail.clone() if kept > count else tail
+        # In steps of what is dropped, so that no range is copied onto itself.
+        for low in range(0, kept, count):
+            high = min(low + count, kept)
+            self._slab[:, low:high] = self._slab[:, low + count : high + count]
         self._slab[:, kept:] = 0
         self._first += count

@@ -12,6 +12,7 @@ from ..geometry import Box
 from ..progress import Stage
 from .accumulation import SlabAccumulator
 from .backend import Backend
+from .head import Head
 from .reduction import PlaneReducer, Reduced, ReductionPlan
 from .tiles import TilePlan, padding, plan_tiles
 from .weighting import tile_weights
@@ -47,32 +48,54 @@ def tiles_of(image: torch.Tensor, settings: Pass) -> TilePlan:
     return plan_tiles(image.shape[1:], settings.patch, settings.overlap, settings.tiling)
 
 
-def run_tiles(image: torch.Tensor, backend: Backend, settings: Pass, reduction: ReductionPlan, stage: Stage) -> Reduced:
+def run_tiles(
+    image: torch.Tensor,
+    backend: Backend,
+    settings: Pass,
+    reduction: ReductionPlan,
+    stage: Stage,
+    head: Head | None = None,
+) -> Reduced:
     """Runs a network over an image and reduces its logits.
 
     Args:
         image: prepared, float32 (channels, z, y, x), on any device.
+        backend: gives logits, or with a ``head`` the features that it takes.
         reduction: what to make of the logits; its ``crop`` is that of :func:`crop_of`.
         stage: counts the tiles; its token is looked at for every tile.
+        head: the network's last layer where the backend gives features.
 
     Raises:
         Cancelled: between two tiles.
     """
     plan = tiles_of(image, settings)
     padded = _padded(image, settings)
-    weights = tile_weights(plan, settings.weighting, settings.accumulate_on)
-    slab = SlabAccumulator(
-        plan, weights, len(reduction.output_values), settings.accumulate_on, normalized=reduction.normalized
-    )
-    reducer = PlaneReducer(reduction)
+    reducer = PlaneReducer(reduction, settings.accumulate_on, head)
     wanted = _wanted(padded, plan, settings.background_below, stage)
+    if len(plan) == 1:
+        for _ in wanted:
+            stage.check()
+            tile = backend.predict(padded[None])[0]
+            reducer.push(tile.to(settings.accumulate_on, torch.float32))
+            stage.step()
+        return reducer.finish()
+    slab = SlabAccumulator(
+        plan,
+        tile_weights(plan, settings.weighting, settings.accumulate_on),
+        head.features if head else len(reduction.output_values),
+        settings.accumulate_on,
+        normalized=reduction.normalized,
+        counted=head is not None,
+    )
     for batch in _batches(wanted, settings.batch):
         stage.check()
-        logits = backend.predict(torch.stack([padded[(slice(None), *plan.slices(start))] for start in batch]))
-        for start, tile in zip(batch, logits, strict=True):
+        values = backend.predict(torch.stack([padded[(slice(None), *plan.slices(start))] for start in batch]))
+        for number, start in enumerate(batch):
             for planes in slab.finish_before(start[0]):
                 reducer.push(planes)
-            slab.add(start, tile)
+            slab.add(start, values[number])
+        # Not kept until the next tiles have run: it is as large as the network's largest feature map.
+        del values
         stage.step(len(batch))
     for planes in slab.finish():
         reducer.push(planes)

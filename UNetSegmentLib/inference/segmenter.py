@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..errors import InputError, ResourceError
 from ..geometry import Box
@@ -24,6 +25,7 @@ from ..volume import Segmentation, Volume, stack_channels
 from .backend import TorchBackend
 from .devices import choose_device, device_title, release_cache
 from .engine import Pass, crop_of, run_tiles, tiles_of
+from .head import split_head
 from .memory import RunPlan, is_out_of_memory, ladder
 from .reduction import Reduced, ReductionPlan
 from .settings import EngineSettings
@@ -216,9 +218,13 @@ class Segmenter:
         precision = _autocast(settings.precision, plan.device)
         folds = range(self.model.folds if settings.folds else 1)
         mirrors = card.inference.mirror_axes if settings.mirrors else ()
-        backend = TorchBackend(
-            [self.model.network(f) for f in folds], card.network.dimension, plan.device, mirrors, precision
-        )
+        networks: list[nn.Module] = [self.model.network(f) for f in folds]
+        split = split_head(networks)
+        head = None
+        if split is not None:
+            body, head = split
+            networks = [body]
+        backend = TorchBackend(networks, card.network.dimension, plan.device, mirrors, precision)
         skip = settings.skip_background and not outputs.any
         how = Pass(
             plan.patch,
@@ -234,7 +240,7 @@ class Segmenter:
         reduction = _reduction_plan(card, prepared.record, crop_of(image, how), settings, outputs)
         tiles = tiles_of(image, how)
         stage = Stage("segment", len(tiles), progress, cancel, message=device_title(plan.device))
-        reduced = run_tiles(image, backend, how, reduction, stage)
+        reduced = run_tiles(image, backend, how, reduction, stage, head)
         used = {
             "model": card.name,
             "model_version": card.version,

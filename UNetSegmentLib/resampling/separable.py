@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -91,12 +92,12 @@ def apply_axis(
         index = torch.as_tensor(operator.first[first_out:stop_out] - first_in, device=tensor.device)
         return tensor.index_select(dim, index)
     matrix = _matrix(operator, tensor.dtype, tensor.device)[first_out:stop_out, first_in:stop_in]
+    shape = list(tensor.shape)
+    shape[dim] = stop_out - first_out
     if axis == 2:
-        return tensor @ matrix.T
-    if axis == 1:
-        return matrix @ tensor
-    flat = tensor.reshape(*tensor.shape[:-2], -1)
-    return (matrix @ flat).reshape(*tensor.shape[:-3], stop_out - first_out, *tensor.shape[-2:])
+        return (tensor.reshape(-1, tensor.shape[-1]) @ matrix.T).reshape(shape)
+    flat = tensor.reshape(math.prod(tensor.shape[:dim]), tensor.shape[dim], -1)
+    return torch.bmm(matrix.expand(len(flat), *matrix.shape), flat).reshape(shape)
 
 
 @lru_cache(maxsize=64)

@@ -104,7 +104,7 @@ class OpenVinoBackend:
         self._precision = PRECISIONS[autocast]
         self._key = key
         self._cache = (cache or CompiledCache()) if key else None
-        self._networks: list[CompiledNetwork] = []
+        self._networks: dict[tuple[int, ...], list[CompiledNetwork]] = {}  # by the shape of what they take
         self._passes = Passes([self._runner(n) for n in range(len(self._modules))], dimension, mirror_axes)
 
     @property
@@ -120,17 +120,20 @@ class OpenVinoBackend:
         """
         with torch.inference_mode():
             tiles = tiles.to(self.device)
-            if not self._networks:
-                self.compile(tiles.shape)
+            self.compile(tiles.shape)
             return self._passes.run(tiles)
 
     def compile(self, shape: Sequence[int]) -> None:
         """Makes ready for tiles of ``shape`` (n, C, z, y, x)."""
+        key = tuple(self._shape_of(shape))
+        if key in self._networks:
+            return
         threads = torch.get_num_threads()
         self._key = self._key or f"memory/{digest_of(self._modules)}"
-        self._networks = [self._compile(fold, self._shape_of(shape), threads) for fold in range(len(self._modules))]
-        for network in self._networks:
+        networks = [self._compile(fold, key, threads) for fold in range(len(self._modules))]
+        for network in networks:
             weakref.finalize(self, network.release)
+        self._networks[key] = networks
 
     def stored(self, shape: Sequence[int]) -> bool:
         """Whether all networks lie compiled in the cache on the disk."""
@@ -142,9 +145,9 @@ class OpenVinoBackend:
 
     def _runner(self, fold: int) -> Callable[[torch.Tensor], torch.Tensor]:
         def run(tiles: torch.Tensor) -> torch.Tensor:
-            network = self._networks[fold]
+            network = self._networks[(self._batch, *tiles.shape[1:])][fold]
             result = network(tiles)
-            if len(self._networks) > 1 and free_ram() < _LITTLE_RAM:
+            if len(self._modules) > 1 and free_ram() < _LITTLE_RAM:
                 network.release()
             return result
 
