@@ -23,22 +23,26 @@ class NetworkConfig:
         strides: stride per stage and axis; the first is usually all ones.
         encoder_convs: convolutions (plain) or blocks (residual) per encoder stage.
         decoder_convs: the same per decoder stage, full resolution first; one fewer than stages.
-        block: name of a registered block: ``plain`` or ``residual``.
+        block: name of a registered block: ``plain``, ``residual``, or one of them with ``-squeeze``.
         norm: ``instance``, ``batch``, ``group`` or ``none``.
         activation: ``leaky_relu``, ``relu``, ``gelu`` or ``silu``.
         upsampling: ``transposed`` or ``interpolate``.
-        skip: name of a registered skip connection: ``concatenate`` or ``add``.
+        skip: name of a registered skip connection: ``concatenate``, ``add``, ``attention`` or ``squeeze``.
         deep_supervision: heads at the lower resolutions too, used in training only.
         dropout: probability, on feature maps.
         bias: whether convolutions before a norm have a bias.
         norm_groups: groups of the ``group`` norm.
-        encoder, decoder: names of a registered encoder and decoder; ``unet`` is the convolutional one.
+        encoder: name of a registered encoder: ``unet`` (convolutional), ``transformer``, or a light one such as
+            ``mobilenet-v3-large`` or ``efficientnet-b0``.
+        decoder: name of a registered decoder: ``unet``, or ``nested`` (U-Net++).
         decoder_block: block of the decoder where it is another one than ``block``.
         decoder_kernels: kernel size per decoder stage, full resolution first, where others than ``kernels``.
         stem_channels: channels of a plain convolution before the first stage; None has no such stem.
         norm_eps: added to the variance by the norm.
         norm_affine: whether the norm learns scale and shift.
         negative_slope: of ``leaky_relu``.
+        squeeze_ratio: channels over inner channels of squeeze and excitation (``squeeze`` skips and blocks).
+        transformer_layers, transformer_heads: of the ``transformer`` encoder.
         architecture: ``unet``.
     """
 
@@ -69,6 +73,9 @@ class NetworkConfig:
     norm_eps: float = 1e-5
     norm_affine: bool = True
     negative_slope: float = 0.01
+    squeeze_ratio: int = 16
+    transformer_layers: int = 4
+    transformer_heads: int = 8
     architecture: str = "unet"
 
     @property

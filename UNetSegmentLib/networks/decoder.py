@@ -56,14 +56,14 @@ class DecoderStage(nn.Module):
     def __init__(self, config: NetworkConfig, level: int, below: int, skip_channels: int, stride: Kernel) -> None:
         super().__init__()
         self.up = upsampling(config, below, skip_channels, stride)
-        self.skip = SKIPS[config.skip](config, skip_channels, skip_channels)
+        self.skip = SKIPS[config.skip](config, skip_channels, skip_channels, below)
         ones = (1,) * config.dimension
         joined = int(self.skip.out_channels)  # type: ignore[arg-type]
         count, kernel = config.decoder_convs[level], (config.decoder_kernels or config.kernels)[level]
         self.blocks = stack(config, count, joined, skip_channels, kernel, ones, config.decoder_block)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return self.blocks(self.skip(skip, self.up(x, skip.shape[2:])))
+        return self.blocks(self.skip(skip, self.up(x, skip.shape[2:]), x))
 
 
 @DECODERS.register("unet")

@@ -14,6 +14,7 @@ _TRANSPOSED: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn
 _INSTANCE: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 _BATCH: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _DROPOUT: dict[int, Callable[..., nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3d}
+_ADAPTIVE: dict[int, Callable[..., nn.Module]] = {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
 _POOLING: dict[int, Callable[..., nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 LEAKY_SLOPE = 0.01
@@ -36,6 +37,12 @@ def convolution(
     return _CONVOLUTION[dimension](in_channels, out_channels, kernel, stride, padding, bias=bias)
 
 
+def depthwise_convolution(dimension: int, channels: int, kernel: Kernel, stride: Kernel) -> nn.Module:
+    """Each channel by itself, padded as :func:`convolution` is, without a bias."""
+    padding = tuple(k // 2 for k in kernel)
+    return _CONVOLUTION[dimension](channels, channels, kernel, stride, padding, groups=channels, bias=False)
+
+
 def transposed_convolution(
     dimension: int, in_channels: int, out_channels: int, stride: Kernel, bias: bool
 ) -> nn.Module:
@@ -46,6 +53,11 @@ def transposed_convolution(
 def average_pooling(dimension: int, stride: Kernel) -> nn.Module:
     """Sizes round up, as those of a padded strided convolution do."""
     return _POOLING[dimension](stride, stride, ceil_mode=True, count_include_pad=False)
+
+
+def average_to_one(dimension: int) -> nn.Module:
+    """The mean of every channel, as a map of one voxel."""
+    return _ADAPTIVE[dimension](1)
 
 
 def norm(config: NetworkConfig, channels: int) -> nn.Module:

@@ -58,7 +58,8 @@ BLOCKS = Registry("block")
 """``factory(config, in_channels, out_channels, kernel, stride) -> Module``: one convolution unit."""
 
 SKIPS = Registry("skip connection")
-"""``factory(config, skip_channels, up_channels) -> Module`` with ``out_channels`` and ``forward(skip, up)``."""
+"""``factory(config, skip_channels, up_channels, gate_channels) -> Module`` with ``out_channels`` and
+``forward(skip, up, gate)``, where ``gate`` is the coarser map from before the upsampling."""
 
 ENCODERS = Registry("encoder")
 """``factory(config) -> Module`` with ``channels``, ``strides`` (per level) and ``forward(x) -> list`` of maps,

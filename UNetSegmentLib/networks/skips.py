@@ -1,5 +1,8 @@
 """Skip connections: how an encoder's map joins the upsampled one of the decoder.
 
+Each is called with the encoder's map, the upsampled map, and the coarser map from before the upsampling (the gating
+signal of attention).
+
 Sizes that the strides do not divide leave the upsampled map a little larger than the encoder's. Cropping it is a view;
 only a map that is too small (possible with foreign encoders) is padded.
 """
@@ -30,11 +33,11 @@ def fit(x: Tensor, size: torch.Size) -> Tensor:
 class Concatenate(nn.Module):
     """Both maps side by side (Ronneberger et al. 2015, arXiv:1505.04597)."""
 
-    def __init__(self, config: NetworkConfig, skip_channels: int, up_channels: int) -> None:
+    def __init__(self, config: NetworkConfig, skip_channels: int, up_channels: int, gate_channels: int) -> None:
         super().__init__()
         self.out_channels = skip_channels + up_channels
 
-    def forward(self, skip: Tensor, up: Tensor) -> Tensor:
+    def forward(self, skip: Tensor, up: Tensor, gate: Tensor) -> Tensor:
         return torch.cat([fit(up, skip.shape[2:]), skip], dim=1)
 
 
@@ -42,11 +45,11 @@ class Concatenate(nn.Module):
 class Add(nn.Module):
     """The sum of both maps: half the channels, less memory."""
 
-    def __init__(self, config: NetworkConfig, skip_channels: int, up_channels: int) -> None:
+    def __init__(self, config: NetworkConfig, skip_channels: int, up_channels: int, gate_channels: int) -> None:
         super().__init__()
         if skip_channels != up_channels:
             raise ModelError(f"The skip connection 'add' cannot join {skip_channels} and {up_channels} channels.")
         self.out_channels = skip_channels
 
-    def forward(self, skip: Tensor, up: Tensor) -> Tensor:
+    def forward(self, skip: Tensor, up: Tensor, gate: Tensor) -> Tensor:
         return skip + fit(up, skip.shape[2:])

@@ -5,7 +5,18 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 # Importing the built-in parts is what registers them.
-from . import blocks, decoder, encoder, skips, strided_residual  # noqa: F401
+from . import (  # noqa: F401
+    attention,
+    blocks,
+    decoder,
+    encoder,
+    light,
+    nested,
+    skips,
+    squeeze,
+    strided_residual,
+    transformer,
+)
 from .config import NetworkConfig
 from .layers import LEAKY_SLOPE, convolution
 from .registry import DECODERS, ENCODERS

@@ -98,12 +98,12 @@ def test_a_skip_connection_plugs_in_by_name():
     calls = []
 
     class Gate(nn.Module):
-        def __init__(self, config, skip_channels, up_channels):
+        def __init__(self, config, skip_channels, up_channels, gate_channels):
             super().__init__()
             self.out_channels = skip_channels
             self.weigh = nn.Conv2d(up_channels, 1, 1)
 
-        def forward(self, skip, up):
+        def forward(self, skip, up, gate):
             calls.append(skip.shape[1])
             return skip * torch.sigmoid(self.weigh(up[..., : skip.shape[2], : skip.shape[3]]))
 
