@@ -37,8 +37,7 @@ class ImportTestCase(support.SlicerTestCase):
 
     def _stop(self) -> None:
         self.installer.shutdown()
-        self.panel.model.importing._shown = None
-        self.panel.model.importing.refresh()
+        self.panel.model.importing.view.forget()
         self.panel.reload_models()
         self.panel.choose_any_model()
 

@@ -78,6 +78,8 @@ class Panel(VTKObservationMixin):
         for section in self.sections:
             section.exit()
             section.close()
+        if self._library is not None:
+            self._library.close()
         self._detach()
         self.installer.shutdown()
         self.runner.shutdown()
@@ -159,12 +161,24 @@ class Panel(VTKObservationMixin):
         self.model.fill()
         self.refresh()
 
-    def take_models(self, models) -> None:
+    def take_models(self, installation) -> None:
         """Lists the models anew and chooses the first of those that have come."""
         self.reload_models()
-        if models and self.parameters is not None:
-            self.parameters.model = models[0].name
-            self.model.reveal(models[0].name)
+        names = [model.name for model in installation.models]
+        if installation.entry:
+            # The licence was accepted in the library, for the entry.
+            for card in self.cards:
+                if card.name in names:
+                    licences.accept(card.name, card.licence)
+        if names:
+            self.choose_model(names[0])
+
+    def choose_model(self, name: str) -> None:
+        """Chooses a model and shows it in the list."""
+        if self.parameters is not None:
+            self.parameters.model = name
+            self.model.reveal(name)
+            self.refresh()
 
     def choose_any_model(self) -> None:
         """Chooses the first of the list when the chosen one is gone."""
