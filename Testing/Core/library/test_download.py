@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import multiprocessing
 import socket
 import threading
@@ -18,7 +19,7 @@ from web import Proxy, Web, archive, cut, hang, redirect, send, slowly, status
 from UNetSegmentLib.errors import Cancelled, DownloadError, ModelError, OutputError
 from UNetSegmentLib.models.library import cache as cache_module
 from UNetSegmentLib.models.library.cache import cache_contents, empty_cache
-from UNetSegmentLib.models.library.download import download
+from UNetSegmentLib.models.library.downloading import download
 from UNetSegmentLib.models.library.entries import Entry, RemoteFile
 from UNetSegmentLib.models.library.settings import DownloadSettings
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
@@ -54,7 +55,7 @@ def test_a_file_arrives_whole_with_progress_and_is_not_fetched_twice(web: Web, g
     assert path.read_bytes() == BODY
     assert path.name.startswith("model-") and path.suffix == ".zip"
     assert events[0].done == 0 and events[-1].done == events[-1].total == len(BODY)
-    assert all(a.done <= b.done for a, b in zip(events, events[1:], strict=False))
+    assert all(a.done <= b.done for a, b in itertools.pairwise(events))
     assert {event.stage for event in events} == {"download"}
     assert get(address) == path and len(web.requests) == 1
 
@@ -254,7 +255,7 @@ def test_a_broken_record_is_said_not_ignored(web: Web, get: Callable[..., Path],
     address = web.put("/model.zip", body=BODY)
     get(address)
     (tmp_path / "cache" / "trusted.json").write_text("{nonsense")
-    with pytest.raises(ModelError, match="trusted.json"):
+    with pytest.raises(ModelError, match=r"trusted\.json"):
         get(address)
 
 
@@ -417,7 +418,7 @@ def test_no_network_says_how_to_import_from_file(get: Callable[..., Path]) -> No
 
 
 def test_an_unknown_host_says_so(get: Callable[..., Path], settings: DownloadSettings) -> None:
-    with pytest.raises(DownloadError, match="no-such-host.invalid could not be reached"):
+    with pytest.raises(DownloadError, match=r"no-such-host\.invalid could not be reached"):
         get("http://no-such-host.invalid/model.zip", settings=replace(settings, pauses=()))
 
 

@@ -67,7 +67,7 @@ class Entry:
         anatomy: the body part in words, as it gets into the card. ``regions`` places it for the search.
         modalities: ``CT``, ``MR``; a model with several was trained on all of them.
         inputs: names of the images that it needs, in order; one unless it says otherwise.
-        spacing_mm: (x, y, z) of the grid that the network works on, None when unknown.
+        spacing_mm: (x, y, z) of the grid onto which the original brings images first, None when it does not or unknown.
         labels: value and name of each structure.
         hidden: names of labels that only help the network and that the original drops from its result.
         parts: the networks; several make one model with one label table, later ones painted over earlier ones.

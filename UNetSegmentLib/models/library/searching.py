@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .catalogue import catalogue
 from .entries import Entry
+from .reader import catalogue
 from .words import same, words
 
 # A word counts by where it stands: in the name more than in the long description.

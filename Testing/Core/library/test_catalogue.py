@@ -1,0 +1,115 @@
+"""The catalogue itself: every entry complete and consistent, the lists as long as their sources'."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from UNetSegmentLib.errors import ModelError
+from UNetSegmentLib.models import typed_json
+from UNetSegmentLib.models.library import catalogue, entry_labels, find_entry, unavailable
+from UNetSegmentLib.models.library.entries import Entry
+from UNetSegmentLib.models.library.reader import read_catalogue
+
+FILE = Path(__file__).resolve().parents[3] / "UNetSegmentLib" / "models" / "library" / "catalogue.json"
+
+# TotalSegmentator 2.18: 35 open tasks in map_tasks_config.py. Not offered are test, total_highres_test (no address),
+# total_v3 (licence not stated) and vertebrae_pp_refined (two others combined); total and total_mr have three
+# resolutions, body and body_mr two.
+TOTALSEGMENTATOR = 35 - 4 + 2 * 2 + 2 * 1
+LICENSED = 18
+CADS = 2 * 9
+MONAI = 5
+OTHERS = 3
+
+
+def test_the_lists_are_complete() -> None:
+    kinds = Counter(entry.name.partition("-")[0] for entry in catalogue())
+    assert kinds["totalsegmentator"] == TOTALSEGMENTATOR == 37
+    assert kinds["cads"] == CADS and kinds["monai"] == MONAI
+    assert len(catalogue()) == TOTALSEGMENTATOR + CADS + MONAI + OTHERS == 63
+    assert sum("licence number" in each.reason for each in unavailable()) == LICENSED
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
+def test_every_entry_can_be_installed_as_it_stands(entry: Entry) -> None:
+    for part in entry.parts:
+        address = urlsplit(part.file.address)
+        assert address.scheme == "https" and part.file.name.endswith(".zip")
+        assert address.hostname in ("github.com", "zenodo.org", "api.ngc.nvidia.com")
+    assert entry.licence and entry.licence_address.startswith("https://") and "read_from" not in entry.read_from
+    assert entry.commercial == ("NC" not in entry.licence)
+    labels = entry_labels(entry)
+    assert len({label.value for label in labels}) == len({label.name for label in labels}) == len(labels)
+    assert re.search(r" at [0-9a-f]{12}:", entry.read_from), "the revision that the facts were read at"
+
+
+def test_the_merged_tables_are_the_known_ones() -> None:
+    total = find_entry("totalsegmentator-total")
+    assert [len(part.labels) for part in total.parts] == [24, 26, 18, 23, 26]
+    assert len(total.labels) == sum(len(part.labels) for part in total.parts) == 117
+    assert dict(total.labels)[5] == "liver" and dict(total.labels)[117] == "costal_cartilages"
+    assert total.labels == find_entry("totalsegmentator-total-fast").labels
+    mr = find_entry("totalsegmentator-total-mr")
+    assert [len(part.labels) for part in mr.parts] == [29, 21] and len(mr.labels) == 50
+    assert [len(part.labels) for part in find_entry("totalsegmentator-headneck-muscles").parts] == [11, 12]
+    cads = [entry for entry in catalogue() if entry.name.startswith("cads-open")]
+    assert sum(len(entry.labels) for entry in cads) == 167
+
+
+def test_images_are_turned_as_the_originals_do() -> None:
+    turned = {entry.name.partition("-")[0]: entry.orientation for entry in catalogue() if entry.orientation}
+    assert turned == {"totalsegmentator": "RAS", "cads": "RAS", "mrsegmentator": "LPS"}
+
+
+def test_sizes_and_digests_are_only_where_a_source_has_them() -> None:
+    files = [part.file for entry in catalogue() for part in entry.parts]
+    # Of TotalSegmentator's 43 files all but one, and MRSegmentator's.
+    assert sum(file.bytes is not None for file in files) == 43
+    assert sum(file.sha1 is not None for file in files) == MONAI and sum(file.md5 is not None for file in files) == 1
+    assert find_entry("totalsegmentator-total").bytes == 1169624951
+
+
+def test_licensed_models_are_named_with_the_reason() -> None:
+    with pytest.raises(ModelError, match="licence number"):
+        find_entry("totalsegmentator-heartchambers-highres")
+    with pytest.raises(ModelError, match="Did you mean 'totalsegmentator-liver-lesions'"):
+        find_entry("totalsegmentator-liver-lesion")
+
+
+def test_the_file_is_read_strictly() -> None:
+    data = json.loads(FILE.read_text(encoding="utf-8"))
+    assert typed_json.to_json(read_catalogue(json.dumps(data)))["entries"][0]["name"] == data["entries"][0]["name"]
+    spoiled = {
+        "licence": "",
+        "licence_address": "http://example.org",
+        "regions": ["elbow"],
+        "modalities": [],
+        "labels": [[1, "a"], [1, "b"]],
+        "name": "a/b",
+        "spacing": [1, 1, 1],
+    }
+    for field, value in spoiled.items():
+        entry = {**data["entries"][0], field: value}
+        with pytest.raises(ModelError, match=field):
+            read_catalogue(json.dumps({**data, "entries": [entry]}))
+    part = data["entries"][0]["parts"][0]
+    for address in (
+        "http://example.org/a.zip",
+        "file:///a.zip",
+        "https://u:p@example.org/a.zip",
+        "https://x.org/a.exe",
+    ):
+        spoiled_part = {**part, "file": {"address": address}}
+        with pytest.raises(ModelError, match="address"):
+            read_catalogue(json.dumps({**data, "entries": [{**data["entries"][0], "parts": [spoiled_part]}]}))
+    with pytest.raises(ModelError, match="no other entry"):
+        read_catalogue(json.dumps({**data, "entries": [data["entries"][0]] * 2}))
+    for text in ("{", "[]", '{"format_version": 99}'):
+        with pytest.raises(ModelError, match="catalogue cannot be read"):
+            read_catalogue(text)
