@@ -11,6 +11,7 @@ from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .import_ import import_model
+from .library import app as library
 from .models import app as models
 from .segment import segment
 from .train import train
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(segment)
 app.command("import")(import_model)
 app.add_typer(models, name="models")
+app.add_typer(library, name="library")
 app.command()(evaluate)
 app.command()(train)
 app.command()(doctor)
