@@ -57,7 +57,7 @@ def make_backend(request: BackendRequest) -> Backend:
     """The backend for a run.
 
     ``auto`` is torch on a GPU. On a CPU it is OpenVINO where that is installed, agrees with torch and is quicker, which
-    is found out once for each network and machine (see :mod:`.trial`).
+    is found out once for each network and machine (see :mod:`.trial`). ONNX files run in ONNX Runtime or OpenVINO.
 
     Raises:
         InputError: no such backend, or one that the device does not have.
@@ -73,15 +73,31 @@ def make_backend(request: BackendRequest) -> Backend:
     if request.name == "openvino":
         return _openvino(request)
     if request.name == "onnx":
-        from .onnx_backend import OnnxBackend
-
-        return OnnxBackend(request.modules, request.dimension, request.mirror_axes)
+        return _onnx(request)
+    if request.name == "auto" and request.device.type == "cpu" and _are_onnx(request.modules):
+        return _for_onnx_files(request)
     plain = TorchBackend(request.modules, request.dimension, request.device, request.mirror_axes, request.autocast)
     if request.name == "torch" or not _may_try(request):
         return plain
     from .trial import TrialBackend
 
     return TrialBackend(plain, _openvino(request), request)
+
+
+def _are_onnx(modules: Sequence[nn.Module]) -> bool:
+    """Whether these are ONNX files, which torch itself cannot run."""
+    return all(hasattr(module, "onnx_bytes") for module in modules)
+
+
+def _for_onnx_files(request: BackendRequest) -> Backend:
+    """ONNX Runtime is the reference for its own format; OpenVINO may take over, or is all there is."""
+    if version_of("onnxruntime") is None:
+        return _openvino(request)
+    if version_of("openvino") is None:
+        return _onnx(request)
+    from .trial import TrialBackend
+
+    return TrialBackend(_onnx(request), _openvino(request), request)
 
 
 def _may_try(request: BackendRequest) -> bool:
@@ -100,3 +116,9 @@ def _openvino(request: BackendRequest) -> OpenVinoBackend:
         request.autocast,
         request.cache_key,
     )
+
+
+def _onnx(request: BackendRequest) -> Backend:
+    from .onnx_backend import OnnxBackend
+
+    return OnnxBackend(request.modules, request.dimension, request.mirror_axes)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from ...errors import DependencyError, ModelError
+from ...models.onnx_session import OnnxSession
 from .installed import check_backend, version_of
 from .passes import Passes
-
-log = logging.getLogger(__name__)
 
 
 class OnnxBackend:
@@ -42,7 +39,7 @@ class OnnxBackend:
             )
         self.device = torch.device("cpu")
         self._modules = list(modules)
-        self._sessions: dict[tuple[int, tuple[int, ...]], Any] = {}
+        self._sessions: dict[tuple[int, tuple[int, ...]], OnnxSession] = {}
         self._passes = Passes([self._runner(n) for n in range(len(self._modules))], dimension, mirror_axes)
 
     @property
@@ -61,44 +58,33 @@ class OnnxBackend:
 
     def _runner(self, fold: int) -> Callable[[torch.Tensor], torch.Tensor]:
         def run(tiles: torch.Tensor) -> torch.Tensor:
-            session = self._session(fold, tuple(tiles.shape))
-            source = session.get_inputs()[0].name
-            return torch.from_numpy(session.run(None, {source: tiles.contiguous().numpy()})[0])
+            return torch.from_numpy(self._session(fold, tuple(tiles.shape))(tiles.numpy()))
 
         return run
 
-    def _session(self, fold: int, shape: tuple[int, ...]) -> Any:
+    def _session(self, fold: int, shape: tuple[int, ...]) -> OnnxSession:
         module = self._modules[fold]
         file = getattr(module, "onnx_bytes", None)
         key = (fold, () if file else shape)
         if key not in self._sessions:
-            try:
-                self._sessions[key] = open_session(file() if file else exported(module, shape))
-            except Exception as error:  # the exporter and the runtime have errors of their own kinds
-                raise ModelError(
-                    "ONNX Runtime cannot run this network.", "Use the backend 'torch' or 'auto'.", str(error)
-                ) from error
+            self._sessions[key] = OnnxSession(file() if file else exported(module, shape), torch.get_num_threads())
         return self._sessions[key]
 
 
 def exported(module: nn.Module, shape: Sequence[int]) -> bytes:
-    """An ONNX file of ``module`` for inputs of exactly ``shape`` (N, C, *patch)."""
+    """An ONNX file of ``module`` for inputs of exactly ``shape`` (N, C, *patch).
+
+    Raises:
+        ModelError: ONNX cannot express the network.
+    """
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.inference_mode():
         target = Path(folder, "network.onnx")
         warnings.simplefilter("ignore")
         # The exporter that needs no further packages; a network of fixed size is all that is asked of it.
-        torch.onnx.export(module, (torch.zeros(list(shape)),), target, opset_version=17, dynamo=False)
+        try:
+            torch.onnx.export(module, (torch.zeros(list(shape)),), target, opset_version=17, dynamo=False)
+        except Exception as error:  # the exporter has errors of its own kinds
+            raise ModelError(
+                "The network cannot be written as ONNX.", "Use the backend 'torch' or 'auto'.", str(error)
+            ) from error
         return target.read_bytes()
-
-
-def open_session(content: bytes | str) -> Any:
-    """An ONNX Runtime session with torch's number of threads, for a file's content or its path."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Idle threads that spin take the processor from torch, whose turn it is between tiles.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

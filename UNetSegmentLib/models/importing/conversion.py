@@ -50,6 +50,7 @@ def import_model(
         Cancelled: nothing was written but the packages that were complete.
     """
     from ..registry import user_model_folder
+    from ..trust import trust_package
 
     folder = Path(destination) if destination is not None else user_model_folder()
     chosen = tuple(folds) if folds is not None else None
@@ -65,6 +66,8 @@ def import_model(
         for model in models:
             stage.check()
             written.append(write_imported(model, folder / model.card.name))
+            if trust:
+                trust_package(written[-1])
             stage.step(_packages(model), model.card.name)
     return written
 

@@ -1,0 +1,260 @@
+"""The contract of a network that is a program: what it takes and gives, in one JSON object.
+
+It lies beside the program as ``contract.json``, inside it (TorchScript: the extra file ``metadata.json``; ONNX: a
+metadata property ``contract``), or is given by the user (``--contract FILE``). All per-axis numbers are in the order of
+the network's own axes; ``axes`` says what these are. Reading is strict: a wrong or unknown field is an error that names
+it. ``name``, ``inputs``, ``labels``, ``patch`` and ``normalization`` must be there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import ModelError
+from ...labels import Label, Terminology
+from ...networks.config import OpaqueNetwork
+from .. import typed_json
+from ..card import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
+from ..validation import check_card
+from .colours import colour
+from .terminology import terminology
+
+FILE = "contract.json"
+MAX_BYTES = 4 << 20
+AXES = ("zyx", "xyz", "yx", "xy")
+
+
+@dataclass(frozen=True)
+class ContractLabel:
+    """One structure: its value in the label map, name and, where wanted, colour (red, green, blue) and terms."""
+
+    value: int
+    name: str
+    color: tuple[int, int, int] | None = None
+    terminology: Terminology | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a program takes and gives.
+
+    Args:
+        name: of the model: letters, digits, ``.``, ``_`` and ``-``.
+        inputs: one per input channel.
+        labels: softmax: those of the output channels after the background; sigmoid: those of all output channels, later
+            ones painted over earlier ones.
+        patch: voxels of one tile along the network's axes: three numbers, two for a 2D network.
+        normalization: one per input channel, as in a model card; ``{"kind": "none"}`` leaves the image as it is.
+        axes: which image axes these are: ``zyx`` (slices first) or ``xyz`` (MONAI); ``yx`` or ``xy`` in 2D.
+        spacing: mm along the same axes; null keeps the image's own.
+        orientation: where the image's i, j and k axes shall point, e.g. ``LPS``; null keeps the image's own.
+        activation: ``softmax`` or ``sigmoid``; what the program gives are the numbers before it.
+        divisor: patches may be changed to multiples of this (per axis); null means only ``patch`` fits.
+        crop_nonzero, image_order, output_order, anisotropy_threshold, alignment, normalize_resampled: as in a model
+            card's ``preparation``.
+        overlap, mirror_axes, background_below, tiling, weighting, restored, padding: as in a model card's
+            ``inference``; mirror axes count 0, 1, 2 along the network's axes (2D: 1 and 2).
+        title ... source: for people.
+    """
+
+    name: str
+    inputs: tuple[InputChannel, ...]
+    labels: tuple[ContractLabel, ...]
+    patch: tuple[int, ...]
+    normalization: tuple[Normalization, ...]
+    axes: str = ""
+    spacing: tuple[float, ...] | None = None
+    orientation: str | None = None
+    activation: str = "softmax"
+    divisor: tuple[int, ...] | None = None
+    crop_nonzero: bool = False
+    image_order: int = 1
+    output_order: int = 1
+    anisotropy_threshold: float | None = None
+    alignment: str = "edges"
+    normalize_resampled: bool = False
+    overlap: float = 0.5
+    mirror_axes: tuple[int, ...] = ()
+    background_below: float | None = None
+    tiling: str = "even"
+    weighting: str = "gaussian"
+    restored: str = "logits"
+    padding: str = "zeros"
+    title: str = ""
+    version: str = "1"
+    description: str = ""
+    anatomy: str = ""
+    modality: str = ""
+    licence: str = ""
+    citation: str = ""
+    training_data: str = ""
+    intended_use: str = ""
+    source: str = ""
+
+    @property
+    def dimension(self) -> int:
+        return len(self.patch)
+
+    @property
+    def out_channels(self) -> int:
+        return len(self.labels) + (self.activation == "softmax")
+
+
+def read_contract(text: str | bytes, where: str) -> Contract:
+    """The contract in a JSON text.
+
+    Args:
+        text: the JSON.
+        where: what to call it in messages.
+
+    Raises:
+        ModelError: not JSON, or a field is missing, unknown, of the wrong type or at odds with another.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The contract ({where}) is not readable JSON: {error}.", "Correct it.") from None
+    try:
+        contract = typed_json.from_json(Contract, data)
+    except ModelError as error:
+        raise _reworded(error, where) from None
+    _check(contract, where)
+    return contract
+
+
+def card_of(contract: Contract, architecture: str, where: str, fixed: bool = False) -> ModelCard:
+    """The model card of a program with this contract.
+
+    Args:
+        fixed: the file itself takes no other patch.
+
+    Raises:
+        ModelError: the contract contradicts itself.
+    """
+    planar = contract.dimension == 2
+    ones = (1,) * contract.dimension
+    network = OpaqueNetwork(
+        contract.dimension,
+        len(contract.inputs),
+        contract.out_channels,
+        contract.divisor or ones,
+        fixed or contract.divisor is None,
+        architecture,
+    )
+    values = tuple(label.value for label in contract.labels)
+    patch = (1, *contract.patch) if planar else contract.patch
+    card = ModelCard(
+        name=contract.name,
+        version=contract.version,
+        title=contract.title or contract.name,
+        description=contract.description,
+        anatomy=contract.anatomy,
+        modality=contract.modality or contract.inputs[0].modality,
+        inputs=contract.inputs,
+        labels=tuple(_label(label, n) for n, label in enumerate(contract.labels)),
+        network=network,
+        preparation=_preparation(contract, planar),
+        inference=InferenceContract(
+            patch=(patch[0], patch[1], patch[2]),
+            overlap=contract.overlap,
+            mirror_axes=contract.mirror_axes,
+            activation=contract.activation,
+            output_values=(0, *values) if contract.activation == "softmax" else values,
+            background_below=contract.background_below,
+            tiling=contract.tiling,
+            weighting=contract.weighting,
+            restored=contract.restored,
+            padding=contract.padding,
+        ),
+        licence=contract.licence,
+        citation=contract.citation,
+        training_data=contract.training_data,
+        intended_use=contract.intended_use,
+        source=contract.source,
+    )
+    try:
+        check_card(card)
+    except ModelError as error:
+        raise _reworded(error, where) from None
+    return card
+
+
+def template(name: str, channels: int = 1, outputs: int = 2, patch: tuple[int, ...] = (96, 96, 96)) -> str:
+    """A contract to fill in, as JSON text."""
+    data = {
+        "name": name,
+        "inputs": [{"name": f"image {n + 1}" if channels > 1 else "image", "modality": "CT"} for n in range(channels)],
+        "labels": [{"value": n, "name": f"structure {n}"} for n in range(1, max(outputs, 2))],
+        "patch": list(patch),
+        "axes": "zyx"[-len(patch) :],
+        "spacing": [1.5] * len(patch),
+        "orientation": "LPS",
+        "normalization": [{"kind": "zscore"}] * channels,
+        "activation": "softmax",
+        "licence": "",
+    }
+    return typed_json.readable(data)
+
+
+def missing(name: str, text: str) -> ModelError:
+    """The error for a program without a contract; ``text`` is a template that fits what is known of it."""
+    return ModelError(
+        f"Nothing says what '{name}' takes and gives.",
+        f"Describe it in a file such as this one and give that file with --contract FILE:\n{text}",
+    )
+
+
+def _check(contract: Contract, where: str) -> None:
+    def refuse(field: str, expected: str) -> ModelError:
+        return ModelError(
+            f"In the contract ({where}), '{field}' is {typed_json.to_json(getattr(contract, field))}; expected is "
+            f"{expected}.",
+            "Correct it.",
+        )
+
+    count = contract.dimension
+    if count not in (2, 3):
+        raise refuse("patch", "three numbers, or two for a 2D network")
+    if not contract.inputs:
+        raise refuse("inputs", "one entry per input channel")
+    if contract.axes and (contract.axes not in AXES or len(contract.axes) != count):
+        raise refuse("axes", " or ".join(axes for axes in AXES if len(axes) == count))
+    for field in ("spacing", "divisor"):
+        value = getattr(contract, field)
+        if value is not None and len(value) != count:
+            raise refuse(field, f"{count} numbers, as many as in 'patch'")
+    if contract.divisor and any(n < 1 or p % n for n, p in zip(contract.divisor, contract.patch, strict=True)):
+        raise refuse("divisor", "numbers that divide those of 'patch'")
+
+
+def _preparation(contract: Contract, planar: bool) -> Preparation:
+    turned = contract.axes.startswith("x")
+    transpose = ((0, 2, 1) if planar else (2, 1, 0)) if turned else (0, 1, 2)
+    spacing: Any = contract.spacing
+    if spacing is not None and planar:
+        spacing = (None, *spacing)
+    return Preparation(
+        orientation=contract.orientation,
+        crop_nonzero=contract.crop_nonzero,
+        spacing=spacing,
+        image_order=contract.image_order,
+        output_order=contract.output_order,
+        anisotropy_threshold=contract.anisotropy_threshold,
+        normalization=contract.normalization,
+        transpose=transpose,
+        alignment=contract.alignment,
+        normalize_resampled=contract.normalize_resampled,
+    )
+
+
+def _label(label: ContractLabel, n: int) -> Label:
+    return Label(label.value, label.name, label.color or colour(n), label.terminology or terminology(label.name))
+
+
+def _reworded(error: ModelError, where: str) -> ModelError:
+    """A card's error in the words of a contract."""
+    cause = error.cause.replace("The model card's field", f"In the contract ({where}), the field")
+    cause = cause.replace("The model card", f"The contract ({where})")
+    return ModelError(cause, "Correct the contract.", error.detail)
