@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
+from .augmentations import augmentations
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
@@ -31,6 +32,7 @@ app.add_typer(models, name="models")
 app.add_typer(library, name="library")
 app.command()(evaluate)
 app.command()(train)
+app.command()(augmentations)
 app.command()(doctor)
 app.command(hidden=True)(demo)
 

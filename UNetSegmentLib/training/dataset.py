@@ -129,7 +129,7 @@ def load_case(data: DataSet, name: str, card: ModelCard, labelling: Labelling | 
         volume, segmentation = read_pair(data, name)
         if volume.channels != card.network.in_channels:
             raise InputError(f"The image has {volume.channels} channels, the network takes {card.network.in_channels}.")
-        image, label = _prepare(volume, segmentation, card.preparation)
+        image, label = prepare_pair(volume, segmentation, card.preparation)
         labelling = labelling or Labelling(card.inference.output_values)
         classes = labelling.encode(label)
     except UNetSegmentError as error:
@@ -155,7 +155,7 @@ def read_pair(data: DataSet, name: str) -> tuple[Volume, Segmentation]:
     return volume, segmentation
 
 
-def _prepare(volume: Volume, segmentation: Segmentation, preparation: Preparation) -> tuple[Tensor, np.ndarray]:
+def prepare_pair(volume: Volume, segmentation: Segmentation, preparation: Preparation) -> tuple[Tensor, np.ndarray]:
     """The image as the engine would prepare it, and the label map brought onto the same voxels by nearest neighbour."""
     prepared = prepare(volume, preparation)
     record, shape = prepared.record, prepared.tensor.shape[1:]
