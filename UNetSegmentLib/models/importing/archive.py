@@ -100,7 +100,7 @@ def shown(files: SourceFiles, name: str) -> str:
 
 
 class FolderSource:
-    """A folder of the user's own disk. Links to files are followed, since nothing is ever written through them."""
+    """A folder of the user's own disk. Links are followed, since nothing is ever written through them."""
 
     def __init__(self, path: Path, root: str = "") -> None:
         self.path = path
@@ -135,7 +135,7 @@ class FolderSource:
 
     def _walk(self) -> Iterator[str]:
         count = 0
-        for folder, inner, names in os.walk(self._folder):
+        for folder, inner, names in os.walk(self._folder, followlinks=True):
             relative = Path(folder).relative_to(self._folder)
             if len(relative.parts) >= _MAX_DEPTH:
                 inner.clear()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,8 @@ def _load(path: Path, shown: str) -> Any:
             'Update it: pip install --upgrade "torch>=2.6".',
         )
     last: Exception | None = None
-    with torch.serialization.safe_globals(_numpy_numbers()):
+    with torch.serialization.safe_globals(_numpy_numbers()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on unusual pickles, which end in an error of ours
         # Mapping reads only what is used, optimizer states stay on the disk; older files cannot be mapped.
         for mapped in (True, False):
             try:
@@ -99,10 +102,6 @@ def _refused(shown: str, error: pickle.UnpicklingError) -> ModelError:
 
 
 def _damaged(shown: str, error: Exception | None) -> ModelError:
-    if "torchscript" in str(error).lower() or "constants.pkl" in str(error):
-        return ModelError(
-            f"'{shown}' is a TorchScript program, not a checkpoint.", "Import that file itself; it asks for your trust."
-        )
     return ModelError(f"The checkpoint '{shown}' is cut short, damaged, or no checkpoint.", _GET_AGAIN, str(error))
 
 
@@ -117,3 +116,15 @@ def _check_start(path: Path, shown: str) -> None:
     for known, words in _STARTS.items():
         if start.startswith(known):
             raise ModelError(f"'{shown}' is {words}, not a checkpoint.", _GET_AGAIN)
+    if start.startswith(b"PK") and _holds_program(path):
+        raise ModelError(
+            f"'{shown}' is a TorchScript program, not a checkpoint.", "Import that file itself; it asks for your trust."
+        )
+
+
+def _holds_program(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+        return False

@@ -24,6 +24,7 @@ _CLASSES = {
 }
 _NORMS = {"InstanceNorm": "instance", "BatchNorm": "batch"}
 _ACTIVATIONS = {"LeakyReLU": "leaky_relu", "ReLU": "relu", "GELU": "gelu", "SiLU": "silu"}
+_BATCH_NORM_TRAINER = "nnUNetTrainerBN"
 _UNDERSTOOD = {
     "n_stages",
     "features_per_stage",
@@ -55,7 +56,7 @@ def network_config(plans: Plans, in_channels: int, out_channels: int, trainer: s
 
     Args:
         in_channels, out_channels: of the whole network.
-        trainer: the trainer's class; nnU-Net's own ``nnUNetTrainerBN`` replaces the plans' norm.
+        trainer: the trainer's class; nnU-Net's own ``nnUNetTrainerBN`` has batch norm in place of the plans' norm.
 
     Raises:
         ModelError: a class or an argument without an equal here, by its name; or numbers that do not fit together.
@@ -72,6 +73,7 @@ def network_config(plans: Plans, in_channels: int, out_channels: int, trainer: s
     norm, eps, affine = _norm(arguments, dimension)
     activation, slope = _activation(arguments)
     features = _per_stage(arguments, "features_per_stage", stages)
+    replaced = trainer == _BATCH_NORM_TRAINER
     config = NetworkConfig(
         dimension=dimension,
         in_channels=in_channels,
@@ -83,14 +85,14 @@ def network_config(plans: Plans, in_channels: int, out_channels: int, trainer: s
         # Ours run from the full resolution down, nnU-Net's as they are computed, from the bottleneck up.
         decoder_convs=_per_stage(arguments, "n_conv_per_stage_decoder", stages - 1)[::-1],
         block=block,
-        norm="batch" if trainer.endswith("BN") else norm,
+        norm="batch" if replaced else norm,
         activation=activation,
         dropout=_dropout(arguments),
         bias=arguments.flag("conv_bias", False),
         decoder_block=None if decoder_block == block else decoder_block,
         stem_channels=arguments.whole("stem_channels", features[0]) if block == "residual" else None,
-        norm_eps=1e-5 if trainer.endswith("BN") else eps,
-        norm_affine=True if trainer.endswith("BN") else affine,
+        norm_eps=1e-5 if replaced else eps,
+        norm_affine=replaced or affine,
         negative_slope=slope,
     )
     check_unet(config)

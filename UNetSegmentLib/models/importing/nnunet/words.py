@@ -50,6 +50,10 @@ def about(
             "preparation of images), results differ from its own."
         )
     licence = _given(dataset, "licence") or _given(dataset, "license")
+    if licence:
+        licence += " (of the training data, as their description says)"
+    else:
+        description += " Its files state no licence: ask its author before you use it."
     return {
         "title": f"{plain} (nnU-Net {plans.name})",
         "description": description,

@@ -1,0 +1,402 @@
+"""What plans, data set and checkpoint of nnU-Net become in a card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nnunet_files
+import pytest
+import torch
+from nnunet_files import Results
+
+from UNetSegmentLib.errors import ModelError
+from UNetSegmentLib.models import ModelCard, Normalization, load_model, read_card
+from UNetSegmentLib.models.importing import import_model, recognise
+
+
+def imported(results: Results, tmp_path: Path, **options: Any) -> ModelCard:
+    """The card of the package that the results become."""
+    folder = results.write(tmp_path / "source")
+    (path,) = import_model(folder, tmp_path / "models", **options)
+    return read_card(path)
+
+
+def refused(results: Results, tmp_path: Path, words: str, **options: Any) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        imported(results, tmp_path, **options)
+    assert caught.value.cure
+    assert not list((tmp_path / "models").glob("*"))
+
+
+def test_a_whole_card(tmp_path: Path) -> None:
+    card = imported(Results(folds=(0, 1)), tmp_path)
+    assert card.name == "Dataset004_Hippocampus-3d_fullres"
+    assert card.source == (
+        "nnU-Net v2, Dataset004_Hippocampus, trainer nnUNetTrainer, plans nnUNetPlans, configuration 3d_fullres, "
+        "folds 0, 1"
+    )
+    assert [label.name for label in card.labels] == ["Anterior", "Posterior"]
+    assert card.labels[0].color != card.labels[1].color
+    assert (card.inputs[0].name, card.inputs[0].modality) == ("MRI", "MR")
+    assert card.network.features == (4, 6, 8)
+    assert card.network.encoder_convs == (2, 1, 2)
+    assert card.network.decoder_convs == (1, 2)  # ours from the full resolution down
+    preparation, inference = card.preparation, card.inference
+    assert preparation.crop_nonzero
+    assert preparation.orientation is None
+    assert preparation.spacing == (2.0, 1.0, 1.5)
+    assert (preparation.image_order, preparation.output_order, preparation.anisotropy_threshold) == (3, 1, 3.0)
+    assert inference.patch == (16, 24, 16)
+    assert (inference.overlap, inference.weighting, inference.tiling) == (0.5, "gaussian", "even")
+    assert inference.mirror_axes == (0, 1, 2)
+    assert (inference.activation, inference.output_values) == ("softmax", (0, 1, 2))
+    assert "260 cases" in card.training_data
+    assert "nnU-Net" in card.citation
+    assert card.licence == ""
+    assert len(card.weights) == 2
+
+
+def test_weights_reach_the_network_of_every_fold(tmp_path: Path) -> None:
+    results = Results(folds=(0, 3))
+    (path,) = import_model(results.write(tmp_path), tmp_path / "models")
+    model = load_model(path)
+    assert model.folds == 2
+    for n, fold in enumerate((0, 3)):
+        state, theirs = model.network(n).state_dict(), results.weights(fold)
+        assert torch.equal(state["encoder.stages.2.1.conv.weight"], theirs["encoder.stages.2.0.convs.1.conv.weight"])
+        assert torch.equal(state["decoder.stages.0.up.conv.weight"], theirs["decoder.transpconvs.1.weight"])
+        assert torch.equal(state["heads.0.bias"], theirs["decoder.seg_layers.1.bias"])
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod."])
+def test_prefixes_of_parallel_and_compiled_training(tmp_path: Path, prefix: str) -> None:
+    assert imported(Results(prefix=prefix), tmp_path).network.features == (4, 6, 8)
+
+
+def test_two_dimensions(tmp_path: Path) -> None:
+    card = imported(Results("2d", dimension=2), tmp_path)
+    assert card.network.dimension == 2
+    assert card.preparation.spacing == (None, 1.0, 1.5)
+    assert card.inference.patch == (1, 24, 16)
+    assert card.inference.mirror_axes == (1, 2)
+
+
+def test_the_older_plans(tmp_path: Path) -> None:
+    """Of nnU-Net 2.0 to 2.3: a few numbers in place of the architecture."""
+    results = Results()
+    del results.own["architecture"]
+    results.own.update(
+        UNet_class_name="PlainConvUNet",
+        UNet_base_num_features=4,
+        unet_max_num_features=6,
+        n_conv_per_stage_encoder=[2, 1, 2],
+        n_conv_per_stage_decoder=[2, 1],
+        num_pool_per_axis=[2, 2, 2],
+        pool_op_kernel_sizes=[[1, 1, 1], [2, 2, 2], [2, 2, 2]],
+        conv_kernel_sizes=[[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+    )
+    results.plans["foreground_intensity_properties_by_modality"] = results.plans.pop(
+        "foreground_intensity_properties_per_channel"
+    )
+    results.own["normalization_schemes"] = ["CTNormalization"]
+    with pytest.raises(ModelError, match="not those of the network that the plans describe"):
+        imported(results, tmp_path)
+    results.own["unet_max_num_features"] = 320
+    with pytest.raises(ModelError, match=r"is .* where the plans make it"):
+        imported(results, tmp_path)
+
+
+def test_older_plans_describe_the_same_network(tmp_path: Path) -> None:
+    from UNetSegmentLib.models.importing.fields import Fields
+    from UNetSegmentLib.models.importing.nnunet.architecture import network_config
+    from UNetSegmentLib.models.importing.nnunet.plans import Plans
+
+    old = {
+        "patch_size": [40, 56, 40],
+        "UNet_class_name": "ResidualEncoderUNet",
+        "UNet_base_num_features": 32,
+        "unet_max_num_features": 100,
+        "n_conv_per_stage_encoder": [1, 3, 4],
+        "n_conv_per_stage_decoder": [2, 1],
+        "pool_op_kernel_sizes": [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+        "conv_kernel_sizes": [[1, 3, 3], [3, 3, 3], [3, 3, 3]],
+    }
+    config = network_config(Plans("old", Fields({}, "plans"), Fields(old, "plans")), 1, 2)
+    assert config.features == (32, 64, 100)
+    assert config.kernels[0] == (1, 3, 3)
+    assert config.strides[1] == (1, 2, 2)
+    assert (config.block, config.decoder_block, config.stem_channels) == ("residual", "plain", 32)
+    assert config.decoder_convs == (1, 2)
+    assert (config.norm, config.norm_affine, config.bias, config.activation) == ("instance", True, True, "leaky_relu")
+
+
+def test_configurations_inherit(tmp_path: Path) -> None:
+    results = Results("small_batch", plans=nnunet_files.plans({"3d_fullres": nnunet_files.configuration()}))
+    results.plans["configurations"]["middle"] = {"inherits_from": "3d_fullres", "spacing": [3.0, 3.0, 3.0]}
+    results.plans["configurations"]["small_batch"] = {"inherits_from": "middle", "patch_size": [8, 8, 8]}
+    card = imported(results, tmp_path)
+    assert card.preparation.spacing == (3.0, 3.0, 3.0)
+    assert card.inference.patch == (8, 8, 8)
+    results.plans["configurations"]["3d_fullres"]["inherits_from"] = "small_batch"
+    with pytest.raises(ModelError, match="inherit in a circle"):
+        import_model(results.write(tmp_path / "other"), tmp_path / "others")
+
+
+def normalisation(tmp_path: Path, scheme: str, mask: bool = False) -> Normalization:
+    results = Results()
+    results.own.update(normalization_schemes=[scheme], use_mask_for_norm=[mask])
+    return imported(results, tmp_path).preparation.normalization[0]
+
+
+def test_normalisations(tmp_path: Path) -> None:
+    found = normalisation(tmp_path / "1", "CTNormalization")
+    assert (found.kind, found.lower, found.upper, found.mean, found.std) == ("ct", -60.0, 200.0, 50.5, 25.25)
+    assert normalisation(tmp_path / "2", "ZScoreNormalization").kind == "zscore"
+    assert normalisation(tmp_path / "3", "ZScoreNormalization", mask=True).kind == "zscore-mask"
+    assert normalisation(tmp_path / "4", "NoNormalization").kind == "none"
+    found = normalisation(tmp_path / "5", "RescaleTo01Normalization")
+    assert (found.kind, found.lower, found.upper, found.target) == ("range", None, None, (0.0, 1.0))
+    found = normalisation(tmp_path / "6", "RGBTo01Normalization")
+    assert (found.kind, found.lower, found.upper, found.target) == ("range", 0.0, 255.0, (0.0, 1.0))
+
+
+def test_several_channels_and_regions(tmp_path: Path) -> None:
+    results = Results(inputs=2, outputs=3)
+    results.dataset["channel_names"] = {"1": "CT", "0": "T2-FLAIR"}
+    results.dataset["labels"] = {
+        "background": 0,
+        "whole tumor": [1, 2, 3],
+        "tumor core": [2, 3],
+        "enhancing tumor": [3],
+        "ignore": 4,
+    }
+    results.dataset["regions_class_order"] = [1, 2, 3]
+    results.own.update(
+        normalization_schemes=["ZScoreNormalization", "CTNormalization"], use_mask_for_norm=[True, False]
+    )
+    card = imported(results, tmp_path)
+    assert [(c.name, c.modality) for c in card.inputs] == [("T2-FLAIR", "MR"), ("CT", "CT")]
+    assert [n.kind for n in card.preparation.normalization] == ["zscore-mask", "ct"]
+    assert (card.inference.activation, card.inference.output_values) == ("sigmoid", (1, 2, 3))
+    names = ["whole tumor without tumor core", "tumor core without enhancing tumor", "enhancing tumor"]
+    assert [label.name for label in card.labels] == names
+    terms = [label.terminology.type.meaning for label in card.labels if label.terminology]
+    assert terms == ["Neoplasm"] * 3
+
+
+def test_the_ignore_label_has_no_output(tmp_path: Path) -> None:
+    results = Results()
+    results.dataset["labels"]["ignore"] = 3
+    assert imported(results, tmp_path).inference.output_values == (0, 1, 2)
+
+
+def test_transposed_axes_and_reoriented_images(tmp_path: Path) -> None:
+    results = Results()
+    results.plans.update(transpose_forward=[2, 0, 1], image_reader_writer="NibabelIOWithReorient")
+    preparation = imported(results, tmp_path).preparation
+    assert preparation.transpose == (2, 0, 1)
+    assert preparation.orientation == "RAS"
+
+
+def test_pictures_keep_their_pixels(tmp_path: Path) -> None:
+    results = Results("2d", dimension=2)
+    results.plans["image_reader_writer"] = "NaturalImage2DIO"
+    assert imported(results, tmp_path).preparation.spacing is None
+
+
+def test_resampling_that_has_an_equal(tmp_path: Path) -> None:
+    results = Results()
+    for what in ("data", "probabilities"):
+        results.own[f"resampling_fn_{what}"] = "resample_torch_fornnunet"
+        results.own[f"resampling_fn_{what}_kwargs"] = {
+            "is_seg": False,
+            "force_separate_z": False,
+            "memefficient_seg_resampling": False,
+        }
+    preparation = imported(results, tmp_path / "1").preparation
+    assert (preparation.image_order, preparation.output_order, preparation.anisotropy_threshold) == (1, 1, None)
+    results = Results()
+    for what in ("data", "probabilities"):
+        results.own[f"resampling_fn_{what}_kwargs"]["separate_z_anisotropy_threshold"] = 2.5
+    assert imported(results, tmp_path / "2").preparation.anisotropy_threshold == 2.5
+    results = Results()
+    for what in ("data", "seg", "probabilities"):
+        results.own[f"resampling_fn_{what}"] = "no_resampling_hack"
+        results.own[f"resampling_fn_{what}_kwargs"] = {}
+    assert imported(results, tmp_path / "3").preparation.spacing is None
+
+
+def test_folds_and_checkpoints(tmp_path: Path) -> None:
+    results = Results(folds=(0, 1, "all"))
+    assert len(imported(results, tmp_path / "1").weights) == 2
+    assert len(imported(results, tmp_path / "2", folds=[1]).weights) == 1
+    assert imported(results, tmp_path / "3", folds=["all"]).source.endswith("fold all")
+    assert len(imported(Results(folds=("all",)), tmp_path / "4").weights) == 1
+    assert len(imported(Results(checkpoint="checkpoint_best.pth"), tmp_path / "5").weights) == 1
+    refused(results, tmp_path / "6", "no fold 4.*have: 0, 1, all", folds=[4])
+    refused(Results(checkpoint="checkpoint_latest.pth"), tmp_path / "7", "neither checkpoint_final.*--checkpoint")
+    best = imported(Results(checkpoint="checkpoint_latest.pth"), tmp_path / "8", checkpoint="checkpoint_latest.pth")
+    assert len(best.weights) == 1
+
+
+def test_no_mirroring(tmp_path: Path) -> None:
+    assert imported(Results(further={"inference_allowed_mirroring_axes": None}), tmp_path).inference.mirror_axes == ()
+
+
+def test_a_trainer_of_ones_own_is_mentioned(tmp_path: Path) -> None:
+    assert "nnUNetTrainerMine" in imported(Results(trainer="nnUNetTrainerMine"), tmp_path / "1").description
+    known = "nnUNetTrainer_DASegOrd0_NoMirroring"
+    assert known not in imported(Results(trainer=known), tmp_path / "2").description
+
+
+def test_a_folder_of_several(tmp_path: Path) -> None:
+    Results().write(tmp_path)
+    Results("2d", dimension=2).write(tmp_path)
+    paths = import_model(tmp_path, tmp_path / "models", name="mine")
+    assert sorted(path.name for path in paths) == ["mine-2d", "mine-3d_fullres"]
+    (only,) = import_model(tmp_path / nnunet_files.DATASET, tmp_path / "more", configuration="2d")
+    assert read_card(only).network.dimension == 2
+    with pytest.raises(ModelError, match=r"no configuration '3d_lowres'.*has: 2d, 3d_fullres"):
+        import_model(tmp_path, tmp_path / "none", configuration="3d_lowres")
+
+
+def test_the_same_configuration_of_two_trainers(tmp_path: Path) -> None:
+    Results().write(tmp_path)
+    Results(trainer="nnUNetTrainer_50epochs").write(tmp_path)
+    paths = import_model(tmp_path, tmp_path / "models")
+    assert len({path.name for path in paths}) == 2
+
+
+def test_a_renamed_folder(tmp_path: Path) -> None:
+    folder = Results().write(tmp_path)
+    renamed = folder.rename(tmp_path / "my model")
+    assert recognise(renamed) == "nnunet"
+    (path,) = import_model(renamed, tmp_path / "models")
+    assert read_card(path).name == "Dataset004_Hippocampus-3d_fullres"
+
+
+def change(path: str, value: Any) -> Any:
+    """Sets an entry of plans (or of ``dataset``), given as ``own.spacing`` and the like."""
+
+    def apply(results: Results) -> None:
+        first, *keys, last = path.split(".")
+        entry = getattr(results, first)
+        for key in keys:
+            entry = entry[key]
+        entry[last] = value
+
+    return apply
+
+
+ARGUMENTS = "own.architecture.arch_kwargs"
+REFUSED = {
+    "unknown network": (
+        change("own.architecture.network_class_name", "mymodule.UMambaBot"),
+        "needs the network 'mymodule.UMambaBot'.*ONNX",
+    ),
+    "primus": (
+        change("own.architecture.network_class_name", "dynamic_network_architectures.architectures.primus.Primus"),
+        "needs the network 'Primus'",
+    ),
+    "bottleneck blocks": (change(f"{ARGUMENTS}.block", "x.residual.BottleneckD"), "block 'BottleneckD'"),
+    "norm after activation": (change(f"{ARGUMENTS}.nonlin_first", True), "argument 'nonlin_first'"),
+    "unknown argument": (change(f"{ARGUMENTS}.squeeze_excitation", True), "argument 'squeeze_excitation'"),
+    "unknown activation": (change(f"{ARGUMENTS}.nonlin", "torch.nn.PReLU"), "activation 'PReLU'"),
+    "a class that is no layer": (change(f"{ARGUMENTS}.norm_op", "os.system"), "needs 'os.system'"),
+    "norm of another dimension": (change(f"{ARGUMENTS}.norm_op", "torch.nn.InstanceNorm2d"), "in a 3D network"),
+    "unknown normaliser": (change("own.normalization_schemes", ["MyNormalization"]), "'MyNormalization'.*CTNorm"),
+    "unknown reader": (change("plans.image_reader_writer", "MyIO"), "image reader 'MyIO'.*SimpleITKIO"),
+    "unknown resampling": (change("own.resampling_fn_data", "my_resampling"), "resampling 'my_resampling'"),
+    "order 2": (change("own.resampling_fn_data_kwargs.order", 2), "order 2"),
+    "order_z": (change("own.resampling_fn_data_kwargs.order_z", 1), "order_z 1"),
+    "forced separate z": (change("own.resampling_fn_data_kwargs.force_separate_z", True), "force_separate_z"),
+    "unlike resampling": (change("own.resampling_fn_data_kwargs.force_separate_z", False), "differs in kind"),
+    "label manager": (change("plans.label_manager", "MyManager"), "label manager is 'MyManager'"),
+    "preprocessor": (change("own.preprocessor_name", "MyPreprocessor"), "preprocessor is 'MyPreprocessor'"),
+    "no patch": (change("own.patch_size", None), "'patch_size' is missing"),
+    "patch of text": (change("own.patch_size", "large"), "'patch_size' is .large.; expected is a list"),
+    "patch of four": (change("own.patch_size", [1, 2, 3, 4]), "two or three positive"),
+    "spacing zero": (change("own.spacing", [0, 1, 1]), "'spacing'.*positive"),
+    "strides of another length": (change(f"{ARGUMENTS}.strides", [[1, 1, 1]]), "'strides'.*3 entries"),
+    "stages without end": (change(f"{ARGUMENTS}.n_stages", 10**9), "'n_stages'"),
+    "features as text": (change(f"{ARGUMENTS}.features_per_stage", ["a", 2, 3]), "'features_per_stage'.*numbers"),
+    "transpose twice": (change("plans.transpose_forward", [0, 0, 1]), "transpose_forward.*some order"),
+    "no channels": (change("dataset.channel_names", None), "'channel_names' is missing"),
+    "channels unnumbered": (change("dataset.channel_names", {"a": "CT"}), "numbered from 0"),
+    "no background": (change("dataset.labels", {"liver": 1}), "'background'"),
+    "no foreground": (change("dataset.labels", {"background": 0}), "no label but the background"),
+    "label of text": (change("dataset.labels.Anterior", "one"), "'Anterior' is .one."),
+    "regions without order": (change("dataset.labels.Posterior", [1, 2]), "'regions_class_order' is missing"),
+    "more labels than outputs": (change("dataset.labels.Third", 3), "not those of the network"),
+    "mirroring a fourth axis": (lambda r: r.further.update(inference_allowed_mirroring_axes=(3,)), "mirroring"),
+    "configuration not in the plans": (
+        lambda r: r.further.update(init_args={"configuration": "9d"}),
+        "no config.* '9d'",
+    ),
+    "weights that are none": (lambda r: r.further.update(network_weights=[1, 2]), "no dictionary of tensors"),
+    "no weights": (lambda r: r.further.update(network_weights=None), "no dictionary of tensors"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_run_is_named(tmp_path: Path, case: str) -> None:
+    alter, words = REFUSED[case]
+    results = Results()
+    alter(results)
+    refused(results, tmp_path, words)
+
+
+@pytest.mark.parametrize("name", ["plans.json", "dataset.json"])
+@pytest.mark.parametrize("content", ["", "{", "[1]", "NaN", "[" * 100_000])
+def test_broken_files(tmp_path: Path, name: str, content: str) -> None:
+    folder = Results().write(tmp_path)
+    (folder / name).write_text(content)
+    with pytest.raises(ModelError, match=name):
+        import_model(folder, tmp_path / "models")
+
+
+def test_a_missing_or_further_tensor_is_named(tmp_path: Path) -> None:
+    results = Results()
+    weights = results.weights(0)
+    lacking = {name: tensor for name, tensor in weights.items() if name != "decoder.transpconvs.0.bias"}
+    results.further = {"network_weights": lacking}
+    refused(results, tmp_path / "1", "no 'decoder.transpconvs.0.bias'")
+    results.further = {"network_weights": {**weights, "mamba.A_log": torch.zeros(3)}}
+    refused(results, tmp_path / "2", "'mamba.A_log'")
+    results.further = {"network_weights": {**weights, "decoder.seg_layers.1.bias": torch.zeros(7)}}
+    refused(results, tmp_path / "3", "is \\(7,\\) where the plans make it \\(3,\\)")
+
+
+def test_another_model_of_that_name_stays(tmp_path: Path) -> None:
+    from UNetSegmentLib.errors import OutputError
+
+    results = Results(folds=(0, 1))
+    folder = results.write(tmp_path)
+    import_model(folder, tmp_path / "models", name="mine", folds=[0])
+    import_model(folder, tmp_path / "models", name="mine", folds=[1])  # the same model may come again
+    other = Results("2d", dimension=2).write(tmp_path / "other")
+    with pytest.raises(OutputError, match=r"another model called 'mine'.*--name"):
+        import_model(other, tmp_path / "models", name="mine")
+    assert read_card(tmp_path / "models" / "mine").network.dimension == 3
+    with pytest.raises(ModelError, match=r"'my model' cannot be the name.*my-model"):
+        import_model(folder, tmp_path / "models", name="my model")
+
+
+def test_batch_norm_by_its_trainer(tmp_path: Path) -> None:
+    results = Results(trainer="nnUNetTrainerBN")
+    weights = results.weights(0)
+    for name in [name for name in weights if name.endswith(".norm.bias")]:
+        for part in ("running_mean", "running_var"):
+            weights[name.replace("bias", part)] = torch.ones_like(weights[name])
+    results.further = {"network_weights": weights}
+    assert imported(results, tmp_path / "1").network.norm == "batch"
+    results.trainer = "nnUNetTrainerMine"
+    refused(results, tmp_path / "2", "running_")
+
+
+def test_the_licence_of_the_data_is_told_as_such(tmp_path: Path) -> None:
+    results = Results()
+    assert "no licence" in imported(results, tmp_path / "1").description
+    results.dataset["licence"] = "CC-BY-SA 4.0"
+    assert imported(results, tmp_path / "2").licence.startswith("CC-BY-SA 4.0 (of the training data")
