@@ -9,6 +9,7 @@ import json
 import pickle
 import shutil
 import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,6 +230,42 @@ def wrong_ending(place: Place) -> list[str]:
     return command
 
 
+def results(place: Place, checkpoint: bytes) -> Path:
+    """A folder that looks like nnU-Net's results, with this checkpoint."""
+    folder = place.folder / "results" / "fold_0"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint_final.pth").write_bytes(checkpoint)
+    for name in ("plans.json", "dataset.json"):
+        (folder.parent / name).write_text("{}")
+    return folder.parent
+
+
+class Hostile:
+    """A pickle of this writes a file when it is opened without care."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open, (str(self.mark), "w")
+
+
+def hostile_checkpoint(place: Place) -> Path:
+    return results(place, pickle.dumps({"network_weights": Hostile(place.folder / "ran")}, protocol=2))
+
+
+def archive(place: Place, members: dict[str, bytes]) -> Path:
+    path = place.folder / "model.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    return path
+
+
+def import_(place: Place, source: Path) -> list[str]:
+    return ["import", str(source), "--to", str(place.folder / "models")]
+
+
 BAD_INPUTS = [
     BadInput("missing file", lambda p: p.segment(p.folder / "none.nii.gz"), 3, "does not exist.*Check the path"),
     BadInput("truncated .nii", lambda p: p.segment(cut(p, "cut.nii")), 3, "cut short.*Copy or export"),
@@ -320,4 +357,30 @@ BAD_INPUTS = [
     BadInput("output of an unknown ending", wrong_ending, 5, "no ending .*\\.seg\\.nrrd"),
     BadInput("device that is not there", lambda p: p.segment(None, None, "--device", "cuda:99"), 6, "cuda:99"),
     BadInput("label map on another grid", other_grid, 3, "does not lie on the image's grid \\(spacing.*Resample"),
+    BadInput("import of nothing", lambda p: import_(p, p.package.parent / "none"), 4, "nothing at.*Check the path"),
+    BadInput(
+        "import of some folder", lambda p: import_(p, cut(p, "cut.nii").parent), 4, "No model .*Looked for: .*nnU-Net"
+    ),
+    BadInput(
+        "checkpoint that would run a program",
+        lambda p: import_(p, hostile_checkpoint(p)),
+        4,
+        "asks for '.*open'.*not opened.*hidden code",
+    ),
+    BadInput("checkpoint that is a web page", lambda p: import_(p, results(p, b"<!DOCTYPE html>")), 4, "is a web page"),
+    BadInput(
+        "archive that leaves its folder",
+        lambda p: import_(p, archive(p, {"../evil": b"x", "plans.json": b"{}"})),
+        4,
+        "not safe to open.*points outside.*source that you trust",
+    ),
+    BadInput(
+        "archive that is a bomb",
+        lambda p: import_(p, archive(p, {"fold_0/checkpoint_final.pth": bytes(20 << 20)})),
+        4,
+        "not safe to open.*200 times its size",
+    ),
+    BadInput(
+        "archive of archives", lambda p: import_(p, archive(p, {"a.zip": b"PK"})), 4, "other archives.*Unpack it first"
+    ),
 ]
