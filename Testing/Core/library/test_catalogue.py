@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,7 +73,11 @@ def test_sizes_and_digests_are_only_where_a_source_has_them() -> None:
     files = [part.file for entry in catalogue() for part in entry.parts]
     # Of TotalSegmentator's 43 files all but one, and MRSegmentator's.
     assert sum(file.bytes is not None for file in files) == 43
-    assert sum(file.sha1 is not None for file in files) == MONAI and sum(file.md5 is not None for file in files) == 1
+    assert [sum(getattr(file, kind) is not None for file in files) for kind in ("sha256", "sha1", "md5")] == [
+        5,
+        MONAI,
+        1,
+    ]
     assert find_entry("totalsegmentator-total").bytes == 1169624951
 
 
@@ -113,3 +119,19 @@ def test_the_file_is_read_strictly() -> None:
     for text in ("{", "[]", '{"format_version": 99}'):
         with pytest.raises(ModelError, match="catalogue cannot be read"):
             read_catalogue(text)
+
+
+def test_listing_needs_neither_torch_nor_a_network() -> None:
+    script = (
+        "import sys, socket\n"
+        "socket.socket.connect = None\n"
+        "from UNetSegmentLib.models.library import cache_contents, catalogue, download, entry_labels, install, search\n"
+        "assert callable(search) and callable(download) and callable(install)\n"
+        "assert search('liver') and entry_labels(catalogue()[0])\n"
+        "print([name for name in ('torch', 'SimpleITK', 'numpy', 'ssl') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=FILE.parents[3], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "torch" not in done.stdout and "SimpleITK" not in done.stdout

@@ -46,7 +46,9 @@ def cache_contents(folder: Path | None = None) -> list[CachedFile]:
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
             if path.is_file() and _is_download(path):
-                found.append(CachedFile(path, path.stat().st_size, not path.name.endswith(PARTIAL)))
+                size = path.stat().st_size
+                if size:
+                    found.append(CachedFile(path, size, not path.name.endswith(PARTIAL)))
     return found
 
 

@@ -95,6 +95,10 @@ def _fetch(
         except _StaleError:
             partial.discard()
             continue
+        except ModelError:
+            # What came is something else: not to be gone on with.
+            partial.discard()
+            raise
         except (UNetSegmentError, _WriteError):
             raise
         except NETWORK_ERRORS as error:

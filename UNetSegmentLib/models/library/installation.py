@@ -178,8 +178,6 @@ def _completed(entry: Entry, package: Path) -> Path:
 
 def _labels(entry: Entry, card: ModelCard) -> tuple[Label, ...]:
     """The catalogue's table where it is of the same values; else the file knows better what it finds."""
-    if entry.kind != "nnunet":
-        return card.labels
     table = entry_labels(entry)
     if {label.value for label in table} == {label.value for label in card.labels}:
         return table
