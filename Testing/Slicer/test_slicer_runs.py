@@ -133,6 +133,32 @@ class RunsTest(RunTestCase):
             self.finish(run)
         self.assertEqual([run.state.value for run in (first, second, third)], ["cancelled", "cancelled", "done"])
 
+    def kill_worker(self, run) -> None:
+        self.wait_for_first_tile(run)
+        os.kill(self.runner.process_id, getattr(signal, "SIGKILL", signal.SIGTERM))
+        self.finish(run)
+        self.assertEqual(run.error.code, "worker-crashed")
+
+    def test_a_run_that_waited_behind_a_killed_worker_runs_all_the_same(self):
+        self.panel.parameters.model = "threshold-slow"
+        first = self.click()
+        self.panel.parameters.model = "threshold"
+        self.panel.run.ui.queueButton.click()
+        second = self.runner.runs[1]
+        self.kill_worker(first)
+        self.assertEqual(self.runner.runs, (second,))
+        self.assertEqual(self.finish(second).state.value, "done", second.error)
+
+    def test_a_waiting_run_whose_image_has_changed_since_is_not_asked_again(self):
+        self.panel.parameters.model = "threshold-slow"
+        first = self.click()
+        self.panel.run.ui.queueButton.click()
+        second = self.runner.runs[1]
+        slicer.util.arrayFromVolume(self.volume)[:] = 0
+        slicer.util.arrayFromVolumeModified(self.volume)
+        self.kill_worker(first)
+        self.assertEqual(self.finish(second).error.code, "worker-crashed")
+
     def test_input_deleted_during_the_run(self):
         self.panel.parameters.model = "threshold-slow"
         before = self.scene()
@@ -236,6 +262,35 @@ class RunsTest(RunTestCase):
         self.finish(run)
         self.assertEqual(run.state.value, "done", run.error)
         support.wait_until(lambda: self.runner.state is WorkerState.STOPPED, 20, "the worker to leave")
+
+
+class ShortcutTest(RunTestCase):
+    """Real key presses, which reach the panel through the window that has the focus."""
+
+    def press(self, key: str) -> None:
+        if not support.in_harness():
+            self.skipTest("Slicer's Python cannot press keys")
+        self.addCleanup(self.panel.run.root.window().hide)
+        support.press_key(self.panel.run.root, key)
+
+    def test_ctrl_return_starts_and_escape_cancels(self):
+        self.panel.parameters.model = "threshold-slow"
+        self.press("Ctrl+Return")
+        self.assertEqual(len(self.runner.runs), 1)
+        run = self.runner.runs[0]
+        self.wait_for_first_tile(run)
+        self.press("Esc")
+        self.assertEqual(self.finish(run).state.value, "cancelled")
+
+    def test_nothing_happens_while_something_is_missing(self):
+        self.panel.parameters.input_volume = None
+        self.press("Ctrl+Return")
+        self.assertEqual(self.runner.runs, ())
+
+    def test_keys_of_another_module_are_left_alone(self):
+        support.leave()
+        self.press("Ctrl+Return")
+        self.assertEqual(self.runner.runs, ())
 
 
 class BundledModelTest(RunTestCase):

@@ -17,6 +17,7 @@ from slicer.i18n import tr as _
 
 REQUESTER = "UNetSegment"
 TORCH_REQUIREMENT = ">=2.4"
+OPENVINO_REQUIREMENT = "openvino>=2024.4"
 _NOT_INSTALLED = "not installed"
 
 
@@ -55,13 +56,33 @@ def install(anew: bool = False, tell: Callable[[str], None] = lambda text: None)
     _install_torch(anew, tell)
 
 
+def openvino_is_missing() -> bool:
+    """Whether OpenVINO, which is optional, could be installed."""
+    from slicer import packaging
+
+    return not packaging.pip_check(OPENVINO_REQUIREMENT)
+
+
+def install_openvino(tell: Callable[[str], None] = lambda text: None) -> None:
+    """Installs OpenVINO. Called when the user asks for it.
+
+    Raises:
+        InstallError: with the reason in words.
+    """
+    tell(_("Installing {packages}...").format(packages="OpenVINO"))
+    _pip_install([OPENVINO_REQUIREMENT])
+
+
 def diagnostics(runner=None) -> str:
     """Versions, devices and the last log lines for a bug report. Holds no image data and no file names of images."""
     lines = [
         f"UNetSegment {_version_of_core()}",
         f"Slicer {slicer.app.applicationVersion} (revision {slicer.app.revision})",
         f"{platform.platform()}, Python {sys.version.split()[0]}",
-        *(f"{name} {_version(name)}" for name in ("torch", "numpy", "SimpleITK", "safetensors", "vtk")),
+        *(
+            f"{name} {_version(name)}"
+            for name in ("torch", "openvino", "onnxruntime", "numpy", "SimpleITK", "safetensors", "vtk")
+        ),
     ]
     if runner is not None:
         lines += [f"worker: {runner.state.value}", f"torch and devices: {runner.ready}"]
@@ -81,9 +102,15 @@ def _install_packages(anew: bool, tell: Callable[[str], None]) -> None:
     if not wanted:
         return
     tell(_("Installing {packages}...").format(packages=", ".join(wanted)))
+    flags = ["--upgrade", "--force-reinstall", "--no-deps"] if anew else []
+    _pip_install([*flags, *wanted])
+
+
+def _pip_install(arguments: list[str]) -> None:
+    from slicer import packaging
+
     try:
-        flags = ["--upgrade", "--force-reinstall", "--no-deps"] if anew else []
-        packaging.pip_install([*flags, *wanted], requester=REQUESTER)
+        packaging.pip_install(arguments, requester=REQUESTER)
     except Exception as error:
         raise InstallError(
             _("The packages could not be installed: {reason}. Check the network (or the proxy) and try again.").format(

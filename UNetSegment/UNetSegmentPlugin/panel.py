@@ -123,6 +123,8 @@ class Panel(VTKObservationMixin):
         settings = {}
         if parameters.memory_limit_gb > 0:
             settings["memory_limit"] = round(parameters.memory_limit_gb * 1e9)
+        if parameters.backend != "auto":
+            settings["backend"] = parameters.backend
         return Order(
             volumes=tuple(chosen.channel(parameters, number) for number in range(len(card.inputs))),
             card=card,

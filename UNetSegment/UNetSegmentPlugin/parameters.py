@@ -6,6 +6,7 @@ from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmen
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 PRESETS = ("balanced", "fast", "exact")
+BACKENDS = ("auto", "torch", "openvino", "onnx")
 POLICIES = ("new", "replace", "add", "empty")
 _CHANNEL_ROLE = "input_channel_{}"
 
@@ -27,6 +28,7 @@ class Parameters:
     result: vtkMRMLSegmentationNode
     device: str = "auto"
     preset: Annotated[str, Choice(list(PRESETS))] = "balanced"
+    backend: Annotated[str, Choice(list(BACKENDS))] = "auto"
     memory_limit_gb: Annotated[float, WithinRange(0.0, 512.0)] = 0.0
     smoothing: Annotated[float, WithinRange(0.0, 1.0)] = 0.3
     uncertainty: bool = False

@@ -15,7 +15,8 @@ from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import Cancelled, InputError, UNetSegmentError
 from UNetSegmentLib.worker.client import Listener, WorkerClient, WorkerState, default_command
-from UNetSegmentLib.worker.protocol import Problem, Ready
+from UNetSegmentLib.worker.errors import WorkerError
+from UNetSegmentLib.worker.messages import Problem, Ready
 from UNetSegmentLib.worker.requests import SegmentRequest
 
 from . import regions, results, volumes
@@ -44,6 +45,7 @@ class Runner(Listener):
         self.last_error: UNetSegmentError | None = None
         self._client = WorkerClient(QProcessTransport(), self, command=default_command(python_executable()))
         self._runs: dict[int, Run] = {}
+        self._again: list[Run] = []
         self._observers: list[Callable[[Run | None], None]] = []
         self._leave_when_idle = False
 
@@ -61,7 +63,7 @@ class Runner(Listener):
     @property
     def runs(self) -> tuple[Run, ...]:
         """Runs that are not finished, oldest first."""
-        return tuple(self._runs.values())
+        return (*self._runs.values(), *self._again)
 
     @property
     def state(self) -> WorkerState:
@@ -95,18 +97,8 @@ class Runner(Listener):
             UNetSegmentError: the inputs cannot be used, or the worker cannot be started.
         """
         self._leave_when_idle = False
-        region = regions.box_of(order.roi, order.volumes[0]) if order.roi is not None else None
         run = Run(order, self._cancel)
-        request = SegmentRequest(
-            inputs=volumes.read_channels(order.volumes),
-            model=order.package,
-            region=region,
-            device=order.device,
-            preset=order.preset,
-            settings=order.settings,
-            uncertainty=order.uncertainty,
-        )
-        self._runs[self._client.segment(request)] = run
+        self._ask(run)
         self._tell(run)
         return run
 
@@ -182,6 +174,10 @@ class Runner(Listener):
             self._note(error)
         elif isinstance(error, Cancelled):
             self._end(request_id, RunState.CANCELLED)
+        elif error.code == WorkerError.CRASHED and self._may_run_again(self._runs[request_id]):
+            # It only waited behind the run that the worker died of.
+            self._again.append(self._runs.pop(request_id))
+            qt.QTimer.singleShot(0, self._ask_again)
         else:
             self._fail(request_id, error)
 
@@ -192,6 +188,22 @@ class Runner(Listener):
         self.on_log("INFO", _("The worker process has ended ({how}).").format(how=status.describe()), None)
 
     # -- internals -------------------------------------------------------------------------------------------------
+
+    def _ask(self, run: Run) -> None:
+        """Hands the voxels over to the worker, as they are now."""
+        order = run.order
+        region = regions.box_of(order.roi, order.volumes[0]) if order.roi is not None else None
+        request = SegmentRequest(
+            inputs=volumes.read_channels(order.volumes),
+            model=order.package,
+            region=region,
+            device=order.device,
+            preset=order.preset,
+            settings=order.settings,
+            uncertainty=order.uncertainty,
+        )
+        run.stamp = _stamp(order)
+        self._runs[self._client.segment(request)] = run
 
     def _write(self, run: Run, result) -> None:
         order = run.order
@@ -221,7 +233,30 @@ class Runner(Listener):
         run.timings = dict(result.timings)
         run.warm = result.warm
 
+    @staticmethod
+    def _may_run_again(run: Run) -> bool:
+        """Once, and only with what the user saw at the click."""
+        waiting = run.state is RunState.WAITING and not run.asked_again
+        return waiting and run.inputs_present and run.stamp == _stamp(run.order)
+
+    def _ask_again(self) -> None:
+        while self._again:
+            run = self._again.pop(0)
+            run.asked_again = True
+            try:
+                self._ask(run)
+            except UNetSegmentError as error:
+                run.error = error
+                self._note(error)
+                self._finish(run, RunState.FAILED)
+            else:
+                self._tell(run)
+
     def _cancel(self, run: Run) -> None:
+        if run in self._again:
+            self._again.remove(run)
+            self._finish(run, RunState.CANCELLED)
+            return
         number = next((number for number, other in self._runs.items() if other is run), None)
         if number is None or run.state is RunState.CANCELLING:
             return
@@ -241,16 +276,18 @@ class Runner(Listener):
         self._end(number, RunState.FAILED)
 
     def _end(self, number: int, state: RunState) -> None:
-        run = self._runs.pop(number)
+        self._finish(self._runs.pop(number), state)
+
+    def _finish(self, run: Run, state: RunState) -> None:
         run.state = state
         run.timings["click to result"] = run.seconds
         self._tell(run)
         self._leave_if_due()
 
     def _leave_if_due(self) -> None:
-        if self._leave_when_idle and not self._runs:
+        if self._leave_when_idle and not self.runs:
             # Never from within the worker's own answer: its process may still be delivering.
-            qt.QTimer.singleShot(0, lambda: self._leave_when_idle and not self._runs and self.shutdown())
+            qt.QTimer.singleShot(0, lambda: self._leave_when_idle and not self.runs and self.shutdown())
 
     def _explain_failed_start(self) -> None:
         """A worker that does not even get ready is a broken installation, which Setup shows."""
@@ -269,3 +306,10 @@ class Runner(Listener):
             except Exception:
                 # What goes wrong in showing a run must not leave the run itself half finished.
                 logger.exception("A run could not be shown")
+
+
+def _stamp(order: Order) -> tuple:
+    """What changes when the voxels, the grid or the region of an order do."""
+    nodes = [*order.volumes, *([order.roi] if order.roi is not None else [])]
+    images = [node.GetImageData() for node in order.volumes]
+    return tuple(item.GetMTime() for item in (*nodes, *images) if item is not None)

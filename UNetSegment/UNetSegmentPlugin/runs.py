@@ -69,6 +69,7 @@ class Run:
         error: why it failed.
         warnings: what the user should know about the result.
         timings: seconds by stage as the worker tells them, with ``click to result`` added.
+        stamp, asked_again: for the runner, which asks a new worker once when the old one has died of another run.
     """
 
     def __init__(self, order: Order, cancel: Callable[["Run"], None]) -> None:
@@ -81,6 +82,8 @@ class Run:
         self.timings: dict[str, float] = {}
         self.warm = False
         self.uncertainty = None
+        self.stamp: tuple = ()
+        self.asked_again = False
         self._cancel = cancel
         self._volume_ids = tuple(node.GetID() for node in order.needed_nodes)
         self._started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Advanced: device, preset, memory, smoothing."""
+"""Advanced: device, preset, backend, memory, smoothing."""
 
 import slicer
 from slicer.i18n import tr as _
@@ -20,22 +20,28 @@ class AdvancedSection(Section):
             self.ui,
             deviceLabel="deviceBox",
             presetLabel="presetBox",
+            backendLabel="backendBox",
             memoryLabel="memoryLimitBox",
             smoothingLabel="smoothingSlider",
         )
         self._devices: tuple[str, ...] = ()
         self._list_devices(())
-        presets = (
+        _fill(
+            self.ui.presetBox,
             ("balanced", _("Balanced"), _("One network, no mirrored copies: the right choice nearly always.")),
             ("fast", _("Fast"), _("Coarser edges, quicker.")),
             ("exact", _("Exact"), _("The model's own published protocol, for comparisons. Several times slower.")),
         )
-        for number, (preset, title, hint) in enumerate(presets):
-            self.ui.presetBox.addItem(title, preset)
-            # Qt.ToolTipRole
-            self.ui.presetBox.setItemData(number, hint, 3)
+        _fill(
+            self.ui.backendBox,
+            ("auto", _("Automatic"), _("The quickest that gives the same labels on this computer.")),
+            ("torch", "PyTorch", _("What models are trained with; on graphics cards and processors.")),
+            ("openvino", "OpenVINO", _("Quicker on processors. Setup can install it.")),
+            ("onnx", "ONNX Runtime", _("Another one for processors.")),
+        )
         self.ui.deviceBox.connect("currentIndexChanged(int)", self._on_device)
         self.ui.presetBox.connect("currentIndexChanged(int)", self._on_preset)
+        self.ui.backendBox.connect("currentIndexChanged(int)", self._on_backend)
         self.ui.smoothingSlider.connect("valueChanged(double)", self._on_smoothing)
         self.ui.copyDiagnosticsButton.connect("clicked()", self.copy_diagnostics)
         self.ui.showSetupButton.connect("clicked()", lambda: self.panel.show_setup())
@@ -49,6 +55,7 @@ class AdvancedSection(Section):
             self.ui.deviceBox.addItem(parameters.device, parameters.device)
         select_data(self.ui.deviceBox, parameters.device)
         select_data(self.ui.presetBox, parameters.preset)
+        select_data(self.ui.backendBox, parameters.backend)
 
     def on_run(self, run) -> None:
         """See Section.on_run: the worker tells its devices once it is ready."""
@@ -82,7 +89,19 @@ class AdvancedSection(Section):
         if self.panel.parameters is not None and index >= 0:
             self.panel.parameters.preset = self.ui.presetBox.itemData(index)
 
+    def _on_backend(self, index: int) -> None:
+        if self.panel.parameters is not None and index >= 0:
+            self.panel.parameters.backend = self.ui.backendBox.itemData(index)
+
     def _on_smoothing(self, value: float) -> None:
         parameters = self.panel.parameters
         if parameters is not None and parameters.result is not None and display.is_shown_in_3d(parameters.result):
             display.set_smoothing(parameters.result, value)
+
+
+def _fill(combo_box, *choices: tuple[str, str, str]) -> None:
+    """Items of value, title and hint."""
+    for number, (value, title, hint) in enumerate(choices):
+        combo_box.addItem(title, value)
+        # Qt.ToolTipRole
+        combo_box.setItemData(number, hint, 3)

@@ -21,8 +21,9 @@ class SetupSection(Section):
         self._message = ""
         self._busy = False
         self._test = None
-        self.ui.installButton.connect("clicked()", lambda: self._install(anew=False))
-        self.ui.repairButton.connect("clicked()", lambda: self._install(anew=True))
+        self.ui.installButton.connect("clicked()", lambda: self._run(lambda: environment.install(False, self._tell)))
+        self.ui.repairButton.connect("clicked()", lambda: self._run(lambda: environment.install(True, self._tell)))
+        self.ui.openvinoButton.connect("clicked()", lambda: self._run(lambda: environment.install_openvino(self._tell)))
         self.ui.selfTestButton.connect("clicked()", self.run_self_test)
         self.ui.setupDiagnosticsButton.connect("clicked()", lambda: self.panel.advanced.copy_diagnostics())
         self.refresh()
@@ -43,8 +44,11 @@ class SetupSection(Section):
         problem = self.problem
         self.root.setVisible(self._wanted or self._busy or problem is not None)
         self.ui.setupProgressBar.setVisible(self._busy)
-        for button in (self.ui.installButton, self.ui.repairButton, self.ui.selfTestButton):
+        for button in (self.ui.installButton, self.ui.repairButton, self.ui.selfTestButton, self.ui.openvinoButton):
             button.enabled = not self._busy
+        # Looked up only where it is seen: it goes through the installed packages.
+        shown = problem is None and self._wanted
+        self.ui.openvinoButton.setVisible(shown and environment.openvino_is_missing())
         self.ui.installButton.setVisible(problem is not None and not self.panel.runner.torch_is_installed)
         set_text(self.ui.setupLabel, self._text(problem))
 
@@ -68,13 +72,13 @@ class SetupSection(Section):
             self.panel.runner.start()
         self.refresh()
 
-    def _install(self, anew: bool) -> None:
+    def _run(self, install) -> None:
         self._busy = True
         self._tell(_("Installing..."))
         # The worker holds the libraries' files open, which Windows would not let pip replace.
         self.panel.runner.shutdown()
         try:
-            environment.install(anew, self._tell)
+            install()
         except environment.InstallError as error:
             self._busy = False
             self._tell(str(error))

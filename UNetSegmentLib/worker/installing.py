@@ -46,7 +46,16 @@ def _import(request: Import, progress: ProgressCallback, cancel: CancelToken) ->
 def _install(request: LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Sequence[Path]:
     from ..models.library import install
 
-    raise NotImplementedError(install)
+    package: Path = install(
+        request.entry,
+        licence_accepted=request.licence_accepted,
+        files=[Path(file) for file in request.files],
+        destination=_path(request.folder),
+        cache=_path(request.cache),
+        progress=progress,
+        cancel=cancel,
+    )
+    return [package]
 
 
 def _path(text: str | None) -> Path | None:
