@@ -9,7 +9,34 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from UNetSegmentLib.training import TrainingConfig, load_config, save_config, train
+from UNetSegmentLib.training import LossConfig, TrainingConfig, load_config, save_config, train
+from UNetSegmentLib.training.losses import total_loss
+
+
+def _check_shared_overlap(rank: int) -> None:
+    """Two processes with one sample each have the loss and, averaged, the gradient of one with both."""
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(2, 1, 9, 9, generator=random)
+    target = (torch.rand(2, 9, 9, generator=random) > 0.8).long()
+    config = LossConfig("dice_ce_tversky_cldice", cldice_iterations=2)
+
+    def result(samples: slice) -> tuple[float, torch.Tensor]:
+        torch.manual_seed(1)
+        layer = torch.nn.Conv2d(1, 2, 3, padding=1)
+        loss = total_loss(layer(features[samples]), target[samples], config)
+        loss.backward()
+        return float(loss.detach()), layer.weight.grad
+
+    loss, gradient = result(slice(rank, rank + 1))
+    distributed.all_reduce(gradient)
+    total = torch.tensor(loss)
+    distributed.all_reduce(total)
+    # Without a process group the sums stay at home.
+    distributed.barrier()
+    distributed.destroy_process_group()
+    loss, expected = result(slice(0, 2))
+    assert abs(float(total) / 2 - loss) < 1e-6
+    torch.testing.assert_close(gradient / 2, expected)
 
 
 def _process(rank: int, port: int, path: str) -> None:
@@ -18,7 +45,7 @@ def _process(rank: int, port: int, path: str) -> None:
     distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     result = train(load_config(path))
     assert (result.dice is None) == (rank != 0)
-    distributed.destroy_process_group()
+    _check_shared_overlap(rank)
     # Torch now and then aborts while the interpreter ends, in the teardown of gloo's threads; that is not ours to test.
     os._exit(0)
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from .comparison import Comparison, weighted_mean
-from .overlap import SMOOTH, sum_axes
+from .overlap import SMOOTH
+from .sums import channel_sums
 
 
 def centreline_dice_loss(
@@ -30,10 +31,10 @@ def centreline_dice_loss(
     """
     p, t = comparison.fields(background)
     truth = t.to(p.dtype)
-    axes = sum_axes(p, batch)
     ours, theirs = soft_skeleton(p, iterations), soft_skeleton(truth, iterations)
-    precision = ((ours * truth).sum(dim=axes) + smooth) / (ours.sum(dim=axes) + smooth)
-    sensitivity = ((theirs * p).sum(dim=axes) + smooth) / (theirs.sum(dim=axes) + smooth)
+    right, all_ours, found, all_theirs = channel_sums((ours * truth, ours, theirs * p, theirs), batch)
+    precision = (right + smooth) / (all_ours + smooth)
+    sensitivity = (found + smooth) / (all_theirs + smooth)
     return 1.0 - weighted_mean(2.0 * precision * sensitivity / (precision + sensitivity), weights)
 
 
@@ -43,27 +44,31 @@ def soft_skeleton(x: Tensor, iterations: int) -> Tensor:
     Args:
         x: (batch, channels, *patch) from 0 to 1, two or three spatial axes.
     """
-    skeleton = torch.relu(x - _open(x))
+    thinner = _erode(x)
+    skeleton = torch.relu(x - _dilate(thinner))
     for _ in range(iterations):
-        x = _erode(x)
-        extra = torch.relu(x - _open(x))
+        x, thinner = thinner, _erode(thinner)
+        extra = torch.relu(x - _dilate(thinner))
         skeleton = skeleton + torch.relu(extra - skeleton * extra)
     return skeleton
 
 
-def _open(x: Tensor) -> Tensor:
-    return _pool(_erode(x), (3,) * (x.ndim - 2))
-
-
 def _erode(x: Tensor) -> Tensor:
     """The least of each voxel and its neighbours along the axes; nothing is eaten from the patch's edge."""
-    axes = x.ndim - 2
     eroded = x
-    for axis in range(axes):
-        eroded = torch.minimum(eroded, -_pool(-x, tuple(3 if a == axis else 1 for a in range(axes))))
+    for axis in range(x.ndim - 2):
+        eroded = torch.minimum(eroded, -_pool(-x, axis))
     return eroded
 
 
-def _pool(x: Tensor, size: tuple[int, ...]) -> Tensor:
+def _dilate(x: Tensor) -> Tensor:
+    """The most within a cube of three voxels, taken along one axis after the other."""
+    for axis in range(x.ndim - 2):
+        x = _pool(x, axis)
+    return x
+
+
+def _pool(x: Tensor, axis: int) -> Tensor:
+    size = [3 if a == axis else 1 for a in range(x.ndim - 2)]
     pool = functional.max_pool2d if len(size) == 2 else functional.max_pool3d
     return pool(x, size, stride=1, padding=[n // 2 for n in size])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from .comparison import Comparison, weighted_mean
+from .sums import channel_sums
 
 SMOOTH = 1e-5
 
@@ -27,19 +28,17 @@ def dice_loss(
     ``sum(p^2) + sum(t^2)`` below the line (Milletari et al. 2016, V-Net, arXiv:1606.04797).
 
     Args:
-        batch: one Dice per channel over the whole batch instead of one per channel and sample, which steadies the value
-            where a label is absent from many patches. A channel that is absent and that the network leaves empty
-            counts as perfect.
+        batch: one Dice per channel over the whole batch (of all processes) instead of one per channel and sample, which
+            steadies the value where a label is absent from many patches. A channel that is absent and that the network
+            leaves empty counts as perfect.
         squared: the second form.
         smooth: ``s``.
         background: whether the background of exclusive labels has a Dice as well.
         weights: of the channels; empty for equal ones.
     """
     p, t = comparison.fields(background)
-    axes = sum_axes(p, batch)
-    overlap = (p * t).sum(dim=axes)
-    total = (p**2 if squared else p).sum(dim=axes) + t.sum(dim=axes)
-    return 1.0 - weighted_mean((2.0 * overlap + smooth) / (total + smooth), weights)
+    overlap, ours, theirs = channel_sums((p * t, p**2 if squared else p, t), batch)
+    return 1.0 - weighted_mean((2.0 * overlap + smooth) / (ours + theirs + smooth), weights)
 
 
 def tversky_loss(
@@ -62,15 +61,9 @@ def tversky_loss(
         batch, smooth, background, weights: as for :func:`dice_loss`.
     """
     p, t = comparison.fields(background)
-    axes = sum_axes(p, batch)
-    hits = (p * t).sum(dim=axes)
-    false_alarms, misses = p.sum(dim=axes) - hits, t.sum(dim=axes) - hits
+    hits, ours, theirs = channel_sums((p * t, p, t), batch)
+    false_alarms, misses = ours - hits, theirs - hits
     index = (hits + smooth) / (hits + alpha * false_alarms + beta * misses + smooth)
     # Rounding can carry the index a little above one, where a root has no value.
     lack = 1.0 - index
     return weighted_mean(lack if power == 1.0 else lack.clamp_min(1e-7) ** power, weights)
-
-
-def sum_axes(x: Tensor, batch: bool) -> list[int]:
-    """The axes of (batch, channels, *patch) that one value per channel (and sample) sums over."""
-    return ([0] if batch else []) + list(range(2, x.ndim))
