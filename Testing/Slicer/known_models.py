@@ -8,22 +8,31 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-SCRIPT = Path(__file__).resolve().with_name("threshold_model.py")
+HERE = Path(__file__).resolve().parent
 BUNDLED = "hippocampus-t1"
 
 
-@functools.cache
 def folder() -> Path:
     """A folder with the packages of threshold_model.py. Skips the test where the worker's Python lacks torch."""
+    return made_by("threshold_model.py")
+
+
+def nnunet_results() -> Path:
+    """A folder with the data sets of nnunet_model.py. Skips likewise."""
+    return made_by("nnunet_model.py")
+
+
+@functools.cache
+def made_by(script: str) -> Path:
+    """A temporary folder that a script beside this file has filled, run by the worker's Python."""
     import atexit
 
     from UNetSegmentPlugin.worker_process import python_executable
 
     target = Path(tempfile.mkdtemp(prefix="unetsegment-models-"))
     atexit.register(shutil.rmtree, target, ignore_errors=True)
-    made = subprocess.run(
-        [python_executable(), str(SCRIPT), str(target)], capture_output=True, text=True, timeout=300, check=False
-    )
+    command = [python_executable(), str(HERE / script), str(target)]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if made.returncode and "No module named 'torch'" in made.stderr:
         raise unittest.SkipTest("the worker's Python has no torch")
     if made.returncode:
