@@ -218,5 +218,5 @@ def digest_of(modules: Sequence[nn.Module]) -> str:
         digest.update(repr(module).encode())
         for name, tensor in module.state_dict().items():
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+            digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

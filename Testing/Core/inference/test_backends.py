@@ -1,0 +1,276 @@
+"""Backends: the same labels from each, what is kept between starts, and how a failing one is left behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from UNetSegmentLib.errors import DependencyError, InputError, ModelError
+from UNetSegmentLib.inference.backends import choice, compiled_cache, installed
+from UNetSegmentLib.inference.backends import openvino_backend as openvino_module
+from UNetSegmentLib.inference.backends.allocation import MemoryReuse
+from UNetSegmentLib.inference.backends.choice import BackendRequest, make_backend
+from UNetSegmentLib.inference.backends.comparison import agreement, difference
+from UNetSegmentLib.inference.backends.compiled_cache import CompiledCache, compiled_contents, empty_compiled
+from UNetSegmentLib.inference.backends.openvino_backend import OpenVinoBackend, digest_of, forget_compiled
+from UNetSegmentLib.inference.backends.torch_backend import TorchBackend
+from UNetSegmentLib.io import read_volume
+from UNetSegmentLib.models import load_model
+from UNetSegmentLib.networks import build
+from UNetSegmentLib.networks.config import NetworkConfig
+from UNetSegmentLib.preprocessing import prepare
+
+CPU = torch.device("cpu")
+
+
+def has(*packages: str) -> pytest.MarkDecorator:
+    missing = [name for name in packages if installed.version_of(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+FAST = [
+    pytest.param("openvino", marks=has("openvino")),
+    pytest.param("onnx", marks=has("onnxruntime", "onnx")),
+]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of these tests may reach the user's own cache."""
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: tmp_path))
+    forget_compiled()
+    return tmp_path
+
+
+def network(dimension: int = 3, seed: int = 0, stages: int = 3, **changes: object) -> nn.Module:
+    config = NetworkConfig(
+        dimension,
+        1,
+        3,
+        (4, 8, 16)[:stages],
+        ((3,) * dimension,) * stages,
+        ((1,) * dimension, *((2,) * dimension,) * (stages - 1)),
+        (1,) * stages,
+        (1,) * (stages - 1),
+    )
+    torch.manual_seed(seed)
+    return build(replace(config, **changes)).eval().requires_grad_(False)  # type: ignore[arg-type]
+
+
+def request(modules: Sequence[nn.Module], name: str, dimension: int = 3, **changes: object) -> BackendRequest:
+    return replace(BackendRequest(modules, dimension, CPU, name=name), **changes)  # type: ignore[arg-type]
+
+
+# -- the same answer -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("image", ["msd_hippocampus", "ct"])
+def test_labels_of_the_bundled_model_on_real_images(shared_data: Path, name: str, image: str) -> None:
+    model = load_model("hippocampus-t1")
+    path = sorted((shared_data / "msd_hippocampus" / "images").rglob("*.nii*"))[0]
+    if image == "ct":
+        path = shared_data / "ct" / "ct_torso_3mm.nii.gz"
+    patch = model.card.inference.patch
+    prepared = prepare(read_volume(path), model.card.preparation).tensor
+    starts = [max((n - p) // 2, 0) for n, p in zip(prepared.shape[1:], patch, strict=True)]
+    z, y, x = (slice(s, s + p) for s, p in zip(starts, patch, strict=True))
+    tile = torch.zeros(1, 1, *patch)
+    part = prepared[:, z, y, x]
+    tile[0, :, : part.shape[1], : part.shape[2], : part.shape[3]] = part
+    modules = [model.network(0)]
+    reference = make_backend(request(modules, "torch")).predict(tile)
+    logits = make_backend(request(modules, name)).predict(tile)
+    assert reference.argmax(dim=1).unique().numel() > 1 or image == "ct"
+    assert agreement(reference, logits, "softmax") >= 0.9999
+    assert difference(reference, logits) < 1e-4
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("shape", [(16, 24, 32), (13, 18, 21)], ids=["even", "rounded"])
+def test_folds_and_mirrors_of_any_patch(name: str, shape: tuple[int, ...]) -> None:
+    modules = [network(seed=0), network(seed=1)]
+    tile = torch.randn(1, 1, *shape)
+    ways = [make_backend(request(modules, n, mirror_axes=(0, 2))) for n in ("torch", name)]
+    assert [way.passes for way in ways] == [8, 8]
+    reference, logits = (way.predict(tile) for way in ways)
+    assert difference(reference, logits) < 1e-4
+    assert difference(reference, modules[0](tile)) > 1e-2  # the average is not one of its parts
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_2d_network_with_fewer_tiles_than_the_batch(name: str) -> None:
+    modules = [network(2)]
+    tiles = torch.randn(3, 1, 1, 24, 32)
+    reference = make_backend(request(modules, "torch", 2)).predict(tiles)
+    logits = make_backend(request(modules, name, 2, batch=2, mirror_axes=(0, 1))).predict(tiles)
+    assert logits.shape == (3, 3, 1, 24, 32)
+    mirrored = make_backend(request(modules, "torch", 2, mirror_axes=(1,))).predict(tiles)
+    assert difference(mirrored, logits) < 1e-4 < difference(reference, logits)
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"block": "residual"},
+        {"norm": "batch"},
+        {"norm": "group", "norm_groups": 2, "activation": "silu"},
+        {"upsampling": "interpolate", "activation": "relu"},
+        {"skip": "add", "activation": "gelu"},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+def test_every_kind_of_layer(name: str, changes: dict) -> None:
+    modules = [network(**changes)]
+    tile = torch.randn(1, 1, 16, 16, 24)
+    reference, logits = (make_backend(request(modules, n)).predict(tile) for n in ("torch", name))
+    assert difference(reference, logits) < 1e-4
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_results_are_memory_of_their_own(name: str) -> None:
+    backend = make_backend(request([network()], name))
+    first = backend.predict(torch.ones(1, 1, 16, 16, 16))
+    kept = first.clone()
+    backend.predict(torch.randn(1, 1, 16, 16, 16))
+    assert torch.equal(first, kept)
+
+
+def test_keeping_freed_memory_changes_no_bit() -> None:
+    module, tile = network(), torch.randn(1, 1, 32, 32, 32)
+    with torch.inference_mode():
+        plain = module(tile)
+    reuse = MemoryReuse()
+    with torch.inference_mode():
+        kept = module(tile)
+    del reuse
+    assert torch.equal(plain, kept)
+
+
+# -- what is kept on the disk ----------------------------------------------------------------------------------------
+
+
+def compiled_once(modules: Sequence[nn.Module]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A tile and OpenVINO's answer; what it compiled is on the disk and no longer in the process."""
+    tile = torch.randn(1, 1, 16, 16, 16)
+    logits = OpenVinoBackend(modules, 3, key="weights").predict(tile)
+    forget_compiled()
+    return tile, logits
+
+
+@has("openvino")
+def test_a_second_start_needs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = [network()]
+    tile, logits = compiled_once(modules)
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("converted again")
+
+    monkeypatch.setattr(openvino_module, "to_openvino", refuse)
+    backend = OpenVinoBackend(modules, 3, key="weights")
+    assert backend.stored(tile.shape)
+    assert torch.equal(backend.predict(tile), logits)
+    # Other weights, another patch and another precision are other networks.
+    for other, shape in (
+        (OpenVinoBackend(modules, 3, key="others"), (1, 1, 16, 16, 16)),
+        (OpenVinoBackend(modules, 3, key="weights"), (1, 1, 16, 16, 24)),
+        (OpenVinoBackend(modules, 3, key="weights", autocast=torch.bfloat16), (1, 1, 16, 16, 16)),
+    ):
+        with pytest.raises(AssertionError, match="converted again"):
+            other.predict(torch.zeros(shape))
+
+
+@has("openvino")
+@pytest.mark.parametrize("damage", ["flipped", "short", "empty", "digest of rubbish"])
+def test_a_damaged_file_is_made_anew(damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    import hashlib
+
+    modules = [network()]
+    tile, logits = compiled_once(modules)
+    (file,) = compiled_contents()
+    content = bytearray(file.path.read_bytes())
+    if damage == "flipped":
+        content[len(content) // 2] ^= 1
+    elif damage == "short":
+        del content[1000:]
+    elif damage == "empty":
+        content.clear()
+    else:
+        content = bytearray(hashlib.sha256(b"rubbish").digest() + b"rubbish")
+    file.path.write_bytes(content)
+    caplog.set_level(logging.INFO)
+    assert torch.equal(OpenVinoBackend(modules, 3, key="weights").predict(tile), logits)
+    assert "made anew" in caplog.text
+    forget_compiled()
+    assert torch.equal(OpenVinoBackend(modules, 3, key="weights").predict(tile), logits)
+
+
+@has("openvino")
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    backend = OpenVinoBackend([network()], 3, key="weights", cache=CompiledCache(tmp_path / "file"))
+    assert backend.predict(torch.zeros(1, 1, 16, 16, 16)).shape == (1, 3, 16, 16, 16)
+
+
+def test_the_cache_stays_below_its_limit_and_can_be_emptied(home: Path) -> None:
+    cache = CompiledCache(limit=3000)
+    for n in range(5):
+        cache.put(f"key {n}", bytes(900))
+        path = cache._path(f"key {n}")
+        state = path.stat()
+        compiled_cache.os.utime(path, (state.st_atime, 1000.0 + n))
+    cache.get("key 2")  # used just now
+    cache.put("key 5", bytes(900))
+    assert [n for n in range(6) if cache.has(f"key {n}")] == [2, 4, 5]
+    cache.put("too much", bytes(4000))
+    assert not cache.has("too much")
+    assert len(compiled_contents()) == 3
+    assert cache.folder.stat().st_mode & 0o077 == 0
+    assert empty_compiled() == 3 * (900 + 32)
+    assert compiled_contents() == []
+
+
+def test_the_digest_tells_weights_apart() -> None:
+    assert digest_of([network(seed=0)]) == digest_of([network(seed=0)]) != digest_of([network(seed=1)])
+
+
+# -- the choice ------------------------------------------------------------------------------------------------------
+
+
+def test_unknown_and_missing_backends_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="Unknown backend 'tensorflow'"):
+        make_backend(request([network()], "tensorflow"))
+    monkeypatch.setattr(installed, "version_of", lambda package: None)
+    monkeypatch.setattr(choice, "version_of", lambda package: None)
+    with pytest.raises(DependencyError, match="pip install openvino"):
+        make_backend(request([network()], "openvino"))
+    with pytest.raises(DependencyError, match="pip install onnxruntime"):
+        make_backend(request([network()], "onnx"))
+
+
+def test_without_openvino_auto_is_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "version_of", lambda package: None)
+    assert isinstance(make_backend(request([network()], "auto")), TorchBackend)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_the_cpu_is_the_only_device_of_the_others(name: str) -> None:
+    with pytest.raises(InputError, match="on the CPU only"):
+        make_backend(request([network()], name, device=torch.device("cuda")))
+
+
+@has("openvino")
+def test_what_openvino_cannot_express_is_a_model_error() -> None:
+    class Odd(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.fft.ifftn(torch.fft.fftn(x)).real.histc(4).expand(1, 4)
+
+    with pytest.raises(ModelError, match="OpenVINO cannot run this network"):
+        make_backend(request([Odd()], "openvino")).predict(torch.zeros(1, 1, 8, 8, 8))
