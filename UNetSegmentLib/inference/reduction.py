@@ -13,6 +13,7 @@ import torch
 
 from ..geometry import Box, Shape
 from ..resampling import axis_operators, resize
+from .cores import on_every_core
 from .decision import Decision
 from .head import Head
 from .windows import Window, windows
@@ -26,7 +27,8 @@ class ReductionPlan:
         crop: the image inside the padded, tiled grid.
         shape: (z, y, x) of the output grid.
         order: spline order that resamples the logits.
-        steps: inputs from one output to the next, see :func:`~UNetSegmentLib.resampling.resize`.
+        steps, starts: inputs from one output to the next and at the first, see
+            :func:`~UNetSegmentLib.resampling.resize`.
         separate_axis: coarse axis that is resampled apart by nearest neighbour, or None.
         activation: ``softmax`` or ``sigmoid``.
         output_values: label value per output channel.
@@ -41,6 +43,7 @@ class ReductionPlan:
     activation: str
     output_values: tuple[int, ...]
     steps: tuple[float, float, float] | None = None
+    starts: tuple[float, float, float] = (0.0, 0.0, 0.0)
     restored: str = "logits"
     probabilities: bool = False
     entropy: bool = False
@@ -97,7 +100,9 @@ class PlaneReducer:
         self._device = device
         out = plan.shape if plan.resamples else plan.crop.shape
         orders = [0 if axis == plan.separate_axis else plan.order for axis in range(3)]
-        self._operators = axis_operators(plan.crop.shape, out, orders, plan.steps if plan.resamples else None)
+        self._operators = axis_operators(
+            plan.crop.shape, out, orders, plan.steps if plan.resamples else None, plan.starts
+        )
         small = max(plan.output_values, default=0) <= 255
         self._labels = torch.zeros(out, dtype=torch.uint8 if small else torch.int32, device=device)
         channels = len(plan.output_values)
@@ -154,13 +159,17 @@ class PlaneReducer:
 
     def _emit(self, planes: torch.Tensor, first: int, stop: int) -> None:
         """The output planes up to ``stop``, from planes whose first one is input ``first``."""
-        channels = max(len(self._plan.output_values), len(planes))
-        for window in windows(self._operators, self._done, stop, channels, self._device):
+
+        def fill(window: Window) -> None:
             values = self._values(window.cut(planes, first))
             if self._plan.maps:
-                self._emit_maps(window, values)
+                self._fill_maps(window, values)
             else:
                 self._labels[window.target] = self._decision.labels(window, values).to(self._labels.dtype)
+
+        channels = max(len(self._plan.output_values), len(planes))
+        blocks = list(windows(self._operators, self._done, stop, channels, self._device))
+        on_every_core(fill, blocks, self._device)
         self._done = max(self._done, stop)
 
     def _values(self, block: torch.Tensor) -> torch.Tensor:
@@ -169,7 +178,7 @@ class PlaneReducer:
             block = self._head(block.reshape(len(block), -1)).reshape(-1, *block.shape[1:])
         return _shares(block, self._plan.activation) if self._plan.restores_shares else block
 
-    def _emit_maps(self, window: Window, values: torch.Tensor) -> None:
+    def _fill_maps(self, window: Window, values: torch.Tensor) -> None:
         values = window.resample(values)
         shares = values if self._plan.restores_shares else _shares(values, self._plan.activation)
         if self._probabilities is not None:
@@ -199,9 +208,11 @@ def _shares(logits: torch.Tensor, activation: str) -> torch.Tensor:
 
 
 def _resize_labels(labels: np.ndarray, plan: ReductionPlan) -> np.ndarray:
-    operators = axis_operators(labels.shape, plan.shape, (0, 0, 0), plan.steps)
+    operators = axis_operators(labels.shape, plan.shape, (0, 0, 0), plan.steps, plan.starts)
     return labels[np.ix_(*(operator.first for operator in operators))]
 
 
 def _resize_map(values: np.ndarray | None, plan: ReductionPlan) -> np.ndarray | None:
-    return None if values is None else resize(torch.from_numpy(values), plan.shape, 1, steps=plan.steps).numpy()
+    if values is None:
+        return None
+    return resize(torch.from_numpy(values), plan.shape, 1, steps=plan.steps, starts=plan.starts).numpy()

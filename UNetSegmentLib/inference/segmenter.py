@@ -293,6 +293,7 @@ def _reduction_plan(
         activation=card.inference.activation,
         output_values=card.inference.output_values,
         steps=record.steps,
+        starts=record.starts,
         restored=settings.restored or card.inference.restored,
         probabilities=outputs.probabilities,
         entropy=outputs.uncertainty,

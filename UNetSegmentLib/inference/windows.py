@@ -17,7 +17,7 @@ from ..resampling import AxisOperator, apply_axis
 Range = tuple[int, int]
 
 _SMALLEST = (8, 16, 32)  # voxels of a block (z, y, x)
-_CACHED = 1 << 19  # numbers that stay in a core's cache
+_CACHED = 1 << 20  # numbers that stay in a core's cache
 _ON_A_GPU = 1 << 27  # numbers at once on a GPU, where only the number of kernels counts
 
 
@@ -72,8 +72,7 @@ def windows(
     if start >= stop:
         return
     extent = [stop - start, *(operator.size_out for operator in operators[1:])]
-    cached = device.type == "cpu"
-    most = (_CACHED * torch.get_num_threads() if cached else _ON_A_GPU) // max(channels, 1)
+    most = (_CACHED if device.type == "cpu" else _ON_A_GPU) // max(channels, 1)
     depth, height, width = block_shape(extent, most)
     for z in _pieces(start, stop, depth):
         for y in _pieces(0, extent[1], height):

@@ -16,6 +16,7 @@ from ..resampling import resize
 from ..volume import Volume, check_voxels
 from .normalization import needs_whole_image, normalize
 
+_SAME_CORNER = 1e-8  # voxels
 _SAME_SPACING = 1e-3  # mm; with aligned centres a spacing this close is kept as it is (MONAI's tolerance)
 
 
@@ -31,8 +32,9 @@ class PreparationRecord:
             crop. What lies outside is background.
         grid: the grid of the prepared tensor.
         separate_axis: array axis that was resampled apart because it is much coarser, for the way back.
-        steps: voxels of ``grid`` (z, y, x) from one voxel of ``box`` to the next where the centres of the first voxels
-            coincide; None where the outer edges do.
+        steps: voxels of ``grid`` (z, y, x) from one voxel of ``box`` to the next where centres are aligned; None where
+            the outer edges are.
+        starts: with ``steps``, where in ``grid`` the first voxel of ``box`` lies.
     """
 
     source: Geometry
@@ -42,6 +44,7 @@ class PreparationRecord:
     grid: Geometry
     separate_axis: int | None
     steps: tuple[float, float, float] | None = None
+    starts: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def resampled(self) -> bool:
@@ -139,9 +142,15 @@ def _record(
     if preparation.alignment == "centres":
         own = cropped.array_spacing
         z, y, x = (w / o for o, w in zip(own, spacing, strict=True))
-        depth, height, width = (round((n - 1) / step + 1) for n, step in zip(cropped.shape, (z, y, x), strict=True))
-        grid = replace(cropped, size=(width, height, depth), spacing=spacing[::-1])
-        return PreparationRecord(source, axes, box, target, grid, None, (1 / z, 1 / y, 1 / x))
+        shape = [round((n - 1) / step + 1) for n, step in zip(cropped.shape, (z, y, x), strict=True)]
+        grid = replace(cropped, size=(shape[2], shape[1], shape[0]), spacing=spacing[::-1])
+        starts = (0.0, 0.0, 0.0)
+        if not _orthogonal(cropped, spacing):
+            # MONAI then gives both grids the same middle.
+            mine = zip(cropped.shape, shape, (z, y, x), strict=True)
+            back = [m / 2 - n / 2 / step for n, m, step in mine]
+            starts = (back[0], back[1], back[2])
+        return PreparationRecord(source, axes, box, target, grid, None, (1 / z, 1 / y, 1 / x), starts)
     grid = cropped.resized(cropped.shape_at(spacing))
     apart = separate_axis(spacing, cropped.array_spacing, preparation.anisotropy_threshold)
     return PreparationRecord(source, axes, box, target, grid, apart)
@@ -153,9 +162,22 @@ def _resampled(
     if not record.resampled:
         return tensor
     if record.steps is not None:
-        z, y, x = record.steps
-        return resize(tensor, record.grid.shape, preparation.image_order, steps=(1 / z, 1 / y, 1 / x))
+        there = [1 / step for step in record.steps]
+        first = [-start * step for start, step in zip(record.starts, there, strict=True)]
+        return resize(tensor, record.grid.shape, preparation.image_order, steps=there, starts=first)
     return resize(tensor, record.grid.shape, preparation.image_order, separate_axis=apart)
+
+
+def _orthogonal(image: Geometry, spacing: Sequence[float]) -> bool:
+    """Whether MONAI finds that an image's first voxel is the first one of the new grid too.
+
+    It looks for a corner that no other voxel lies before, in units of the new spacing and to eight digits. In an
+    oblique image the rounding of the directions in the file decides that.
+    """
+    matrix = np.array(image.direction).reshape(3, 3) * np.array(image.spacing)
+    sheared = np.linalg.cholesky(matrix.T @ matrix).T / np.array(spacing[::-1])[:, None]
+    reach = np.minimum(sheared - np.diag(np.diag(sheared)), 0.0) @ (np.array(image.size) - 1.0)
+    return bool((reach >= -_SAME_CORNER).all())
 
 
 def nonzero_box(voxels: np.ndarray) -> Box:

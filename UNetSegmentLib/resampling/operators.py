@@ -4,7 +4,7 @@ Resizing with spline order 0, 1 or 3 is linear in the voxels, and separable, so 
 everything. The operators follow ``scipy.ndimage.zoom(..., mode="nearest", grid_mode=True)``, which is what
 scikit-image's ``resize(..., mode="edge", anti_aliasing=False)`` and therefore nnU-Net compute: the outer edges (not the
 centres) of the first and last voxel stay in place, and outside the image the edge voxel continues. With a ``step``, the
-centre of the first voxel stays in place instead and outputs lie that far apart, as MONAI's ``Spacing`` has it.
+first output lies at the input ``start`` instead and the others lie that far apart, as MONAI's ``Spacing`` has it.
 """
 
 from __future__ import annotations
@@ -71,12 +71,14 @@ class AxisOperator:
 
 
 @lru_cache(maxsize=256)
-def axis_operator(size_in: int, size_out: int, order: int, step: float | None = None) -> AxisOperator:
+def axis_operator(
+    size_in: int, size_out: int, order: int, step: float | None = None, start: float = 0.0
+) -> AxisOperator:
     """The operator that resizes an axis of ``size_in`` voxels to ``size_out``.
 
     Args:
-        step: input voxels from one output to the next, the first of each at the same place; None to keep the outer
-            edges in place.
+        step: input voxels from one output to the next; None to keep the outer edges in place.
+        start: with ``step``, place of the first output among the inputs.
 
     Raises:
         InputError: an order other than 0, 1, 3, or a size below 1.
@@ -85,8 +87,9 @@ def axis_operator(size_in: int, size_out: int, order: int, step: float | None = 
         raise InputError(f"Spline order {order} is not supported.", "Use 0 (nearest), 1 (linear) or 3 (cubic).")
     if min(size_in, size_out) < 1:
         raise InputError(f"An axis of {size_in} voxels cannot be resized to {size_out}.")
-    identity = size_in == size_out and step in (None, 1.0)
-    matrix = np.eye(size_in) if identity else _BUILDERS[order](_positions(size_in, size_out, order, step), size_in)
+    identity = size_in == size_out and (step is None or (step, start) == (1.0, 0.0))
+    positions = _positions(size_in, size_out, order, step, start)
+    matrix = np.eye(size_in) if identity else _BUILDERS[order](positions, size_in)
     matrix[np.abs(matrix) < _NEGLIGIBLE] = 0.0
     used = matrix != 0
     first = used.argmax(axis=1)
@@ -99,10 +102,10 @@ def axis_operator(size_in: int, size_out: int, order: int, step: float | None = 
     return AxisOperator(order, matrix, first, last, identity)
 
 
-def _positions(size_in: int, size_out: int, order: int, step: float | None) -> np.ndarray:
+def _positions(size_in: int, size_out: int, order: int, step: float | None, start: float) -> np.ndarray:
     if step is None:
         return (np.arange(size_out) + 0.5) * (size_in / size_out) - 0.5
-    positions = np.arange(size_out) * step
+    positions = start + np.arange(size_out) * step
     # Torch's grid_sample, which MONAI uses, rounds halves to even where scipy rounds them up.
     return np.rint(positions) if order == 0 else positions
 

@@ -22,6 +22,7 @@ def resize(
     separate_axis: int | None = None,
     separate_order: int = 0,
     steps: Sequence[float] | None = None,
+    starts: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> torch.Tensor:
     """Resizes the last three axes, as scikit-image's ``resize(order, mode="edge", anti_aliasing=False)`` does.
 
@@ -33,8 +34,9 @@ def resize(
             and with ``separate_axis`` each slice by itself, as nnU-Net does.
         separate_axis: axis (0 = z, 1 = y, 2 = x) that is much coarser than the others: the other two are resized with
             ``order`` slice by slice, then this one with ``separate_order``.
-        steps: input voxels from one output voxel to the next along z, y and x, the first voxel's centre staying in
-            place (MONAI); None keeps the image's outer edges in place.
+        steps: input voxels from one output voxel to the next along z, y and x (MONAI); None keeps the image's outer
+            edges in place.
+        starts: with ``steps``, where the first output voxel's centre lies among the inputs.
 
     Returns:
         (..., *shape), same type and device.
@@ -45,7 +47,7 @@ def resize(
     orders = [order] * 3
     if separate_axis is not None:
         orders[separate_axis] = separate_order
-    operators = axis_operators(tensor.shape[-3:], shape, orders, steps)
+    operators = axis_operators(tensor.shape[-3:], shape, orders, steps, starts)
     first = [axis for axis in _axis_order(operators) if axis != separate_axis]
     result = tensor
     for axis in first:
@@ -61,11 +63,15 @@ def resize(
 
 
 def axis_operators(
-    shape: Sequence[int], new_shape: Sequence[int], orders: Sequence[int], steps: Sequence[float] | None = None
+    shape: Sequence[int],
+    new_shape: Sequence[int],
+    orders: Sequence[int],
+    steps: Sequence[float] | None = None,
+    starts: Sequence[float] = (0.0, 0.0, 0.0),
 ) -> list[AxisOperator]:
     """The operators of the axes z, y, x that take ``shape`` to ``new_shape``; see :func:`resize`."""
     every = (None, None, None) if steps is None else steps
-    return [axis_operator(*axis) for axis in zip(shape, new_shape, orders, every, strict=True)]
+    return [axis_operator(*axis) for axis in zip(shape, new_shape, orders, every, starts, strict=True)]
 
 
 def apply_axis(
