@@ -30,7 +30,7 @@ def network_format(metadata: dict[str, Any], side: str) -> dict[str, Any]:
     """The description of the first input or output (``side``: ``inputs``, ``outputs``); empty where there is none."""
     formats = _mapping(_mapping(metadata.get("network_data_format")).get(side))
     preferred = formats.get("pred") if side == "outputs" else formats.get("image")
-    first = next(iter(formats.values()), {})
+    first: Any = next(iter(formats.values()), {})
     return _mapping(preferred if isinstance(preferred, dict) else first)
 
 
