@@ -6,6 +6,8 @@ import io
 import os
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -188,3 +190,14 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(archive, "_copy", full)
     with pytest.raises(OutputError, match=r"temporary folder.*free disk space"):
         import_model(source, tmp_path / "models")
+
+
+def test_recognising_imports_no_torch(tmp_path: Path) -> None:
+    """The panel asks inside Slicer, where torch may be absent."""
+    zipped(Results().write(tmp_path / "results"), tmp_path / "model.zip")
+    sources = [str(tmp_path / name) for name in ("results", "model.zip")]
+    program = (
+        "import sys; from pathlib import Path; from UNetSegmentLib.models.importing import recognise; "
+        f"assert [recognise(Path(name)) for name in {sources}] == ['nnunet'] * 2; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).resolve().parents[3])
