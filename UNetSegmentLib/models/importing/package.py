@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import ModelError
 from ...networks.config import OpaqueNetwork
 from ..card import ModelCard
 from ..files import CARD, MAX_CARD_BYTES
 from ..package import load_model
 from ..serialization import card_from_text
+from ..trust import ask_for_trust
 from .archive import SourceFiles, read_bytes
 from .imported import Imported, ImportOptions
 
@@ -36,15 +36,12 @@ def _read(files: SourceFiles, options: ImportOptions) -> Imported:
     from safetensors.torch import load_file
 
     card: ModelCard = card_from_text(read_bytes(files, CARD, MAX_CARD_BYTES))
+    companions = [_read(files.below(companion.folder), options) for companion in card.companions]
+    local = [files.local(name) for name in card.weights]
     if isinstance(card.network, OpaqueNetwork):
-        if not options.trust:
-            raise ModelError(
-                f"The network of '{card.name}' is a program ({card.network.architecture}) that runs with your rights.",
-                "If you trust where it comes from, import it again with --trust.",
-            )
-        return Imported(card, [files.local(name) for name in card.weights])
-    weights = [load_file(files.local(name)) for name in card.weights]
-    return Imported(card, weights, [_read(files.below(c.folder), options) for c in card.companions])
+        ask_for_trust(card.name, options.trust)
+        return Imported(card, local, companions)
+    return Imported(card, [load_file(path) for path in local], companions)
 
 
 def _folder(files: SourceFiles) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -34,7 +33,7 @@ def recognise(source: Path) -> str:
 def recognise_files(files: SourceFiles) -> str:
     """:func:`recognise` for files that are open already."""
     for kind in IMPORTERS:
-        if find_spec(f".{kind}", __package__) and importer(kind).matches(files):
+        if importer(kind).matches(files):
             return kind
     nested = [name for name in files.names() if name.lower().endswith(".zip")]
     if nested:
