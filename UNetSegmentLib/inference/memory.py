@@ -11,7 +11,8 @@ import torch
 
 from ..geometry import Shape
 from ..models.card import ModelCard
-from ..networks import cost
+from ..networks.config import OpaqueNetwork
+from ..networks.costs import NetworkCost, cost
 from .devices import free_memory, free_ram
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,9 @@ _FLOAT = 4
 # Torch's allocator rounds up and cuDNN takes workspace; measured peaks stay below this factor of the arithmetic.
 _SLACK = 1.3
 _LARGEST_BATCH = 8
-_CHUNK_BYTES = 6 * (1 << 24) * _FLOAT  # what the reducer handles at once
+_BLOCK_BYTES = 1 << 27  # what the reducer handles at once, and its label map of an ordinary image
 _SMALLER_PATCH = 0.75
+_UNKNOWN_CHANNELS = 128
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,40 @@ class Need:
     host: int
 
 
-def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool) -> Need:
-    """Bytes for a run over a prepared image of ``shape``, from the network's analytic activation size."""
-    spatial = plan.patch if card.network.dimension == 3 else plan.patch[1:]
-    network = cost(card.network, spatial)
+def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool, features: int | None = None) -> Need:
+    """Bytes for a run over a prepared image of ``shape``, from the network's analytic activation size.
+
+    Args:
+        features: channels of what is accumulated where that is feature maps; None for logits.
+    """
+    network = _network_cost(card, plan.patch, features)
     width = 2 if half else _FLOAT
     tiles = network.peak_bytes * plan.batch * width // _FLOAT
     weights = network.parameters * _FLOAT * len(card.weights)
     padded = [max(n, p) for n, p in zip(shape, plan.patch, strict=True)]
     image = math.prod(padded) * card.network.in_channels * _FLOAT
-    slab = card.network.out_channels * plan.patch[0] * padded[1] * padded[2] * _FLOAT
-    # Planes that wait for the next tiles are joined to them: at worst a second slab.
-    slab = 2 * slab + _CHUNK_BYTES
+    channels = card.network.out_channels if features is None else features + 1
+    # A single tile is not accumulated: its values go straight to the labels.
+    tiled = any(n > p for n, p in zip(padded, plan.patch, strict=True))
+    slab = channels * plan.patch[0] * padded[1] * padded[2] * _FLOAT if tiled else 0
+    slab += math.prod(shape) + _BLOCK_BYTES
     work = int((tiles + weights) * _SLACK)
     if plan.device.type == "cpu":
         return Need(0, work + image + slab)
     if plan.accumulate_on == plan.device:
         return Need(work + image + slab, image)
     return Need(work + image, image + slab)
+
+
+def _network_cost(card: ModelCard, patch: Shape, features: int | None) -> NetworkCost:
+    config = card.network
+    if isinstance(config, OpaqueNetwork):
+        # A program of its own tells nothing; this is what an ordinary U-Net would take.
+        peak = math.prod(patch) * (config.in_channels + config.out_channels + _UNKNOWN_CHANNELS) * _FLOAT
+        return NetworkCost(0, 0, peak, peak)
+    if features is not None:
+        config = replace(config, out_channels=1)  # the head's own output is not made
+    return cost(config, patch)
 
 
 def ladder(
@@ -71,6 +89,7 @@ def ladder(
     batch: int,
     half: bool,
     limit: int | None = None,
+    features: int | None = None,
 ) -> Iterator[RunPlan]:
     """Plans to try in order, each asking for less; those that plainly cannot fit are left out, but never the last.
 
@@ -80,12 +99,13 @@ def ladder(
         batch: tiles at once; 0 for as many as sensible.
         half: whether the network runs in half precision.
         limit: bytes that may be taken on the device; None for what is free.
+        features: see :func:`need_of`.
     """
     plans = list(_rungs(card, device, patch, batch))
     free = min(free_memory(device), limit or math.inf)
     ram = min(free_ram(), limit or math.inf) if device.type == "cpu" else free_ram()
     for number, plan in enumerate(plans):
-        need = need_of(plan, card, shape, half)
+        need = need_of(plan, card, shape, half, features)
         on_cpu = plan.device.type == "cpu"
         fits = need.host <= ram and (on_cpu or need.device <= free)
         if fits or number == len(plans) - 1:
@@ -129,6 +149,8 @@ def _default_batch(card: ModelCard, device: torch.device) -> int:
 
 def _smaller_patches(card: ModelCard, patch: Shape) -> Iterator[Shape]:
     """Three steps of tiles a quarter shorter on each axis, on multiples of the network's total stride."""
+    if isinstance(card.network, OpaqueNetwork) and card.network.fixed_patch:
+        return
     divisor = card.network.divisor
     strides = [1] * (3 - len(divisor)) + list(divisor)
     current = list(patch)

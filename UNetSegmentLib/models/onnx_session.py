@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +25,9 @@ class OnnxSession:
     def __init__(self, content: bytes, threads: int) -> None:
         try:
             if find_spec("onnxruntime") is not None:
-                self._run = _onnxruntime(content, threads)
+                self._run, self._single = _onnxruntime(content, threads)
             elif find_spec("openvino") is not None:
-                self._run = _openvino(content, threads)
+                self._run, self._single = _openvino(content, threads)
             else:
                 raise DependencyError(
                     "An ONNX model needs the package onnxruntime or openvino; neither is installed.",
@@ -49,7 +49,10 @@ class OnnxSession:
             ModelError: the network does not take this input.
         """
         try:
-            return np.asarray(self._run(np.ascontiguousarray(image, np.float32)))
+            image = np.ascontiguousarray(image, np.float32)
+            if self._single and len(image) > 1:
+                return np.concatenate([np.asarray(self._run(one[None])) for one in image])
+            return np.asarray(self._run(image))
         except Exception as error:  # each runtime has errors of its own kinds
             shape = " x ".join(map(str, image.shape))
             raise ModelError(
@@ -59,7 +62,11 @@ class OnnxSession:
             ) from error
 
 
-def _onnxruntime(content: bytes, threads: int) -> Any:
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def _onnxruntime(content: bytes, threads: int) -> tuple[Run, bool]:
+    """What runs the network, and whether the file takes one image at a time only."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -70,21 +77,23 @@ def _onnxruntime(content: bytes, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     (source,) = session.get_inputs()
-    return lambda image: session.run(None, {source.name: image})[0]
+    return lambda image: session.run(None, {source.name: image})[0], source.shape[0] == 1
 
 
-def _openvino(content: bytes, threads: int) -> Any:
+def _openvino(content: bytes, threads: int) -> tuple[Run, bool]:
     import openvino
 
     core = openvino.Core()
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    request = core.compile_model(core.read_model(content, b""), "CPU", options).create_infer_request()
+    model = core.read_model(content, b"")
+    batch = model.inputs[0].get_partial_shape()[0]
+    request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def run(image: np.ndarray) -> np.ndarray:
         request.infer([image])
-        return request.get_output_tensor(0).data.copy()
+        return np.array(request.get_output_tensor(0).data)
 
-    return run
+    return run, batch.is_static and batch.get_length() == 1
 
 
 def _last_line(error: Exception) -> str:

@@ -90,7 +90,9 @@ class TorchScriptNetwork(_Program):
             self.script: nn.Module = torch.jit.load(io.BytesIO(content), map_location="cpu")
         except (RuntimeError, ValueError, EOFError) as error:
             raise _unreadable(name, "TorchScript", error) from error
-        self.script.eval().requires_grad_(False)
+        self.script.eval()
+        for parameter in self.script.parameters():
+            parameter.requires_grad_(False)
 
     def run(self, x: Tensor) -> Tensor:
         try:

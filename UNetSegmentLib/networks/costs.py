@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .architectures import build
-from .config import AnyNetwork
+from .config import AnyNetwork, OpaqueNetwork
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,21 @@ class NetworkCost:
 def cost(config: AnyNetwork, patch: Sequence[int]) -> NetworkCost:
     """The needs of ``config`` for a patch of ``patch`` voxels, as many axes as the network has (z, y, x or y, x).
 
-    A leading 1 before a 2D patch (z of a model card) is dropped.
+    A leading 1 before a 2D patch (z of a model card) is dropped. Of a network that is a file nothing is known but its
+    channels; its peak is taken to be that of a usual U-Net, the rest 0.
 
     Raises:
         ModelError: a configuration that cannot be built.
     """
-    return _cost(config, tuple(patch)[-config.dimension :])
+    spatial = tuple(patch)[-config.dimension :]
+    if isinstance(config, OpaqueNetwork):
+        channels = config.in_channels + config.out_channels + _USUAL_CHANNELS
+        return NetworkCost(0, 0, 0, channels * math.prod(spatial) * 4)
+    return _cost(config, spatial)
+
+
+# At full resolution, where 32 and 32 joined maps become 32 new ones.
+_USUAL_CHANNELS = 32 + 32 + 32
 
 
 @lru_cache(maxsize=64)

@@ -57,15 +57,16 @@ def _record(module: nn.Module, example: Sequence[int], shape: Sequence[int]) -> 
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer, about sizes that become constants; the result is checked
         image = torch.zeros(list(example))
-        script = module if isinstance(module, torch.jit.ScriptModule) else _traced(module, image)
+        script = module if isinstance(module, torch.jit.ScriptModule) else traced(module, image)
         model = openvino.convert_model(script)
     return _fixed(model, shape)
 
 
-def _traced(module: nn.Module, image: torch.Tensor) -> torch.jit.ScriptModule:
-    traced = torch.jit.trace(module, image, check_trace=False)
-    assert isinstance(traced, torch.jit.ScriptModule)
-    return traced
+def traced(module: nn.Module, image: torch.Tensor) -> torch.jit.ScriptModule:
+    """What the module does with an image of this size, recorded."""
+    recorded = torch.jit.trace(module, image, check_trace=False)
+    assert isinstance(recorded, torch.jit.ScriptModule)
+    return recorded
 
 
 def _read_onnx(content: bytes, shape: Sequence[int]) -> Any:

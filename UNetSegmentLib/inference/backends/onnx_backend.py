@@ -12,6 +12,7 @@ from torch import nn
 
 from ...errors import DependencyError, ModelError
 from ...models.onnx_session import OnnxSession
+from .conversion import traced
 from .installed import check_backend, version_of
 from .passes import Passes
 
@@ -82,7 +83,8 @@ def exported(module: nn.Module, shape: Sequence[int]) -> bytes:
         warnings.simplefilter("ignore")
         # The exporter that needs no further packages; a network of fixed size is all that is asked of it.
         try:
-            torch.onnx.export(module, (torch.zeros(list(shape)),), target, opset_version=17, dynamo=False)
+            image = torch.zeros(list(shape))
+            torch.onnx.export(traced(module, image), (image,), target, opset_version=17, dynamo=False)
         except Exception as error:  # the exporter has errors of its own kinds
             raise ModelError(
                 "The network cannot be written as ONNX.", "Use the backend 'torch' or 'auto'.", str(error)

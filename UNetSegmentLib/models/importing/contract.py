@@ -17,7 +17,7 @@ from ...labels import Label, Terminology
 from ...networks.config import OpaqueNetwork
 from .. import typed_json
 from ..card import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
-from ..validation import check_card
+from ..validation import WEIGHT_SUFFIXES, check_card
 from .colours import colour
 from .terminology import terminology
 
@@ -173,6 +173,7 @@ def card_of(contract: Contract, architecture: str, where: str, fixed: bool = Fal
         training_data=contract.training_data,
         intended_use=contract.intended_use,
         source=contract.source,
+        weights=(f"weights{WEIGHT_SUFFIXES[architecture]}",),
     )
     try:
         check_card(card)
