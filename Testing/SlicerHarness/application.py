@@ -10,7 +10,7 @@ from . import dump
 from .iomanager import IOManager
 from .layout import LayoutManager
 from .strict import qt_class, to_python
-from .strictobject import StrictObject, stored
+from .strictobject import PlainSignal, StrictObject, stored
 
 VERSION = "5.13.0-2026-08-21"
 
@@ -21,6 +21,8 @@ class ModuleManager(StrictObject, table=dump.names_table("moduleManager")):
     def __init__(self, modules):
         super().__init__()
         self._modules = modules
+        # The listing has only its name; it is emitted whether anybody has connected to it or not.
+        self._signals["moduleAboutToBeUnloaded"] = PlainSignal()
 
     def module(self, name: str):
         return self._modules.find(name)

@@ -1,6 +1,7 @@
 """Where a segment comes from: the DICOM tags on each segment, and the run's settings on the node."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,24 +41,26 @@ class Provenance:
         return f"UNetSegment {self.model} {self.version}"[:64]
 
 
-def mark_segment(segmentation_node, segment_id: str, run: Provenance) -> None:
-    """Tags a segment that ``run`` has just written, and remembers its voxels."""
-    segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
-    segment.SetTag(ALGORITHM_TYPE, AUTOMATIC)
-    segment.SetTag(ALGORITHM_NAME, run.algorithm)
-    segment.SetTag(_DIGEST, segments.digest(segmentation_node, segment_id))
+def mark_segments(segmentation_node, segment_ids: Sequence[str], run: Provenance) -> None:
+    """Tags segments that ``run`` has just written, and remembers their voxels."""
+    found = segments.read_all(segmentation_node)
+    for segment_id in segment_ids:
+        segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
+        segment.SetTag(ALGORITHM_TYPE, AUTOMATIC)
+        segment.SetTag(ALGORITHM_NAME, run.algorithm)
+        segment.SetTag(_DIGEST, segments.digest(found[segment_id]))
 
 
 def mark_corrections(segmentation_node) -> None:
     """Sets the algorithm type of our segments: SEMIAUTOMATIC where somebody changed the voxels since, AUTOMATIC where
     not (or where the change was undone)."""
     segmentation = segmentation_node.GetSegmentation()
-    for segment_id in segmentation.GetSegmentIDs():
+    for segment_id, found in segments.read_all(segmentation_node).items():
         segment = segmentation.GetSegment(segment_id)
         remembered = segments.tag(segment, _DIGEST)
         if not remembered:
             continue
-        same = remembered == segments.digest(segmentation_node, segment_id)
+        same = remembered == segments.digest(found)
         kind = AUTOMATIC if same else SEMIAUTOMATIC
         if segments.tag(segment, ALGORITHM_TYPE) != kind:
             segment.SetTag(ALGORITHM_TYPE, kind)

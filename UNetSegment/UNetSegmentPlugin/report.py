@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from UNetSegmentLib.labels import Label
@@ -50,11 +51,14 @@ class Row:
         return self.name, volume, diameter, *extent, str(self.voxels), self.algorithm
 
 
-def rows(segmentation_node) -> list[Row]:
-    """Measures every segment by itself, so that overlapping ones keep their whole volume. Coordinates are the node's
-    own: a parent transform that scales is not counted."""
+def rows(segmentation_node) -> Iterator[Row]:
+    """Measures every segment by itself, so that overlapping ones keep their whole volume; one after the other, as the
+    caller asks for them. Coordinates are the node's own: a parent transform that scales is not counted."""
     segmentation = segmentation_node.GetSegmentation()
-    return [_row(segmentation_node, segmentation, segment_id) for segment_id in segmentation.GetSegmentIDs()]
+    for segment_id, found in segments.read_all(segmentation_node).items():
+        segment = segmentation.GetSegment(segment_id)
+        if segment is not None:
+            yield _row(segment, segment_id, found)
 
 
 def as_text(table: list[Row]) -> str:
@@ -71,10 +75,8 @@ def as_csv(table: list[Row]) -> str:
     return text.getvalue()
 
 
-def _row(segmentation_node, segmentation, segment_id: str) -> Row:
-    segment = segmentation.GetSegment(segment_id)
+def _row(segment, segment_id: str, found: segments.Found | None) -> Row:
     algorithm = segments.tag(segment, "DICOM.SegmentAlgorithmType")
-    found = segments.read(segmentation_node, segment_id)
     if found is None:
         return Row(segment_id, segment.GetName(), segment.GetColor(), 0, 0.0, 0.0, (0.0, 0.0, 0.0), algorithm)
     mask, geometry = found

@@ -4,7 +4,7 @@ Whatever the policy, segments that the run does not concern keep every voxel, al
 completed or hidden by the user are left alone; and the state before is saved for undo first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,16 +14,16 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from UNetSegmentLib.errors import InputError
+from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import Label
+from UNetSegmentLib.postprocessing.boxes import label_boxes
 from UNetSegmentLib.volume import Segmentation
 
 from . import provenance, segments
-from .volumes import geometry_of, transform_between
+from .volumes import transform_between
 
 NEW, REPLACE, ADD, EMPTY = "new", "replace", "add", "empty"
 POLICIES = (NEW, REPLACE, ADD, EMPTY)
-
-_BINARY = "Binary labelmap"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Destination:
         if self.segmentation is None:
             return _("Choose the segmentation that the result goes into.")
         source = self.segmentation.GetSegmentation()
-        if source.GetNumberOfSegments() and source.GetSourceRepresentationName() != _BINARY:
+        if source.GetNumberOfSegments() and source.GetSourceRepresentationName() != segments.REPRESENTATION:
             return _("'{name}' is made of surfaces, not of voxels. Choose another segmentation.").format(
                 name=self.segmentation.GetName()
             )
@@ -90,26 +90,79 @@ def write(
     problem = destination.problem()
     if problem:
         raise InputError(problem)
-    node = _new_node(volume_node, run) if destination.policy == NEW else destination.segmentation
+    if destination.policy == NEW:
+        node = _new_node(volume_node, run)
+        save_undo_state(node)
+        return _marked(node, _add_layer(node, result), (), run)
+    node = destination.segmentation
     save_undo_state(node)
+    return _merge(node, result, volume_node, destination.policy, run)
+
+
+def _merge(node, result: Segmentation, volume_node, policy: str, run: provenance.Provenance) -> Written:
+    """Writes segment by segment into what is there."""
+    allowed = None if policy != EMPTY else ~_occupied(node, volume_node, result.voxels.shape)
+    boxes = label_boxes(result.voxels)
+    written, untouched = [], []
     modified = node.StartModify()
     try:
-        allowed = None if destination.policy != EMPTY else ~_occupied(node, volume_node, result.voxels.shape)
-        written, untouched = [], []
         for label in result.labels:
             segment_id = _find_segment(node, label) or _add_segment(node, label)
             if segments.is_locked(node, segment_id):
                 untouched.append(label.name)
                 continue
-            mask = result.mask(label.value)
-            mask = mask if allowed is None else mask & allowed
-            _write_mask(node, segment_id, mask, volume_node, destination.policy)
-            provenance.mark_segment(node, segment_id, run)
+            box = boxes.get(label.value)
+            image = _image_of_label(result, label.value, box, allowed) if box is not None else None
+            _write_image(node, segment_id, image, volume_node, policy)
             written.append(segment_id)
-        provenance.mark_node(node, run)
     finally:
         node.EndModify(modified)
+    return _marked(node, written, untouched, run)
+
+
+def _marked(node, written: Sequence[str], untouched: Sequence[str], run: provenance.Provenance) -> Written:
+    provenance.mark_segments(node, written, run)
+    provenance.mark_node(node, run)
     return Written(node, tuple(written), tuple(untouched))
+
+
+def _add_layer(node, result: Segmentation) -> list[str]:
+    """All labels at once, as segments that share one label map: quick, and small in memory, for many labels too."""
+    boxes = label_boxes(result.voxels)
+    if not boxes:
+        return [_add_segment(node, label) for label in result.labels]
+    ends = [(box.start, box.stop) for box in boxes.values()]
+    whole = Box(
+        tuple(min(start[axis] for start, _ in ends) for axis in range(3)),
+        tuple(max(stop[axis] for _, stop in ends) for axis in range(3)),
+    )
+    image = segments.oriented_image(result.voxels[whole.slices], result.geometry, whole)
+    segmentation, written = node.GetSegmentation(), []
+    modified = node.StartModify()
+    try:
+        for label in result.labels:
+            segment = slicer.vtkSegment()
+            segment.SetName(label.name)
+            segment.SetColor([channel / 255.0 for channel in label.color])
+            if label.terminology is not None:
+                segment.SetTerminology(label.terminology.slicer_entry())
+            segment.SetLabelValue(label.value)
+            segment.AddRepresentation(segments.REPRESENTATION, image)
+            written.append(segmentation.GenerateUniqueSegmentID(label.name))
+            segmentation.AddSegment(segment, written[-1])
+    finally:
+        node.EndModify(modified)
+    return written
+
+
+def _image_of_label(result: Segmentation, value: int, box: Box, allowed: np.ndarray | None):
+    mask = result.voxels[box.slices] == value
+    if allowed is not None:
+        mask &= allowed[box.slices]
+    inner = segments.bounding_box(mask)
+    if inner is None:
+        return None
+    return segments.oriented_image(mask[inner.slices].astype(np.uint8), result.geometry, inner.shifted(box.start))
 
 
 def _new_node(volume_node, run: provenance.Provenance):
@@ -145,15 +198,14 @@ def _add_segment(node, label: Label) -> str:
     return segment_id
 
 
-def _write_mask(node, segment_id: str, mask: np.ndarray, volume_node, policy: str) -> None:
-    image = segments.image_of(mask, geometry_of(volume_node))
+def _write_image(node, segment_id: str, image, volume_node, policy: str) -> None:
     if image is None:
-        if policy in (NEW, REPLACE):
+        if policy == REPLACE:
             slicer.vtkSlicerSegmentationsModuleLogic.ClearSegment(node, segment_id)
         return
     image = _in_frame_of(node, image, volume_node)
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    mode = logic.MODE_REPLACE if policy in (NEW, REPLACE) else logic.MODE_MERGE_MASK
+    mode = logic.MODE_REPLACE if policy == REPLACE else logic.MODE_MERGE_MASK
     if not logic.SetBinaryLabelmapToSegment(image, node, segment_id, mode):
         raise InputError(
             _("The segment could not be written to '{name}'.").format(name=node.GetName()),
@@ -175,11 +227,8 @@ def _in_frame_of(node, image, volume_node):
 
 def _grid_of(node):
     """The voxel grid that the node's segments share, None while there are no voxels in it."""
-    for segment_id in node.GetSegmentation().GetSegmentIDs():
-        grid = slicer.vtkOrientedImageData()
-        if node.GetBinaryLabelmapRepresentation(segment_id, grid) and not grid.IsEmpty():
-            return grid
-    return None
+    layers = (segments.layer_of(node, segment_id) for segment_id in node.GetSegmentation().GetSegmentIDs())
+    return next((layer for layer in layers if layer is not None), None)
 
 
 def _occupied(node, volume_node, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Report: volumes and diameters of the segments; copy, CSV, 3D."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import qt
@@ -11,6 +13,9 @@ from .section import Section, set_text
 
 _HEADINGS = ("Segment", "Volume (mL)", "Diameter (mm)")
 _MAXIMUM_ROWS_SHOWN = 10
+_NAMES_SHOWN = 6
+# As long as nobody notices; then in bits that leave the panel alive.
+_AT_ONCE_S, _AT_A_TIME_S = 0.5, 0.05
 
 
 class ReportSection(Section):
@@ -21,6 +26,7 @@ class ReportSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._rows: list[report.Row] = []
+        self._left: Iterator[report.Row] = iter(())
         self._measured = None
         table = self.ui.reportTable
         table.setHorizontalHeaderLabels([_("Segment"), _("Volume (mL)"), _("Diameter (mm)")])
@@ -44,21 +50,21 @@ class ReportSection(Section):
         self.ui.show3dButton.blockSignals(blocked)
 
     def measure(self) -> None:
-        """Measures the segmentation anew; :meth:`refresh` does so only for another one, because it takes time."""
+        """Measures the segmentation anew; :meth:`refresh` does so only for another one, because it takes time. Many
+        segments are measured bit by bit while the panel stays usable."""
         node = self._measured = self._node()
-        self._rows = report.rows(node) if node is not None else []
-        self._fill()
-        self.root.setVisible(bool(self._rows))
-        missing = [row.name for row in self._rows if row.voxels == 0]
-        set_text(self.ui.reportHintLabel, _("Not found: {names}").format(names=", ".join(missing)) if missing else "")
+        self._rows, self._left = [], report.rows(node) if node is not None else iter(())
+        self._go_on(_AT_ONCE_S)
 
     def copy(self) -> None:
         """Puts the whole table on the clipboard."""
+        self._go_on(None)
         slicer.app.clipboard().setText(report.as_text(self._rows))
         slicer.util.showStatusMessage(_("The table is on the clipboard."), 3000)
 
     def save(self, path: str) -> None:
         """Writes the table as CSV."""
+        self._go_on(None)
         try:
             # With a byte-order mark, Excel too reads the names right.
             Path(path).write_text(report.as_csv(self._rows), encoding="utf-8-sig")
@@ -82,10 +88,38 @@ class ReportSection(Section):
         if parameters is not None and parameters.result is not None:
             display.show_in_3d(parameters.result, shown, parameters.smoothing)
 
-    def _fill(self) -> None:
+    def _go_on(self, seconds: float | None) -> None:
+        """Measures for some time (None: to the end), shows what there is, and comes back for the rest."""
+        end = time.monotonic() + seconds if seconds is not None else None
+        before, left = len(self._rows), self._left
+        for row in left:
+            self._rows.append(row)
+            if end is not None and time.monotonic() > end:
+                break
+        else:
+            self._left = iter(())
+        self._fill(before)
+        self.root.setVisible(bool(self._rows))
+        set_text(self.ui.reportHintLabel, self._hint(self._left is left))
+        if self._left is left:
+            qt.QTimer.singleShot(0, lambda: self._left is left and self._go_on(_AT_A_TIME_S))
+
+    def _hint(self, unfinished: bool) -> str:
+        if unfinished:
+            return _("Measuring, {count} segments so far...").format(count=len(self._rows))
+        missing = [row.name for row in self._rows if row.voxels == 0]
+        if not missing:
+            return ""
+        names = ", ".join(missing[:_NAMES_SHOWN])
+        if len(missing) > _NAMES_SHOWN:
+            names += _(" and {count} more").format(count=len(missing) - _NAMES_SHOWN)
+        return _("Not found: {names}").format(names=names)
+
+    def _fill(self, first: int) -> None:
+        """Shows the rows from number ``first`` on; those before stand there already."""
         table = self.ui.reportTable
         table.setRowCount(len(self._rows))
-        for number, row in enumerate(self._rows):
+        for number, row in enumerate(self._rows[first:], first):
             for column, text in enumerate(row.cells()[: len(_HEADINGS)]):
                 item = qt.QTableWidgetItem(text)
                 if column == 0:

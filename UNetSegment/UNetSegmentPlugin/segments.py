@@ -8,11 +8,18 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from UNetSegmentLib.geometry import Box, Geometry
+from UNetSegmentLib.postprocessing.boxes import label_boxes
 
 from .volumes import geometry_from_ras
 
 STATUS_TAG = "Segmentation.Status"
 COMPLETED = "completed"
+
+
+REPRESENTATION = "Binary labelmap"
+
+Found = tuple[np.ndarray, Geometry]
+"""A segment's voxels: a mask (z, y, x) of the box that it fills, and that box's grid in the node's coordinates."""
 
 
 def image_of(mask: np.ndarray, geometry: Geometry):
@@ -21,36 +28,68 @@ def image_of(mask: np.ndarray, geometry: Geometry):
     None when the mask is empty.
     """
     box = bounding_box(mask)
-    if box is None:
-        return None
-    part = np.ascontiguousarray(mask[box.slices], dtype=np.uint8)
+    return None if box is None else oriented_image(mask[box.slices].astype(np.uint8), geometry, box)
+
+
+def oriented_image(part: np.ndarray, geometry: Geometry, box: Box):
+    """Labels (z, y, x) that lie in ``box`` of the grid ``geometry`` as vtkOrientedImageData."""
     image = slicer.vtkOrientedImageData()
     extent = [value for start, stop in zip(box.start[::-1], box.stop[::-1], strict=True) for value in (start, stop - 1)]
     image.SetExtent(*extent)
     # The scalars must outlive this function, hence a deep copy into VTK's own memory.
-    image.GetPointData().SetScalars(numpy_to_vtk(part.ravel(), deep=True, array_type=vtk.VTK_UNSIGNED_CHAR))
+    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(part).ravel(), deep=True))
     image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(geometry.ras_matrix))
     return image
 
 
-def read(segmentation_node, segment_id: str):
-    """Voxels of one segment: (mask (z, y, x) of the box that it fills, its geometry in the node's coordinates).
-
-    None when the segment is empty.
-    """
-    image = slicer.vtkOrientedImageData()
-    if not segmentation_node.GetBinaryLabelmapRepresentation(segment_id, image) or image.IsEmpty():
+def read(segmentation_node, segment_id: str) -> Found | None:
+    """Voxels of one segment; None when it is empty."""
+    stored = layer_of(segmentation_node, segment_id)
+    if stored is None:
         return None
-    size = image.GetDimensions()
-    mask = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(size[::-1]) != 0
+    voxels, grid = _voxels(stored)
+    mask = voxels == segmentation_node.GetSegmentation().GetSegment(segment_id).GetLabelValue()
     box = bounding_box(mask)
-    if box is None:
-        return None
+    return None if box is None else (mask[box.slices], grid.cropped(box))
+
+
+def read_all(segmentation_node) -> dict[str, Found | None]:
+    """Voxels of every segment. Segments that share a label map, as many of them mostly do, cost one look at it."""
+    segmentation = segmentation_node.GetSegmentation()
+    layers: dict[str, tuple[np.ndarray, Geometry, dict[int, Box]]] = {}
+    found: dict[str, Found | None] = {}
+    for segment_id in segmentation.GetSegmentIDs():
+        stored, value = layer_of(segmentation_node, segment_id), segmentation.GetSegment(segment_id).GetLabelValue()
+        found[segment_id] = None
+        if stored is None:
+            continue
+        key = stored.GetAddressAsString("")
+        if key not in layers:
+            voxels, grid = _voxels(stored)
+            layers[key] = voxels, grid, label_boxes(voxels.view(f"u{voxels.itemsize}"))
+        voxels, grid, boxes = layers[key]
+        if value in boxes:
+            found[segment_id] = voxels[boxes[value].slices] == value, grid.cropped(boxes[value])
+    return found
+
+
+def layer_of(segmentation_node, segment_id: str):
+    """The label map (vtkOrientedImageData) that holds a segment, perhaps among others; None when it has no voxels."""
+    image = segmentation_node.GetSegmentation().GetSegment(segment_id).GetRepresentation(REPRESENTATION)
+    return None if image is None or image.IsEmpty() else image
+
+
+def _voxels(image) -> tuple[np.ndarray, Geometry]:
+    """A view of a label map's voxels (z, y, x), and their grid."""
+    size = image.GetDimensions()
     matrix = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(matrix)
-    first = image.GetExtent()[::2]
     grid = geometry_from_ras(slicer.util.arrayFromVTKMatrix(matrix), size)
-    return mask[box.slices], grid.cropped(box.shifted(first[::-1]))
+    # The matrix belongs to voxel (0, 0, 0), which may lie outside what is stored.
+    first = image.GetExtent()[::2]
+    origin = tuple(grid.to_physical(np.array(first, float)))
+    grid = Geometry(grid.size, grid.spacing, origin, grid.direction)
+    return vtk_to_numpy(image.GetPointData().GetScalars()).reshape(size[::-1]), grid
 
 
 def bounding_box(mask: np.ndarray) -> Box | None:
@@ -65,9 +104,8 @@ def bounding_box(mask: np.ndarray) -> Box | None:
     return Box(tuple(start), tuple(stop))
 
 
-def digest(segmentation_node, segment_id: str) -> str:
-    """A short text that changes when the segment's voxels do."""
-    found = read(segmentation_node, segment_id)
+def digest(found: Found | None) -> str:
+    """A short text that changes when a segment's voxels do."""
     if found is None:
         return "empty"
     mask, geometry = found
