@@ -76,7 +76,15 @@ def _apply(step: PostprocessingStep, voxels: Array, values: list[int], box: Box,
 
 
 def _largest(mask: Array) -> Array:
-    return _through_itk(mask, lambda image: sitk.RelabelComponent(sitk.ConnectedComponent(image, True)) == 1)
+    """The largest component; all of them where several are equally large (as nnU-Net does)."""
+
+    def keep(image: sitk.Image) -> sitk.Image:
+        relabel = sitk.RelabelComponentImageFilter()
+        ordered = relabel.Execute(sitk.ConnectedComponent(image, True))
+        sizes = relabel.GetSizeOfObjectsInPixels()
+        return (ordered > 0) & (ordered <= sizes.count(sizes[0]))
+
+    return _through_itk(mask, keep)
 
 
 def _large_enough(mask: Array, voxels: int) -> Array:

@@ -54,6 +54,26 @@ def test_keep_largest_together_judges_the_union(two_pieces: np.ndarray) -> None:
     assert not result[:5].any()
 
 
+def test_equally_large_pieces_all_stay() -> None:
+    voxels = np.zeros((6, 6, 6), np.uint8)
+    voxels[0, 0, :2] = voxels[3, 3, :2] = 1
+    voxels[5, 5, 5] = 1
+    result = cleaned(voxels, PostprocessingStep("keep-largest", (1,)))
+    voxels[5, 5, 5] = 0
+    assert np.array_equal(result, voxels)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_keep_largest_is_nnunets(seed: int) -> None:
+    """On noise, where ties are many: components by faces, edges and corners, all of the greatest size."""
+    measure = pytest.importorskip("skimage.measure")
+    voxels = np.random.default_rng(seed).choice(3, (9, 10, 11), p=(0.96, 0.02, 0.02)).astype(np.uint8)
+    pieces = measure.label(voxels > 0)
+    sizes = np.bincount(pieces.ravel())[1:]
+    expected = np.where(np.isin(pieces, 1 + np.flatnonzero(sizes == sizes.max())), voxels, 0)
+    assert np.array_equal(cleaned(voxels, PostprocessingStep("keep-largest", (1, 2), together=True)), expected)
+
+
 def test_pieces_that_meet_at_a_corner_are_one() -> None:
     voxels = np.zeros((4, 4, 4), np.uint8)
     voxels[:2, :2, :2] = 1
