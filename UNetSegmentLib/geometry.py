@@ -96,6 +96,12 @@ class AxisMap:
         mine, flips = self.axes, self.flips
         return AxisMap((mine[z], mine[y], mine[x]), (flips[z], flips[y], flips[x]))
 
+    @property
+    def inverse(self) -> AxisMap:
+        """The map that undoes this one."""
+        z, y, x = (self.axes.index(n) for n in range(3))
+        return AxisMap((z, y, x), (self.flips[z], self.flips[y], self.flips[x]))
+
     def apply_box(self, box: Box, shape: Sequence[int]) -> Box:
         """``box`` in an array of ``shape`` (both in the old orientation), expressed in the new one."""
         start, stop = [], []

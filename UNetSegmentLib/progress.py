@@ -49,7 +49,10 @@ class CancelToken:
 
 
 class Stage:
-    """Counts the steps of one named stage, tells the callback, and looks at the cancel token at every step."""
+    """Counts the steps of one named stage, tells the callback, and looks at the cancel token at every step.
+
+    With ``done`` it goes on where an earlier one of that name has left off.
+    """
 
     def __init__(
         self,
@@ -58,10 +61,11 @@ class Stage:
         callback: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
         message: str = "",
+        done: int = 0,
     ) -> None:
         self.name = name
         self.total = total
-        self.done = 0
+        self.done = self._before = done
         self._callback = callback
         self._cancel = cancel
         self._message = message
@@ -84,6 +88,7 @@ class Stage:
         if self._callback is None:
             return
         left = None
-        if self.done:
-            left = (time.monotonic() - self._started) / self.done * max(self.total - self.done, 0)
+        if self.done > self._before:
+            each = (time.monotonic() - self._started) / (self.done - self._before)
+            left = each * max(self.total - self.done, 0)
         self._callback(ProgressEvent(self.name, self.done, self.total, left, self._message))

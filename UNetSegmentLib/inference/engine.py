@@ -31,6 +31,7 @@ class Pass:
         batch: tiles per forward pass.
         accumulate_on: device of the slab.
         background_below: leave out tiles whose voxels are all at or below this value; None leaves out none.
+        images: how many of the first channels are intensities, which that rule looks at; None for all.
     """
 
     patch: tuple[int, int, int]
@@ -41,6 +42,7 @@ class Pass:
     batch: int
     accumulate_on: torch.device
     background_below: float | None = None
+    images: int | None = None
 
 
 def tiles_of(image: torch.Tensor, settings: Pass) -> TilePlan:
@@ -71,7 +73,7 @@ def run_tiles(
     plan = tiles_of(image, settings)
     padded = _padded(image, settings)
     reducer = PlaneReducer(reduction, settings.accumulate_on, head)
-    wanted = _wanted(padded, plan, settings.background_below, stage)
+    wanted = _wanted(padded[: settings.images], plan, settings.background_below, stage)
     if len(plan) == 1:
         for _ in wanted:
             stage.check()

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from ..errors import InputError, ResourceError
 from ..geometry import Box
-from ..models.card import ModelCard, Preparation
+from ..models.card import Preparation
 from ..models.model import Model
-from ..postprocessing import clean
-from ..preprocessing.preparation import PreparationRecord, Prepared, model_axes, prepare
+from ..preprocessing.preparation import Layout, Prepared, lay_out, prepare
 from ..progress import CancelToken, ProgressCallback, Stage
-from ..resampling.physical import resample_to
-from ..volume import Segmentation, Volume, stack_channels
-from .backend import TorchBackend
-from .devices import choose_device, device_title, release_cache
-from .engine import Pass, crop_of, run_tiles, tiles_of
-from .head import split_head
-from .memory import RunPlan, is_out_of_memory, ladder
-from .reduction import Reduced, ReductionPlan
+from ..volume import Segmentation, Volume
+from .cascade import with_previous
+from .composition import Composition
+from .devices import choose_device, release_cache
+from .inputs import check_dimension, field_of_view_warnings, one_image, scaled
+from .runner import ModelRunner, Outputs, RunResult
 from .settings import EngineSettings
 from .settings import preset as settings_of
 
 log = logging.getLogger(__name__)
-
-# A region this many times larger than what the model was trained on deserves a word to the user.
-_WIDE_FACTOR = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +34,10 @@ class SegmentationResult:
 
     Attributes:
         segmentation: labels on the grid of the (first) input.
-        probabilities: one channel per network output, float32, where asked for.
-        uncertainty: Shannon entropy in bits, one channel, where asked for.
-        timings: seconds per stage.
+        probabilities: one channel per network output (those of further parts after the first's), float32, where asked
+            for.
+        uncertainty: Shannon entropy in bits, one channel, where asked for; the largest of all parts.
+        timings: seconds per stage; ``network`` and ``restore`` are the two shares of ``segment``.
         warnings: what the user should know.
         settings: how it was done: model, version, preset, device, tiles and so on, for provenance.
     """
@@ -58,18 +50,26 @@ class SegmentationResult:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Outputs:
-    probabilities: bool
-    uncertainty: bool
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """One model of the run, on one part of the image; ``number`` is its turn."""
 
-    @property
-    def any(self) -> bool:
-        return self.probabilities or self.uncertainty
+    runner: ModelRunner
+    preparation: Preparation
+    region: Box | None
+    layout: Layout
+    previous: _Task | None
+    number: int
+
+    def all(self) -> Iterator[_Task]:
+        """This task after those that it waits for."""
+        if self.previous is not None:
+            yield from self.previous.all()
+        yield self
 
 
 class Segmenter:
-    """Runs one model on volumes; keeps the network on the device between runs.
+    """Runs one model on volumes, with its further parts and earlier stages; keeps the networks between runs.
 
     Args:
         model: from ``load_model``.
@@ -93,6 +93,7 @@ class Segmenter:
         self.device = choose_device(device)
         self._preset = preset if settings is None else "custom"
         self.settings = settings or settings_of(preset)
+        self._runners: dict[int, ModelRunner] = {}
 
     def segment(
         self,
@@ -117,219 +118,149 @@ class Segmenter:
             ResourceError: memory ran out on every rung of the ladder.
             Cancelled: the token was set.
         """
-        card = self.model.card
-        started = time.perf_counter()
-        stage = Stage("prepare", 1, progress, cancel)
-        image = self._one_image(volume)
-        prepared = self._prepare(image, region)
-        warnings = [*_field_of_view_warnings(card, prepared.record)]
-        stage.step()
-        timings = {"prepare": time.perf_counter() - started}
-        outputs = _Outputs(probabilities, uncertainty)
-        reduced, plan, used = self._run(prepared, outputs, progress, cancel)
-        timings["segment"] = time.perf_counter() - started - timings["prepare"]
-        stage = Stage("finish", 1, progress, cancel)
-        result = _assemble(card, image, prepared.record, reduced)
-        stage.step()
-        timings["total"] = time.perf_counter() - started
-        timings["finish"] = timings["total"] - timings["prepare"] - timings["segment"]
-        if plan.warning:
-            warnings.append(plan.warning)
-        return replace(result, timings=timings, warnings=tuple(warnings), settings=used)
+        image = one_image(volume, self.model.card)
+        for model in (self.model, *self.model.parts):
+            check_dimension(image, region, model.card)
+        tasks: list[_Task] = []
+        for model in (self.model, *self.model.parts):
+            tasks.append(self._task(model, image, region, sum(1 for task in tasks for _ in task.all())))
+        run = _Run(self, image, tasks, Outputs(probabilities, uncertainty), progress, cancel)
+        result = run.result()
+        first = field_of_view_warnings(self.model.card, tasks[0].layout.record)
+        about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
+        return replace(result, warnings=(*first, *result.warnings), settings={**about, **result.settings})
 
-    # -- steps ---------------------------------------------------------------------------------------------------
+    def _task(self, model: Model, image: Volume, region: Box | None, number: int) -> _Task:
+        card = model.card
+        preparation = scaled(card.preparation, image, self.settings.spacing_scale)
+        layout = lay_out(image, preparation, region, card.inference.patch)
+        previous = None
+        if model.previous is not None:
+            # The first stage must have seen all that the second one sees.
+            inner = None if region is None else layout.record.source_box
+            previous = self._task(model.previous, image, inner, number)
+            number += sum(1 for _ in previous.all())
+        return _Task(self._runner(model), preparation, region, layout, previous, number)
 
-    def _one_image(self, volume: Volume | Sequence[Volume]) -> Volume:
-        card = self.model.card
-        volumes = [volume] if isinstance(volume, Volume) else list(volume)
-        total = sum(v.channels for v in volumes)
-        if total != len(card.inputs):
-            names = ", ".join(f"{channel.name} ({channel.modality})" for channel in card.inputs)
-            hint = " An RGB or 4D image has several channels." if len(volumes) == 1 and total > 1 else ""
-            raise InputError(
-                f"The model '{card.name}' needs {len(card.inputs)} input channel(s): {names}; {total} given.{hint}",
-                "Give one single-channel image for each input.",
-            )
-        first = volumes[0].geometry
-        return stack_channels([volumes[0], *(_onto(v, first) for v in volumes[1:])])
+    def _runner(self, model: Model) -> ModelRunner:
+        if id(model) not in self._runners:
+            self._runners[id(model)] = ModelRunner(model, self.settings, self.device)
+        return self._runners[id(model)]
 
-    def _prepare(self, image: Volume, region: Box | None) -> Prepared:
-        card = self.model.card
-        if card.network.dimension == 3 and min((region or Box.whole(image.geometry.shape)).shape) < 2:
-            raise InputError(
-                f"'{image.name}' is a single slice ({' x '.join(map(str, image.geometry.size))} voxels), and the model "
-                f"'{card.name}' is three-dimensional.",
-                "Give a volume of several slices, or choose a 2D model.",
-            )
-        prepare_on = functools.partial(
-            prepare,
-            image,
-            _scaled(card.preparation, image, self.settings.spacing_scale),
-            region,
-            least_shape=card.inference.patch,
-            normalize_region=card.field_of_view_mm is not None,
-        )
-        # MPS has no float64, which the intensity statistics need.
-        if self.device.type == "cuda":
-            try:
-                return prepare_on(device=self.device)
-            except torch.OutOfMemoryError:
-                log.warning("out of memory on %s while preparing; using the CPU for that", self.device)
-                release_cache(self.device)
-        return prepare_on(device="cpu")
 
-    def _run(
-        self, prepared: Prepared, outputs: _Outputs, progress: ProgressCallback | None, cancel: CancelToken | None
-    ) -> tuple[Reduced, RunPlan, dict[str, Any]]:
-        """Tries the rungs of the memory ladder until one carries."""
-        card, settings = self.model.card, self.settings
-        precision = _autocast(settings.precision, self.device)
-        shape = prepared.record.grid.shape
-        patch = settings.for_model(card.inference).patch
-        assert patch is not None
-        rungs = ladder(
-            card, self.device, shape, patch, settings.tile_batch, precision is not None, settings.memory_limit
-        )
-        failure: BaseException | None = None
-        for plan in rungs:
-            try:
-                return self._attempt(plan, prepared, outputs, progress, cancel)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                failure = error
-                log.warning("out of memory on %s with %s; trying less", plan.device, plan)
-            release_cache(self.device)
-        raise ResourceError(
-            f"Memory ran out, even on the CPU with the smallest tiles ({card.name}, {shape} voxels).",
-            "Close other programs, segment a smaller region, or use the preset 'fast'.",
-            str(failure),
-        ) from failure
+class _Run:
+    """One call of :meth:`Segmenter.segment`: what its tasks share, and how far it is."""
 
-    def _attempt(
+    def __init__(
         self,
-        plan: RunPlan,
-        prepared: Prepared,
-        outputs: _Outputs,
+        segmenter: Segmenter,
+        image: Volume,
+        tasks: Sequence[_Task],
+        outputs: Outputs,
         progress: ProgressCallback | None,
         cancel: CancelToken | None,
-    ) -> tuple[Reduced, RunPlan, dict[str, Any]]:
-        card, settings = self.model.card, self.settings.for_model(self.model.card.inference)
-        precision = _autocast(settings.precision, plan.device)
-        folds = range(self.model.folds if settings.folds else 1)
-        mirrors = card.inference.mirror_axes if settings.mirrors else ()
-        networks: list[nn.Module] = [self.model.network(f) for f in folds]
-        split = split_head(networks)
-        head = None
-        if split is not None:
-            body, head = split
-            networks = [body]
-        backend = TorchBackend(networks, card.network.dimension, plan.device, mirrors, precision)
-        skip = settings.skip_background and not outputs.any
-        how = Pass(
-            plan.patch,
-            settings.overlap or 0.0,
-            settings.tiling or card.inference.tiling,
-            settings.weighting or card.inference.weighting,
-            card.inference.padding,
-            plan.batch,
-            plan.accumulate_on,
-            card.inference.background_below if skip else None,
-        )
-        image = prepared.tensor.to(plan.device)
-        reduction = _reduction_plan(card, prepared.record, crop_of(image, how), settings, outputs)
-        tiles = tiles_of(image, how)
-        stage = Stage("segment", len(tiles), progress, cancel, message=device_title(plan.device))
-        reduced = run_tiles(image, backend, how, reduction, stage, head)
-        used = {
-            "model": card.name,
-            "model_version": card.version,
-            "preset": self._preset,
-            "device": device_title(plan.device),
-            "tiles": len(tiles),
-            "patch": list(plan.patch),
-            "batch": plan.batch,
-            "folds": len(folds),
-            "passes_per_tile": backend.passes,
-            "precision": str(precision or torch.float32).removeprefix("torch."),
-            **{key: value for key, value in asdict(settings).items() if key not in ("patch", "folds", "precision")},
-        }
-        return reduced, plan, used
+    ) -> None:
+        self._device = segmenter.device
+        self._model = segmenter.model
+        self._image = image
+        self._tasks = tasks
+        self._order = [inner for task in tasks for inner in task.all()]
+        self._tiles = [task.runner.tiles(task.layout.record) for task in self._order]
+        self._outputs = outputs
+        self._progress = progress
+        self._cancel = cancel
+        self._prepared: tuple[Any, Prepared] | None = None
+        self._seconds = {"prepare": 0.0, "network": 0.0, "segment": 0.0}
+        self._warnings: list[str] = []
 
+    def result(self) -> SegmentationResult:
+        """Runs all tasks and puts their labels together."""
+        started = time.perf_counter()
+        stage = Stage("prepare", 1, self._progress, self._cancel)
+        self._prepare(self._order[0])
+        stage.step()
+        composition = Composition(self._image, self._model.card)
+        used: dict[str, Any] = {}
+        for task in self._tasks:
+            done = self._run(task, self._outputs)
+            used = used or done.settings
+            composition.add(task.runner.card, task.layout.record, done.reduced)
+        stage = Stage("finish", 1, self._progress, self._cancel)
+        segmentation, probabilities, uncertainty = composition.finish()
+        stage.step()
+        timings = {**self._seconds, "restore": self._seconds["segment"] - self._seconds["network"]}
+        timings["total"] = time.perf_counter() - started
+        timings["finish"] = timings["total"] - timings["prepare"] - timings["segment"]
+        used = {**used, "tiles": sum(self._tiles), "networks": len(self._order)}
+        warnings = tuple(dict.fromkeys(self._warnings))
+        return SegmentationResult(segmentation, probabilities, uncertainty, timings, warnings, used)
 
-def _onto(volume: Volume, geometry: Any) -> Volume:
-    """``volume`` on the grid of the first input; refused where they have no voxel in common."""
-    low, high = volume.geometry.corners().min(axis=0), volume.geometry.corners().max(axis=0)
-    if geometry.box_of(low, high).empty:
-        raise InputError(
-            f"'{volume.name}' does not overlap the first image.",
-            "Check that both images show the same patient and part.",
-        )
-    return volume if volume.geometry.is_close(geometry) else resample_to(volume, geometry)
+    def _run(self, task: _Task, outputs: Outputs) -> RunResult:
+        before = None if task.previous is None else self._labels(task.previous)
+        self._make_room(task)
+        prepared = self._prepare(task)
+        if before is not None and task.previous is not None:
+            values = sorted(label.value for label in task.previous.runner.card.labels)
+            prepared = with_previous(prepared, before, values, task.layout.separate_axis)
+        started = time.perf_counter()
+        done = task.runner.run(prepared, outputs, lambda tiles, where: self._stage(task.number, tiles, where))
+        self._seconds["segment"] += time.perf_counter() - started
+        self._seconds["network"] += done.network_seconds
+        if done.warning:
+            self._warnings.append(done.warning)
+        return done
 
+    def _labels(self, task: _Task) -> np.ndarray:
+        """The label map of an earlier stage, on the image's grid."""
+        composition = Composition(self._image, task.runner.card)
+        composition.add(task.runner.card, task.layout.record, self._run(task, Outputs()).reduced)
+        return composition.finish()[0].voxels
 
-def _scaled(preparation: Preparation, image: Volume, scale: float) -> Preparation:
-    """The preparation at ``scale`` times its spacing."""
-    if scale == 1:
-        return preparation
-    z, y, x = preparation.spacing or model_axes(image.geometry, preparation)[0].array_spacing
-    return replace(preparation, spacing=(None if z is None else z * scale, y * scale, x * scale))
+    def _stage(self, number: int, tiles: int, where: str) -> Stage:
+        """Counts the tiles of one task among those of all."""
+        self._tiles[number] = tiles
+        done = sum(self._tiles[:number])
+        return Stage("segment", sum(self._tiles), self._progress, self._cancel, message=where, done=done)
 
+    def _make_room(self, task: _Task) -> None:
+        """Where memory is short, the networks that have run go before the next ones come."""
+        earlier = [other for other in self._order[: task.number] if other.runner is not task.runner]
+        if earlier and not task.runner.fits_beside(task.layout.record):
+            log.debug("memory is short: releasing the networks that have run")
+            for other in earlier:
+                other.runner.release()
 
-def _autocast(precision: str, device: torch.device) -> torch.dtype | None:
-    if precision == "auto":
-        return torch.float16 if device.type == "cuda" else None
-    return {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+    def _prepare(self, task: _Task) -> Prepared:
+        """The prepared image; the last one again where the next part wants it prepared alike."""
+        card = task.runner.card
+        alone = card.field_of_view_mm is not None
+        least = card.inference.patch if task.region is not None else None
+        key = (task.preparation, task.region, least, alone)
+        if self._prepared is not None and self._prepared[0] == key:
+            return self._prepared[1]
+        self._prepared = None
+        started = time.perf_counter()
+        prepared = self._prepare_on_device(task, alone)
+        self._prepared = (key, prepared)
+        self._seconds["prepare"] += time.perf_counter() - started
+        return prepared
 
+    def _prepare_on_device(self, task: _Task, alone: bool) -> Prepared:
+        def prepare_on(device: torch.device | str) -> Prepared:
+            return prepare(
+                self._image,
+                task.preparation,
+                task.region,
+                device,
+                normalize_region=alone,
+                layout=task.layout,
+            )
 
-def _reduction_plan(
-    card: ModelCard, record: PreparationRecord, crop: Box, settings: EngineSettings, outputs: _Outputs
-) -> ReductionPlan:
-    return ReductionPlan(
-        crop=crop,
-        shape=record.box.shape,
-        order=card.preparation.output_order,
-        separate_axis=record.separate_axis,
-        activation=card.inference.activation,
-        output_values=card.inference.output_values,
-        steps=record.steps,
-        starts=record.starts,
-        restored=settings.restored or card.inference.restored,
-        probabilities=outputs.probabilities,
-        entropy=outputs.uncertainty,
-    )
-
-
-def _assemble(card: ModelCard, image: Volume, record: PreparationRecord, reduced: Reduced) -> SegmentationResult:
-    """Everything back onto the image's grid, cleaned up."""
-    segmentation = Segmentation(record.restore(reduced.labels), image.geometry, card.labels)
-    segmentation = clean(segmentation, card.postprocessing)
-    probabilities = uncertainty = None
-    if reduced.probabilities is not None:
-        maps = record.restore(reduced.probabilities)
-        if card.inference.activation == "softmax":
-            maps[0][~_target_mask(record)] = 1.0  # outside the region it is background for sure
-        probabilities = Volume(maps, image.geometry, f"{image.name} probabilities")
-    if reduced.entropy is not None:
-        uncertainty = Volume(record.restore(reduced.entropy)[None], image.geometry, f"{image.name} uncertainty")
-    return SegmentationResult(segmentation, probabilities, uncertainty)
-
-
-def _target_mask(record: PreparationRecord) -> np.ndarray:
-    return record.restore(np.ones(record.box.shape, bool))
-
-
-def _field_of_view_warnings(card: ModelCard, record: PreparationRecord) -> list[str]:
-    """A model trained on crops should not be given a whole head without a word."""
-    if card.field_of_view_mm is None:
-        return []
-    expected = np.array(card.field_of_view_mm)
-    extent = np.array(record.target.shape[::-1]) * np.array(record.grid.spacing) * np.array(record.grid.size)
-    extent = extent / np.array(record.box.shape[::-1])
-    if np.all(extent <= expected * _WIDE_FACTOR):
-        return []
-    wanted, given = (" x ".join(f"{v:.0f}" for v in values) for values in (expected, extent))
-    return [
-        f"'{card.name}' was trained on regions of about {wanted} mm; {given} mm were given. "
-        "Choose a region around the structure for a better result."
-    ]
+        # MPS has no float64, which the intensity statistics need.
+        if self._device.type == "cuda":
+            try:
+                return prepare_on(self._device)
+            except torch.OutOfMemoryError:
+                log.warning("out of memory on %s while preparing; using the CPU for that", self._device)
+                release_cache(self._device)
+        return prepare_on("cpu")

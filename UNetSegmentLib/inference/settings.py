@@ -30,6 +30,8 @@ class EngineSettings:
             quicker, coarser edges); None takes the model's.
         spacing_scale: factor on the model's spacing; above 1 is coarser and quicker.
         precision: ``auto`` (fp16 on CUDA, else fp32), ``fp32``, ``fp16`` or ``bf16``.
+        backend: what runs the network: ``torch``, ``openvino`` or ``onnx``; ``auto`` chooses by device, by what is
+            installed, and by trial.
         tile_batch: tiles per forward pass; 0 chooses by device and memory.
         memory_limit: bytes of device memory the run may take; None is what is free.
         patch: (z, y, x) voxels of a tile; None takes the model's. With instance norm the answer depends on it.
@@ -44,6 +46,7 @@ class EngineSettings:
     restored: str | None = None
     spacing_scale: float = 1.0
     precision: str = "auto"
+    backend: str = "auto"
     tile_batch: int = 0
     memory_limit: int | None = None
     patch: tuple[int, int, int] | None = None

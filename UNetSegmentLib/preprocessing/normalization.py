@@ -46,6 +46,11 @@ def normalize(tensor: Tensor, rules: Sequence[Normalization]) -> Tensor:
     return result
 
 
+def tells_zeros(rule: Normalization) -> bool:
+    """Whether a rule treats voxels of exactly zero apart."""
+    return rule.kind in ("zscore-nonzero", "zscore-mask") or (rule.then is not None and tells_zeros(rule.then))
+
+
 def needs_whole_image(rule: Normalization) -> bool:
     """Whether a rule takes statistics from the image, so that a part of it would come out otherwise."""
     fixed = rule.kind in ("ct", "none", "standard")

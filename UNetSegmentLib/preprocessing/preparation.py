@@ -13,8 +13,9 @@ from ..errors import InputError
 from ..geometry import AxisMap, Box, Geometry
 from ..models.card import Normalization, Preparation
 from ..resampling import resize
+from ..resampling.affine import sample_affine, spacing_matrix
 from ..volume import Volume, check_voxels
-from .normalization import needs_whole_image, normalize
+from .normalization import needs_whole_image, normalize, tells_zeros
 
 _SAME_CORNER = 1e-8  # voxels
 _SAME_SPACING = 1e-3  # mm; with aligned centres a spacing this close is kept as it is (MONAI's tolerance)
@@ -51,6 +52,12 @@ class PreparationRecord:
         """Whether the prepared voxels are other than those of the image."""
         return self.grid.shape != self.box.shape or (self.steps is not None and self.steps != (1.0, 1.0, 1.0))
 
+    @property
+    def source_box(self) -> Box:
+        """The part of the image that was prepared, in its own orientation."""
+        oriented = [self.source.shape[axis] for axis in self.axes.axes]
+        return self.axes.inverse.apply_box(self.box, oriented)
+
     def restore(self, part: np.ndarray, outside: float = 0) -> np.ndarray:
         """Puts an array of ``box.shape`` (leading axes allowed) back onto the source grid.
 
@@ -73,6 +80,46 @@ class Prepared:
     record: PreparationRecord
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What a preparation is going to do to the grid of an image.
+
+    Attributes:
+        record: as it will be.
+        oriented: the grid of the whole image along the model's axes.
+        extent: the part of the oriented image that intensities are counted in: the whole, or its non-zero box.
+        separate_axis: array axis that is resampled apart on the way there.
+    """
+
+    record: PreparationRecord
+    oriented: Geometry
+    extent: Box
+    separate_axis: int | None
+
+
+def lay_out(
+    volume: Volume, preparation: Preparation, region: Box | None = None, least_shape: Sequence[int] | None = None
+) -> Layout:
+    """Plans a preparation; see :func:`prepare` for the arguments and errors."""
+    oriented, axes = model_axes(volume.geometry, preparation)
+    target = Box.whole(oriented.shape)
+    if region is not None:
+        target = axes.apply_box(_inside(region, volume), volume.geometry.shape)
+    spacing = _target_spacing(preparation, oriented)
+    box = target if region is None else _widened(target, oriented, spacing, least_shape)
+    extent = Box.whole(oriented.shape)
+    if preparation.crop_nonzero:
+        extent = nonzero_box(axes.apply(volume.voxels))
+    box = box.intersect(extent)
+    if box.empty:
+        raise InputError(
+            f"The region of '{volume.name}' holds only empty (zero) voxels.", "Move the region onto the structure."
+        )
+    record = _record(preparation, oriented.cropped(box), spacing, volume.geometry, axes, box, target)
+    apart = separate_axis(oriented.array_spacing, spacing, preparation.anisotropy_threshold)
+    return Layout(record, oriented, extent, apart)
+
+
 def prepare(
     volume: Volume,
     preparation: Preparation,
@@ -80,6 +127,7 @@ def prepare(
     device: torch.device | str = "cpu",
     least_shape: Sequence[int] | None = None,
     normalize_region: bool = False,
+    layout: Layout | None = None,
 ) -> Prepared:
     """Prepares a volume as a model's card says.
 
@@ -89,37 +137,30 @@ def prepare(
             network sees real context rather than padding.
         normalize_region: take intensity statistics from the region alone rather than from the whole image: right for
             models that were trained on crops.
+        layout: of :func:`lay_out` for the same arguments, where it has been made already.
 
     Raises:
         InputError: wrong number of channels, NaN, infinite or constant voxels, a region outside the image.
     """
     _check_channels(volume, preparation.normalization)
-    oriented, axes = model_axes(volume.geometry, preparation)
-    voxels = axes.apply(volume.voxels)
-    target = Box.whole(oriented.shape)
-    if region is not None:
-        target = axes.apply_box(_inside(region, volume), volume.geometry.shape)
-    spacing = _target_spacing(preparation, oriented)
-    box = target if region is None else _widened(target, oriented, spacing, least_shape)
-    extent = nonzero_box(voxels) if preparation.crop_nonzero else Box.whole(oriented.shape)
-    box = box.intersect(extent)
-    if box.empty:
-        raise InputError(
-            f"The region of '{volume.name}' holds only empty (zero) voxels.", "Move the region onto the structure."
-        )
+    layout = layout or lay_out(volume, preparation, region, least_shape)
+    record, apart = layout.record, layout.separate_axis
     needs_whole = any(needs_whole_image(rule) for rule in preparation.normalization) and not normalize_region
-    counted = extent if needs_whole else box
-    check_voxels(replace(volume, voxels=voxels[(..., *counted.slices)], geometry=oriented.cropped(counted)))
-    wanted = (..., *box.shifted([-n for n in counted.start]).slices)
-    record = _record(preparation, oriented.cropped(box), spacing, volume.geometry, axes, box, target)
-    tensor = torch.from_numpy(np.array(voxels[(..., *counted.slices)], dtype=np.float32, order="C")).to(device)
-    apart = separate_axis(oriented.array_spacing, spacing, preparation.anisotropy_threshold)
-    if preparation.normalize_resampled and counted == box:
-        tensor = normalize(_resampled(tensor, preparation, record, apart), preparation.normalization)
+    counted = layout.extent if needs_whole else record.box
+    voxels = record.axes.apply(volume.voxels)[(..., *counted.slices)]
+    check_voxels(replace(volume, voxels=voxels, geometry=layout.oriented.cropped(counted)))
+    tensor = torch.from_numpy(np.array(voxels, dtype=np.float32, order="C")).to(device)
+    if preparation.normalize_resampled and counted == record.box:
+        if record.resampled and preparation.image_order == 1 and any(map(tells_zeros, preparation.normalization)):
+            tensor = _sampled(tensor, layout)
+        else:
+            tensor = _resampled(tensor, preparation, record, apart)
+        tensor = normalize(tensor, preparation.normalization)
     else:
         # Also for a region whose statistics come from the whole image: only that much need then be resampled, and the
         # order hardly matters, because both steps are linear but for clipping.
-        tensor = normalize(tensor, preparation.normalization)[wanted]
+        wanted = record.box.shifted([-n for n in counted.start])
+        tensor = normalize(tensor, preparation.normalization)[(..., *wanted.slices)]
         tensor = _resampled(tensor, preparation, record, apart)
     return Prepared(tensor.contiguous(), record)
 
@@ -166,6 +207,14 @@ def _resampled(
         first = [-start * step for start, step in zip(record.starts, there, strict=True)]
         return resize(tensor, record.grid.shape, preparation.image_order, steps=there, starts=first)
     return resize(tensor, record.grid.shape, preparation.image_order, separate_axis=apart)
+
+
+def _sampled(tensor: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """The same to the last digit of MONAI's own, for rules to which a value of exactly zero is a special one."""
+    record = layout.record
+    image, grid = layout.oriented.cropped(record.box), record.grid
+    aligned = record.starts == (0.0, 0.0, 0.0)
+    return sample_affine(tensor, grid.shape, spacing_matrix(image, grid.shape, grid.array_spacing, aligned))
 
 
 def _orthogonal(image: Geometry, spacing: Sequence[float]) -> bool:

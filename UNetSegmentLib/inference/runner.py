@@ -1,0 +1,263 @@
+"""One model on one prepared image: down the memory ladder until a plan carries."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import ResourceError
+from ..models.card import ModelCard
+from ..models.model import Model
+from ..preprocessing.preparation import PreparationRecord, Prepared
+from ..progress import Stage
+from .backend import Backend
+from .backends import BackendRequest, make_backend
+from .devices import device_title, free_memory, release_cache
+from .engine import Pass, crop_of, run_tiles, tiles_of
+from .head import Bodies, Head, split_head
+from .memory import RunPlan, is_out_of_memory, ladder, need_of
+from .reduction import Reduced, ReductionPlan
+from .settings import EngineSettings
+from .tiles import plan_tiles
+
+log = logging.getLogger(__name__)
+
+StageMaker = Callable[[int, str], Stage]
+"""Makes the stage that counts the tiles: how many, and on what."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Which maps are wanted besides the labels."""
+
+    probabilities: bool = False
+    uncertainty: bool = False
+
+    @property
+    def any(self) -> bool:
+        return self.probabilities or self.uncertainty
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a run gives, and how it was done: provenance, a warning or "", seconds in the network."""
+
+    reduced: Reduced
+    settings: dict[str, Any]
+    warning: str
+    network_seconds: float
+
+
+class ModelRunner:
+    """Runs the networks of one model (not its companions) on prepared images.
+
+    Args:
+        model: the model.
+        settings: the knobs.
+        device: where to run first.
+    """
+
+    def __init__(self, model: Model, settings: EngineSettings, device: torch.device) -> None:
+        self.model = model
+        self.settings = settings.for_model(model.card.inference)
+        self._device = device
+        self._split: tuple[Bodies, Head] | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        return self.model.card
+
+    def tiles(self, record: PreparationRecord) -> int:
+        """How many tiles a prepared image takes, unless memory is short."""
+        how = self._pass(RunPlan(self._device, self._device, 1, self._patch), Outputs())
+        return len(plan_tiles(record.grid.shape, how.patch, how.overlap, how.tiling))
+
+    def run(self, prepared: Prepared, outputs: Outputs, stage: StageMaker) -> RunResult:
+        """Runs the model.
+
+        Raises:
+            ResourceError: memory ran out on every rung of the ladder.
+            Cancelled: between two tiles.
+        """
+        failure: BaseException | None = None
+        for plan in self._ladder(prepared.record):
+            try:
+                return self._attempt(plan, prepared, outputs, stage)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                failure = error
+                log.warning("out of memory on %s with %s; trying less", plan.device, plan)
+            release_cache(self._device)
+        raise ResourceError(
+            f"Memory ran out, even on the CPU with the smallest tiles ({self.card.name}, "
+            f"{prepared.record.grid.shape} voxels).",
+            "Close other programs, segment a smaller region, or use the preset 'fast'.",
+            str(failure),
+        ) from failure
+
+    def release(self) -> None:
+        """Forgets the networks; the next run loads them again."""
+        self._split = None
+        self.model.release()
+        release_cache(self._device)
+
+    def fits_beside(self, record: PreparationRecord) -> bool:
+        """Whether a run over such an image fits into the memory that is free now."""
+        plan = next(self._ladder(record))
+        need = need_of(plan, self.card, record.grid.shape, self._half(plan.device), self._features)
+        return max(need.device, need.host if plan.device.type == "cpu" else 0) <= free_memory(plan.device)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _patch(self) -> tuple[int, int, int]:
+        return self.settings.patch or self.card.inference.patch
+
+    @property
+    def _folds(self) -> int:
+        return self.model.folds if self.settings.folds else 1
+
+    @property
+    def _features(self) -> int | None:
+        return self._split[1].features if self._split else None
+
+    def _half(self, device: torch.device) -> bool:
+        return autocast_of(self.settings.precision, device) is not None
+
+    def _ladder(self, record: PreparationRecord) -> Any:
+        settings, shape = self.settings, record.grid.shape
+        self._networks()
+        return ladder(
+            self.card,
+            self._device,
+            shape,
+            self._patch,
+            settings.tile_batch,
+            self._half(self._device),
+            settings.memory_limit,
+            self._features,
+        )
+
+    def _networks(self) -> tuple[list[nn.Module], Head | None]:
+        """The networks whole, or their bodies as one beside the head that was taken off."""
+        networks: list[nn.Module] = [self.model.network(fold) for fold in range(self._folds)]
+        if self._split is None or list(self._split[0].networks) != networks:
+            self._split = split_head(networks)
+        return (networks, None) if self._split is None else ([self._split[0]], self._split[1])
+
+    def _backend(self, plan: RunPlan, tiles: int) -> tuple[Backend, Head | None]:
+        networks, head = self._networks()
+        card, settings = self.card, self.settings
+        digests = [card.digests.get(name, "") for name in card.weights[: self._folds]]
+        kind = "logits" if head is None else "features"
+        request = BackendRequest(
+            networks,
+            card.network.dimension,
+            plan.device,
+            card.inference.mirror_axes if settings.mirrors else (),
+            autocast_of(settings.precision, plan.device),
+            settings.backend,
+            plan.patch,
+            plan.batch,
+            cache_key="-".join([kind, *digests]) if all(digests) else "",
+            tiles=tiles,
+            activation=card.inference.activation if head is None else None,
+        )
+        return make_backend(request), head
+
+    def _pass(self, plan: RunPlan, outputs: Outputs) -> Pass:
+        contract, settings = self.card.inference, self.settings
+        skip = settings.skip_background and not outputs.any
+        return Pass(
+            plan.patch,
+            settings.overlap or 0.0,
+            settings.tiling or contract.tiling,
+            settings.weighting or contract.weighting,
+            contract.padding,
+            plan.batch,
+            plan.accumulate_on,
+            contract.background_below if skip else None,
+            len(self.card.inputs),
+        )
+
+    def _attempt(self, plan: RunPlan, prepared: Prepared, outputs: Outputs, stage: StageMaker) -> RunResult:
+        how = self._pass(plan, outputs)
+        image = prepared.tensor.to(plan.device)
+        tiles = len(tiles_of(image, how))
+        backend, head = self._backend(plan, tiles)
+        timed = _Timed(backend)
+        reduction = _reduction_plan(self.card, prepared.record, how, image, self.settings, outputs)
+        reduced = run_tiles(image, timed, how, reduction, stage(tiles, device_title(plan.device)), head)
+        return RunResult(reduced, self._provenance(plan, backend, tiles), plan.warning, timed.seconds)
+
+    def _provenance(self, plan: RunPlan, backend: Backend, tiles: int) -> dict[str, Any]:
+        settings = asdict(self.settings)
+        precision = autocast_of(self.settings.precision, plan.device) or torch.float32
+        taken = {
+            "device": device_title(plan.device),
+            "backend": getattr(backend, "name", self.settings.backend),
+            "tiles": tiles,
+            "patch": list(plan.patch),
+            "batch": plan.batch,
+            "folds": self._folds,
+            "passes_per_tile": backend.passes,
+            "precision": str(precision).removeprefix("torch."),
+        }
+        return {**settings, **taken}
+
+
+class _Timed:
+    """A backend that knows how long it has run. (On a GPU: how long its work took to be queued.)"""
+
+    def __init__(self, backend: Backend) -> None:
+        self.device = backend.device
+        self.seconds = 0.0
+        self._backend = backend
+
+    @property
+    def passes(self) -> int:
+        return self._backend.passes
+
+    def predict(self, tiles: torch.Tensor) -> torch.Tensor:
+        started = time.perf_counter()
+        try:
+            return self._backend.predict(tiles)
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
+def autocast_of(precision: str, device: torch.device) -> torch.dtype | None:
+    """The lower precision that a setting means on a device, or None."""
+    if precision == "auto":
+        return torch.float16 if device.type == "cuda" else None
+    return {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+
+
+def _reduction_plan(
+    card: ModelCard,
+    record: PreparationRecord,
+    how: Pass,
+    image: torch.Tensor,
+    settings: EngineSettings,
+    outputs: Outputs,
+) -> ReductionPlan:
+    return ReductionPlan(
+        crop=crop_of(image, how),
+        shape=record.box.shape,
+        order=card.preparation.output_order,
+        separate_axis=record.separate_axis,
+        activation=card.inference.activation,
+        output_values=card.inference.output_values,
+        steps=record.steps,
+        starts=record.starts,
+        restored=settings.restored or card.inference.restored,
+        probabilities=outputs.probabilities,
+        entropy=outputs.uncertainty,
+    )
