@@ -52,6 +52,21 @@ def test_the_published_cost_of_nnunet():
     assert result.parameters == pytest.approx(31e6, rel=0.01)
 
 
+def test_the_published_cost_of_the_residual_encoder():
+    """nnU-Net's ResEncM: 684 kFLOP per voxel and 102 million parameters, with stem and plain decoder."""
+    residual = dataclasses.replace(
+        NNUNET_PLAIN,
+        encoder_convs=(1, 3, 4, 6, 6, 6),
+        decoder_convs=(1,) * 5,
+        block="residual",
+        decoder_block="plain",
+        stem_channels=32,
+    )
+    result = cost(residual, (128, 128, 128))
+    assert result.flops / 128**3 == pytest.approx(684e3, rel=2e-3)
+    assert result.parameters == pytest.approx(102e6, rel=0.01)
+
+
 @pytest.mark.parametrize("name", FAMILY)
 def test_parameters_and_flops_equal_torchs_counters(name):
     config, patch = FAMILY[name]
