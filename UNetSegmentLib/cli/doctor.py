@@ -17,7 +17,14 @@ from .console import output, say, words_table, working
 from .session import DebugOption, JsonOption, print_json, session
 
 _NEEDED = ("torch", "numpy", "SimpleITK", "safetensors", "typer", "rich")
-_OPTIONAL = {"vtk": "surfaces, pictures", "Pillow": "pictures, GIF", "matplotlib": "training curves", "nilearn": "demo"}
+_OPTIONAL = {
+    "openvino": "speed on a CPU",
+    "onnxruntime": "ONNX models",
+    "vtk": "surfaces, pictures",
+    "Pillow": "pictures, GIF",
+    "matplotlib": "training curves",
+    "nilearn": "demo",
+}
 _GB = 1024**3
 
 
@@ -33,9 +40,11 @@ def doctor(json: JsonOption = False, debug: DebugOption = False) -> None:
         }
         if report["packages"]["torch"] is None:
             report["devices"], report["models"], report["self_test"] = [], [], []
+            report["backends"] = {}
         else:
             with working("Loading torch and making a test run", not json):
                 report["devices"] = _devices()
+                report["backends"] = _backends()
                 report["models"] = _models()
                 report["self_test"] = [_self_test(device["name"]) for device in report["devices"]]
         report["free_disk_gb"] = round(shutil.disk_usage(Path.cwd()).free / _GB, 1)
@@ -65,6 +74,13 @@ def _devices() -> list[dict[str, Any]]:
         {"name": name, "title": device_title(name), "free_gb": round(free_memory(name) / _GB, 1)}
         for name in available_devices()
     ]
+
+
+def _backends() -> dict[str, str | None]:
+    """What can run a network here: the version of each backend's package, None for one that is missing."""
+    from ..inference.backends import installed_backends
+
+    return installed_backends()
 
 
 def _models() -> list[str]:
@@ -103,6 +119,8 @@ def _show(report: dict[str, Any], healthy: bool) -> None:
         (d["name"], d["title"], f"{d['free_gb']} GB", _verdict(tests[d["name"]])) for d in report["devices"]
     ]
     console.print(words_table(("Device", "What", "Free memory", "Test run"), rows_of_devices))
+    backends = [f"{name} {version}" for name, version in report["backends"].items() if version]
+    say(f"Backends: {', '.join(backends) or 'none'}")
     say(f"Models: {', '.join(report['models']) or 'none'}")
     say(f"Free disk space here: {report['free_disk_gb']} GB")
     say("All is well." if healthy else "Something is wrong: see above.")

@@ -154,6 +154,7 @@ def test_doctor(run: Run, run_json: RunJson) -> None:
     assert report["healthy"] is True and report["packages"]["torch"]
     assert any(device["name"] == "cpu" and device["free_gb"] > 0 for device in report["devices"])
     assert all(test["passed"] for test in report["self_test"])
+    assert report["backends"].keys() == {"torch", "openvino", "onnx"} and report["backends"]["torch"]
     shown = run("doctor")
     assert shown.exit_code == 0 and "All is well" in shown.stdout
 
