@@ -45,10 +45,14 @@ def mark_segments(segmentation_node, segment_ids: Sequence[str], run: Provenance
     """Tags segments that ``run`` has just written, and remembers their voxels."""
     found = segments.read_all(segmentation_node)
     for segment_id in segment_ids:
-        segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
-        segment.SetTag(ALGORITHM_TYPE, AUTOMATIC)
-        segment.SetTag(ALGORITHM_NAME, run.algorithm)
-        segment.SetTag(_DIGEST, segments.digest(found[segment_id]))
+        mark_segment(segmentation_node.GetSegmentation().GetSegment(segment_id), found[segment_id], run)
+
+
+def mark_segment(segment, found: segments.Found | None, run: Provenance) -> None:
+    """Tags one segment (vtkSegment) with the voxels ``found``; best before it is added, when nobody watches it yet."""
+    segment.SetTag(ALGORITHM_TYPE, AUTOMATIC)
+    segment.SetTag(ALGORITHM_NAME, run.algorithm)
+    segment.SetTag(_DIGEST, segments.digest(found))
 
 
 def mark_corrections(segmentation_node) -> None:

@@ -4,7 +4,7 @@ Whatever the policy, segments that the run does not concern keep every voxel, al
 completed or hidden by the user are left alone; and the state before is saved for undo first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,7 +93,9 @@ def write(
     if destination.policy == NEW:
         node = _new_node(volume_node, run)
         save_undo_state(node)
-        return _marked(node, _add_layer(node, result), (), run)
+        written = _add_layer(node, result, run)
+        provenance.mark_node(node, run)
+        return Written(node, tuple(written))
     node = destination.segmentation
     save_undo_state(node)
     return _merge(node, result, volume_node, destination.policy, run)
@@ -117,20 +119,18 @@ def _merge(node, result: Segmentation, volume_node, policy: str, run: provenance
             written.append(segment_id)
     finally:
         node.EndModify(modified)
-    return _marked(node, written, untouched, run)
-
-
-def _marked(node, written: Sequence[str], untouched: Sequence[str], run: provenance.Provenance) -> Written:
     provenance.mark_segments(node, written, run)
     provenance.mark_node(node, run)
     return Written(node, tuple(written), tuple(untouched))
 
 
-def _add_layer(node, result: Segmentation) -> list[str]:
+def _add_layer(node, result: Segmentation, run: provenance.Provenance) -> list[str]:
     """All labels at once, as segments that share one label map: quick, and small in memory, for many labels too."""
     boxes = label_boxes(result.voxels)
     if not boxes:
-        return [_add_segment(node, label) for label in result.labels]
+        written = [_add_segment(node, label) for label in result.labels]
+        provenance.mark_segments(node, written, run)
+        return written
     ends = [(box.start, box.stop) for box in boxes.values()]
     whole = Box(
         tuple(min(start[axis] for start, _ in ends) for axis in range(3)),
@@ -148,6 +148,9 @@ def _add_layer(node, result: Segmentation) -> list[str]:
                 segment.SetTerminology(label.terminology.slicer_entry())
             segment.SetLabelValue(label.value)
             segment.AddRepresentation(segments.REPRESENTATION, image)
+            box = boxes.get(label.value)
+            found = (result.voxels[box.slices] == label.value, result.geometry.cropped(box)) if box else None
+            provenance.mark_segment(segment, found, run)
             written.append(segmentation.GenerateUniqueSegmentID(label.name))
             segmentation.AddSegment(segment, written[-1])
     finally:

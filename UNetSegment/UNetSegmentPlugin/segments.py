@@ -109,7 +109,8 @@ def digest(found: Found | None) -> str:
     if found is None:
         return "empty"
     mask, geometry = found
-    place = ",".join(f"{value:.3f}" for value in (*geometry.origin, *geometry.spacing))
+    # Plus 0.0, so that a zero that came out negative reads the same.
+    place = ",".join(f"{round(value, 3) + 0.0:.3f}" for value in (*geometry.origin, *geometry.spacing))
     return f"{zlib.crc32(np.packbits(mask).tobytes(), zlib.crc32(place.encode())):08x}"
 
 
