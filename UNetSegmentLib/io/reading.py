@@ -18,7 +18,8 @@ from .itk import READABLE, geometry_of, read_image
 
 _log = logging.getLogger(__name__)
 
-_PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif")
+_PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
+_PILLOW_SUFFIXES = (".gif", ".ppm", ".pgm")
 
 
 def read_volume(path: Path | str, series: str | None = None) -> Volume:
@@ -38,7 +39,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     Raises:
         InputError: missing, not an image, damaged, several series, a time series, complex numbers.
         GeometryError: spacing not positive, direction not orthonormal, missing DICOM slices.
-        DependencyError: GIF, or PNG of grey with alpha, without Pillow.
+        DependencyError: GIF, PPM, or PNG of grey with alpha, without Pillow.
     """
     path = Path(path)
     _check_exists(path)
@@ -48,7 +49,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if series is not None:
         raise InputError(f"'{path.name}' is not DICOM, so it has no series '{series}'.", "Leave the series out.")
     check_integrity(path)
-    if full_suffix(path) == ".gif" or _is_grey_alpha_png(path):
+    if full_suffix(path) in _PILLOW_SUFFIXES or _is_grey_alpha_png(path):
         return _read_with_pillow(path)
     image = _squeeze(read_image(path), path)
     voxels = _channels(image, path)
@@ -112,7 +113,7 @@ def _is_grey_alpha_png(path: Path) -> bool:
 
 
 def _read_with_pillow(path: Path) -> Volume:
-    """The pictures that ITK does not read: GIF (DRIVE's label files), of which the first one, and grey with alpha."""
+    """What ITK does not read: GIF (DRIVE's label files), of which the first picture, PPM (STARE), grey with alpha."""
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:

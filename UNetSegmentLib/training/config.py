@@ -163,9 +163,11 @@ class TrainingConfig:
     """One training run.
 
     Args:
-        dataset: folder with ``images/``, ``labels/`` and ``dataset.json`` (cases, labels, folds).
+        dataset: folder in any of the known :mod:`.layouts` (the simplest: ``images/`` and ``labels/``), or a CSV file.
         output: folder of the run: checkpoint, log, curve, and the finished package in ``model/``.
         card: the model to make: network, preparation, patch and labels, and the words of its card.
+        layout: of the data set; ``auto`` finds out.
+        folds: how many folds to make where the data set defines none.
         fold: index of the fold that is held out; None trains on every case.
         start_from: a model package (name or path) whose weights the training begins with; None begins at random. Heads
             of deep supervision, which packages lack, begin at random all the same.
@@ -188,6 +190,8 @@ class TrainingConfig:
     dataset: str
     output: str
     card: ModelCard
+    layout: str = "auto"
+    folds: int = 0
     fold: int | None = None
     start_from: str | None = None
     steps: int = 1000

@@ -40,7 +40,8 @@ def cross_validate(
     Raises:
         InputError: the data set defines no folds; and what :func:`~.loop.train` raises.
     """
-    wanted = range(len(open_dataset(config.dataset).folds)) if folds is None else folds
+    data = open_dataset(config.dataset, config.layout, config.folds)
+    wanted = range(len(data.folds)) if folds is None else folds
     if not wanted:
         raise InputError("The data set defines no folds.", "Add 'folds' (lists of case names) to dataset.json.")
     results, evaluations, networks = [], [], []
@@ -48,8 +49,7 @@ def cross_validate(
         own = dataclasses.replace(config, fold=fold, output=str(Path(config.output) / f"fold_{fold}"))
         result = train(own, progress, cancel)
         model = load_model(result.model)
-        device, data = config.device, config.dataset
-        evaluation = evaluate_fold(model, data, fold, device=device, progress=progress, cancel=cancel)
+        evaluation = evaluate_fold(model, data, fold, device=config.device, progress=progress, cancel=cancel)
         results.append(result)
         evaluations.append(evaluation)
         networks.append(model)

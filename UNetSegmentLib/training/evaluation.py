@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError
 from ..inference import EngineSettings, Segmenter
 from ..models import Model
 from ..models.card import Accuracy
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..reporting import LabelScores, LabelSummary, compare, summarize
+from ..volume import Segmentation
 from .dataset import open_dataset, read_pair
+from .layouts.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Evaluation:
 
 def evaluate_fold(
     model: Model,
-    dataset: str | Path,
+    dataset: str | Path | Dataset,
     fold: int,
     cases: Sequence[str] | None = None,
     tolerance_mm: float = 1.0,
@@ -50,14 +54,14 @@ def evaluate_fold(
 
     Args:
         model: trained without that fold, or the numbers mean nothing.
-        dataset: the folder described in :mod:`.dataset`.
+        dataset: a folder in one of the known :mod:`.layouts`, or what was read of it.
         cases: only these of the fold's cases.
         settings: of the engine; the preset ``balanced`` when None.
 
     Raises:
         InputError: no such fold, or a case that the fold does not hold out.
     """
-    data = open_dataset(dataset)
+    data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
     held_out = data.split(fold)[1]
     strangers = [name for name in cases or () if name not in held_out]
     if strangers:
@@ -70,10 +74,32 @@ def evaluate_fold(
     for name in names:
         volume, reference = read_pair(data, name)
         prediction = segmenter.segment(volume, cancel=cancel).segmentation
-        scores[name] = compare(prediction, reference, tolerance_mm, values)
+        scores[name] = _compare(prediction, reference, data, tolerance_mm, values)
         stage.step(message=name)
     split = f"fold {fold}, held out"
     return Evaluation(split, scores, _summary(list(scores.values()), model), tolerance_mm)
+
+
+def _compare(
+    prediction: Segmentation, reference: Segmentation, data: Dataset, tolerance_mm: float, values: Sequence[int]
+) -> list[LabelScores]:
+    """Scores where the case is judged; a region counts as the union of its labels, on both sides."""
+    if data.ignored is not None:
+        judged = reference.voxels != data.ignored
+        prediction = replace(prediction, voxels=prediction.voxels * judged)
+        reference = replace(reference, voxels=reference.voxels * judged)
+    if not data.regions:
+        return compare(prediction, reference, tolerance_mm, values)
+    scores = []
+    for region in data.regions:
+        sides = [_united(side, region.values, region.value) for side in (prediction, reference)]
+        scores += compare(sides[0], sides[1], tolerance_mm, [region.value])
+    return scores
+
+
+def _united(segmentation: Segmentation, values: Sequence[int], value: int) -> Segmentation:
+    mask = np.isin(segmentation.voxels, values)
+    return replace(segmentation, voxels=np.where(mask, np.array(value, segmentation.voxels.dtype), 0), labels=())
 
 
 def _summary(scores: list[list[LabelScores]], model: Model) -> list[LabelSummary]:

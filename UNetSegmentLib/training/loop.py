@@ -59,7 +59,7 @@ def train(
         torch.set_num_threads(config.threads)
     world, device = join_world(choose_device(config.device))
     output = _output_folder(config)
-    data = open_dataset(config.dataset)
+    data = open_dataset(config.dataset, config.layout, config.folds)
     names, held_out = data.split(config.fold)
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")

@@ -184,7 +184,7 @@ def test_the_sampler_is_ruled_by_its_seed_and_shows_every_label(make_config, car
     from UNetSegmentLib.training.dataset import load_cases, open_dataset
 
     data = open_dataset(folder)
-    cases = load_cases(data, list(data.images), card)
+    cases = load_cases(data, data.names, card)
     sampling = SamplingConfig(foreground=1.0, overhang=0.3, surroundings={"noise": 1.0, "other": 1.0})
     config = make_config(sampling=sampling, batch=3, augmentation=AugmentationConfig(elastic=0.5, bias_field=0.5))
     first, second = (PatchSampler(cases, config, torch.device("cpu"), SEED) for _ in range(2))

@@ -86,7 +86,7 @@ def test_both_sides_of_a_full_head(model, head, width):
 def test_intensity_scale_does_not_matter(model, shared_data):
     """Intensities of the training data differ by factors of thousands."""
     data = open_dataset(shared_data / "msd_hippocampus")
-    volume = read_volume(data.images[data.split(0)[1][0]])
+    volume = read_volume(data.files[data.split(0)[1][0]].images[0])
     louder = dataclasses.replace(volume, voxels=volume.voxels.astype(np.float32) * 4000.0 + 1e5)
     segmenter = Segmenter(model, device="cpu")
     first, second = (segmenter.segment(v).segmentation.voxels for v in (volume, louder))
@@ -97,7 +97,7 @@ def test_intensity_scale_does_not_matter(model, shared_data):
 def test_a_mirrored_head_gives_the_mirrored_answer(model, shared_data):
     """Left and right are alike to the model: flipped across the midline, the same hippocampus is found."""
     data = open_dataset(shared_data / "msd_hippocampus")
-    volume = read_volume(data.images[data.split(0)[1][1]])
+    volume = read_volume(data.files[data.split(0)[1][1]].images[0])
     mirrored = dataclasses.replace(volume, voxels=volume.voxels[..., ::-1].copy())
     segmenter = Segmenter(model, device="cpu")
     first = segmenter.segment(volume).segmentation.voxels

@@ -16,12 +16,12 @@ from UNetSegmentLib.training.dataset import load_case, load_cases, open_dataset
 
 def test_the_hippocampus_folder(shared_data, card):
     data = open_dataset(shared_data / "msd_hippocampus")
-    assert len(data.images) == 220
+    assert len(data.cases) == 220
     assert [len(fold) for fold in data.folds] == [44] * 5
     training, held_out = data.split(0)
     assert (len(training), len(held_out)) == (176, 44)
     assert not set(training) & set(held_out)
-    assert data.split(None) == (list(data.images), [])
+    assert data.split(None) == (data.names, [])
     case = load_case(data, held_out[0], card)
     assert case.image.shape[1:] == case.label.shape
     assert float(case.image.mean()) == pytest.approx(0, abs=1e-3)
@@ -112,7 +112,7 @@ def test_a_case_that_cannot_be_used_is_named(folder, card, kind):
         path.write_bytes(path.read_bytes()[:200])
     data = open_dataset(folder)
     with pytest.raises(InputError, match="Case case_4") as caught:
-        load_cases(data, list(data.images), card)
+        load_cases(data, data.names, card)
     assert caught.value.cure
 
 

@@ -1,0 +1,68 @@
+"""The Medical Segmentation Decathlon (arXiv:1902.09063): ``imagesTr/``, ``labelsTr/``, ``dataset.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...errors import InputError
+from .dataset import CaseFiles, Dataset
+from .files import image_files, in_order, label_names, lacking_label, natural, plain_name, read_json
+
+
+def matches(path: Path) -> bool:
+    """Whether the folder is of this kind."""
+    if not (path / "imagesTr").is_dir() or not (path / "dataset.json").is_file():
+        return False
+    return "channel_names" not in read_json(path / "dataset.json")
+
+
+def read(path: Path) -> Dataset:
+    """Reads ``dataset.json``: ``training`` (pairs of files), ``labels`` (value to name), ``modality``, ``licence``.
+
+    Raises:
+        InputError: a broken table of contents, or a file that it names is not there.
+    """
+    table = read_json(path / "dataset.json")
+    pairs = _listed(path, table) or _found(path)
+    for image, label in pairs:
+        for file, what in ((image, "image"), (label, "label map")):
+            if not file.is_file():
+                raise InputError(
+                    f"dataset.json names the {what} {file.name}, which is not there.", "Add the file or correct it."
+                )
+    channels = in_order(table.get("modality"))
+    return Dataset(
+        name=str(table.get("name", path.resolve().name)),
+        folder=path,
+        layout="decathlon",
+        cases=tuple(CaseFiles(plain_name(image), (image,), label) for image, label in pairs),
+        channels=channels,
+        labels=label_names(table.get("labels", {}), path / "dataset.json"),
+        modality=channels[0] if len(channels) == 1 else "MR" if channels else "",
+        licence=str(table.get("licence", table.get("license", ""))),
+        reference=str(table.get("reference", "")),
+    )
+
+
+def _listed(path: Path, table: dict[str, object]) -> list[tuple[Path, Path]]:
+    entries = table.get("training", [])
+    if not entries:
+        return []
+    try:
+        pairs = [(path / str(e["image"]), path / str(e["label"])) for e in entries]  # type: ignore[attr-defined]
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"The 'training' of {path / 'dataset.json'} is no list of images and labels.",
+            'Write entries such as {"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}.',
+            str(error),
+        ) from error
+    return sorted(pairs, key=lambda pair: natural(pair[0].name))
+
+
+def _found(path: Path) -> list[tuple[Path, Path]]:
+    labels = {plain_name(p): p for p in image_files(path / "labelsTr")}
+    images = image_files(path / "imagesTr")
+    lacking = [plain_name(p) for p in images if plain_name(p) not in labels]
+    if lacking:
+        raise lacking_label(lacking[0], len(lacking), path / "labelsTr")
+    return [(p, labels[plain_name(p)]) for p in images]

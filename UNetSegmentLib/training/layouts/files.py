@@ -1,0 +1,113 @@
+"""What all layouts do with files: list them, sort them as people do, read a table of contents."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...io.atomic import full_suffix
+
+IMAGE_SUFFIXES = (
+    ".nii",
+    ".nii.gz",
+    ".nrrd",
+    ".seg.nrrd",
+    ".mha",
+    ".mhd",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".gif",
+    ".ppm",
+    ".pgm",
+)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts numbers by their size: slice 2 before slice 10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def plain_name(path: Path) -> str:
+    """The file's name up to its ending."""
+    return path.name[: len(path.name) - len(full_suffix(path))]
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images in a folder, in natural order.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.", "Give a folder with images/ and labels/ in it.")
+    paths = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    return sorted((p for p in paths if full_suffix(p) in IMAGE_SUFFIXES), key=lambda p: natural(p.name))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A table of contents; empty when there is none.
+
+    Raises:
+        InputError: not a JSON object.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"a JSON object expected, not {type(content).__name__}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a readable table of contents.", "Correct the file.", str(error)) from error
+    return content
+
+
+def label_names(table: Any, where: Path) -> dict[int, str]:
+    """Names by value, without background, of ``{"1": "liver"}`` or ``["background", "liver"]``.
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        pairs: Iterable[tuple[Any, Any]] = enumerate(table) if isinstance(table, list) else table.items()
+        return {int(value): str(name) for value, name in pairs if int(value) != 0}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The 'labels' of {where} are no table of values and names.", 'Write them as {"1": "name"}.', str(error)
+        ) from error
+
+
+def named_folds(table: Any, where: Path) -> tuple[tuple[str, ...], ...]:
+    """Folds as lists of case names.
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        return tuple(tuple(str(name) for name in fold) for fold in table)
+    except TypeError as error:
+        raise InputError(
+            f"The 'folds' of {where} are no lists of case names.", "Correct the file.", str(error)
+        ) from error
+
+
+def in_order(table: Any) -> tuple[str, ...]:
+    """Names of ``{"0": "T1", "1": "T2"}`` by number; empty for anything else."""
+    if not isinstance(table, dict) or not all(str(key).isdigit() for key in table):
+        return ()
+    return tuple(str(table[key]) for key in sorted(table, key=int))
+
+
+def lacking_label(name: str, count: int, folder: Path) -> InputError:
+    """The error for images without a label map."""
+    return InputError(
+        f"The case {name} has an image but no label file ({count} such cases).",
+        f"Put its label map into {folder} under the same name, or remove the image.",
+    )

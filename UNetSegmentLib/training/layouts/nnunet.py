@@ -1,0 +1,108 @@
+"""nnU-Net's raw folder: ``imagesTr/NAME_0000.nii.gz`` and so on, ``labelsTr/NAME.nii.gz``, ``dataset.json``."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from .dataset import CaseFiles, Dataset, Region
+from .files import image_files, in_order, lacking_label, natural, plain_name, read_json
+
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+def matches(path: Path) -> bool:
+    """Whether the folder is of this kind."""
+    return (path / "imagesTr").is_dir() and "channel_names" in read_json(path / "dataset.json")
+
+
+def read(path: Path) -> Dataset:
+    """Reads ``channel_names``, ``labels`` (name to value, or to the values of a region), ``regions_class_order``.
+
+    A label named ``ignore`` marks voxels that are not judged.
+
+    Raises:
+        InputError: a channel or label map is missing, or the table of contents is broken.
+    """
+    table = read_json(path / "dataset.json")
+    channels = in_order(table["channel_names"])
+    if not channels:
+        raise InputError(f"The 'channel_names' of {path / 'dataset.json'} are no table of numbers and names.")
+    labels, regions, ignored = _labels(table, path / "dataset.json")
+    return Dataset(
+        name=str(table.get("name", path.resolve().name)),
+        folder=path,
+        layout="nnunet",
+        cases=_cases(path, len(channels)),
+        channels=channels,
+        labels=labels,
+        regions=regions,
+        ignored=ignored,
+        modality=_modality(channels),
+        licence=str(table.get("licence", table.get("license", ""))),
+        reference=str(table.get("reference", "")),
+    )
+
+
+def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:
+    found: dict[str, dict[int, Path]] = defaultdict(dict)
+    for file in image_files(path / "imagesTr"):
+        match = _CHANNEL.fullmatch(plain_name(file))
+        if match is None:
+            raise InputError(
+                f"'{file.name}' does not end in the number of its channel.", "Name it NAME_0000, NAME_0001 and so on."
+            )
+        name, number = match[1], int(match[2])
+        if number in found[name]:
+            raise InputError(f"The case {name} has two files for channel {number:04}.", "Keep one of them in imagesTr.")
+        found[name][number] = file
+    labels = {plain_name(p): p for p in image_files(path / "labelsTr")}
+    lacking = [name for name in found if name not in labels]
+    if lacking:
+        raise lacking_label(lacking[0], len(lacking), path / "labelsTr")
+    cases = []
+    for name in sorted(found, key=natural):
+        missing = [n for n in range(channels) if n not in found[name]]
+        if missing:
+            raise InputError(
+                f"The case {name} has no file for channel {missing[0]:04}; dataset.json names {channels} channels.",
+                f"Add {name}_{missing[0]:04}, or correct 'channel_names'.",
+            )
+        cases.append(CaseFiles(name, tuple(found[name][n] for n in range(channels)), labels[name]))
+    return tuple(cases)
+
+
+def _labels(table: dict[str, Any], where: Path) -> tuple[dict[int, str], tuple[Region, ...], int | None]:
+    """Names by value, regions, and the ignored value."""
+    try:
+        given = {str(n): tuple(map(int, v)) if isinstance(v, list) else int(v) for n, v in table["labels"].items()}
+    except (KeyError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The 'labels' of {where} are no table of names and values.", 'Write {"background": 0, ...}.', str(error)
+        ) from error
+    ignored = given.pop("ignore", None)
+    ignored = ignored if isinstance(ignored, int) else None
+    foreground = {name: value for name, value in given.items() if value != 0}
+    if not any(isinstance(value, tuple) for value in foreground.values()):
+        return {value: name for name, value in foreground.items() if isinstance(value, int)}, (), ignored
+    united = {name: value if isinstance(value, tuple) else (value,) for name, value in foreground.items()}
+    order = table.get("regions_class_order", [])
+    if len(order) != len(united):
+        raise InputError(
+            f"{where} has {len(united)} regions and a 'regions_class_order' of {len(order)} entries.",
+            "Give one value for each region, in the order of 'labels'.",
+        )
+    regions = tuple(Region(n, v, int(p)) for (n, v), p in zip(united.items(), order, strict=True))
+    names = {value: f"Label {value}" for values in united.values() for value in values}
+    names |= {values[0]: name for name, values in united.items() if len(values) == 1}
+    return dict(sorted(names.items())), regions, ignored
+
+
+def _modality(channels: tuple[str, ...]) -> str:
+    words = {name.lower() for name in channels}
+    if words == {"ct"}:
+        return "CT"
+    return "MR" if any(w.startswith(("t1", "t2", "flair", "mr")) for w in words) else ""

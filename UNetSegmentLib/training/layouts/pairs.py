@@ -1,0 +1,43 @@
+"""Two folders, ``images/`` and ``labels/``, with the same file names; ``dataset.json`` beside them is optional."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .dataset import CaseFiles, Dataset
+from .files import image_files, in_order, label_names, lacking_label, named_folds, plain_name, read_json
+
+
+def matches(path: Path) -> bool:
+    """Whether the folder is of this kind."""
+    return (path / "images").is_dir() and (path / "labels").is_dir()
+
+
+def read(path: Path) -> Dataset:
+    """Reads ``images/``, ``labels/`` and the optional keys ``name``, ``modality``, ``channels``, ``labels``, ``folds``,
+    ``ignored`` and ``licence`` of ``dataset.json``.
+
+    Raises:
+        InputError: an image without a label map, or a broken table of contents.
+    """
+    table = read_json(path / "dataset.json")
+    images = image_files(path / "images")
+    labels = {plain_name(p): p for p in image_files(path / "labels")}
+    lacking = [plain_name(p) for p in images if plain_name(p) not in labels]
+    if lacking:
+        raise lacking_label(lacking[0], len(lacking), path / "labels")
+    modality = table.get("modality", "")
+    channels = table.get("channels", ())
+    return Dataset(
+        name=str(table.get("name", path.resolve().name)),
+        folder=path,
+        layout="pairs",
+        cases=tuple(CaseFiles(plain_name(p), (p,), labels[plain_name(p)]) for p in images),
+        channels=in_order(modality) or tuple(map(str, channels)),
+        labels=label_names(table.get("labels", {}), path / "dataset.json"),
+        ignored=table.get("ignored"),
+        folds=named_folds(table.get("folds", ()), path / "dataset.json"),
+        modality=modality if isinstance(modality, str) else "",
+        licence=str(table.get("licence", "")),
+        reference=str(table.get("source", "")),
+    )

@@ -1,0 +1,88 @@
+"""One case from the disk, on one grid, in the label values of its data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError, UNetSegmentError
+from ...io import read_segmentation, read_volume
+from ...io.itk import geometry_of, read_image
+from ...volume import Segmentation, Volume, stack_channels
+from .dataset import CaseFiles, Dataset
+
+
+def read_case(data: Dataset, name: str) -> tuple[Volume, Segmentation]:
+    """The image with all its channels, and the label map; what the mask leaves out has the value ``data.ignored``.
+
+    Raises:
+        InputError: naming the case: a file is unreadable, grids or channels differ, or a label value has no meaning.
+    """
+    files = data.files[name]
+    try:
+        volume = stack_channels([_read_channels(path) for path in files.images])
+        if data.channels and volume.channels != len(data.channels):
+            raise InputError(
+                f"The image has {volume.channels} channels; the data set names {len(data.channels)} "
+                f"({', '.join(data.channels)}).",
+                "Correct the image or the list of channels.",
+            )
+        segmentation = read_segmentation(files.label)
+        difference = volume.geometry.difference(segmentation.geometry)
+        if difference:
+            raise InputError(
+                f"The label map does not lie on the image's grid ({difference}).",
+                "Resample the label map to the image first.",
+            )
+        return volume, _meaning(data, files, segmentation)
+    except UNetSegmentError as error:
+        raise InputError(f"Case {name}: {error.cause}", error.cure, error.detail) from error
+
+
+def _read_channels(path: Path) -> Volume:
+    """A volume; the fourth axis of a 4D file, as the Decathlon has them, becomes channels."""
+    try:
+        return read_volume(path)
+    except InputError as error:
+        if "4D" not in error.cause:
+            raise
+    image = read_image(path)
+    parts = [image[:, :, :, n] for n in range(image.GetSize()[3])]
+    import SimpleITK as sitk
+
+    voxels = np.stack([sitk.GetArrayFromImage(part) for part in parts]).astype(np.float32)
+    return Volume(voxels, geometry_of(parts[0]), path.name)
+
+
+def _meaning(data: Dataset, files: CaseFiles, segmentation: Segmentation) -> Segmentation:
+    """The label map in the data set's own values, checked."""
+    voxels = _translated(segmentation.voxels, data.values) if data.values else segmentation.voxels
+    if files.mask is not None and data.ignored is not None:
+        mask = read_volume(files.mask)
+        difference = mask.geometry.difference(segmentation.geometry)
+        if difference:
+            raise InputError(f"The mask does not lie on the image's grid ({difference}).", "Correct the mask.")
+        voxels = np.where(mask.voxels[0] > 0, voxels, np.array(data.ignored, voxels.dtype))
+    if data.labels:
+        known = {0, *data.labels, *([] if data.ignored is None else [data.ignored])}
+        unknown = [int(v) for v in np.unique(voxels) if int(v) not in known]
+        if unknown:
+            raise InputError(
+                f"The label map holds the value {unknown[0]}, which the data set does not name.",
+                f"Known are {', '.join(map(str, sorted(known)))}. Correct the label map, or name the value.",
+            )
+    return Segmentation(voxels, segmentation.geometry, segmentation.labels if not data.values else ())
+
+
+def _translated(voxels: np.ndarray, values: dict[int, int]) -> np.ndarray:
+    unknown = [int(v) for v in np.unique(voxels) if int(v) not in values]
+    if unknown:
+        raise InputError(
+            f"The label map holds the value {unknown[0]}, which this layout does not know.",
+            f"Known are {', '.join(map(str, sorted(values)))}.",
+        )
+    result = np.zeros(voxels.shape, np.uint8 if max(values.values()) <= 255 else np.uint16)
+    for there, here in values.items():
+        result[voxels == there] = here
+    return result
