@@ -45,10 +45,13 @@ def test_an_identity_network_gives_the_labels_back(shape, overlap, weighting, ba
 
 
 @pytest.mark.parametrize("name", ["exact", "balanced"])
-@pytest.mark.parametrize("orientation", ["LPS", "RAS", "SAL", None])
-def test_any_orientation_of_model_and_image_gives_the_labels_back(name, orientation):
+@pytest.mark.parametrize(
+    ("orientation", "transpose"), [("LPS", (0, 1, 2)), ("RAS", (2, 1, 0)), ("SAL", (1, 2, 0)), (None, (2, 0, 1))]
+)
+@pytest.mark.parametrize("alignment", ["edges", "centres"])
+def test_any_orientation_of_model_and_image_gives_the_labels_back(name, orientation, transpose, alignment):
     labels = random_labels((11, 14, 9))
-    model = level_model(preparation={"orientation": orientation})
+    model = level_model(preparation={"orientation": orientation, "transpose": transpose, "alignment": alignment})
     for codes in ("LPS", "PIR", "RSA"):
         geometry, axes = Geometry((9, 14, 11), (0.7, 1.1, 3.0), (5, -9, 4), rotation()).reoriented(codes)
         turned = np.ascontiguousarray(axes.apply(labels))
