@@ -12,7 +12,9 @@ import contextlib
 import importlib.util
 import os
 import sys
+import tempfile
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -22,6 +24,7 @@ import SlicerHarness  # noqa: E402
 
 MODEL = "hippocampus-t1"
 NILEARN_HEAD = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+TORSO = REPOSITORY.parent / "shared" / "data" / "ct" / "ct_torso_3mm.nii.gz"
 SHARED_HEAD = REPOSITORY.parent / "shared" / "data" / "mr" / "t1_icbm152.nii.gz"
 
 
@@ -42,6 +45,8 @@ def main(folder: Path) -> None:
         volume.SetName("T1 head")
         support.process_events()
         draw(folder, widget, panel, volume)
+        draw_imported(folder, widget, panel)
+        draw_library(folder, panel)
         draw_setup(folder, widget, panel)
     panel.cleanup()
     print(f"Pictures are in {folder}")
@@ -93,6 +98,77 @@ def draw(folder: Path, widget, panel, volume) -> None:
     render_slice(folder / "slice.png", volume, segmentation, "Axial", center=(0.0, -20.0, -16.0), field_of_view=170.0)
     render_3d(folder / "surfaces.png", segmentation, zoom=1.0)
     compose(folder / "result.png", folder / "panel-result.png", folder / "slice.png", folder / "surfaces.png")
+
+
+def draw_imported(folder: Path, widget, panel) -> None:
+    """nnU-Net results made for the tests (bands of CT numbers, so that the answer means something), imported, run."""
+    import known_models
+    import slicer
+    import support
+    from SlicerHarness.views import render_3d, render_slice
+
+    from UNetSegmentLib.models import registry
+
+    if not TORSO.is_file():
+        print("The torso CT is not at hand, so there is no picture of an imported model.")
+        return
+    slicer.mrmlScene.Clear(0)
+    volume = slicer.util.loadVolume(str(TORSO))
+    volume.SetName("CT torso")
+    volume.GetScalarVolumeDisplayNode().AutoWindowLevelOff()
+    volume.GetScalarVolumeDisplayNode().SetWindowLevel(500.0, 50.0)
+    support.process_events()
+    with tempfile.TemporaryDirectory() as own, mock.patch.object(registry, "user_model_folder", lambda: Path(own)):
+        panel.parameters.input_volume = volume
+        for dataset in ("Dataset902_Bands", "Dataset901_Tissues"):
+            panel.model.importing.start(str(known_models.nnunet_results() / dataset))
+            installation = panel.installer.unfinished[0]
+            if dataset == "Dataset901_Tissues":
+                picture(folder / "panel-import.png", widget)
+            panel.installer.wait(installation)
+            support.process_events()
+            if installation.error is not None:
+                raise installation.error
+            if dataset == "Dataset902_Bands":
+                panel.model.ui.modelCardLabel.linkActivated.emit("labels")
+                picture(folder / "panel-many-classes.png", widget)
+                picture(folder / "panel-many-classes-dark.png", widget, dark=True)
+                panel.model.ui.modelCardLabel.linkActivated.emit("labels")
+        panel.model.ui.acceptLicenceButton.click()
+        panel.segment()
+        run = panel.runner.wait(panel.runner.runs[0])
+        if run.error is not None:
+            raise run.error
+        support.wait(1.0)
+        picture(folder / "panel-imported.png", widget)
+        segmentation = run.written.segmentation
+        render_slice(folder / "imported-slice.png", volume, segmentation, "Coronal")
+        shown = segmentation.GetDisplayNode()
+        for segment_id in run.written.segment_ids[:2]:
+            shown.SetSegmentVisibility(segment_id, False)
+        render_3d(folder / "imported-surfaces.png", segmentation, zoom=1.0)
+        parts = (folder / name for name in ("panel-imported.png", "imported-slice.png", "imported-surfaces.png"))
+        compose(folder / "imported.png", *parts)
+    panel.reload_models()
+    panel.choose_any_model()
+
+
+def draw_library(folder: Path, panel) -> None:
+    """The library's window, searched and filtered, with a long and a short card."""
+    from SlicerHarness.panelpicture import render_window
+
+    panel.show_library()
+    dialog = panel._library
+    for name, search, entry, dark in (
+        ("library.png", "", "totalsegmentator-total-fast", False),
+        ("library-dark.png", "liver", "totalsegmentator-liver-segments", True),
+    ):
+        dialog.ui.librarySearchBox.text = search
+        dialog.choose(entry)
+        drawn = render_window(dialog.root, folder / name, (1060, 680), dark)
+        if drawn.cut_off:
+            print(f"{name}: cut off: {', '.join(drawn.cut_off)}")
+    dialog.root.close()
 
 
 def draw_setup(folder: Path, widget, panel) -> None:

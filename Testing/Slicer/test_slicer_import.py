@@ -245,8 +245,9 @@ class LicenceTest(ImportTestCase):
         self.assertIn("not stated", self.ui.modelCardLabel.text)
 
     def test_ours_is_not_asked_for(self):
-        self.add("Apache-2.0")
-        self.assertFalse(self.shown(self.ui.licenceFrame))
+        for number, licence in enumerate(("Apache-2.0", "Apache-2.0 (https://example.org/licence)")):
+            self.add(licence, f"foreign-{number}")
+            self.assertFalse(self.shown(self.ui.licenceFrame), licence)
 
 
 class OwnModelTest(ImportTestCase):

@@ -1,5 +1,11 @@
 """The library dialog: search, filters, the card, the licence before the first use, the cache."""
 
+import http.server
+import json
+import shutil
+import threading
+import time
+from pathlib import Path
 from unittest import mock
 
 import known_models as models
@@ -68,7 +74,7 @@ class LibraryTestCase(ImportTestCase):
 
     def listed(self) -> list[str]:
         table = self.ui.libraryTable
-        return [table.item(row, 1).text() for row in range(table.rowCount)]
+        return [table.item(row, 1).text().splitlines()[0] for row in range(table.rowCount)]
 
     def is_shown(self, widget) -> bool:
         return widget.isVisibleTo(self.dialog.root)
@@ -77,9 +83,9 @@ class LibraryTestCase(ImportTestCase):
 class SearchTest(LibraryTestCase):
     def test_everything_is_listed_by_title(self):
         self.assertEqual(self.listed(), ["Everything", "Liver and tumour", "Prostate zones"])
-        row = [self.ui.libraryTable.item(1, column).text() for column in range(6)]
-        self.assertEqual(row, ["", "Liver and tumour", "abdomen", "CT", "12 MB", "Apache-2.0"])
-        self.assertEqual(self.ui.libraryTable.item(0, 4).text(), "1.5 GB")
+        row = [self.ui.libraryTable.item(1, column).text() for column in range(5)]
+        self.assertEqual(row, ["", "Liver and tumour\nabdomen", "CT", "12 MB", "Apache-2.0"])
+        self.assertEqual(self.ui.libraryTable.item(0, 3).text(), "1.5 GB")
 
     def test_search_by_structure_and_word_of_the_same_meaning(self):
         for text, expected in (
@@ -216,9 +222,6 @@ class InstallTest(LibraryTestCase):
         self.assertIn("liver.zip", dialogs.opened[0])
 
     def test_what_was_installed_is_marked_chosen_and_not_asked_again(self):
-        import json
-        import shutil
-
         from UNetSegmentLib.worker.messages import Imported, ImportedModel
 
         self.dialog.choose("prostate")
@@ -239,6 +242,116 @@ class InstallTest(LibraryTestCase):
         self.ui.installEntryButton.click()
         self.assertEqual(self.panel.parameters.model, "prostate")
         self.assertFalse(self.dialog.root.isVisible())
+
+
+class Server:
+    """Files of a folder over HTTP on this computer; ``slow`` ones come a little at a time."""
+
+    def __init__(self, folder: Path, slow: bool = False) -> None:
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments) -> None:
+                super().__init__(*arguments, directory=str(folder))
+
+            def copyfile(self, source, target) -> None:
+                while chunk := source.read(2000 if slow else 1 << 20):
+                    target.write(chunk)
+                    time.sleep(0.1 if slow else 0.0)
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class DownloadTest(LibraryTestCase):
+    """The whole way with a real worker: a local server, the download, the import, the panel."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.folder = self.scratch / "served"
+        self.folder.mkdir()
+        source = models.nnunet_results() / "Dataset901_Tissues"
+        self.archive = Path(shutil.make_archive(str(self.folder / "liver"), "zip", source))
+
+    def serve(self, slow: bool = False, sha256: str | None = None, name: str = "liver.zip") -> None:
+        """Starts a server, and lets the installer's worker know the entry at its address."""
+        server = Server(self.folder, slow)
+        self.addCleanup(server.close)
+        values = {key: value for key, value in vars(ENTRIES[0]).items() if key not in ("parts", "labels", "protocol")}
+        values["labels"] = [[1, "fat"], [2, "soft tissue"], [3, "bone"]]
+        values["file"] = {"address": f"{server.address}/{name}", "sha256": sha256}
+        described = self.scratch / "entry.json"
+        described.write_text(json.dumps(values), encoding="utf-8")
+        script = str(models.HERE / "library_worker.py")
+        client = self.installer._client
+        command = [client._command[0], script, str(described), str(self.cache)]
+        patch = mock.patch.object(client, "_command", command)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def click(self):
+        self.dialog.choose("liver")
+        self.ui.acceptEntryBox.checked = True
+        self.ui.installEntryButton.click()
+        return self.installer.unfinished[0]
+
+    def test_download_install_and_choose(self):
+        self.serve()
+        installation = self.finish(self.click())
+        self.assertIsNone(installation.error, installation.error)
+        card = self.panel.card
+        self.assertEqual((card.name, card.title), ("liver", "Liver and tumour"))
+        self.assertTrue(card.licence.startswith("Apache-2.0"))
+        self.assertEqual([label.name for label in card.labels], ["fat", "soft tissue", "bone"])
+        self.assertNotIn("licence", " ".join(self.panel.input_errors()))
+        self.assertIn("MB", self.ui.cacheLabel.text)
+        self.assertEqual(self.ui.installEntryButton.text, "Use this model")
+
+    def test_cancel_in_the_middle_installs_nothing(self):
+        self.serve(slow=True)
+        installation = self.click()
+        support.wait_until(
+            lambda: installation.progress is not None and installation.progress.done > 0, 120, "the first bytes"
+        )
+        self.assertIn("Downloading", self.ui.libraryStatusLabel.text)
+        self.ui.libraryCancelButton.click()
+        self.finish(installation, 30)
+        self.assertEqual(installation.state.value, "cancelled")
+        self.assertIn("Cancelled", self.ui.libraryStatusLabel.text)
+        self.assertEqual(list(self.own.iterdir()), [])
+        self.assertTrue(self.ui.installEntryButton.enabled)
+
+    def test_a_file_that_is_not_the_right_one(self):
+        self.serve(sha256="0" * 64)
+        installation = self.finish(self.click())
+        self.assertEqual(installation.error.code, "bad-model")
+        self.assertTrue(self.is_shown(self.ui.libraryProblemLabel))
+        self.assertEqual(list(self.own.iterdir()), [])
+
+    def test_a_missing_file_and_then_from_the_disk(self):
+        self.serve(name="gone.zip")
+        installation = self.finish(self.click())
+        self.assertEqual(installation.error.code, "download-failed")
+        self.assertIn("404", self.ui.libraryProblemLabel.text + installation.error.detail)
+        if not support.in_harness():
+            self.skipTest("nobody answers dialogs in a real Slicer")
+        from SlicerHarness import dialogs
+
+        brought = self.scratch / "gone.zip"
+        shutil.copy2(self.archive, brought)
+        dialogs.answers.append((str(brought),))
+        self.ui.entryFilesButton.click()
+        installation = self.finish(self.installer.unfinished[0])
+        self.assertIsNone(installation.error, installation.error)
+        self.assertEqual(self.panel.parameters.model, "liver")
 
 
 class CacheTest(LibraryTestCase):

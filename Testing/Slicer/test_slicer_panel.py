@@ -150,6 +150,7 @@ class StateTest(PanelTestCase):
         parameters.policy, parameters.target = "empty", target
         parameters.preset, parameters.memory_limit_gb, parameters.smoothing = "fast", 2.5, 0.7
         parameters.uncertainty, parameters.device = True, "cuda:1"
+        parameters.backend = "onnx"
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "scene.mrb")  # noqa: PTH118
             self.assertTrue(slicer.util.saveScene(path))
@@ -170,6 +171,7 @@ class StateTest(PanelTestCase):
         self.assertEqual(self.panel.result.ui.targetSelector.currentNode().GetName(), "Target")
         self.assertEqual(self.panel.advanced.ui.presetBox.currentData, "fast")
         self.assertEqual(self.panel.advanced.ui.deviceBox.currentData, "cuda:1")
+        self.assertEqual(self.panel.advanced.ui.backendBox.currentData, "onnx")
         self.assertAlmostEqual(self.panel.advanced.ui.memoryLimitBox.value, 2.5)
         self.assertAlmostEqual(self.panel.advanced.ui.smoothingSlider.value, 0.7)
         self.assertTrue(self.panel.advanced.ui.uncertaintyBox.checked)
@@ -191,6 +193,17 @@ class StateTest(PanelTestCase):
         order = self.panel.order()
         self.assertEqual((order.preset, order.device), ("exact", "auto"))
         self.assertEqual(order.settings, {"memory_limit": 1_500_000_000})
+        box = self.panel.advanced.ui.backendBox
+        self.assertEqual(box.currentData, "auto")
+        for row in range(1, box.count):
+            box.setCurrentIndex(row)
+            self.assertEqual(self.panel.order().settings["backend"], box.itemData(row))
+
+    def test_every_backend_of_the_engine_is_offered(self):
+        from UNetSegmentLib.inference.backends.installed import BACKENDS
+
+        box = self.panel.advanced.ui.backendBox
+        self.assertEqual([box.itemData(row) for row in range(box.count)], list(BACKENDS))
 
     def test_diagnostics_name_versions_and_no_images(self):
         ball_volume(GRIDS["straight"], name="Patient Smith")

@@ -123,6 +123,25 @@ class SetupTest(support.SlicerTestCase):
         support.wait_until(lambda: "Self-test" in self.setup.ui.setupLabel.text, 10, "the self-test to start")
         support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 240, "the self-test to pass")
 
+    def test_openvino_is_offered_and_installed_on_the_click_only(self):
+        from UNetSegmentPlugin import environment
+
+        calls = []
+        button = self.setup.ui.openvinoButton
+        with (
+            mock.patch.object(environment, "openvino_is_missing", lambda: not calls),
+            mock.patch.object(slicer.packaging, "pip_install", lambda what, **options: calls.append((what, options))),
+        ):
+            self.panel.refresh()
+            self.assertFalse(button.isVisibleTo(self.setup.root))
+            self.panel.advanced.ui.showSetupButton.click()
+            self.assertTrue(button.isVisibleTo(self.setup.root))
+            self.assertEqual(calls, [])
+            button.click()
+            support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 240, "the self-test")
+            self.assertFalse(button.isVisibleTo(self.setup.root))
+        self.assertEqual(calls, [([environment.OPENVINO_REQUIREMENT], {"requester": "UNetSegment"})])
+
     def test_a_failed_download_is_told_in_words(self):
         from UNetSegmentPlugin import environment
 

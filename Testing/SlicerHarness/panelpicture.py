@@ -85,6 +85,22 @@ def render_panel(widget, path: Path, width: int = 400, dark: bool = False, scale
         area.deleteLater()
 
 
+def render_window(window, path: Path, size: tuple[int, int], dark: bool = False) -> PanelPicture:
+    """Show a window of its own (a dialog) at ``size`` pixels, and write it as PNG."""
+    application = QtWidgets.QApplication.instance()
+    before = application.palette()
+    application.setPalette(palette(dark))
+    try:
+        raw(window).resize(*size)
+        raw(window).show()
+        for _ in range(3):
+            QtWidgets.QApplication.processEvents()
+        raw(window).grab().save(str(path))
+        return PanelPicture(Path(path), raw(window).minimumSizeHint().width(), _cut_off(window, size[0]))
+    finally:
+        application.setPalette(before)
+
+
 def _settle(area, widget, width: int) -> int:
     """Give the panel its own height at this width; layouts need a few rounds for wrapped texts."""
     height = 200

@@ -45,6 +45,12 @@ def licence_names(every: Sequence) -> list[str]:
     return sorted({entry.licence for entry in every})
 
 
+def cells(entry) -> tuple[str, ...]:
+    """A row of the list: room for a mark, title over anatomy, modality, size, licence."""
+    size = size_text(entry.bytes) if entry.bytes is not None else ""
+    return "", f"{entry.title}\n{entry.anatomy}", ", ".join(entry.modalities), size, entry.licence
+
+
 def structures(entry) -> list[str]:
     """Names of what the model finds."""
     return [name for _value, name in entry.labels if name not in entry.hidden]
@@ -57,7 +63,7 @@ def not_offered(text: str) -> str:
         each for each in unavailable() if words and all(word in f"{each.name} {each.title}".lower() for word in words)
     ]
     return "<br>".join(
-        _("Not offered here: {title}. {reason}").format(title=_escaped(each.title), reason=_escaped(each.reason))
+        _("Not offered here: {title}: {reason}").format(title=_escaped(each.title), reason=_escaped(each.reason))
         for each in missing[:2]
     )
 
@@ -73,7 +79,7 @@ def entry_html(entry, is_installed: bool) -> str:
         (_("Modality"), ", ".join(entry.modalities)),
         (_("Needs"), _escaped(", ".join(entry.inputs))),
         (_("Finds"), _("{count} structures (below)").format(count=len(structures(entry)))),
-        (_("Grid"), " × ".join(f"{side:g}" for side in entry.spacing_mm) + " mm" if entry.spacing_mm else ""),
+        (_("Grid"), " × ".join(f"{side:.3g}" for side in entry.spacing_mm) + " mm" if entry.spacing_mm else ""),
         (_("Licence"), f"<b>{licence}</b>"),
         (_("Download"), size_text(entry.bytes)),
         (_("Trained on"), _escaped(entry.training_data)),

@@ -1,5 +1,7 @@
 """The library of models: find one, read its licence, install it. Nothing is downloaded before the click."""
 
+from pathlib import Path
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -13,7 +15,7 @@ from .label_list import LabelList
 from .runs import RunState
 from .section import set_text
 
-_COLUMNS = 6
+_TITLE_COLUMN = 1
 _MARK = "\u2713"
 
 
@@ -102,15 +104,17 @@ class LibraryDialog:
 
     def _prepare_table(self) -> None:
         table = self.ui.libraryTable
-        table.setColumnCount(_COLUMNS)
-        table.setHorizontalHeaderLabels(
-            ["", _("Model"), _("Anatomy"), _("Modality"), _("Size"), _("Licence")],
-        )
+        headings = ["", _("Model"), _("Modality"), _("Size"), _("Licence")]
+        table.setColumnCount(len(headings))
+        table.setHorizontalHeaderLabels(headings)
         header = table.horizontalHeader()
-        for column in range(_COLUMNS):
-            stretch = qt.QHeaderView.Stretch if column in (1, 2) else qt.QHeaderView.ResizeToContents
+        for column in range(len(headings)):
+            stretch = qt.QHeaderView.Stretch if column == _TITLE_COLUMN else qt.QHeaderView.ResizeToContents
             header.setSectionResizeMode(column, stretch)
         table.verticalHeader().hide()
+        # A title over the anatomy, each cut to its line.
+        table.verticalHeader().setDefaultSectionSize(round(1.8 * self.ui.librarySearchBox.sizeHint.height()))
+        self.ui.librarySplitter.setSizes([600, 440])
 
     def _connect(self) -> None:
         ui = self.ui
@@ -138,10 +142,9 @@ class LibraryDialog:
         blocked = table.blockSignals(True)
         table.setRowCount(len(self._listed))
         for row, entry in enumerate(self._listed):
-            texts = ("", entry.title, entry.anatomy, ", ".join(entry.modalities), size_text(entry.bytes), entry.licence)
-            for column, text in enumerate(texts):
+            for column, text in enumerate(library.cells(entry)):
                 item = qt.QTableWidgetItem(text)
-                item.setToolTip(entry.description if column < 3 else text)
+                item.setToolTip(entry.description if column == _TITLE_COLUMN else text)
                 table.setItem(row, column, item)
         table.clearSelection()
         names = [entry.name for entry in self._listed]
@@ -221,8 +224,9 @@ class LibraryDialog:
 
     def _show_cache(self) -> None:
         size = self._cache_size()
-        text = _("Downloads: {folder} ({size})").format(folder=cache_folder(), size=size_text(size))
-        set_text(self.ui.cacheLabel, text)
+        shown = str(cache_folder()).replace(str(Path.home()), "~", 1)
+        set_text(self.ui.cacheLabel, _("Downloads: {folder} ({size})").format(folder=shown, size=size_text(size)))
+        self.ui.cacheLabel.toolTip = str(cache_folder())
         self.ui.openCacheButton.enabled = cache_folder().is_dir()
         self.ui.emptyCacheButton.enabled = size > 0
 

@@ -20,7 +20,9 @@ def stated(licence: str) -> str:
 
 def must_be_accepted(card: ModelCard) -> bool:
     """Whether the card's licence has to be shown and accepted before the model runs for the first time."""
-    return card.licence not in _OURS and not is_bundled(card.name) and not is_accepted(card.name, card.licence)
+    # What follows the identifier is the address of its text.
+    ours = card.licence.split(" (")[0].strip() in _OURS
+    return not ours and not is_bundled(card.name) and not is_accepted(card.name, card.licence)
 
 
 def is_accepted(name: str, licence: str) -> bool:
