@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..errors import InputError
 from ..io.atomic import atomic_path
@@ -65,7 +65,7 @@ def start_state(config: TrainingConfig, generator: torch.Generator, device: torc
     torch.manual_seed(config.seed)
     network = build(config.card.network)
     if config.start_from is not None:
-        _take_weights(network, config.start_from)
+        _take_weights(network, config.start_from, config.card.network.out_channels)
     network.to(device)
     return TrainingState(
         network=network,
@@ -78,11 +78,17 @@ def start_state(config: TrainingConfig, generator: torch.Generator, device: torc
     )
 
 
-def _take_weights(network: nn.Module, package: str) -> None:
-    """Fills the network from a package of the same architecture; only further heads may be missing there."""
-    weights = load_model(package).network().state_dict()
+def _take_weights(network: nn.Module, package: str, outputs: int) -> None:
+    """Fills the network from a package of the same architecture. Further heads may be missing there, and layers that
+    give the answer begin anew where it has another number of channels.
+    """
+    model = load_model(package)
+    weights = model.network().state_dict()
     own = network.state_dict()
+    known = (outputs, model.card.network.out_channels)
+    remade = {n for n, v in weights.items() if n in own and _is_answer(own[n], v, known)}
     strange = [name for name in own if name not in weights and not is_extra_head(name)]
+    weights = {name: value for name, value in weights.items() if name not in remade}
     strange += [name for name, value in weights.items() if name not in own or own[name].shape != value.shape]
     if strange:
         raise InputError(
@@ -90,6 +96,14 @@ def _take_weights(network: nn.Module, package: str) -> None:
             "Start from a model of the same network, or take the network of its card.",
         )
     network.load_state_dict(weights, strict=False)
+
+
+def _is_answer(own: Tensor, given: Tensor, outputs: tuple[int, int]) -> bool:
+    """Whether two tensors differ along one axis, whose lengths are the numbers of channels of the two answers."""
+    if own.ndim != given.ndim or own.shape == given.shape:
+        return False
+    pairs = [(a, b) for a, b in zip(own.shape, given.shape, strict=True) if a != b]
+    return pairs == [outputs]
 
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:

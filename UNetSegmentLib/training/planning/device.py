@@ -1,0 +1,61 @@
+"""What the device at hand can do: memory for a training, and arithmetic in a second."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ...inference.devices import free_memory, release_cache
+from ...networks import NetworkConfig, build, cost
+
+# A training keeps every map for the way back and makes its gradient; workspace comes on top.
+TRAINING_MEMORY = 2.5
+# The way back costs twice the way there.
+TRAINING_FLOPS = 3.0
+
+_SHARE_GPU, _SHARE_CPU = 0.85, 0.5
+_MOST = 24 << 30
+_ROUNDS = 2
+_PROBE_PATCH = {2: (128, 128), 3: (32, 32, 32)}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Bytes a training may take, and floating-point operations per second of forward and backward passes."""
+
+    memory: int
+    flops: float
+
+
+def measure_speed(device: torch.device, dimension: int) -> Speed:
+    """Runs a small U-Net a few times (about a second on a CPU)."""
+    share = _SHARE_CPU if device.type == "cpu" else _SHARE_GPU
+    memory = min(int(free_memory(device) * share), _MOST)
+    config = _probe(dimension)
+    patch = _PROBE_PATCH[dimension]
+    network = build(config).to(device)
+    images = torch.randn(2, 1, *patch, device=device)
+    best = float("inf")
+    for _ in range(_ROUNDS + 1):
+        started = time.perf_counter()
+        network(images).square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - started)
+    release_cache(device)
+    return Speed(memory, 2 * TRAINING_FLOPS * cost(config, patch).flops / best)
+
+
+def _probe(dimension: int) -> NetworkConfig:
+    return NetworkConfig(
+        dimension=dimension,
+        in_channels=1,
+        out_channels=2,
+        features=(16, 32, 64),
+        kernels=((3,) * dimension,) * 3,
+        strides=((1,) * dimension, (2,) * dimension, (2,) * dimension),
+        encoder_convs=(2,) * 3,
+        decoder_convs=(2,) * 2,
+    )

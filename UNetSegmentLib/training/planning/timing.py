@@ -1,0 +1,63 @@
+"""How long a step and a validation of a planned training take on this device, by doing a few."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ...progress import CancelToken, ProgressCallback
+from ..config import TrainingConfig
+from ..dataset import load_cases
+from ..labelling import labelling_of
+from ..layouts import Dataset
+from ..losses import total_loss
+from ..precision import autocast, choose_precision
+from ..sampling import PatchSampler
+from ..state import start_state
+from ..validation import validate
+
+_STEPS = 3
+_CASES = 2
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of one step, and of the validation of one case."""
+
+    step: float
+    validation: float
+
+
+def measure_pace(
+    config: TrainingConfig,
+    data: Dataset,
+    names: Sequence[str],
+    device: torch.device,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Pace:
+    """Trains a few steps on two of the cases, patches and augmentation included; the weights are thrown away."""
+    labelling = labelling_of(config)
+    cases = load_cases(data, list(names)[:_CASES], config.card, progress, cancel, labelling)
+    sampler = PatchSampler(cases, config, device, config.seed)
+    precision = choose_precision(config.precision, device)
+    state = start_state(config, sampler.generator, device, precision == "fp16")
+    best = float("inf")
+    for _ in range(_STEPS):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        started = time.perf_counter()
+        images, target = sampler.draw()
+        with autocast(precision, device):
+            loss = total_loss(state.network(images), target, config.loss)
+        loss.backward()
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
+        float(loss.detach())
+        best = min(best, time.perf_counter() - started)
+    started = time.perf_counter()
+    validate(state.network, cases[:1], config.card.inference.patch, labelling, device, autocast(precision, device))
+    return Pace(best, time.perf_counter() - started)
