@@ -62,8 +62,19 @@ class DecoderStage(nn.Module):
         count, kernel = config.decoder_convs[level], (config.decoder_kernels or config.kernels)[level]
         self.blocks = stack(config, count, joined, skip_channels, kernel, ones, config.decoder_block)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return self.blocks(self.skip(skip, self.up(x, skip.shape[2:]), x))
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """The last two of ``maps`` (the skipped one before the one from below) are taken off the list.
+
+        Whoever calls a module holds on to its arguments while it runs. So the maps come in a list, and what is joined
+        goes through the blocks one by one: each map's memory is free as soon as it has been used.
+        """
+        below = maps.pop()
+        maps.append(self.skip(maps[-1], self.up(below, maps[-1].shape[2:]), below))
+        del below, maps[-2]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+            del maps[-2]
+        return maps.pop()
 
 
 @DECODERS.register("unet")
@@ -79,12 +90,10 @@ class Decoder(nn.Module):
         )
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        # The list is emptied on the way up, so that a skip's memory is free as soon as it has been used.
-        x = maps.pop()
         decoded: list[Tensor] = []
         for stage in reversed(self.stages):
-            x = stage(x, maps.pop())
-            decoded.insert(0, x)
+            maps.append(stage(maps))
+            decoded.insert(0, maps[-1])
             if not self.training:
                 del decoded[1:]
         return decoded

@@ -8,8 +8,9 @@ from torch import nn
 
 from ..errors import ModelError
 from .config import Kernel, NetworkConfig
+from .frugal import FrugalConv3d
 
-_CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+_CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: FrugalConv3d}
 _TRANSPOSED: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _INSTANCE: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 _BATCH: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
