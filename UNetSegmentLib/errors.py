@@ -41,6 +41,12 @@ class ModelError(UNetSegmentError):
     exit_code = 4
 
 
+class TrustError(ModelError):
+    """A model that is a program and has not been trusted by the user: ask, and try again with their word."""
+
+    code = "not-trusted"
+
+
 class OutputError(UNetSegmentError):
     """A result that could not be written. Whatever stood at the destination before is still there."""
 

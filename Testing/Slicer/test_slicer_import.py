@@ -9,6 +9,7 @@ import known_models as models
 import qt
 import slicer
 import support
+from test_slicer_geometry import GRIDS, ball_volume
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.models import registry
@@ -175,31 +176,50 @@ class DropTest(ImportTestCase):
 
 
 class TrustTest(ImportTestCase):
+    """A TorchScript file: the importer refuses it, the panel asks, and only Yes brings it."""
+
     def setUp(self) -> None:
         super().setUp()
         if not support.in_harness():
             self.skipTest("nobody answers dialogs in a real Slicer")
-        self.program = self.scratch / "network.onnx"
-        self.program.write_bytes(b"\x08\x08")
-        patch = mock.patch("UNetSegmentPlugin.model_import.is_program", lambda path: path.endswith(".onnx"))
-        patch.start()
-        self.addCleanup(patch.stop)
+        self.program = models.made_by("program_model.py") / "brightness.ts"
+        self.panel.runner.shutdown()
+        # The workers' list of trusted programs lies under the home folder.
+        for client in (self.installer._client, self.panel.runner._client):
+            home = mock.patch.dict(client._environment, {"HOME": str(self.scratch)})
+            home.start()
+            self.addCleanup(home.stop)
+        self.addCleanup(self.panel.runner.shutdown)
 
     def answer(self, button):
         from SlicerHarness import dialogs
 
         dialogs.answers.append(button)
-        with mock.patch.object(self.installer, "import_model") as started:
-            self.panel.model.importing.start(str(self.program))
-        self.assertEqual(len(dialogs.opened), 1)
-        self.assertIn("network.onnx", dialogs.opened[0])
-        return started.call_args
+        self.finish(self.start(self.program))
+        support.wait_until(lambda: dialogs.opened, 20, "the question")
+        self.assertIn("brightness.ts", dialogs.opened[0])
+        self.assertEqual(dialogs.answers, [])
 
     def test_no_means_no(self):
-        self.assertIsNone(self.answer(qt.QMessageBox.No))
+        self.answer(qt.QMessageBox.No)
+        support.process_events()
+        self.assertEqual(self.installer.unfinished, ())
+        self.assertIn("Nothing was imported", self.ui.importStatusLabel.text)
+        self.assertFalse(self.shown(self.ui.importProblemLabel))
+        self.assertEqual(list(self.own.iterdir()), [])
 
-    def test_yes_is_passed_on(self):
-        self.assertEqual(self.answer(qt.QMessageBox.Yes).args, (str(self.program), "network.onnx", True))
+    def test_yes_imports_it(self):
+        self.answer(qt.QMessageBox.Yes)
+        support.wait_until(lambda: self.installer.unfinished, 20, "the second import")
+        installation = self.finish(self.installer.unfinished[0])
+        self.assertIsNone(installation.error, f"{installation.error} {getattr(installation.error, 'detail', '')}")
+        self.assertEqual([label.name for label in self.panel.card.labels], ["Bright"])
+        volume = ball_volume(GRIDS["straight"])
+        node = support.logic().segment(volume, model=installation.models[0].folder)
+        expected = slicer.util.arrayFromVolume(volume) > 50
+        found = slicer.util.arrayFromSegmentBinaryLabelmap(node, node.GetSegmentation().GetNthSegmentID(0), volume)
+        self.assertEqual((found != expected).sum(), 0)
+        self.assertTrue(expected.any())
 
     def test_nothing_else_is_trusted(self):
         with mock.patch.object(self.installer._client, "import_model", return_value=1) as asked:

@@ -1,17 +1,16 @@
-"""Import...: which file or folder, and whether its program is trusted."""
+"""Import...: which file or folder, and the question that comes up where the model is a program."""
 
 from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
 
-from UNetSegmentLib.errors import UNetSegmentError
+from UNetSegmentLib.errors import TrustError, UNetSegmentError
 
 from . import questions
 from .installation_view import InstallationView
 from .runs import RunState
 
-_PROGRAMS = ("torchscript", "onnx")
 _FILES = "*.zip *.ts *.pt *.pth *.onnx *.json"
 
 
@@ -42,16 +41,29 @@ class ModelImport:
         self._panel.installer.forget(self._on_installation)
 
     def start(self, path: str) -> None:
-        """Imports a file or a folder; asks first where it is a program."""
-        name = Path(path).name
-        trusted = is_program(path)
-        if trusted and not questions.may_run(self._button, name):
-            return
-        self._panel.installer.import_model(path, name, trusted)
+        """Imports a file or a folder."""
+        self._import(path)
+
+    def _import(self, path: str, trust: bool = False) -> None:
+        try:
+            self._panel.installer.import_model(path, Path(path).name, trust)
+        except UNetSegmentError as error:
+            self._panel.show_problem(error)
 
     def _on_installation(self, installation) -> None:
         if installation.state is RunState.DONE:
             self._panel.take_models(installation)
+        elif installation.error is not None and installation.error.code == TrustError.code and not installation.entry:
+            # Not from within the worker's answer: a dialog keeps the event loop running.
+            qt.QTimer.singleShot(0, lambda: self._ask_for_trust(installation))
+
+    def _ask_for_trust(self, installation) -> None:
+        """Only the importer knows for sure that a model is a program, so it asks by refusing."""
+        if questions.may_run(self._button, installation.title):
+            self._import(installation.request.path, trust=True)
+        else:
+            installation.state, installation.error = RunState.CANCELLED, None
+            self.view.refresh()
 
     def _on_file(self) -> None:
         path = qt.QFileDialog.getOpenFileName(
@@ -64,14 +76,3 @@ class ModelImport:
         path = qt.QFileDialog.getExistingDirectory(self._button, _("Import a model's folder"), "")
         if path:
             self.start(path)
-
-
-def is_program(path: str) -> bool:
-    """Whether the model at ``path`` is itself a program. Reads names and small files only; False where nobody can tell
-    (the importer then says what is wrong)."""
-    from UNetSegmentLib.models.importing import recognise
-
-    try:
-        return recognise(path) in _PROGRAMS
-    except UNetSegmentError:
-        return False

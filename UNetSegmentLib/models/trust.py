@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import TrustError
 from ..networks.config import OpaqueNetwork
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,10 @@ def ask_for_trust(name: str, trust: bool) -> None:
     """What an importer calls before it touches a program.
 
     Raises:
-        ModelError: ``trust`` is False; the message says what trusting means.
+        TrustError: ``trust`` is False; the message says what trusting means.
     """
     if not trust:
-        raise ModelError(
+        raise TrustError(
             f"'{name}' is a program: running it runs its author's code with your rights, over all your files.",
             "If you trust where it comes from, import it again with --trust (trust=True). It is then known by its "
             "digest, and any other or changed file is still refused.",
@@ -69,10 +69,10 @@ def check_trusted(digest: str, name: str, file: Path | None = None) -> None:
     """Refuses a program whose SHA-256 digest is not on the list.
 
     Raises:
-        ModelError: it is not.
+        TrustError: it is not.
     """
     if digest not in _read(file or trust_file()):
-        raise ModelError(
+        raise TrustError(
             f"The network of '{name}' is a program that was not trusted on this computer, or that was changed since.",
             "If you trust where it comes from, import the model again with --trust.",
             f"SHA-256 {digest}",

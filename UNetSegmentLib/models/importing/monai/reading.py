@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....errors import ModelError
+from ....errors import ModelError, TrustError
 from ..archive import SourceFiles
 from ..imported import Imported, ImportOptions
 from .bundle import Bundle, bundle_folders, open_bundle
@@ -52,7 +52,7 @@ def _native(bundle: Bundle, plan: Plan, checkpoint: str) -> Imported:
 
 def _script(bundle: Bundle, plan: Plan, options: ImportOptions) -> Imported:
     if not options.trust:
-        raise ModelError(
+        raise TrustError(
             f"The MONAI bundle '{bundle.name}' has a program (model.ts) and no checkpoint; a program has your rights.",
             "Download its model.pt, or, if you trust where it comes from, import it again with --trust.",
         )
