@@ -5,6 +5,9 @@ from __future__ import annotations
 from ..errors import ModelError
 from .config import NetworkConfig, OpaqueNetwork
 
+# Far above any real network. Beyond them a description is damaged, and merely building it would never end.
+_MOST_STAGES, _MOST_CONVOLUTIONS, _MOST_CHANNELS, _LARGEST_KERNEL = 32, 256, 100_000, 127
+
 
 def check_unet(config: NetworkConfig) -> None:
     """Raises ModelError that names the first field that is wrong."""
@@ -13,8 +16,8 @@ def check_unet(config: NetworkConfig) -> None:
     if min(config.in_channels, config.out_channels) < 1:
         raise _wrong("in_channels or out_channels", min(config.in_channels, config.out_channels), "at least 1")
     stages = config.stages
-    if stages < 2:
-        raise _wrong("features", config.features, "at least two stages")
+    if not 2 <= stages <= _MOST_STAGES:
+        raise _wrong("features", config.features, f"two to {_MOST_STAGES} stages")
     for name, count in (("kernels", stages), ("strides", stages), ("encoder_convs", stages)):
         if len(getattr(config, name)) != count:
             raise _wrong(name, getattr(config, name), f"{count} entries, one per stage")
@@ -23,6 +26,7 @@ def check_unet(config: NetworkConfig) -> None:
     for name in ("features", "encoder_convs", "decoder_convs"):
         if min(getattr(config, name)) < 1:
             raise _wrong(name, getattr(config, name), "numbers of at least 1")
+    _check_extremes(config)
     _check_axes(config)
     if not 0 <= config.dropout < 1:
         raise _wrong("dropout", config.dropout, "a probability below 1")
@@ -32,6 +36,15 @@ def check_unet(config: NetworkConfig) -> None:
         raise _wrong("norm_eps", config.norm_eps, "a small positive number")
     if config.norm == "group" and any(f % config.norm_groups for f in (*config.features, config.stem_channels or 0)):
         raise _wrong("norm_groups", config.norm_groups, f"a divisor of every one of {config.features}")
+
+
+def _check_extremes(config: NetworkConfig) -> None:
+    channels = (*config.features, config.in_channels, config.out_channels, config.stem_channels or 0)
+    if max(channels) > _MOST_CHANNELS:
+        raise _wrong("features or channels", max(channels), f"at most {_MOST_CHANNELS}")
+    convolutions = max(*config.encoder_convs, *config.decoder_convs)
+    if convolutions > _MOST_CONVOLUTIONS:
+        raise _wrong("encoder_convs or decoder_convs", convolutions, f"at most {_MOST_CONVOLUTIONS}")
 
 
 def check_opaque(config: OpaqueNetwork) -> None:
@@ -49,11 +62,11 @@ def _check_axes(config: NetworkConfig) -> None:
     if further and len(further) != config.stages - 1:
         raise _wrong("decoder_kernels", further, f"{config.stages - 1} entries, one fewer than stages")
     for kernel in (*config.kernels, *further):
-        if len(kernel) != config.dimension or any(k < 1 or k % 2 == 0 for k in kernel):
-            raise _wrong("kernels", kernel, f"{config.dimension} odd numbers per stage")
+        if len(kernel) != config.dimension or any(not 1 <= k <= _LARGEST_KERNEL or k % 2 == 0 for k in kernel):
+            raise _wrong("kernels", kernel, f"{config.dimension} odd numbers up to {_LARGEST_KERNEL} per stage")
     for stride in config.strides:
-        if len(stride) != config.dimension or min(stride) < 1:
-            raise _wrong("strides", stride, f"{config.dimension} positive numbers per stage")
+        if len(stride) != config.dimension or not 1 <= min(stride) <= max(stride) <= _LARGEST_KERNEL:
+            raise _wrong("strides", stride, f"{config.dimension} numbers from 1 to {_LARGEST_KERNEL} per stage")
     if max(config.strides[0]) > 1:
         raise _wrong("strides", config.strides[0], "ones in the first stage, so that the logits have the patch's size")
 

@@ -133,6 +133,13 @@ def test_a_skip_connection_plugs_in_by_name():
         ({"dropout": 1.5}, "dropout"),
         ({"norm": "group", "norm_groups": 4}, "norm_groups"),
         ({"dimension": 4}, "dimension"),
+        ({"features": (4, 10**12, 4)}, "features"),
+        ({"features": (4,) * 1000}, "features"),
+        ({"encoder_convs": (1, 10**12, 1)}, "encoder_convs"),
+        ({"kernels": ((3, 3, 3), (10**9 + 1, 3, 3), (3, 3, 3))}, "kernels"),
+        ({"strides": ((1, 1, 1), (10**9, 2, 2), (2, 2, 2))}, "strides"),
+        ({"stem_channels": 0}, "stem_channels"),
+        ({"norm_eps": 0.0}, "norm_eps"),
     ],
 )
 def test_a_wrong_description_is_named(changes, words):

@@ -101,7 +101,7 @@ def _values(entries: Fields, name: str) -> tuple[int, ...]:
     # Some tools write numbers as text; nnU-Net takes them too.
     try:
         numbers = tuple(sorted({int(v) for v in values if not isinstance(v, bool)}))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
     if not numbers or min(numbers) < 0:
         raise entries.wrong(name, "a label value or a list of them")

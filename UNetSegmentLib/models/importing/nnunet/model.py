@@ -138,8 +138,8 @@ def _inference(trained: Trained, labels: LabelPlan) -> InferenceContract:
     dimension, patch = trained.plans.dimension, trained.plans.patch
     first = next(iter(trained.checkpoints.values()))
     mirrored = first.get("inference_allowed_mirroring_axes") or ()
-    axes = tuple(axis for axis in mirrored if isinstance(axis, int))
-    if len(axes) != len(mirrored) or any(not 0 <= axis < dimension for axis in axes):
+    axes = tuple(mirrored) if isinstance(mirrored, list | tuple) else ("none",)
+    if any(axis not in range(dimension) for axis in axes) or len(set(axes)) != len(axes):
         raise ModelError(
             f"The checkpoint allows mirroring along the axes {mirrored}, the network has {dimension}.",
             "Use the checkpoint as nnU-Net wrote it.",

@@ -9,6 +9,7 @@ from typing import Any
 from ....errors import ModelError
 from ..fields import Fields
 
+_LARGEST_PATCH = 8192
 _KNOWN_PARTS = {
     "label_manager": ("LabelManager",),
     "preprocessor_name": ("DefaultPreprocessor",),
@@ -32,8 +33,8 @@ class Plans:
     @property
     def patch(self) -> tuple[int, ...]:
         patch = self.configuration.wholes("patch_size")
-        if len(patch) not in (2, 3) or min(patch) < 1:
-            raise self.configuration.wrong("patch_size", "two or three positive numbers")
+        if len(patch) not in (2, 3) or not 1 <= min(patch) <= max(patch) <= _LARGEST_PATCH:
+            raise self.configuration.wrong("patch_size", f"two or three positive numbers up to {_LARGEST_PATCH}")
         return patch
 
     @property
