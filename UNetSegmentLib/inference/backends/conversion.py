@@ -12,8 +12,12 @@ import torch
 from torch import nn
 
 from ...errors import ModelError
+from .precise_norms import make_norms_precise
 
 log = logging.getLogger(__name__)
+
+CONVERSION = 1
+"""Counts up when a network is converted to something else, so that what older versions compiled is not used."""
 
 _LARGEST_KNOWN_STRIDE = 32
 
@@ -83,4 +87,5 @@ def _fixed(model: Any, shape: Sequence[int]) -> Any:
     found = model.outputs[0].get_partial_shape()
     if found.is_dynamic or list(found.to_shape())[2:] != list(shape)[2:] or found.to_shape()[0] != shape[0]:
         raise ValueError(f"the network turns {tuple(shape)} into {found}")
+    make_norms_precise(model)
     return model

@@ -16,7 +16,7 @@ from torch import nn
 from ...errors import ModelError
 from ..devices import free_ram
 from .compiled_cache import CompiledCache
-from .conversion import to_openvino
+from .conversion import CONVERSION, to_openvino
 from .installed import check_backend, version_of
 from .passes import Passes
 
@@ -155,7 +155,7 @@ class OpenVinoBackend:
 
     def _name(self, fold: int, shape: Sequence[int]) -> str:
         size = "x".join(map(str, shape))
-        return f"{self._key}/{fold}/{size}/{self._precision}/openvino-{version_of('openvino')}"
+        return f"{self._key}/{fold}/{size}/{self._precision}/openvino-{version_of('openvino')}/{CONVERSION}"
 
     def _compile(self, fold: int, shape: Sequence[int], threads: int) -> CompiledNetwork:
         name = self._name(fold, shape)

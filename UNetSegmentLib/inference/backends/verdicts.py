@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .compiled_cache import compiled_folder
+from .conversion import CONVERSION
 from .installed import version_of
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ class Verdict:
 
 def machine_key() -> str:
     """The processor and the versions that a timing depends on."""
-    return "/".join([_processor(), str(os.cpu_count()), *(f"{p}-{version_of(p)}" for p in ("torch", "openvino"))])
+    versions = [f"{package}-{version_of(package)}" for package in ("torch", "openvino")]
+    return "/".join([_processor(), str(os.cpu_count()), *versions, str(CONVERSION)])
 
 
 class VerdictBook:
