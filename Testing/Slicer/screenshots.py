@@ -45,9 +45,9 @@ def main(folder: Path) -> None:
         volume.SetName("T1 head")
         support.process_events()
         draw(folder, widget, panel, volume)
+        draw_setup(folder, widget, panel)
         draw_imported(folder, widget, panel)
         draw_library(folder, panel)
-        draw_setup(folder, widget, panel)
     panel.cleanup()
     print(f"Pictures are in {folder}")
 
@@ -178,10 +178,12 @@ def draw_setup(folder: Path, widget, panel) -> None:
     panel.runner.shutdown()
     panel.runner.ready = Ready(problem=Problem("missing-package", "torch is not installed."))
     # Nobody runs such a worker for a picture, so its first line, which tells of torch, is made up too.
-    panel.runner._client._hello = Hello()
+    panel.runner._client._incoming.hello = Hello()
     panel.refresh()
     picture(folder / "panel-setup.png", widget)
     picture(folder / "panel-setup-dark.png", widget, dark=True)
+    panel.runner.ready = None
+    panel.refresh()
 
 
 def picture(path: Path, widget, dark: bool = False) -> None:

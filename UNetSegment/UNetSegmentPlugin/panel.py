@@ -192,7 +192,11 @@ class Panel(VTKObservationMixin):
         if self._library is None:
             from .library_dialog import LibraryDialog
 
-            self._library = LibraryDialog(self)
+            try:
+                self._library = LibraryDialog(self)
+            except UNetSegmentError as error:
+                self.show_problem(error)
+                return
         self._library.show()
 
     def refresh(self) -> None:
