@@ -1,41 +1,75 @@
-"""Peak memory of a large volume with many classes, on the CPU: 512 x 512 x 400, 25 classes, a small network."""
+"""Peak memory on the CPU, above the process with image and network in place; each case in a process of its own.
+
+python bench_memory.py [--small]
+"""
 
 import argparse
+import subprocess
+import sys
 import time
 
 import numpy as np
-from common import model_of, peak_rss, small_unet, table
+import torch
+from common import head_ct, model_of, peak_rss, small_unet, table
 
 from UNetSegmentLib.geometry import Geometry
-from UNetSegmentLib.inference import Segmenter
+from UNetSegmentLib.inference import EngineSettings, Segmenter
 from UNetSegmentLib.volume import Volume
+
+NNUNET = (32, 64, 128, 256, 320, 320)
+# name: size (x, y, z) or the head CT, classes, features, patch, spacing
+CASES = {
+    "wide": ((512, 512, 400), 25, (4, 8, 16), (64, 128, 128), None),
+    "wide, 105 classes": ((512, 512, 400), 105, (4, 8, 16), (64, 128, 128), None),
+    "head CT, 2 classes": (None, 2, NNUNET, (128, 128, 128), 1.5),
+    "head CT, 25 classes": (None, 25, NNUNET, (128, 128, 128), 1.5),
+    "head CT, 105 classes": (None, 105, NNUNET, (128, 128, 128), 1.5),
+}
+SMALL = {"small": ((160, 160, 120), 40, (4, 8, 16), (32, 64, 64), None)}
+
+
+def volume_of(size):
+    if size is None:
+        return head_ct()
+    voxels = np.random.default_rng(0).integers(-1000, 1000, (1, *size[::-1]), dtype=np.int16)
+    return Volume(voxels, Geometry(size, (0.8, 0.8, 1.0)))
+
+
+def measure(name):
+    """Prints bytes above what was there before, seconds and tiles."""
+    size, classes, features, patch, spacing = {**CASES, **SMALL}[name]
+    volume = volume_of(size)
+    model = model_of(small_unet(classes, features), patch, **({"spacing": (spacing,) * 3} if spacing else {}))
+    network = model.network(0)
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, 64, 64, 64))  # what every process does once
+    segmenter = Segmenter(model, device="cpu", settings=EngineSettings(backend="torch"))
+    before = peak_rss()
+    started = time.perf_counter()
+    result = segmenter.segment(volume)
+    seconds = time.perf_counter() - started
+    print(peak_rss() - before, seconds, result.settings["tiles"], *volume.geometry.size)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, nargs=3, default=(512, 512, 400), metavar=("X", "Y", "Z"))
-    parser.add_argument("--classes", type=int, default=25)
+    parser.add_argument("--small", action="store_true", help="a small case, to try the benchmark itself")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    size = tuple(arguments.size)
-    rng = np.random.default_rng(0)
-    voxels = rng.integers(-1000, 1000, (1, *size[::-1]), dtype=np.int16)
-    volume = Volume(voxels, Geometry(size, (0.8, 0.8, 1.0)))
-    model = model_of(small_unet(classes=arguments.classes, features=(4, 8, 16)), (64, 128, 128))
-    model.network(0)
-    before = peak_rss()
-    start = time.perf_counter()
-    result = Segmenter(model, device="cpu").segment(volume)
-    seconds = time.perf_counter() - start
-    peak = peak_rss() - before
-    everything = arguments.classes * np.prod(size) * 4
-    rows = [
-        ["above the input", f"{peak / 1e9:.2f} GB"],
-        ["all classes at once would be", f"{everything / 1e9:.2f} GB"],
-        ["ratio", f"{peak / everything:.3f}"],
-        ["time", f"{seconds:.0f} s"],
-        ["tiles", str(result.settings["tiles"])],
-    ]
-    table(f"Peak memory: {size} voxels, {arguments.classes} classes, CPU", ["what", "value"], rows)
+    if arguments.case:
+        measure(arguments.case)
+        return
+    rows = []
+    for name, (_, classes, *_) in (SMALL if arguments.small else CASES).items():
+        command = [sys.executable, __file__, "--case", name]
+        line = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        peak, seconds, tiles, *size = (float(word) for word in line.split())
+        everything = classes * np.prod(size) * 4
+        shown = " x ".join(f"{n:.0f}" for n in size)
+        rows.append([name, shown, str(classes), f"{tiles:.0f}", f"{peak / 1e9:.2f}", f"{everything / 1e9:.2f}"])
+        rows[-1].append(f"{seconds:.0f}")
+    header = ["case", "voxels", "classes", "tiles", "peak, GB", "all logits, GB", "seconds"]
+    table("Peak memory above image and network", header, rows)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .config import Kernel, NetworkConfig
+from .frugal import norm_in_place
 from .layers import activation, average_pooling, convolution, dropout, norm
 from .registry import BLOCKS
 
@@ -23,7 +24,7 @@ class PlainBlock(nn.Module):
         self.activation = activation(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.norm(self.dropout(self.conv(x))))
+        return self.activation(norm_in_place(self.norm, self.dropout(self.conv(x))))
 
 
 @BLOCKS.register("residual")

@@ -1,8 +1,9 @@
-"""A 3D convolution that needs little memory beside its input and its output.
+"""A 3D convolution and a norm that need little memory beside their input and output.
 
 On the CPU, torch's convolution library copies the whole input and the whole output into an order of its own: two maps
 more, which in a U-Net at full resolution is hundreds of MB. Here a large map is convolved in pieces along z, so that
 only a piece is copied at a time. The answer is the same: every output voxel is computed from the same input voxels.
+Instance norm takes a few channels at a time, each of which it treats by itself anyway.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _LARGE = 1 << 24  # numbers; smaller inputs are convolved at once
-_PIECES = 8
+_PIECE = 1 << 23  # numbers of a piece
+_CHANNELS = 8  # that are normalised at once
+_LEAST_DEPTH = 4  # of a piece; its neighbours' planes, which are copied too, should not outweigh its own
 
 
 class FrugalConv3d(nn.Conv3d):
@@ -24,24 +27,19 @@ class FrugalConv3d(nn.Conv3d):
 
     def _pays(self, x: Tensor) -> bool:
         return (
-            x.numel() >= _LARGE
-            and x.device.type == "cpu"
-            and x.ndim == 5
-            and not torch.is_grad_enabled()
-            and not torch.jit.is_tracing()
-            and not torch.is_autocast_enabled("cpu")
+            _is_large_inference(x)
             and isinstance(self.padding, tuple)
             and self.padding_mode == "zeros"
             and (self.stride[0], self.dilation[0], self.kernel_size[0] % 2) == (1, 1, 1)
             and self.padding[0] == self.kernel_size[0] // 2
-            and x.shape[2] >= 2 * _PIECES
+            and x.shape[2] > _LEAST_DEPTH
         )
 
     def _in_pieces(self, x: Tensor) -> Tensor:
         reach, depth = self.kernel_size[0] // 2, x.shape[2]
         padding = (0, *self.padding[1:])  # type: ignore[arg-type]
         result: Tensor | None = None
-        step = -(-depth // _PIECES)
+        step = max(_PIECE * depth // x.numel(), _LEAST_DEPTH)
         for low in range(0, depth, step):
             high = min(low + step, depth)
             first, last = max(low - reach, 0), min(high + reach, depth)
@@ -55,3 +53,25 @@ class FrugalConv3d(nn.Conv3d):
             result[:, :, low:high] = part
         assert result is not None
         return result
+
+
+def norm_in_place(norm: nn.Module, x: Tensor) -> Tensor:
+    """``norm(x)``, which may overwrite ``x``."""
+    if not isinstance(norm, nn.InstanceNorm3d) or norm.track_running_stats or not _is_large_inference(x):
+        return norm(x)  # type: ignore[no-any-return]
+    for low in range(0, x.shape[1], _CHANNELS):
+        part = x[:, low : low + _CHANNELS]
+        weight, bias = (None if p is None else p[low : low + _CHANNELS] for p in (norm.weight, norm.bias))
+        part.copy_(functional.instance_norm(part, weight=weight, bias=bias, eps=norm.eps))
+    return x
+
+
+def _is_large_inference(x: Tensor) -> bool:
+    return (
+        x.numel() >= _LARGE
+        and x.device.type == "cpu"
+        and x.ndim == 5
+        and not torch.is_grad_enabled()
+        and not torch.jit.is_tracing()
+        and not torch.is_autocast_enabled("cpu")
+    )

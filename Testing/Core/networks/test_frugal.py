@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import UNetSegmentLib.networks.frugal as frugal
-from UNetSegmentLib.networks.frugal import FrugalConv3d
+from UNetSegmentLib.networks.frugal import FrugalConv3d, norm_in_place
 
 
 @pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 3, 3), (5, 3, 1), (1, 1, 1)])
@@ -26,3 +26,19 @@ def test_strides_along_z_and_small_maps_stay_whole():
     with torch.inference_mode():
         assert not FrugalConv3d(2, 2, 3, 2, 1)._pays(x.expand(1 << 14, -1, -1, -1, -1))
         assert not FrugalConv3d(2, 2, 3, 1, 1)._pays(x)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_channels_are_normalised_each_by_itself(affine, monkeypatch):
+    monkeypatch.setattr(frugal, "_LARGE", 1)
+    norm = nn.InstanceNorm3d(11, affine=affine)
+    if affine:
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    x = 3 + torch.randn(2, 11, 4, 5, 6)
+    with torch.inference_mode():
+        expected = norm(x.clone())
+        torch.testing.assert_close(norm_in_place(norm, x.clone()), expected, rtol=1e-5, atol=1e-5)
+    kept = x.clone()
+    norm_in_place(norm, x)  # with gradients nothing may be overwritten
+    assert torch.equal(x, kept)

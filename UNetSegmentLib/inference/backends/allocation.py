@@ -22,7 +22,7 @@ _MMAP_THRESHOLD = -3
 
 _KEEP_ALL = (1 << 31) - 1
 # The largest maps would not fit into the gaps that others leave, and are few: they come and go by themselves.
-_KEEP_BLOCKS_UP_TO = 96 << 20
+_KEEP_BLOCKS_UP_TO = 48 << 20
 # Where glibc's own adaptive rule ends up as soon as a program has freed a few large blocks.
 _USUAL_MMAP_THRESHOLD = 32 << 20
 _USUAL_TRIM_THRESHOLD = 2 * _USUAL_MMAP_THRESHOLD
