@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..models.card import Normalization
 
 _SMALLEST_DEVIATION = 1e-8
-_PIECE = 1 << 22  # voxels that are converted to float64 at once
+_PIECE = 1 << 22  # voxels at once
 
 
 def normalize(tensor: Tensor, rules: Sequence[Normalization]) -> Tensor:
@@ -176,7 +176,8 @@ def _moments(x: Tensor) -> tuple[float, float]:
 
     pieces = x.flatten().split(_PIECE)
     mean = float(sum(piece.sum(dtype=torch.float64) for piece in pieces)) / x.numel()
-    squares = sum((piece.double() - mean).square().sum() for piece in pieces)
+    # Differences from the mean are small numbers, which float32 holds well enough to be squared.
+    squares = sum((piece - mean).square_().sum(dtype=torch.float64) for piece in pieces)
     return mean, (float(squares) / x.numel()) ** 0.5
 
 

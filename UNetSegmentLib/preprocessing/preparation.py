@@ -162,7 +162,8 @@ def prepare(
         wanted = record.box.shifted([-n for n in counted.start])
         tensor = normalize(tensor, preparation.normalization)[(..., *wanted.slices)]
         tensor = _resampled(tensor, preparation, record, apart)
-    return Prepared(tensor.contiguous(), record)
+    prepared = Prepared(tensor.contiguous(), record)
+    return _foreground(prepared, preparation.output_order) if preparation.crop_foreground else prepared
 
 
 def model_axes(geometry: Geometry, preparation: Preparation) -> tuple[Geometry, AxisMap]:
@@ -215,6 +216,30 @@ def _sampled(tensor: torch.Tensor, layout: Layout) -> torch.Tensor:
     image, grid = layout.oriented.cropped(record.box), record.grid
     aligned = record.starts == (0.0, 0.0, 0.0)
     return sample_affine(tensor, grid.shape, spacing_matrix(image, grid.shape, grid.array_spacing, aligned))
+
+
+def _foreground(prepared: Prepared, order: int) -> Prepared:
+    """Cropped to the positive voxels. What of the image lies a voxel or more (half of one, for order 0) outside is no
+    longer asked for."""
+    record = prepared.record
+    assert record.steps is not None
+    crop = nonzero_box((prepared.tensor > 0).cpu().numpy())
+    starts = [start - first for start, first in zip(record.starts, crop.start, strict=True)]
+    reach = 0.5 if order == 0 else 1.0
+    ranges = []
+    for size, start, step, length in zip(record.box.shape, starts, record.steps, crop.shape, strict=True):
+        places = start + np.arange(size) * step
+        inside = np.flatnonzero((places > -reach) & (places < length - 1 + reach))
+        ranges.append((int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, 0))
+    low, high = zip(*ranges, strict=True)
+    kept = Box((low[0], low[1], low[2]), (high[0], high[1], high[2])).shifted(record.box.start)
+    cropped = replace(
+        record,
+        target=record.target.intersect(kept),
+        grid=record.grid.cropped(crop),
+        starts=(starts[0], starts[1], starts[2]),
+    )
+    return Prepared(prepared.tensor[(..., *crop.slices)].contiguous(), cropped)
 
 
 def _orthogonal(image: Geometry, spacing: Sequence[float]) -> bool:

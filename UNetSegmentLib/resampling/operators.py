@@ -134,9 +134,7 @@ def _cubic(positions: np.ndarray, size: int) -> np.ndarray:
     """
     padded = size + 2 * _SPLINE_PAD
     extend = np.eye(size)[np.clip(np.arange(padded) - _SPLINE_PAD, 0, size - 1)]
-    sampled = np.diag(np.full(padded, 4.0)) + np.diag(np.ones(padded - 1), 1) + np.diag(np.ones(padded - 1), -1)
-    sampled[0, 0] = sampled[-1, -1] = 5.0  # half-sample symmetric ends
-    coefficients = np.linalg.solve(sampled / 6.0, extend)
+    coefficients = 6.0 * _solve_tridiagonal(extend)
     place = np.clip(positions + _SPLINE_PAD, 0.0, padded - 1.0)
     base = np.floor(place).astype(int)
     rows = np.arange(len(positions))
@@ -145,6 +143,25 @@ def _cubic(positions: np.ndarray, size: int) -> np.ndarray:
         index = np.clip(base + tap, 0, padded - 1)
         np.add.at(basis, (rows, index), _cubic_basis(place - (base + tap)))
     return basis @ coefficients
+
+
+def _solve_tridiagonal(right: np.ndarray) -> np.ndarray:
+    """Solves the system with 4 on the diagonal (5 at both ends: half-sample symmetric) and 1 beside it, by elimination.
+
+    A dense solver takes a thousand times as long for the axis of a CT.
+    """
+    count = len(right)
+    solution = right.copy()
+    pivots = np.full(count, 4.0)
+    pivots[0] += 1.0
+    pivots[-1] += 1.0
+    for row in range(1, count):
+        pivots[row] -= 1.0 / pivots[row - 1]
+        solution[row] -= solution[row - 1] / pivots[row - 1]
+    solution[-1] /= pivots[-1]
+    for row in range(count - 2, -1, -1):
+        solution[row] = (solution[row] - solution[row + 1]) / pivots[row]
+    return solution
 
 
 def _cubic_basis(distance: np.ndarray) -> np.ndarray:
