@@ -1,4 +1,4 @@
-"""``unetsegment train``: from a configuration file to a model package, with a live table."""
+"""``unetsegment train``: from a folder of images and label maps, or a written configuration, to a model package."""
 
 from __future__ import annotations
 
@@ -9,57 +9,102 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError
-from ..progress import ProgressCallback, ProgressEvent
+from ..errors import DependencyError, InputError
+from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .console import duration, progress_bar, say, working
 from .session import DebugOption, JsonOption, print_json, session
+from .train_plan import CHECKPOINT, PLAN, PlanOptions, describe, plan_folder
 
 if TYPE_CHECKING:
-    from ..training import TrainingConfig, TrainingEvent
+    from ..training import TrainingConfig, TrainingResult
+    from ..training.report import Report
 
 _ROWS = 12
+_NETWORKS = "unet, residual, attention, nested, squeeze, transunet, mobilenet or efficientnet."
+_RECIPES = "liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus or em-membranes."
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.json", help="The training's configuration.")],
+    source: Annotated[Path, typer.Argument(metavar="DATA", help="Data set folder, CSV of cases, or plan.json.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder [runs/NAME].")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time that the training may take here [60].")] = None,
+    network: Annotated[str | None, typer.Option(help=_NETWORKS)] = None,
+    recipe: Annotated[str | None, typer.Option(help=_RECIPES)] = None,
+    layout: Annotated[str | None, typer.Option(help="How the folder is arranged; found out when left out.")] = None,
+    start_from: Annotated[str | None, typer.Option("--from", metavar="MODEL", help="Train this model further.")] = None,
+    fold: Annotated[str | None, typer.Option(help="Fold that is held out, from 0, or 'none' [0].")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps [auto].")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads, 0 for torch's choice [0].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, patches and augmentation [0].")] = None,
+    plan_only: Annotated[bool, typer.Option("--plan-only", help="Write plan.json and stop, to edit it.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write for TensorBoard as well.")] = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a model. Ctrl-C keeps the last checkpoint; --resume goes on from it to the same result."""
-    with session(debug, json) as cancel:
-        from ..training import load_config
+    """Train a model on your own images. Ctrl-C keeps the last checkpoint; --resume goes on to the same result.
 
-        settings = load_config(config)
-        _check_resume(settings, resume)
+    The folder may be a Medical Segmentation Decathlon or nnU-Net data set, images/ and labels/ with the same names, or
+    that of a known challenge. What is planned from it is written to plan.json, which can be edited and trained.
+
+    Example: unetsegment train my-data --minutes 30
+
+    Example: unetsegment train drive --recipe retinal-vessels --network attention
+
+    Example: unetsegment train runs/my-data/plan.json
+    """
+    given = PlanOptions(output, minutes, network, recipe, layout, start_from, fold, device, threads, seed)
+    with session(debug, json) as cancel:
+        settings = _settings(source, given, resume, plan_only, not json, cancel)
+        if plan_only:
+            plan = Path(settings.output) / PLAN
+            if json:
+                print_json({"plan": str(plan)})
+            else:
+                say(f"Plan: {plan}")
+            return
         with working("Loading torch", not json):
             from ..training import train as run
-        with _live(settings, not json) as progress:
+        with _live(settings, not json, tensorboard) as progress:
             result = run(settings, progress, cancel)
-        if json:
-            print_json(
-                {
-                    "model": str(result.model),
-                    "log": str(result.log),
-                    "curve": str(result.curve) if result.curve else None,
-                    "dice": result.dice,
-                    "seconds": result.seconds,
-                }
-            )
+        if not result.first:
             return
-        say(f"Trained in {duration(result.seconds)}.")
-        if result.dice is not None:
-            names = [label.name for label in settings.card.labels]
-            pairs = zip(names, result.dice, strict=False)
-            say("Dice on held-out cases: " + ", ".join(f"{name} {dice:.4f}" for name, dice in pairs))
-        for what, path in (("Model", result.model), ("Log", result.log), ("Curve", result.curve)):
-            if path is not None:
-                say(f"  {what}: {path}")
+        with progress_bar(not json) as bar:
+            report = _report(settings, result, bar, cancel)
+        _tell(settings, result, report, json)
+
+
+def _settings(
+    source: Path, given: PlanOptions, resume: bool, plan_only: bool, talk: bool, cancel: CancelToken
+) -> TrainingConfig:
+    """The configuration to run: as written, or planned from a folder."""
+    from ..training import load_config
+
+    if source.suffix.lower() == ".json":
+        if given.any or plan_only:
+            raise InputError(
+                f"{source.name} is a finished configuration; options of planning do not change it.",
+                "Edit the file, or give the data set's folder instead.",
+            )
+        settings = load_config(source)
+        _check_resume(settings, resume)
+        return settings
+    folder = given.folder(source)
+    if resume:
+        if not (folder / PLAN).is_file():
+            raise InputError(f"'{folder}' holds no run to go on with.", "Leave --resume out, or give its --output.")
+        return load_config(folder / PLAN)
+    with progress_bar(talk) as bar, working("Loading torch", talk and bar is None):
+        plan = plan_folder(source, given, bar, cancel)
+    if talk:
+        for line in describe(plan):
+            say(line, error=True)
+    return plan.config
 
 
 def _check_resume(settings: TrainingConfig, resume: bool) -> None:
     """A run is neither started over an old one nor resumed from nothing by accident."""
-    started = (Path(settings.output) / "checkpoint.pt").exists()
+    started = (Path(settings.output) / CHECKPOINT).exists()
     if started and not resume:
         raise InputError(
             f"'{settings.output}' holds a run already.", "Add --resume to go on with it, or change 'output'."
@@ -68,8 +113,62 @@ def _check_resume(settings: TrainingConfig, resume: bool) -> None:
         raise InputError(f"'{settings.output}' holds no checkpoint to go on from.", "Leave --resume out.")
 
 
+def _report(
+    settings: TrainingConfig, result: TrainingResult, progress: ProgressCallback | None, cancel: CancelToken
+) -> Report | None:
+    """The report; a warning where its pictures cannot be drawn, since the model is there already."""
+    from ..training.report import finish_run
+
+    try:
+        return finish_run(settings, result, progress, cancel)
+    except DependencyError as error:
+        say(f"No report: {error}", error=True)
+        return None
+
+
+def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | None, json: bool) -> None:
+    page = report.page if report is not None else None
+    if json:
+        print_json(
+            {
+                "model": str(result.model),
+                "log": str(result.log),
+                "curve": str(result.curve) if result.curve else None,
+                "report": str(page) if page else None,
+                "dice": result.dice,
+                "seconds": result.seconds,
+            }
+        )
+        return
+    say(f"Trained in {duration(result.seconds)}.")
+    if result.dice is not None:
+        names = [label.name for label in settings.card.labels]
+        pairs = zip(names, result.dice, strict=False)
+        say("Dice on held-out cases: " + ", ".join(f"{name} {dice:.4f}" for name, dice in pairs))
+    if report is not None and report.pixels is not None:
+        from ..training.report.finish import pixel_words
+
+        say(f"Pixels: {pixel_words(report.pixels)}")
+    for what, path in (("Model", result.model), ("Log", result.log), ("Curve", result.curve), ("Report", page)):
+        if path is not None:
+            say(f"  {what}: {path}")
+
+
 @contextlib.contextmanager
-def _live(settings: TrainingConfig, wanted: bool) -> Iterator[ProgressCallback | None]:
+def _live(settings: TrainingConfig, wanted: bool, tensorboard: bool) -> Iterator[ProgressCallback | None]:
+    """The table and, where asked for, TensorBoard's files."""
+    with _table(settings, wanted) as shown:
+        if not tensorboard:
+            yield shown
+            return
+        from ..training.report import tensorboard_log
+
+        with tensorboard_log(settings, shown) as progress:
+            yield progress
+
+
+@contextlib.contextmanager
+def _table(settings: TrainingConfig, wanted: bool) -> Iterator[ProgressCallback | None]:
     """A table of the last steps with a bar under it on a terminal; plain lines in a log file; nothing for JSON."""
     if not wanted:
         yield None

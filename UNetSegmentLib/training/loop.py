@@ -30,13 +30,15 @@ MODEL = "model"
 @dataclass(frozen=True)
 class TrainingResult:
     """What a training left behind: the package's folder, the CSV log, the curve, and the Dice per label of the
-    validation that saw the package's network, the last or the best one (None without held-out cases)."""
+    validation that saw the package's network, the last or the best one (None without held-out cases). ``first`` is
+    False in further processes, which write nothing."""
 
     model: Path
     log: Path
     curve: Path | None
     dice: tuple[float, ...] | None
     seconds: float
+    first: bool = True
 
 
 def train(
@@ -78,7 +80,8 @@ def train(
         ) from error
     model, curve = package_run(run.state.result(), config) if world.first else (output / MODEL, None)
     world.leave()
-    return TrainingResult(model, output / LOG, curve, dice if world.first else None, time.monotonic() - started)
+    dice, seconds = dice if world.first else None, time.monotonic() - started
+    return TrainingResult(model, output / LOG, curve, dice, seconds, world.first)
 
 
 def package_run(network: nn.Module, config: TrainingConfig) -> tuple[Path, Path | None]:

@@ -60,6 +60,7 @@ class Dataset:
         folds: names of cases that are held out together; empty where the data set defines none.
         modality: ``CT``, ``MR``, ``fundus``, ...; empty where unknown.
         licence, reference: of the data, for the model card.
+        pixels: whether scores of pixels (F1, AUC) are what the field reports.
 
     Raises:
         InputError: no cases, two cases of one name, or a fold that names an unknown case.
@@ -78,6 +79,7 @@ class Dataset:
     modality: str = ""
     licence: str = ""
     reference: str = ""
+    pixels: bool = False
 
     def __post_init__(self) -> None:
         if not self.cases:

@@ -36,4 +36,5 @@ def read(path: Path) -> Dataset:
         modality="Electron microscopy",
         licence="for research",
         reference="Arganda-Carreras et al., Frontiers in Neuroanatomy 2015",
+        pixels=True,
     )

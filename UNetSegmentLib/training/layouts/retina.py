@@ -87,6 +87,7 @@ def _vessels(name: str, path: Path, layout: str, cases: list[CaseFiles], referen
         modality="Colour fundus photograph",
         licence="for research",
         reference=reference,
+        pixels=True,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import InputError
 from ...labels import Label
-from ...models.card import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
+from ...models.card import InferenceContract, InputChannel, ModelCard, Normalization, PostprocessingStep, Preparation
 from ...models.importing.colours import colour
 from ...networks.config import AnyNetwork
 from ..layouts import Dataset
@@ -120,7 +120,7 @@ def make_card(
             activation=outputs.activation,
             output_values=outputs.values,
         ),
-        postprocessing=wishes.postprocessing,
+        postprocessing=_steps(wishes.postprocessing, {label.value for label in outputs.labels}),
         licence=f"Weights as the training data ({data.licence})" if data.licence else "",
         citation=data.reference,
         training_data=_training_data(data, fingerprint),
@@ -140,6 +140,12 @@ def slug(text: str) -> str:
     """Text as a model's name: letters, digits and hyphens."""
     plain = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()
     return plain or "model"
+
+
+def _steps(steps: Sequence[PostprocessingStep], values: set[int]) -> tuple[PostprocessingStep, ...]:
+    """Those that clean labels of the model."""
+    own = (replace(step, values=tuple(v for v in step.values if v in values)) for step in steps)
+    return tuple(step for step in own if step.values)
 
 
 def _training_data(data: Dataset, fingerprint: Fingerprint) -> str:

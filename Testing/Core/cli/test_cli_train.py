@@ -1,0 +1,151 @@
+"""``unetsegment train FOLDER``: from data alone to a model that segments, killed in the middle and resumed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import Result
+
+from UNetSegmentLib.io import read_segmentation
+from UNetSegmentLib.models import read_card
+from UNetSegmentLib.training import load_config, save_config
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Results of two processes are compared bit for bit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """Five slices of cells on a grid; the lines between them are the label."""
+    root = tmp_path / "cells"
+    rows, columns = np.indices((48, 48))
+    for n in range(5):
+        lines = ((rows + n) % 12 <= 2) | ((columns + 2 * n) % 12 <= 2)
+        picture = 180 - 100 * lines + np.random.default_rng(n).normal(0, 12, lines.shape)
+        for folder, array in (("images", picture.clip(0, 255)), ("labels", 1 * lines)):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{n}.png")
+    return root
+
+
+def shortened(plan: Path, **changes: Any) -> None:
+    """Edits a plan as a user would, in its text."""
+    content = json.loads(plan.read_text())
+    plan.write_text(json.dumps({**content, **changes}))
+
+
+def test_from_a_folder_to_a_model_that_segments(run: Run, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = run("train", cells, "-o", out, "--minutes", "0.15", "--device", "cpu", "--threads", "1")
+    assert result.exit_code == 0, result.output
+    assert "labels: Label 1" in result.stderr
+    assert "Dice on held-out cases: Label 1" in result.stdout
+    card = read_card(out / "model")
+    assert card.network.dimension == 2
+    assert card.accuracy[0].cases == 1
+    assert card.training_data.startswith("cells: 4 labelled cases")
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page.replace("http-equiv", "")
+    again = run("segment", cells / "images" / "0.png", tmp_path / "answer.png", "--model", out / "model")
+    assert again.exit_code == 0, again.output
+    assert read_segmentation(tmp_path / "answer.png").voxels.shape == (1, 48, 48)
+
+
+def test_a_plan_is_written_edited_and_trained(run: Run, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ("--minutes", "0.1", "--network", "attention", "--device", "cpu")
+    planned = run("train", cells, "-o", out, *options, "--plan-only")
+    assert planned.exit_code == 0, planned.output
+    assert not (out / "model").exists()
+    plan = load_config(out / "plan.json")
+    assert plan.card.network.skip == "attention"  # type: ignore[union-attr]
+    save_config(plan, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_text() == (out / "plan.json").read_text()
+    # Nobody's edits are overwritten.
+    twice = run("train", cells, "-o", out)
+    assert twice.exit_code == 3 and "holds a plan already" in twice.stderr
+    shortened(out / "plan.json", steps=3, validate_every=3, checkpoint_every=3)
+    trained = run("train", out / "plan.json")
+    assert trained.exit_code == 0, trained.output
+    assert load_config(out / "training.json").steps == 3
+    changed = run("train", out / "plan.json", "--minutes", "5")
+    assert changed.exit_code == 3 and "finished configuration" in changed.stderr
+
+
+def _start(*arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "UNetSegmentLib.cli", "train", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def test_killed_in_the_middle_and_resumed_to_the_same_result(run: Run, cells: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for out in (whole, broken):
+        planned = run("train", cells, "-o", out, "--minutes", "0.1", "--device", "cpu", "--threads", "1", "--plan-only")
+        assert planned.exit_code == 0, planned.output
+    changes = {"steps": 60, "validate_every": 30, "checkpoint_every": 10}
+    shortened(whole / "plan.json", **changes)
+    text = (whole / "plan.json").read_text().replace(str(whole), str(broken))
+    (broken / "plan.json").write_text(text)
+    assert run("train", whole / "plan.json").exit_code == 0
+    process = _start(broken / "plan.json")
+    deadline = time.monotonic() + 240
+    while process.poll() is None and not (broken / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    _, said = process.communicate()
+    assert (broken / "checkpoint.pt").exists(), said
+    assert not (broken / "model").exists()
+    # By the folder, as it was begun: the plan that was written is the one that goes on.
+    resumed = run("train", cells, "-o", broken, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    ends = [torch.load(out / "checkpoint.pt", weights_only=True) for out in (whole, broken)]
+    assert ends[0]["step"] == ends[1]["step"] == 60
+    assert all(torch.equal(ends[0]["network"][k], ends[1]["network"][k]) for k in ends[0]["network"])
+    assert torch.equal(ends[0]["generator"], ends[1]["generator"])
+
+
+def test_fine_tuning_by_name(run: Run, cells: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run("train", cells, "-o", first, "--minutes", "0.05", "--device", "cpu").exit_code == 0
+    result = run("train", cells, "-o", second, "--minutes", "0.05", "--device", "cpu", "--from", first / "model")
+    assert result.exit_code == 0, result.output
+    assert "Trained further from 'cells'" in read_card(second / "model").description
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--network", "vnet"), "no network 'vnet'"),
+        (("--recipe", "teeth"), "no recipe 'teeth'"),
+        (("--layout", "dicom"), "no layout 'dicom'"),
+        (("--fold", "one"), "'one' is no fold"),
+        (("--minutes", "0"), "0 minutes"),
+        (("--resume",), "no run to go on with"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_once(
+    run: Run, cells: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = run("train", cells, "-o", tmp_path / "run", *options)
+    assert result.exit_code == 3
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()

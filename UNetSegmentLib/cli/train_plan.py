@@ -1,0 +1,150 @@
+"""Planning from the command line: the folder's plan, written down before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError, OutputError
+from ..progress import CancelToken, ProgressCallback
+from .console import duration
+
+if TYPE_CHECKING:
+    from ..training.layouts import Dataset
+    from ..training.planning import Plan, Preferences, Request
+
+PLAN, FINGERPRINT, CHECKPOINT = "plan.json", "fingerprint.json", "checkpoint.pt"
+_MINUTES = 60.0
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """The options of planning as they were given; None where they were not."""
+
+    output: Path | None = None
+    minutes: float | None = None
+    network: str | None = None
+    recipe: str | None = None
+    layout: str | None = None
+    start_from: str | None = None
+    fold: str | None = None
+    device: str | None = None
+    threads: int | None = None
+    seed: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether any was given."""
+        return any(value is not None for value in astuple(self))
+
+    def folder(self, source: Path) -> Path:
+        """The run's folder."""
+        if self.output is not None:
+            return self.output
+        name = source.parent.name if source.is_file() else source.resolve().name
+        return Path("runs") / name
+
+
+def plan_folder(source: Path, given: PlanOptions, progress: ProgressCallback | None, cancel: CancelToken) -> Plan:
+    """Plans, and writes ``plan.json`` and ``fingerprint.json`` into the run's folder.
+
+    Raises:
+        InputError: the folder holds a plan already, or the data cannot be used.
+        OutputError: the folder cannot be written.
+    """
+    folder = given.folder(source)
+    if (folder / PLAN).exists():
+        raise InputError(
+            f"'{folder}' holds a plan already.",
+            f"Train it with 'unetsegment train {folder / PLAN}', go on by --resume, or choose another --output.",
+        )
+    # Before torch, whose import takes seconds.
+    data, wishes = _open(source, given)
+    _check_single_process()
+    from ..training import save_config
+    from ..training.planning import plan_training
+    from ..training.planning.fingerprint import save_fingerprint
+
+    plan = plan_training(data, _request(source, given, folder), wishes, progress, cancel)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The run's folder {folder} cannot be written.", "Choose another.", str(error)) from error
+    save_fingerprint(plan.fingerprint, folder / FINGERPRINT)
+    save_config(plan.config, folder / PLAN)
+    return plan
+
+
+def describe(plan: Plan) -> list[str]:
+    """The plan in a few lines."""
+    config, found = plan.config, plan.fingerprint
+    card, network = config.card, config.card.network
+    spacing = card.preparation.spacing
+    where = "own pixels" if spacing is None else " x ".join("-" if s is None else f"{s:.3g}" for s in spacing) + " mm"
+    labels = ", ".join(label.name for label in card.labels)
+    lines = [
+        f"{len(found.cases)} cases to train on, {len(card.inputs)} channel(s), labels: {labels}",
+        f"{network.dimension}D, features {getattr(network, 'features', '-')}, patch {card.inference.patch} at {where}, "
+        f"batch {config.batch}, {config.steps} steps",
+        *plan.notes,
+    ]
+    if plan.pace is not None:
+        lines.append(
+            f"A step takes {plan.pace.step:.2f} s here: about {duration(plan.pace.step * config.steps)} in all"
+        )
+    lines.append(f"Plan: {Path(config.output) / PLAN}")
+    return lines
+
+
+def _open(source: Path, given: PlanOptions) -> tuple[Dataset, Preferences]:
+    from ..training.layouts import open_layout
+    from ..training.planning import Preferences
+
+    if given.recipe is None:
+        return open_layout(source, given.layout or "auto"), Preferences(network=given.network or "unet")
+    from ..training.recipes import find_recipe, open_recipe
+
+    recipe = find_recipe(given.recipe)
+    data = open_layout(source, given.layout) if given.layout else open_recipe(recipe, source)
+    wishes = recipe.wishes if given.network is None else replace(recipe.wishes, network=given.network)
+    return data, wishes
+
+
+def _request(source: Path, given: PlanOptions, folder: Path) -> Request:
+    from ..training.planning import Request
+
+    minutes = _MINUTES if given.minutes is None else given.minutes
+    if minutes <= 0:
+        raise InputError(f"A training cannot take {minutes:g} minutes.", "Give a number above 0.")
+    return Request(
+        output=str(folder),
+        minutes=minutes,
+        fold=_fold(given.fold),
+        start_from=given.start_from,
+        device=given.device or "auto",
+        threads=given.threads or 0,
+        seed=given.seed or 0,
+        source=str(source),
+    )
+
+
+def _fold(text: str | None) -> int | None:
+    if text is None:
+        return 0
+    if text.lower() in ("none", "all"):
+        return None
+    if not text.isdigit():
+        raise InputError(f"'{text}' is no fold.", "Give a number from 0, or 'none' to train on every case.")
+    return int(text)
+
+
+def _check_single_process() -> None:
+    """Processes that plan by themselves would each measure another pace and train another plan."""
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
+        raise InputError(
+            "Several processes cannot plan together.",
+            "Plan first (--plan-only), then start torchrun with the plan.json.",
+        )

@@ -1,0 +1,161 @@
+"""What comes after the last step: scores for the card, pictures, the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...inference import EngineSettings, Segmenter
+from ...models import Model, load_model, save_model
+from ...progress import CancelToken, ProgressCallback
+from ...reporting.pixel_metrics import PixelScores
+from ..config import TrainingConfig
+from ..dataset import open_dataset, read_pair
+from ..evaluation import Evaluation, evaluate_fold
+from ..layouts import Dataset
+from ..loop import TrainingResult
+from . import page
+from .pictures import Shown, write_cases
+from .pixels import evaluate_pixels
+
+_SHOWN = 3
+# The network as it was trained, without trying which backend is the quickest.
+_SETTINGS = EngineSettings(backend="torch")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`finish_run` made. ``evaluation`` and ``pictures`` are None where no case was held out."""
+
+    model: Path
+    page: Path
+    pictures: Path | None
+    evaluation: Evaluation | None
+    pixels: PixelScores | None
+
+
+def finish_run(
+    config: TrainingConfig,
+    result: TrainingResult,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Report:
+    """Scores the model on held-out cases (as many as the validation looked at), writes the scores into its card, and
+    ``report.html`` and ``cases.png`` into the run's folder. Where the field reports them, F1 and AUC over pixels too.
+
+    Raises:
+        DependencyError: matplotlib is not installed.
+        OutputError: a file cannot be written.
+    """
+    output = Path(config.output)
+    evaluation, scores, pictures = None, None, None
+    if config.fold is not None:
+        data = open_dataset(config.dataset, config.layout, config.folds)
+        names = data.split(config.fold)[1][: config.validation_cases or None]
+        model = load_model(result.model)
+        evaluation = evaluate_fold(
+            model, data, config.fold, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
+        )
+        if data.pixels:
+            scores = evaluate_pixels(
+                model, data, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
+            )
+        pictures = _pictures(model, data, evaluation, output / "cases.png", config.device)
+        _fill_card(model, config, evaluation, scores, result.model)
+    written = _page(config, result, evaluation, scores, pictures, output / "report.html")
+    return Report(result.model, written, pictures, evaluation, scores)
+
+
+def mean_dice(evaluation: Evaluation) -> dict[str, float]:
+    """Mean over the labels, for each case that holds one, the worst case first."""
+    means = {}
+    for name, scores in evaluation.scores.items():
+        known = [score.dice for score in scores if score.dice is not None]
+        if known:
+            means[name] = sum(known) / len(known)
+    return dict(sorted(means.items(), key=lambda item: item[1]))
+
+
+def pixel_words(scores: PixelScores) -> str:
+    """The scores in one line."""
+    names = ("f1", "auc", "sensitivity", "specificity", "accuracy")
+    known = [(name, getattr(scores, name)) for name in names]
+    return ", ".join(f"{n.upper() if len(n) < 4 else n} {v:.4f}" for n, v in known if v is not None) + (
+        f" over {scores.pixels} judged pixels at a threshold of {scores.threshold:g}"
+    )
+
+
+def _pictures(model: Model, data: Dataset, evaluation: Evaluation, path: Path, device: str) -> Path | None:
+    means = mean_dice(evaluation)
+    order = list(means)
+    worst = order[:_SHOWN]
+    best = [name for name in reversed(order) if name not in worst][:_SHOWN]
+    if not worst:
+        return None
+    segmenter = Segmenter(model, device=device, settings=_SETTINGS)
+    shown = []
+    for names, what in ((worst, "worst"), (best, "best")):
+        for name in names:
+            volume, reference = read_pair(data, name)
+            prediction = segmenter.segment(volume).segmentation
+            shown.append(Shown(volume, reference, prediction, f"{what}: {name}, Dice {means[name]:.3f}"))
+    return write_cases(shown, path, model.card.title, [label.value for label in model.card.labels])
+
+
+def _fill_card(
+    model: Model, config: TrainingConfig, evaluation: Evaluation, scores: PixelScores | None, folder: Path
+) -> None:
+    """The package once more, with the measured lines in its card."""
+    command = f"unetsegment evaluate --model {folder.name} --data DATA --fold {config.fold}"
+    text = model.card.description
+    if scores is not None:
+        text = f"{text} Held-out pixels of fold {config.fold}: {pixel_words(scores)}."
+    lines = tuple(line for line in evaluation.accuracy() if line.cases)
+    card = dataclasses.replace(model.card, accuracy=lines, accuracy_command=command, description=text)
+    save_model(card, [model.network(fold).state_dict() for fold in range(model.folds)], folder)
+
+
+def _page(
+    config: TrainingConfig,
+    result: TrainingResult,
+    evaluation: Evaluation | None,
+    scores: PixelScores | None,
+    pictures: Path | None,
+    path: Path,
+) -> Path:
+    card, network = config.card, config.card.network
+    about = [
+        ("Data", f"{config.dataset} ({config.layout})"),
+        ("Network", f"{network.architecture}, {network.dimension}D, {getattr(network, 'features', '')}"),
+        ("Patch (z, y, x), batch", f"{card.inference.patch}, {config.batch}"),
+        ("Steps", str(config.steps)),
+        ("Loss", config.loss.kind),
+        ("Time", f"{result.seconds / 60:.1f} min"),
+        ("Model", str(result.model)),
+    ]
+    sections: list[tuple[str, Sequence[str]]] = [("Training", [page.table(("", ""), about)])]
+    if result.curve is not None:
+        sections.append(("Curve", [page.picture(result.curve, "Loss and held-out Dice over the steps")]))
+    if evaluation is not None:
+        pieces = [page.table(("Label", "Cases", "Dice", "HD95 (mm)", "NSD"), _summary_rows(evaluation))]
+        if scores is not None:
+            pieces.append(page.words(f"Pixels: {pixel_words(scores)}."))
+        sections.append((f"Held-out cases ({evaluation.split})", pieces))
+        rows = [(name, f"{dice:.4f}") for name, dice in mean_dice(evaluation).items()]
+        if pictures is not None:
+            sections.append(("Worst and best", [page.picture(pictures, "Worst and best cases")]))
+        sections.append(("Every case, worst first", [page.table(("Case", "Dice"), rows)]))
+    return page.write_page(path, f"Training of {card.title}", sections)
+
+
+def _summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    def shown(value: float | None, digits: int) -> str:
+        return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+    return [
+        (line.label.name, str(line.cases), shown(line.dice, 4), shown(line.hd95_mm, 2), shown(line.nsd, 4))
+        for line in evaluation.summary
+    ]
