@@ -273,6 +273,14 @@ def abdominal_like(pixdim: tuple[float, float, float], size: list[int]) -> Bundl
     return BundleSpec("abdominal_like", _DYNUNET, intensity, inferer, (INVERT, SOFTMAX, ARGMAX), pixdim)
 
 
+def pediatric_like(pixdim: tuple[float, float, float], size: list[int]) -> BundleSpec:
+    """As the zoo's pediatric bundle: cropped to the foreground behind the window."""
+    window = transform("ScaleIntensityRanged", a_min=-250, a_max=400, b_min=0, b_max=1, clip=True)
+    crop = transform("CropForegroundd", source_key="@image_key", mode=["minimum"])
+    post = (SOFTMAX, INVERT, ARGMAX)
+    return BundleSpec("pediatric_like", _DYNUNET, (window, crop), _windows(size, 0.75), post, pixdim)
+
+
 def body_like(pixdim: tuple[float, float, float], size: list[int], nonzero: bool = True) -> BundleSpec:
     """As the zoo's whole-body bundle: two normalisations, Gaussian blending, labels to the nearest voxel."""
     steps = (transform("NormalizeIntensityd", nonzero=nonzero), transform("ScaleIntensityd", minv=-1.0, maxv=1.0))

@@ -46,9 +46,11 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What a run gives, and how it was done: provenance, a warning or "", seconds in the network."""
+    """What a run gives, how its image was prepared, and how it was done: provenance, a warning or "", seconds in the
+    network."""
 
     reduced: Reduced
+    record: PreparationRecord
     settings: dict[str, Any]
     warning: str
     network_seconds: float
@@ -195,7 +197,8 @@ class ModelRunner:
         timed = _Timed(backend)
         reduction = _reduction_plan(self.card, prepared.record, how, image, self.settings, outputs)
         reduced = run_tiles(image, timed, how, reduction, stage(tiles, device_title(plan.device)), head)
-        return RunResult(reduced, self._provenance(plan, backend, tiles), plan.warning, timed.seconds)
+        used = self._provenance(plan, backend, tiles)
+        return RunResult(reduced, prepared.record, used, plan.warning, timed.seconds)
 
     def _provenance(self, plan: RunPlan, backend: Backend, tiles: int) -> dict[str, Any]:
         settings = asdict(self.settings)

@@ -184,7 +184,7 @@ class _Run:
         for task in self._tasks:
             done = self._run(task, self._outputs)
             used = used or done.settings
-            composition.add(task.runner.card, task.layout.record, done.reduced)
+            composition.add(task.runner.card, done.record, done.reduced)
         stage = Stage("finish", 1, self._progress, self._cancel)
         segmentation, probabilities, uncertainty = composition.finish()
         stage.step()
@@ -213,7 +213,8 @@ class _Run:
     def _labels(self, task: _Task) -> np.ndarray:
         """The label map of an earlier stage, on the image's grid."""
         composition = Composition(self._image, task.runner.card)
-        composition.add(task.runner.card, task.layout.record, self._run(task, Outputs()).reduced)
+        done = self._run(task, Outputs())
+        composition.add(task.runner.card, done.record, done.reduced)
         return composition.finish()[0].voxels
 
     def _stage(self, number: int, tiles: int, where: str) -> Stage:

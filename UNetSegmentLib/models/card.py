@@ -92,6 +92,8 @@ class Preparation:
         normalization: one per input channel.
         normalize_resampled: resample first and normalise the result (MONAI's usual order); statistics are then those
             of the resampled image.
+        crop_foreground: crop the prepared image to the bounding box of its positive voxels at the very end (MONAI's
+            ``CropForeground``); what lies outside is background. With aligned centres only.
     """
 
     orientation: str | None = None
@@ -104,6 +106,7 @@ class Preparation:
     transpose: tuple[int, int, int] = (0, 1, 2)
     alignment: str = "edges"
     normalize_resampled: bool = False
+    crop_foreground: bool = False
 
 
 @dataclass(frozen=True)

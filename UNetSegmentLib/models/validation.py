@@ -106,6 +106,8 @@ def _check_preparation(preparation: Preparation, dimension: int) -> None:
     transpose = preparation.transpose
     _require(sorted(transpose) == [0, 1, 2], "preparation.transpose", transpose, "the axes 0, 1 and 2 in some order")
     _one_of(preparation.alignment, "preparation.alignment", ALIGNMENTS)
+    fits = preparation.alignment == "centres" or not preparation.crop_foreground
+    _require(fits, "preparation.crop_foreground", True, "false, because the alignment is not 'centres'")
     for field in ("image_order", "output_order"):
         _one_of(getattr(preparation, field), f"preparation.{field}", SPLINE_ORDERS)
     threshold = preparation.anisotropy_threshold

@@ -31,18 +31,20 @@ def sample_affine(tensor: torch.Tensor, shape: Sequence[int], places: np.ndarray
         float32 (channels, *shape) on the same device.
     """
     theta = _normalized(places, tensor.shape[:0:-1], tuple(reversed(shape)))
-    matrix = torch.from_numpy(theta[:3]).to(tensor.device)
+    # Torch names axes from the last one, and MONAI's arrays run x, y, z; so does the sum over neighbours.
+    turned = theta[[2, 1, 0]][:, [2, 1, 0, 3]]
+    matrix = torch.from_numpy(turned).to(tensor.device)
     z, y, x = (_normal_places(n, tensor.device) for n in shape)
-    source = tensor.double()[None]
+    source = tensor.permute(0, 3, 2, 1).double().contiguous()[None]
     result = torch.empty((tensor.shape[0], *shape), dtype=torch.float32, device=tensor.device)
-    height = max(_SLAB_VOXELS // (len(y) * len(x)), 1)
-    for first in range(0, len(z), height):
-        slab = z[first : first + height]
-        base = torch.ones((len(slab), len(y), len(x), 4), dtype=torch.float64, device=tensor.device)
-        base[..., 0], base[..., 1], base[..., 2] = x, y[:, None], slab[:, None, None]
+    width = max(_SLAB_VOXELS // (len(y) * len(z)), 1)
+    for first in range(0, len(x), width):
+        slab = x[first : first + width]
+        base = torch.ones((len(slab), len(y), len(z), 4), dtype=torch.float64, device=tensor.device)
+        base[..., 0], base[..., 1], base[..., 2] = z, y[:, None], slab[:, None, None]
         grid = (base.view(-1, 4) @ matrix.T).view(1, *base.shape[:3], 3)
         values = functional.grid_sample(source, grid, "bilinear", "border", align_corners=False)
-        result[:, first : first + height] = values[0]
+        result[..., first : first + width] = values[0].permute(0, 3, 2, 1)
     return result
 
 

@@ -108,7 +108,11 @@ ARGMAX = {"_target_": "AsDiscreted", "argmax": True}
         (_before(_step("Spacingd", pixdim=[1, 1, 1], mode=3)), "mode '3'"),
         (_before(_step("Spacingd", pixdim=[1, 1, -1])), "keeps the spacing"),
         (_before(_step("ScaleIntensityd"), _step("Spacingd", pixdim=1), _step("ScaleIntensityd")), "before and after"),
-        (_before(_step("CropForegroundd", source_key="image")), "foreground"),
+        (_before(_step("CropForegroundd", source_key="label")), "CropForegroundd"),
+        (_before(_step("CropForegroundd", source_key="image", margin=3)), "CropForegroundd"),
+        (_before(_step("CropForegroundd", source_key="image", select_fn="$lambda x: x > 5")), "CropForegroundd"),
+        (_before(_step("CropForegroundd", source_key="image"), _step("ScaleIntensityd")), "after cropping"),
+        (_before(_step("CropForegroundd", source_key="image"), _step("Spacingd", pixdim=1)), "after cropping"),
         (_before(_step("CastToTyped", dtype="$torch.uint8")), "uint8"),
         (configuration(preprocessing=None), "no preprocessing"),
         (_inferer(_target_="SimpleInferer"), "'SimpleInferer'"),
@@ -185,6 +189,16 @@ def test_the_largest_component_becomes_a_clean_up(tmp_path: Path) -> None:
     step = {"_target_": "KeepLargestConnectedComponentd", "applied_labels": [1, 2], "independent": False}
     card = plan(write_bundle(tmp_path / "bundle", _after(SOFTMAX, ARGMAX, step))).card
     assert card.postprocessing == (PostprocessingStep("keep-largest", (1, 2), together=True),)
+
+
+def test_both_ways_of_cropping(tmp_path: Path) -> None:
+    crop, scale = _step("CropForegroundd", source_key="image"), _step("ScaleIntensityd")
+    late = plan(write_bundle(tmp_path / "late", _before(scale, crop))).card.preparation
+    assert (late.crop_foreground, late.crop_nonzero) == (True, False)
+    metadata = json.loads(json.dumps(METADATA))
+    metadata["network_data_format"]["inputs"]["image"]["modality"] = "MRI"
+    early = plan(write_bundle(tmp_path / "early", _before(crop, scale), metadata)).card.preparation
+    assert (early.crop_foreground, early.crop_nonzero) == (False, True)
 
 
 def test_slices_of_a_2d_network(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def _card(
     preparation, _ = read_preprocessing(chain, config.dimension, config.in_channels, kind == "MR")
     if tiling.transpose != (0, 1, 2) and preparation.spacing is not None:
         raise refused("it resamples the image and takes slices along its first or second axis")
+    if preparation.crop_foreground and outputs.activation == "sigmoid":
+        raise refused("it crops to the foreground, and each of its output channels is a region of its own (sigmoid)")
     preparation = replace(preparation, transpose=tiling.transpose)
     if outputs.restored == "labels" or preparation.image_order == 0:
         preparation = replace(preparation, output_order=0)

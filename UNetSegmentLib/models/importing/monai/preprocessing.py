@@ -30,7 +30,7 @@ _LOSSLESS = ("float16", "float32", "float64")
 _MEANINGS = {
     "Resized": "it resizes every image to one size, whatever its spacing",
     "Lambdad": "a function of its own changes the image ('Lambdad')",
-    "CropForegroundd": "it crops to the foreground after other steps ('CropForegroundd')",
+    "CropForegroundd": "its 'CropForegroundd' crops by something other than the positive voxels of the image itself",
 }
 
 
@@ -48,6 +48,7 @@ class _State:
     before_spacing: bool = False
     after_spacing: bool = False
     crop_nonzero: bool = False
+    crop_foreground: bool = False
 
     def column(self, names: Sequence[str]) -> list[int]:
         """Input channels that a step on these keys changes."""
@@ -96,6 +97,7 @@ def _preparation(state: _State) -> Preparation:
         normalization=tuple(_linked(rules) for rules in state.rules),
         alignment="centres",
         normalize_resampled=state.after_spacing and spacing is not None,
+        crop_foreground=state.crop_foreground,
     )
 
 
@@ -144,6 +146,8 @@ def _apply(step: Component, state: _State, non_negative: bool) -> None:
 
 
 def _intensity(step: Component, state: _State, names: Sequence[str]) -> None:
+    if state.crop_foreground:
+        raise refused("it changes intensities after cropping to the foreground")
     columns = state.column(names)
     for column, rule in zip(columns, INTENSITY[step.target](step, len(columns), len(state.images) > 1), strict=True):
         state.rules[column].append(rule)
@@ -172,15 +176,15 @@ def _orientation(step: Component, state: _State) -> None:
     codes = str(step.need("axcodes")).upper()
     if len(codes) == 2 and state.dimension == 2:
         codes += "S"
-    if state.spacing is not None:
-        raise refused("it turns the image after resampling it")
+    if state.spacing is not None or state.crop_foreground:
+        raise refused("it turns the image after resampling or cropping it")
     state.orientation = codes
 
 
 def _spacing(step: Component, state: _State) -> None:
     step.ignore("align_corners", "dtype", "ensure_same_shape", "padding_mode")
-    if state.spacing is not None:
-        raise refused("it resamples the image twice")
+    if state.spacing is not None or state.crop_foreground:
+        raise refused("it resamples the image twice, or after cropping it")
     if step.get("padding_mode", "border") not in ("border", ["border"]):
         raise refused("its 'Spacingd' pads with something other than the border")
     mode = single(step.get("mode", "bilinear"), "the mode of 'Spacingd'")
@@ -218,8 +222,12 @@ _SPATIAL: dict[str, Callable[[Component, _State], None]] = {
 def _crop(step: Component, state: _State, names: Sequence[str], non_negative: bool) -> None:
     step.ignore("mode", "start_coord_key", "end_coord_key", "allow_smaller", "channel_indices", "k_divisible")
     plain = step.get("margin", 0) == 0 and step.get("k_divisible", 1) == 1 and step.get("channel_indices") is None
-    first = state.spacing is None and not state.before_spacing
     same = keys(step.need("source_key")) == tuple(names)
-    if not (plain and first and same and non_negative) or "select_fn" in step.arguments:
+    if not (plain and same) or "select_fn" in step.arguments or state.crop_foreground:
         raise refused(_MEANINGS["CropForegroundd"])
-    state.crop_nonzero = True
+    first = state.spacing is None and not state.before_spacing
+    # Of an image without negative values, before anything else: what differs from zero, as nnU-Net crops.
+    if first and non_negative:
+        state.crop_nonzero = True
+    else:
+        state.crop_foreground = True
