@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,7 @@ def import_model(
     """Import a model of nnU-Net, MONAI, TorchScript or ONNX. It is translated once and then like any other model."""
     with session(debug, json) as cancel:
         with working("Loading torch", not json):
-            from ..models import card_to_json, read_card
+            from ..models import read_card
             from ..models.importing import import_model as run
         with progress_bar(not json) as progress:
             written = run(
@@ -61,13 +62,7 @@ def import_model(
                 progress=progress,
                 cancel=cancel,
             )
-        cards = [read_card(folder) for folder in written]
-        if json:
-            pairs = zip(written, cards, strict=True)
-            print_json([{"folder": str(folder), "card": card_to_json(card)} for folder, card in pairs])
-            return
-        for folder, card in zip(written, cards, strict=True):
-            _show(card, folder, to is None)
+        _tell(written, [read_card(folder) for folder in written], json, to is None)
 
 
 def _folds(text: str | None) -> list[int | str] | None:
@@ -77,6 +72,17 @@ def _folds(text: str | None) -> list[int | str] | None:
     if not all(part.isdigit() or part == "all" for part in parts):
         raise InputError(f"'{text}' names no folds.", "Give numbers with commas between them, such as 0,1,2, or 'all'.")
     return [int(part) if part.isdigit() else part for part in parts]
+
+
+def _tell(folders: Sequence[Path], cards: Sequence[ModelCard], json: bool, installed: bool) -> None:
+    from ..models import card_to_json
+
+    pairs = list(zip(folders, cards, strict=True))
+    if json:
+        print_json([{"folder": str(folder), "card": card_to_json(card)} for folder, card in pairs])
+        return
+    for folder, card in pairs:
+        _show(card, folder, installed)
 
 
 def _show(card: ModelCard, folder: Path, installed: bool) -> None:

@@ -50,7 +50,6 @@ def import_model(
         Cancelled: nothing was written but the packages that were complete.
     """
     from ..registry import user_model_folder
-    from ..trust import trust_package
 
     folder = Path(destination) if destination is not None else user_model_folder()
     chosen = tuple(folds) if folds is not None else None
@@ -61,15 +60,7 @@ def import_model(
         for model in models:
             _refuse_other(folder / model.card.name, model)
         _make_folder(folder)
-        stage = options.stage("write model", sum(map(_packages, models)))
-        written = []
-        for model in models:
-            stage.check()
-            written.append(write_imported(model, folder / model.card.name))
-            if trust:
-                trust_package(written[-1])
-            stage.step(_packages(model), model.card.name)
-    return written
+        return _write(models, folder, options)
 
 
 def write_imported(model: Imported, folder: Path) -> Path:
@@ -96,6 +87,20 @@ def write_imported(model: Imported, folder: Path) -> Path:
 def plain_name(text: str) -> str:
     """``text`` as the name of a model: what other characters than letters, digits, ``.``, ``_``, ``-`` become ``-``."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
+
+
+def _write(models: Sequence[Imported], folder: Path, options: ImportOptions) -> list[Path]:
+    from ..trust import trust_package
+
+    stage = options.stage("write model", sum(map(_packages, models)))
+    written = []
+    for model in models:
+        stage.check()
+        written.append(write_imported(model, folder / model.card.name))
+        if options.trust:
+            trust_package(written[-1])
+        stage.step(_packages(model), model.card.name)
+    return written
 
 
 def _renamed(model: Imported, name: str | None, several: bool) -> Imported:
