@@ -36,6 +36,7 @@ _BODY = AugmentationConfig(flip=(0.0, 0.0, 0.5), rotation_degrees=15.0, elastic=
 
 _LIVER = Preferences(
     network="residual",
+    dimension=3,
     loss=LossConfig("dice_ce"),
     augmentation=_BODY,
     foreground=0.67,
@@ -47,6 +48,7 @@ _LIVER = Preferences(
 )
 _KIDNEY = Preferences(
     network="residual",
+    dimension=3,
     loss=LossConfig("dice_ce"),
     augmentation=_BODY,
     foreground=0.67,
@@ -58,6 +60,7 @@ _KIDNEY = Preferences(
 )
 _BRAIN = Preferences(
     network="residual",
+    dimension=3,
     # Overlapping regions, judged as regions: binary losses of each (nnU-Net's BraTS 2020 entry, arXiv:2011.00848).
     loss=LossConfig("dice_ce", background=True),
     augmentation=AugmentationConfig(flip=(0.5, 0.5, 0.5), elastic=0.1, brightness=0.3, contrast=0.3),
