@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import os
 import shutil
@@ -353,6 +354,56 @@ def test_yaml_bundles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(DependencyError, match="pip install pyyaml"):
         plan(folder)
+
+
+def test_images_that_are_joined_become_channels(tmp_path: Path) -> None:
+    both = {"keys": ["a", "b"]}
+    steps = [
+        {"_target_": "LoadImaged", "keys": ["a", "b", "label"]},
+        {"_target_": "Orientationd", **both, "axcodes": "LPS"},
+        {"_target_": "Spacingd", "keys": ["a", "b", "label"], "pixdim": 2, "mode": ["bilinear", "bilinear", "nearest"]},
+        {"_target_": "ScaleIntensityd", "keys": "b"},
+        {"_target_": "NormalizeIntensityd", "keys": "a"},
+        {"_target_": "ConcatItemsd", "keys": ["b", "a"], "name": "image"},
+    ]
+    metadata = json.loads(json.dumps(METADATA))
+    metadata["network_data_format"]["inputs"]["image"] = {"num_channels": 2, "channel_def": {"0": "T2", "1": "T1"}}
+    network = {**CONFIGURATION["network_def"], "in_channels": 2}
+    data = configuration(preprocessing=_steps(*steps), network_def=network)
+    card = plan(write_bundle(tmp_path / "joined", data, metadata)).card
+    assert [rule.kind for rule in card.preparation.normalization] == ["range", "zscore"]
+    assert [channel.name for channel in card.inputs] == ["T2", "T1"]
+    with pytest.raises(ModelError, match="does not join them"):
+        plan(write_bundle(tmp_path / "apart", {**data, "preprocessing": _steps(*steps[:-1])}, metadata))
+
+
+def test_clicks_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="clicks"):
+        plan(write_bundle(tmp_path / "bundle", _before(_step("scripts.Own"), _step("AddGuidanceSignalDeepEditd"))))
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(leaf for key, item in items for leaf in _leaves(item, (*path, key)))]
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, -1, 1e308, "@x", "$[[]]", [], [[1]], {"a": []}, {"_target_": "UNet"}, True, "x"]
+)
+def test_whatever_stands_there_is_refused_in_words(wrong: Any, tmp_path: Path) -> None:
+    """Each value in turn replaced by nonsense: a card, or an error of ours."""
+    folder = write_bundle(tmp_path / "bundle")
+    for part, original in (("inference", CONFIGURATION), ("metadata", METADATA)):
+        for path in _leaves(original)[1:]:
+            data = json.loads(json.dumps(original))
+            inner = data
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = wrong
+            (folder / "configs" / f"{part}.json").write_text(json.dumps(data))
+            with contextlib.suppress(ModelError):
+                plan(folder)
+        (folder / "configs" / f"{part}.json").write_text(json.dumps(original))
 
 
 def test_only_what_is_asked_for_is_looked_at(tmp_path: Path) -> None:

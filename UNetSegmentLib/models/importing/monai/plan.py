@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....networks.config import OpaqueNetwork
-from ...card import InferenceContract, ModelCard
+from ...card import InferenceContract, ModelCard, Preparation
 from ...validation import check_card
 from ..conversion import plain_name
 from . import description
@@ -47,39 +47,43 @@ def plan_bundle(bundle: Bundle) -> Plan:
     Raises:
         ModelError: a part that is not supported, by name; or metadata and network that contradict each other.
     """
+    try:
+        return _plan(bundle)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        # A list where a number belongs, and the like: every reader looks at what it uses, this is for the rest.
+        raise damaged("its configuration has a value of an unexpected kind", repr(error)) from error
+
+
+def _plan(bundle: Bundle) -> Plan:
     configuration, metadata = bundle.configuration, bundle.metadata
     mapped = read_network(_network(configuration))
     config = mapped.config
     description.check_channels(metadata, config.in_channels, config.out_channels)
+    chain = configuration.get("preprocessing") or _dataset_transform(configuration)
+    kind = description.modality(metadata)
+    preparation, _ = read_preprocessing(chain, config.dimension, config.in_channels, kind == "MR")
+    tiling = read_inferer(_part(configuration, "inferer"), config.dimension)
     outputs = read_postprocessing(_part(configuration, "postprocessing"), config.out_channels)
     order, values = _values(outputs, metadata, config.out_channels)
     if order != tuple(range(config.out_channels)) and not mapped.heads:
         raise refused("its overlapping regions are painted in another order than the network's channels")
-    card = _card(bundle, mapped, outputs, values, order)
+    contract = _contract(tiling, outputs, values)
+    card = _card(bundle, mapped, _adapted(preparation, tiling, outputs), contract, outputs, order)
     check_card(card)
     return Plan(card, mapped, order, *_checkpoint(bundle))
 
 
 def _card(
-    bundle: Bundle, mapped: Mapped, outputs: Outputs, values: tuple[int, ...], order: tuple[int, ...]
+    bundle: Bundle,
+    mapped: Mapped,
+    preparation: Preparation,
+    contract: InferenceContract,
+    outputs: Outputs,
+    order: tuple[int, ...],
 ) -> ModelCard:
-    configuration, metadata, config = bundle.configuration, bundle.metadata, mapped.config
-    kind = description.modality(metadata)
-    tiling = read_inferer(_part(configuration, "inferer"), config.dimension)
-    chain = configuration.get("preprocessing")
-    if chain is None:
-        chain = _dataset_transform(configuration)
-    preparation, _ = read_preprocessing(chain, config.dimension, config.in_channels, kind == "MR")
-    if tiling.transpose != (0, 1, 2) and preparation.spacing is not None:
-        raise refused("it resamples the image and takes slices along its first or second axis")
-    if preparation.crop_foreground and outputs.activation == "sigmoid":
-        raise refused("it crops to the foreground, and each of its output channels is a region of its own (sigmoid)")
-    preparation = replace(preparation, transpose=tiling.transpose)
-    if outputs.restored == "labels" or preparation.image_order == 0:
-        preparation = replace(preparation, output_order=0)
-    labels = description.labels(
-        metadata, {channel: value for channel, value in zip(order, values, strict=True) if value}
-    )
+    metadata, config = bundle.metadata, mapped.config
+    painted = zip(order, contract.output_values, strict=True)
+    labels = description.labels(metadata, {channel: value for channel, value in painted if value})
     title = description.text(metadata.get("name")) or bundle.name
     task = description.text(metadata.get("task"))
     return ModelCard(
@@ -88,12 +92,12 @@ def _card(
         title=title,
         description=_words(metadata, outputs),
         anatomy=", ".join(label.name for label in labels) if len(labels) <= 4 else task or title,
-        modality=kind,
+        modality=description.modality(metadata),
         inputs=description.inputs(metadata, config.in_channels),
         labels=labels,
         network=config,
         preparation=preparation,
-        inference=_contract(tiling, outputs, values),
+        inference=contract,
         postprocessing=outputs.steps,
         licence=description.licence(bundle.files, metadata),
         citation=description.citation(metadata),
@@ -101,6 +105,16 @@ def _card(
         intended_use=description.text(metadata.get("intended_use")),
         source=f"MONAI bundle {bundle.name}",
     )
+
+
+def _adapted(preparation: Preparation, tiling: Tiling, outputs: Outputs) -> Preparation:
+    """The preparation with what the steps behind it ask of it."""
+    if preparation.crop_foreground and outputs.activation == "sigmoid":
+        raise refused("it crops to the foreground, and each of its output channels is a region of its own (sigmoid)")
+    if tiling.transpose != (0, 1, 2) and preparation.spacing is not None:
+        raise refused("it resamples the image and takes slices along its first or second axis")
+    nearest = outputs.restored == "labels" or preparation.image_order == 0
+    return replace(preparation, transpose=tiling.transpose, output_order=0 if nearest else preparation.output_order)
 
 
 def _contract(tiling: Tiling, outputs: Outputs, values: tuple[int, ...]) -> InferenceContract:

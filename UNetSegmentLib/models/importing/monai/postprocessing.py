@@ -9,7 +9,7 @@ from typing import Any
 from ...card import PostprocessingStep
 from .configuration import Component, chain, is_own_code
 from .refusal import refused
-from .values import flag, single, wholes
+from .values import flag, for_key, keys, wholes
 
 _WITHOUT_EFFECT = {
     "CopyItemsd",
@@ -74,7 +74,9 @@ def read_postprocessing(value: Any, channels: int) -> Outputs:
             continue
         if step.target not in _STEPS:
             raise refused(f"the postprocessing '{step.target}' is not supported")
-        step.ignore("keys", "allow_missing_keys")
+        if "pred" not in keys(step.get("keys", "pred")):
+            continue
+        step.ignore("allow_missing_keys")
         _STEPS[step.target](step, state)
         step.finish()
     activation = state.activation or ("sigmoid" if channels == 1 else "softmax")
@@ -82,9 +84,14 @@ def read_postprocessing(value: Any, channels: int) -> Outputs:
     return Outputs(activation, restored, state.painted, tuple(state.steps), tuple(state.notes))
 
 
+def _own(step: Component, name: str, default: Any) -> Any:
+    """The argument that concerns the network's output."""
+    return for_key(step.get(name, default), keys(step.get("keys", "pred")), "pred", name)
+
+
 def _activate(step: Component, state: _State) -> None:
     step.ignore("dim")
-    softmax, sigmoid = (bool(single(step.get(name, False), name)) for name in ("softmax", "sigmoid"))
+    softmax, sigmoid = (bool(_own(step, name, False)) for name in ("softmax", "sigmoid"))
     if step.get("other") is not None or (softmax and sigmoid):
         raise refused("its 'Activationsd' is neither softmax nor sigmoid")
     if not softmax and not sigmoid:
@@ -98,7 +105,7 @@ def _discretise(step: Component, state: _State) -> None:
     step.ignore("dim", "keepdim", "dtype")
     if step.get("rounding") is not None:
         raise refused("its 'AsDiscreted' rounds")
-    argmax, threshold = single(step.get("argmax", False), "argmax"), single(step.get("threshold"), "threshold")
+    argmax, threshold = _own(step, "argmax", False), _own(step, "threshold", None)
     if argmax and state.form in ("logits", "probabilities"):
         if state.activation == "sigmoid":
             if state.restored == "probabilities":
@@ -107,10 +114,10 @@ def _discretise(step: Component, state: _State) -> None:
             state.activation = "softmax"
         state.form = "labels"
         state.activation = state.activation or "softmax"
-        state.one_hot = step.get("to_onehot") is not None
+        state.one_hot = _own(step, "to_onehot", None) is not None
         return
     if state.form == "labels" and threshold is None:
-        state.one_hot = state.one_hot or step.get("to_onehot") is not None
+        state.one_hot = state.one_hot or _own(step, "to_onehot", None) is not None
         return
     if threshold != 0.5 or state.form != "probabilities" or state.activation != "sigmoid":
         raise refused("its 'AsDiscreted' is neither the largest channel nor a sigmoid above 0.5")
@@ -122,7 +129,7 @@ def _invert(step: Component, state: _State) -> None:
     step.ignore("transform", "orig_keys", "meta_keys", "orig_meta_keys", "meta_key_postfix", "to_tensor", "device")
     if step.get("post_func") is not None:
         raise refused("its 'Invertd' has a function of its own ('post_func')")
-    nearest = flag(single(step.get("nearest_interp", True), "nearest_interp"), "nearest_interp")
+    nearest = flag(_own(step, "nearest_interp", True), "nearest_interp")
     discrete = state.form in ("labels", "masks")
     if discrete and not nearest:
         state.notes.append(

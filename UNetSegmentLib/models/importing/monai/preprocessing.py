@@ -10,7 +10,7 @@ from ...card import Normalization, Preparation
 from .configuration import Component, chain, is_own_code
 from .intensity import INTENSITY
 from .refusal import refused
-from .values import keys, number, single
+from .values import for_key, keys, number, single
 
 # Types, devices, bookkeeping: nothing of it changes a voxel.
 _WITHOUT_EFFECT = {
@@ -26,6 +26,7 @@ _WITHOUT_EFFECT = {
     "ToMetaTensord",
     "ToTensord",
 }
+_INTERACTIVE = ("Guidance", "Click", "DeepEdit", "Interaction")
 _LOSSLESS = ("float16", "float32", "float64")
 _MEANINGS = {
     "Resized": "it resizes every image to one size, whatever its spacing",
@@ -54,7 +55,7 @@ class _State:
         """Input channels that a step on these keys changes."""
         if len(self.images) <= 1:
             return list(range(self.channels))
-        return [n for n, name in enumerate(self.images) if name in names]
+        return [n for n, name in enumerate(self.images[: self.channels]) if name in names]
 
 
 def read_preprocessing(value: Any, dimension: int, channels: int, non_negative: bool) -> tuple[Preparation, str]:
@@ -74,7 +75,12 @@ def read_preprocessing(value: Any, dimension: int, channels: int, non_negative: 
     if not steps:
         raise refused("it has no preprocessing, which would say how an image becomes the network's input")
     for step in steps:
+        if any(word in step.target for word in _INTERACTIVE):
+            raise refused(f"it waits for the user's clicks ('{step.target}')")
+    for step in steps:
         _apply(step, state, non_negative)
+    if len(state.images) > 1:
+        raise refused(f"it loads several images ({', '.join(state.images)}) and does not join them")
     if state.before_spacing and state.after_spacing:
         raise refused("it changes intensities both before and after resampling")
     return _preparation(state), ", ".join(state.images)
@@ -185,9 +191,11 @@ def _spacing(step: Component, state: _State) -> None:
     step.ignore("align_corners", "dtype", "ensure_same_shape", "padding_mode")
     if state.spacing is not None or state.crop_foreground:
         raise refused("it resamples the image twice, or after cropping it")
-    if step.get("padding_mode", "border") not in ("border", ["border"]):
+    names = keys(step.get("keys", []))
+    mine = next((name for name in names if name in state.images), "image")
+    if for_key(step.get("padding_mode", "border"), names, mine, "padding_mode") != "border":
         raise refused("its 'Spacingd' pads with something other than the border")
-    mode = single(step.get("mode", "bilinear"), "the mode of 'Spacingd'")
+    mode = for_key(step.get("mode", "bilinear"), names, mine, "the mode of 'Spacingd'")
     orders = {"bilinear": 1, "linear": 1, "trilinear": 1, "nearest": 0, 0: 0, 1: 1}
     if mode not in orders:
         raise refused(f"its 'Spacingd' interpolates in the mode '{mode}'")

@@ -56,6 +56,13 @@ def single(value: Any, what: str) -> Any:
     return value[0]
 
 
+def for_key(value: Any, names: Sequence[str], wanted: str, what: str) -> Any:
+    """The value for one of a transform's keys: a list may hold one for each."""
+    if isinstance(value, list | tuple) and len(value) == len(names) > 1 and wanted in names:
+        return value[names.index(wanted)]
+    return single(value, what)
+
+
 def keys(value: Any) -> tuple[str, ...]:
     """The ``keys`` of a dictionary transform."""
     items: Sequence[Any] = value if isinstance(value, list | tuple) else [value]
