@@ -21,7 +21,8 @@ _FLOAT = 4
 # Torch's allocator rounds up and cuDNN takes workspace; measured peaks stay below this factor of the arithmetic.
 _SLACK = 1.3
 _LARGEST_BATCH = 8
-_BLOCK_BYTES = 1 << 27  # what the reducer handles at once, and its label map of an ordinary image
+_BLOCK_BYTES = {"cpu": 1 << 27}  # what the reducer handles at once: small blocks on a CPU,
+_LARGE_BLOCK_BYTES = 1 << 29  # large ones on a GPU
 _SMALLER_PATCH = 0.75
 _UNKNOWN_CHANNELS = 128
 
@@ -61,7 +62,7 @@ def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool, features: 
     # A single tile is not accumulated: its values go straight to the labels.
     tiled = any(n > p for n, p in zip(padded, plan.patch, strict=True))
     slab = channels * plan.patch[0] * padded[1] * padded[2] * _FLOAT if tiled else 0
-    slab += math.prod(shape) + _BLOCK_BYTES
+    slab += _BLOCK_BYTES.get(plan.accumulate_on.type, _LARGE_BLOCK_BYTES)
     work = int((tiles + weights) * _SLACK)
     if plan.device.type == "cpu":
         return Need(0, work + image + slab)

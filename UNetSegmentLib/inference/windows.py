@@ -18,7 +18,7 @@ Range = tuple[int, int]
 
 _SMALLEST = (8, 16, 32)  # voxels of a block (z, y, x)
 _CACHED = 1 << 20  # numbers that stay in a core's cache
-_ON_A_GPU = 1 << 27  # numbers at once on a GPU, where only the number of kernels counts
+_ON_A_GPU = 1 << 25  # numbers at once on a GPU, where only the number of kernels counts
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,14 +15,14 @@ import resource, sys
 sys.path.insert(0, {here!r})
 import numpy as np, torch
 torch.set_num_threads(1)
-from phantoms import level_model
+from phantoms import SplitLevels, level_model
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.inference import EngineSettings, Segmenter
 from UNetSegmentLib.volume import Volume
 classes, size = 40, 160
 labels = np.random.default_rng(0).integers(0, classes, (size,) * 3).astype(np.uint8)
 spacing = {spacing}
-model = level_model(classes, patch=(16, 80, 80), preparation={{"spacing": spacing}})
+model = level_model(classes, {network}, patch=(16, 80, 80), preparation={{"spacing": spacing}})
 segmenter = Segmenter(model, device="cpu", settings=EngineSettings(overlap=0.25, weighting="flat"))
 segmenter.segment(Volume(labels[None, :16, :80, :80], Geometry((80, 80, 16))))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -35,12 +35,14 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's units of ru_maxrss")
 @pytest.mark.parametrize("spacing", [None, (1.25, 1.25, 1.25)])
-def test_many_classes_do_not_take_classes_times_volume(spacing):
-    script = SCRIPT.format(here=str(Path(__file__).parent), spacing=spacing)
+@pytest.mark.parametrize(("network", "share"), [("None", 0.4), ("SplitLevels", 0.15)])
+def test_many_classes_do_not_take_classes_times_volume(spacing, network, share):
+    """Least with a network whose head can be taken off: then features are kept, here one channel for 40 classes."""
+    script = SCRIPT.format(here=str(Path(__file__).parent), spacing=spacing, network=network)
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     everything = 40 * 160**3 * 4  # 655 MB
-    assert int(run.stdout) < 0.4 * everything
+    assert int(run.stdout) < share * everything
 
 
 def test_a_plan_that_cannot_fit_is_left_out_but_never_the_last():
@@ -65,6 +67,18 @@ def test_the_gpu_ladder_ends_on_the_cpu(monkeypatch):
     hosts = [p for p in plans if p.device == cuda and p.accumulate_on.type == "cpu"]
     assert hosts and all(p.batch == 1 for p in hosts)
     assert plans[-1].device.type == "cpu" and "CPU" in plans[-1].warning
+
+
+def test_features_need_less_than_logits():
+    contract = card(classes=60, patch=(32, 32, 32))
+    plan = next(ladder(contract, torch.device("cpu"), (64, 64, 64), (32, 32, 32), 1, half=False))
+    logits = need_of(plan, contract, (64, 64, 64), half=False).host
+    features = need_of(plan, contract, (64, 64, 64), half=False, features=4).host
+    slab = 55 * 32 * 64 * 64 * 4
+    assert logits - features > slab
+    # A single tile goes straight to the labels.
+    single = need_of(plan, contract, (32, 32, 32), half=False).host
+    assert single < logits - 60 * 32 * 64 * 64 * 4 / 2
 
 
 def test_half_precision_and_smaller_patches_need_less():
