@@ -16,9 +16,8 @@ from torch import Tensor
 
 from ..errors import InputError, UNetSegmentError
 from ..models.card import ModelCard, Preparation
-from ..preprocessing import prepare
+from ..preprocessing import onto_grid, prepare
 from ..progress import CancelToken, ProgressCallback, Stage
-from ..resampling import resize
 from ..volume import Segmentation, Volume
 from .labelling import Labelling
 from .layouts.dataset import Dataset
@@ -104,8 +103,7 @@ def read_pair(data: Dataset, name: str) -> tuple[Volume, Segmentation]:
 def prepare_pair(volume: Volume, segmentation: Segmentation, preparation: Preparation) -> tuple[Tensor, np.ndarray]:
     """The image as the engine would prepare it, and the label map brought onto the same voxels by nearest neighbour."""
     prepared = prepare(volume, preparation)
-    record, shape = prepared.record, prepared.tensor.shape[1:]
+    record = prepared.record
     label = np.ascontiguousarray(record.axes.apply(segmentation.voxels)[record.box.slices])
-    if shape != label.shape:
-        label = resize(torch.from_numpy(label.astype(np.float32)), shape, order=0).numpy().astype(label.dtype)
+    label = onto_grid(torch.from_numpy(label.astype(np.float32)), record, order=0).numpy().astype(label.dtype)
     return prepared.tensor, label

@@ -22,6 +22,8 @@ from .pictures import Shown, write_cases
 from .pixels import evaluate_pixels
 
 _SHOWN = 3
+# A run that may look at few cases only is scored on this many at least.
+_SCORED = 12
 # The network as it was trained, without trying which backend is the quickest.
 _SETTINGS = EngineSettings(backend="torch")
 
@@ -43,7 +45,7 @@ def finish_run(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> Report:
-    """Scores the model on held-out cases (as many as the validation looked at), writes the scores into its card, and
+    """Scores the model on held-out cases (at least twelve, if there are), writes the scores into its card, and
     ``report.html`` and ``cases.png`` into the run's folder. Where the field reports them, F1 and AUC over pixels too.
 
     Raises:
@@ -54,7 +56,8 @@ def finish_run(
     evaluation, scores, pictures = None, None, None
     if config.fold is not None:
         data = open_dataset(config.dataset, config.layout, config.folds)
-        names = data.split(config.fold)[1][: config.validation_cases or None]
+        limit = max(config.validation_cases, _SCORED) if config.validation_cases else None
+        names = data.split(config.fold)[1][:limit]
         model = load_model(result.model)
         evaluation = evaluate_fold(
             model, data, config.fold, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +39,15 @@ def write_cases(shown: Sequence[Shown], path: Path, title: str, values: Sequence
         DependencyError: matplotlib is not installed.
         OutputError: the file cannot be written.
     """
-    figure = new_figure(_COLUMNS * _INCHES, (_INCHES + 0.4) * -(-len(shown) // _COLUMNS) + 0.5)
-    axes = figure.subplots(-(-len(shown) // _COLUMNS), _COLUMNS, squeeze=False).ravel()
+    columns = min(_COLUMNS, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    figure = new_figure(columns * _INCHES, (_INCHES + 0.4) * rows + 0.5)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
     for axis, case in zip(axes, shown, strict=False):
         _draw(axis, case, values)
-    figure.suptitle(f"{title}: reference green, prediction magenta")
+    figure.suptitle(f"{title}\nreference green, prediction magenta", fontsize=10)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
     return path

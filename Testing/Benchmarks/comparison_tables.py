@@ -1,0 +1,108 @@
+"""The results of the side-by-side trainings as Markdown and as a plot."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean, stdev
+
+# Published on DRIVE's own test half, not on these splits: a measure of what to expect, not a rival.
+ANCHORS = {"drive": "Published on DRIVE's test half: U-Net F1 0.8142, AUC 0.9755; best listed F1 0.8291, AUC 0.9876."}
+
+_HEADING = ("Candidate", "Dice", "F1", "AUC", "HD95", "Parameters (M)", "kFLOP/voxel", "Training (s)", "Inference (s)")
+
+
+def group(rows, what, task):
+    """Rows of each candidate, in order of appearance."""
+    found = defaultdict(list)
+    for row in rows:
+        if (row["what"], row["task"]) == (what, task):
+            found[row["name"]].append(row)
+    return found
+
+
+def spread(rows, get):
+    """Mean over folds for each seed; then mean and standard deviation over seeds (over folds with a single seed)."""
+    seeds = defaultdict(list)
+    for row in rows:
+        value = get(row)
+        if value is not None:
+            seeds[row["seed"]].append(value)
+    if not seeds:
+        return None
+    means = [mean(values) for values in seeds.values()]
+    single = next(iter(seeds.values())) if len(seeds) == 1 else means
+    return mean(means), stdev(single) if len(single) > 1 else 0.0
+
+
+def _pixel(name):
+    return lambda row: (row["pixels"] or {}).get(name)
+
+
+def _shown(value, digits):
+    if value is None:
+        return "-"
+    return f"{value[0]:.{digits}f} ± {value[1]:.{digits}f}" if value[1] else f"{value[0]:.{digits}f}"
+
+
+def markdown(rows, what):
+    """A table for each task."""
+    lines = []
+    for task in dict.fromkeys(row["task"] for row in rows if row["what"] == what):
+        found = group(rows, what, task)
+        every = [row for own in found.values() for row in own]
+        folds, seeds = {row["fold"] for row in every}, {row["seed"] for row in every}
+        budgets, devices = {row["budget"] for row in every}, {row["device"] for row in every}
+        lines += [
+            f"### {what.capitalize()} on {task}",
+            "",
+            f"{len(folds)} fold(s), {len(seeds)} seed(s), {' / '.join(sorted(budgets))} each, on "
+            f"{' / '.join(sorted(devices))}. Mean ± standard deviation over seeds (over folds with one seed).",
+            "",
+            "| " + " | ".join(_HEADING) + " |",
+            "|" + "---|" * len(_HEADING),
+        ]
+        for name, own in found.items():
+            missing = len(folds) * len(seeds) - len(own)
+            cells = [
+                name + (f" ({missing} cells missing)" if missing else ""),
+                _shown(spread(own, lambda r: r["dice"]), 4),
+                _shown(spread(own, _pixel("f1")), 4),
+                _shown(spread(own, _pixel("auc")), 4),
+                _shown(spread(own, lambda r: r["hd95"]), 2),
+                f"{own[0]['parameters'] / 1e6:.2f}",
+                f"{own[0]['flops_per_voxel'] / 1e3:.1f}",
+                f"{mean(r['training_seconds'] for r in own):.0f}",
+                f"{mean(r['inference_seconds'] for r in own):.2f}",
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines += ["", ANCHORS[task], ""] if task in ANCHORS else [""]
+    return "\n".join(lines)
+
+
+def plot(rows, what, path: Path):
+    """One panel for each task: the score with its spread over arithmetic (networks) or by candidate."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    tasks = list(dict.fromkeys(row["task"] for row in rows if row["what"] == what))
+    figure = Figure(figsize=(5.2 * len(tasks), 4.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axis, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
+        found = group(rows, what, task)
+        f1 = any(row["pixels"] for own in found.values() for row in own)
+        for number, (name, own) in enumerate(found.items()):
+            score = spread(own, _pixel("f1") if f1 else lambda r: r["dice"])
+            if score is None:
+                continue
+            across = own[0]["flops_per_voxel"] / 1e3 if what == "networks" else number
+            axis.errorbar(across, score[0], yerr=score[1], fmt="o", capsize=3)
+            axis.annotate(name, (across, score[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        axis.set(title=task, ylabel="F1 over pixels" if f1 else "mean Dice")
+        if what == "networks":
+            axis.set(xlabel="kFLOP per voxel", xscale="log")
+        else:
+            axis.set_xticks([])
+        axis.margins(x=0.25)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
