@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..preprocessing.preparation import PreparationRecord, Prepared
-from ..resampling import resize
+from ..preprocessing.preparation import PreparationRecord, Prepared, onto_grid
 
 
 def with_previous(prepared: Prepared, labels: np.ndarray, values: Sequence[int], apart: int | None) -> Prepared:
@@ -34,13 +33,9 @@ def resample_labels(labels: torch.Tensor, record: PreparationRecord, apart: int 
     """
     if not record.resampled:
         return labels
-    shape, steps, starts = record.grid.shape, record.steps, record.starts
-    if steps is not None:
-        starts = tuple(-start / step for start, step in zip(starts, steps, strict=True))  # type: ignore[assignment]
-        steps = tuple(1 / step for step in steps)  # type: ignore[assignment]
 
     def moved(values: torch.Tensor, order: int) -> torch.Tensor:
-        return resize(values.double()[None], shape, order, separate_axis=apart, steps=steps, starts=starts)[0]
+        return onto_grid(values.double()[None], record, order, apart)[0]
 
     nearest = moved(labels, 0).to(labels.dtype)
     present = [int(value) for value in labels.unique()]

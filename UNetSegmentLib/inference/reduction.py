@@ -73,7 +73,8 @@ class ReductionPlan:
 
     @property
     def _regrids(self) -> bool:
-        return self.shape != self.crop.shape or (self.steps is not None and self.steps != (1.0, 1.0, 1.0))
+        moved = self.steps is not None and (self.steps, self.starts) != ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+        return self.shape != self.crop.shape or moved
 
 
 @dataclass(frozen=True, eq=False)

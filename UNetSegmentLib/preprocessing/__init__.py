@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "Prepared": "preparation",
         "PreparationRecord": "preparation",
         "normalize": "normalization",
+        "onto_grid": "preparation",
         "prepare": "preparation",
     },
 )

@@ -154,14 +154,14 @@ def prepare(
         if record.resampled and preparation.image_order == 1 and any(map(tells_zeros, preparation.normalization)):
             tensor = _sampled(tensor, layout)
         else:
-            tensor = _resampled(tensor, preparation, record, apart)
+            tensor = onto_grid(tensor, record, preparation.image_order, apart)
         tensor = normalize(tensor, preparation.normalization)
     else:
         # Also for a region whose statistics come from the whole image: only that much need then be resampled, and the
         # order hardly matters, because both steps are linear but for clipping.
         wanted = record.box.shifted([-n for n in counted.start])
         tensor = normalize(tensor, preparation.normalization)[(..., *wanted.slices)]
-        tensor = _resampled(tensor, preparation, record, apart)
+        tensor = onto_grid(tensor, record, preparation.image_order, apart)
     prepared = Prepared(tensor.contiguous(), record)
     return _foreground(prepared, preparation.output_order) if preparation.crop_foreground else prepared
 
@@ -198,16 +198,20 @@ def _record(
     return PreparationRecord(source, axes, box, target, grid, apart)
 
 
-def _resampled(
-    tensor: torch.Tensor, preparation: Preparation, record: PreparationRecord, apart: int | None
-) -> torch.Tensor:
+def onto_grid(tensor: torch.Tensor, record: PreparationRecord, order: int, apart: int | None = None) -> torch.Tensor:
+    """Voxels (..., z, y, x) of ``record.box`` on the prepared grid.
+
+    Args:
+        order: spline order.
+        apart: array axis that is resampled by nearest neighbour.
+    """
     if not record.resampled:
         return tensor
     if record.steps is not None:
         there = [1 / step for step in record.steps]
         first = [-start * step for start, step in zip(record.starts, there, strict=True)]
-        return resize(tensor, record.grid.shape, preparation.image_order, steps=there, starts=first)
-    return resize(tensor, record.grid.shape, preparation.image_order, separate_axis=apart)
+        return resize(tensor, record.grid.shape, order, steps=there, starts=first)
+    return resize(tensor, record.grid.shape, order, separate_axis=apart)
 
 
 def _sampled(tensor: torch.Tensor, layout: Layout) -> torch.Tensor:
