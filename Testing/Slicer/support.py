@@ -49,15 +49,16 @@ def wait(seconds: float) -> None:
     wait_until(lambda: time.monotonic() >= end, timeout=seconds + 10)
 
 
-def press_key(widget, key: str) -> None:
-    """Press a key (``Ctrl+Return``) with the focus in ``widget``. In the harness only: Slicer's Python has no QTest."""
+def press_key(widget, key: str, focus=None) -> None:
+    """Press a key (``Ctrl+Return``) with the focus on ``focus``, or on a button of ``widget``. In the harness only:
+    Slicer's Python has no QTest."""
     from PySide6 import QtGui, QtTest, QtWidgets
     from SlicerHarness.strict import raw
 
     window = raw(raw(widget).window())
     window.show()
     window.activateWindow()
-    focus = next(child for child in raw(widget).findChildren(QtWidgets.QPushButton) if raw(child).isVisible())
+    focus = focus or next(child for child in raw(widget).findChildren(QtWidgets.QPushButton) if raw(child).isVisible())
     raw(focus).setFocus()
     process_events()
     combination = QtGui.QKeySequence(key)[0]

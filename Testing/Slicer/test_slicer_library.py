@@ -144,6 +144,18 @@ class SearchTest(LibraryTestCase):
         self.panel.show_library()
         self.assertIs(self.panel._library, self.dialog)
         self.assertTrue(self.dialog.root.isVisible())
+        if support.in_harness():
+            support.press_key(self.dialog.root, "Esc")
+            self.assertFalse(self.dialog.root.isVisible())
+
+    def test_return_in_the_search_box_installs_nothing(self):
+        if not support.in_harness():
+            self.skipTest("Slicer's Python cannot press keys")
+        self.ui.librarySearchBox.text = "liver"
+        self.ui.acceptEntryBox.checked = True
+        support.press_key(self.dialog.root, "Return", self.ui.librarySearchBox)
+        self.assertEqual(self.installer.unfinished, ())
+        self.assertTrue(self.dialog.root.isVisible())
 
     def test_the_real_catalogue_is_shown(self):
         from UNetSegmentLib.models.library import catalogue
@@ -283,7 +295,7 @@ class DownloadTest(LibraryTestCase):
 
     def serve(self, slow: bool = False, sha256: str | None = None, name: str = "liver.zip") -> None:
         """Starts a server, and lets the installer's worker know the entry at its address."""
-        server = Server(self.folder, slow)
+        server = self.server = Server(self.folder, slow)
         self.addCleanup(server.close)
         values = {key: value for key, value in vars(ENTRIES[0]).items() if key not in ("parts", "labels", "protocol")}
         values["labels"] = [[1, "fat"], [2, "soft tissue"], [3, "bone"]]
@@ -334,6 +346,15 @@ class DownloadTest(LibraryTestCase):
         installation = self.finish(self.click())
         self.assertEqual(installation.error.code, "bad-model")
         self.assertTrue(self.is_shown(self.ui.libraryProblemLabel))
+        self.assertEqual(list(self.own.iterdir()), [])
+
+    def test_without_a_network(self):
+        self.serve()
+        self.server.close()
+        installation = self.finish(self.click())
+        self.assertEqual(installation.error.code, "download-failed")
+        self.assertTrue(self.is_shown(self.ui.libraryProblemLabel))
+        self.assertTrue(self.ui.entryFilesButton.enabled)
         self.assertEqual(list(self.own.iterdir()), [])
 
     def test_a_missing_file_and_then_from_the_disk(self):

@@ -36,14 +36,6 @@ def subtitle(card: ModelCard) -> str:
     return " · ".join(part for part in (card.anatomy, card.modality) if part)
 
 
-def is_own(name: str) -> bool:
-    """Whether the model was imported or installed by the user (and may be removed)."""
-    try:
-        return find_model(name).parent == registry.user_model_folder()
-    except ModelError:
-        return False
-
-
 def remove(name: str) -> None:
     """Deletes one of the user's own models from the disk.
 

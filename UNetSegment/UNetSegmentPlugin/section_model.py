@@ -82,7 +82,7 @@ class ModelSection(Section):
         asking = licences.must_be_accepted(card)
         self.ui.licenceFrame.setVisible(asking)
         set_text(self.ui.licenceLabel, cards.licence_html(card) if asking else "")
-        own = catalog.is_own(card.name)
+        own = not licences.is_bundled(card.name)
         self.ui.modelFolderButton.setVisible(own)
         self.ui.removeModelButton.setVisible(own)
 
