@@ -229,7 +229,7 @@ def _save_postprocessing(folder: Path) -> Path:
         remove_all_but_largest_component_from_segmentation as keep_largest,
     )
 
-    path = folder / "crossval_results_folds_0_1_2_3_4" / "postprocessing.pkl"
+    path = folder / "crossval_results_folds_all" / "postprocessing.pkl"
     path.parent.mkdir()
     save_pickle(([keep_largest, keep_largest], [{"labels_or_regions": [1, 2]}, {"labels_or_regions": 2}]), str(path))
     return path

@@ -44,9 +44,9 @@ def save_trained(
     iterations: int,
     mirror_axes: Sequence[int] | None = None,
 ) -> Path:
-    """Trains a model with nnU-Net's trainer, loaders, loss and augmentation; returns its folder.
+    """Trains a model with nnU-Net's trainer, loss and loader; returns its folder.
 
-    With Adam and batches of two: the planned batches and SGD want a thousand epochs.
+    With Adam, batches of two and nothing but crops (its validation loader): what is planned wants a thousand epochs.
     """
     plans = deepcopy(plans)
     plans["configurations"][configuration]["batch_size"] = 2
@@ -56,7 +56,7 @@ def save_trained(
     trainer = _trainer(plans, configuration, description, "all")
     trainer.optimizer = torch.optim.Adam(trainer.network.parameters(), 0.01)
     with mock.patch.dict(os.environ, {"nnUNet_n_proc_DA": "0"}):  # no processes for the augmentation
-        loader, _ = trainer.get_dataloaders()
+        _, loader = trainer.get_dataloaders()
     trainer.network.train()
     for _ in range(iterations):
         trainer.train_step(next(loader))
