@@ -40,11 +40,12 @@ def doctor(json: JsonOption = False, debug: DebugOption = False) -> None:
         }
         if report["packages"]["torch"] is None:
             report["devices"], report["models"], report["self_test"] = [], [], []
-            report["backends"] = {}
+            report["backends"], report["compiled_mb"] = {}, 0
         else:
             with working("Loading torch and making a test run", not json):
                 report["devices"] = _devices()
                 report["backends"] = _backends()
+                report["compiled_mb"] = _compiled_mb()
                 report["models"] = _models()
                 report["self_test"] = [_self_test(device["name"]) for device in report["devices"]]
         report["free_disk_gb"] = round(shutil.disk_usage(Path.cwd()).free / _GB, 1)
@@ -81,6 +82,13 @@ def _backends() -> dict[str, str | None]:
     from ..inference.backends import installed_backends
 
     return installed_backends()
+
+
+def _compiled_mb() -> int:
+    """What networks that OpenVINO has compiled take on the disk."""
+    from ..inference.backends import compiled_contents
+
+    return sum(file.bytes for file in compiled_contents()) >> 20
 
 
 def _models() -> list[str]:
@@ -120,7 +128,7 @@ def _show(report: dict[str, Any], healthy: bool) -> None:
     ]
     console.print(words_table(("Device", "What", "Free memory", "Test run"), rows_of_devices))
     backends = [f"{name} {version}" for name, version in report["backends"].items() if version]
-    say(f"Backends: {', '.join(backends) or 'none'}")
+    say(f"Backends: {', '.join(backends) or 'none'}; compiled networks kept on the disk: {report['compiled_mb']} MB")
     say(f"Models: {', '.join(report['models']) or 'none'}")
     say(f"Free disk space here: {report['free_disk_gb']} GB")
     say("All is well." if healthy else "Something is wrong: see above.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -93,7 +95,7 @@ def test_labels_of_the_bundled_model_on_real_images(shared_data: Path, name: str
 
 
 @pytest.mark.parametrize("name", FAST)
-@pytest.mark.parametrize("shape", [(16, 24, 32), (13, 18, 21)], ids=["even", "rounded"])
+@pytest.mark.parametrize("shape", [(8, 16, 16), (7, 10, 13)], ids=["even", "rounded"])
 def test_folds_and_mirrors_of_any_patch(name: str, shape: tuple[int, ...]) -> None:
     modules = [network(seed=0), network(seed=1)]
     tile = torch.randn(1, 1, *shape)
@@ -190,8 +192,6 @@ def test_a_second_start_needs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> 
 @has("openvino")
 @pytest.mark.parametrize("damage", ["flipped", "short", "empty", "digest of rubbish"])
 def test_a_damaged_file_is_made_anew(damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    import hashlib
-
     modules = [network()]
     tile, logits = compiled_once(modules)
     (file,) = compiled_contents()
@@ -235,6 +235,17 @@ def test_the_cache_stays_below_its_limit_and_can_be_emptied(home: Path) -> None:
     assert cache.folder.stat().st_mode & 0o077 == 0
     assert empty_compiled() == 3 * (900 + 32)
     assert compiled_contents() == []
+
+
+@has("openvino")
+def test_a_model_that_is_let_go_takes_its_compiled_form_along() -> None:
+    modules = [network()]
+    backend = OpenVinoBackend(modules, 3, key="weights")
+    backend.predict(torch.zeros(1, 1, 16, 16, 16))
+    assert len(openvino_module._compiled) == 1
+    del backend, modules
+    gc.collect()
+    assert len(openvino_module._compiled) == 0
 
 
 def test_the_digest_tells_weights_apart() -> None:
@@ -296,7 +307,7 @@ class Norm(nn.Module):
 @pytest.mark.parametrize("content", ["mostly air", "constant", "far from zero", "a thin part"])
 def test_norms_of_large_maps_are_as_precise_as_torchs(kind: str, content: str) -> None:
     """The runtime's own kernel is off by 1e-2 in the first case; see precise_norms."""
-    shape = (1, 8, 1, 768, 768) if kind == "2d" else (1, 8, 80, 80, 80)
+    shape = (1, 4, 1, 512, 512) if kind == "2d" else (1, 4, 80, 80, 80)
     random = torch.Generator().manual_seed(0)
     x = torch.full(shape, -0.7133)
     if content == "mostly air":
@@ -307,9 +318,9 @@ def test_norms_of_large_maps_are_as_precise_as_torchs(kind: str, content: str) -
     elif content == "a thin part":
         x[..., 5, :] = 3.0
     norm = (
-        nn.GroupNorm(4, 8)
+        nn.GroupNorm(2, 4)
         if kind == "group"
-        else (nn.InstanceNorm2d if kind == "2d" else nn.InstanceNorm3d)(8, affine=True)
+        else (nn.InstanceNorm2d if kind == "2d" else nn.InstanceNorm3d)(4, affine=True)
     )
     module = Norm(norm).eval()
     dimension = 2 if kind == "2d" else 3

@@ -2,8 +2,8 @@
 
 A feature map of a 3D network is tens to hundreds of MB. glibc gives such a block back to the system as soon as it is
 free and asks for new pages for the next one; the kernel then clears every page again. In a U-Net of 96^3 voxels that
-is 700,000 page faults for each pass, a quarter of the processor time. Values are not touched: results are the same to
-the last bit.
+is 500,000 page faults for each pass, a fifth of the processor time. Values are not touched: results are the same to the
+last bit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEEP_BLOCKS_UP_TO = 48 << 20
 # Where glibc's own adaptive rule ends up as soon as a program has freed a few large blocks.
 _USUAL_MMAP_THRESHOLD = 32 << 20
 _USUAL_TRIM_THRESHOLD = 2 * _USUAL_MMAP_THRESHOLD
-# Blocks that are kept are not always of the size that is asked for next: about a third more memory is in use.
+# Blocks that are kept are not always of the size that is asked for next: about a tenth more memory is in use.
 _LEAST_FREE_RAM = 4 << 30
 
 _lock = threading.Lock()

@@ -169,6 +169,8 @@ class OpenVinoBackend:
             _compiled[key] = network
             while len(_compiled) > max(_KEPT, len(self._modules)):
                 _compiled.popitem(last=False)
+        # A model that is let go takes its compiled form along.
+        weakref.finalize(self._modules[fold], _forget, key)
         return network
 
     def _from_disk(self, name: str, threads: int) -> Any:
@@ -203,6 +205,11 @@ class OpenVinoBackend:
             # Threads tied to cores wait for each other when another process has work for those cores.
             "ENABLE_CPU_PINNING": False,
         }
+
+
+def _forget(key: str) -> None:
+    with _lock:
+        _compiled.pop(key, None)
 
 
 def forget_compiled() -> None:
