@@ -119,7 +119,7 @@ class SetupTest(support.SlicerTestCase):
         ):
             self.setup.ui.installButton.click()
         self.assertEqual(calls[0], (["safetensors>=0.4"], {"requester": "UNetSegment"}))
-        self.assertEqual(calls[1], ("torch", {"askConfirmation": False, "torchVersionRequirement": ">=2.4"}))
+        self.assertEqual(calls[1], ("torch", {"askConfirmation": False, "torchVersionRequirement": ">=2.6"}))
         support.wait_until(lambda: "Self-test" in self.setup.ui.setupLabel.text, 10, "the self-test to start")
         support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 240, "the self-test to pass")
 

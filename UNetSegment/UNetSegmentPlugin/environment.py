@@ -16,7 +16,7 @@ import slicer
 from slicer.i18n import tr as _
 
 REQUESTER = "UNetSegment"
-TORCH_REQUIREMENT = ">=2.4"
+TORCH_REQUIREMENT = ">=2.6"
 OPENVINO_REQUIREMENT = "openvino>=2024.4"
 _NOT_INSTALLED = "not installed"
 
