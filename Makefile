@@ -32,7 +32,7 @@ lint: $(VENV)/.test
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.test
 	$(BIN)/python Testing/Benchmarks/run.py
 
 bad-input: $(VENV)/.test
@@ -48,12 +48,14 @@ $(VENV)/.base:
 	$(BIN)/python -m pip install $(TORCH)
 	touch $@
 
-# The stamp is renewed when the dependencies change, so that a second run installs nothing.
-$(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(VENV)/.base pyproject.toml
-	$(BIN)/python -m pip install -e ".[$*]"
+# The stamps are renewed when the dependencies change, so that a second run installs nothing.
+$(VENV)/.demo: $(VENV)/.base pyproject.toml
+	$(BIN)/python -m pip install -e ".[demo]"
 	touch $@
 
-# MONAI, to compare with. Without its dependencies, which torch and numpy satisfy.
-$(VENV)/.bench: $(VENV)/.test
-	$(BIN)/python -m pip install --no-deps "monai>=1.5"
+# nnU-Net and MONAI are what our answers are compared with. Without their dependencies, which would bring another torch;
+# what they really import here is the extra "peers".
+$(VENV)/.test: $(VENV)/.base pyproject.toml Testing/Parity/peers.txt
+	$(BIN)/python -m pip install -e ".[test,peers]"
+	$(BIN)/python -m pip install --no-deps -r Testing/Parity/peers.txt
 	touch $@
