@@ -79,8 +79,9 @@ def _cost(config: AnyNetwork, patch: tuple[int, ...]) -> NetworkCost:
 
 
 class _ByShape(TorchFunctionMode):
-    """Answers norms, activations and concatenations itself: their result's shape is plain. Torch would work it out
-    with parts of its compiler, whose import alone takes 2 to 7 s. What is not named here still works, at that price."""
+    """Answers norms, activations, sums, concatenations and interpolations itself: their result's shape is plain. Torch
+    would work it out with parts of its compiler, whose import alone takes 2 to 7 s. What is not named here still works,
+    at that price."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -88,6 +89,10 @@ class _ByShape(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is torch.cat:
             return _concatenated(*args, **kwargs)
+        if func is torch.Tensor.add and getattr(args[1], "shape", None) == args[0].shape:
+            return torch.empty_like(args[0])
+        if func is functional.interpolate:
+            return _interpolated(*args, **kwargs)
         if func not in _SAME_SHAPE:
             return func(*args, **kwargs)
         in_place = kwargs.get("inplace", False) or args[-1] is True
@@ -98,6 +103,13 @@ def _concatenated(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shape = list(tensors[0].shape)
     shape[dim] = sum(tensor.shape[dim] for tensor in tensors)
     return tensors[0].new_empty(shape)
+
+
+def _interpolated(
+    image: Tensor, size: Sequence[int] | None = None, scale_factor: float | None = None, **how: Any
+) -> Tensor:
+    wanted = size if size is not None else [int(n * (scale_factor or 1)) for n in image.shape[2:]]
+    return image.new_empty((*image.shape[:2], *wanted))
 
 
 class _Ledger(TorchDispatchMode):
@@ -172,6 +184,10 @@ _SAME_SHAPE = {
     functional.elu,
     functional.gelu,
     functional.silu,
+    functional.mish,
+    torch.prelu,
+    torch.relu,
+    torch.sigmoid,
 }
 _aten = torch.ops.aten
 _COUNTERS: dict[Any, Callable[[tuple[Any, ...], Tensor], int]] = {
