@@ -27,7 +27,8 @@ def evaluate(
     prediction: Annotated[Path | None, typer.Argument(help="Segmentation, or a folder of them.")] = None,
     reference: Annotated[Path | None, typer.Argument(help="Its reference, or a folder with the same names.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Segment and score a data set's cases.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Data set: images/, labels/, dataset.json with folds.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Data set, in any layout that 'train' reads.")] = None,
+    layout: Annotated[str, typer.Option(help="How that folder is arranged.")] = "auto",
     fold: Annotated[int | None, typer.Option(help="The held-out fold, from 0.")] = None,
     cases: Annotated[int | None, typer.Option(help="Score the first N cases only.")] = None,
     network: Annotated[int | None, typer.Option(help="Which of the model's networks to run, from 0.")] = None,
@@ -57,7 +58,7 @@ def evaluate(
                         "Add --data FOLDER and --fold NUMBER, and give no predictions.",
                     )
                 scores = _score_model(
-                    _Run(model, network, data, fold, cases, device, preset), tolerance, progress, cancel
+                    _Run(model, network, data, fold, cases, device, preset, layout), tolerance, progress, cancel
                 )
             else:
                 scores = _score_files(prediction, reference, cases, tolerance, progress, cancel)
@@ -75,6 +76,7 @@ class _Run:
     limit: int | None
     device: str
     preset: str
+    layout: str
 
 
 def _score_model(run: _Run, tolerance: float, progress: ProgressCallback | None, cancel: CancelToken) -> Scores:
@@ -83,14 +85,16 @@ def _score_model(run: _Run, tolerance: float, progress: ProgressCallback | None,
     from ..models import Model, load_model
     from ..training.dataset import open_dataset
     from ..training.evaluation import evaluate_fold
+    from ..training.planning.configuration import FOLDS
 
     model = load_model(run.model)
     if run.network is not None:
         model = Model.in_memory(model.card, [model.network(run.network)])
-    names = open_dataset(run.data).split(run.fold)[1][: run.limit]
+    data = open_dataset(run.data, run.layout, FOLDS)
+    names = data.split(run.fold)[1][: run.limit]
     settings = preset(run.preset)
     evaluation = evaluate_fold(
-        model, run.data, run.fold, names, tolerance, run.device, settings, progress=progress, cancel=cancel
+        model, data, run.fold, names, tolerance, run.device, settings, progress=progress, cancel=cancel
     )
     return evaluation.scores
 

@@ -23,7 +23,7 @@ from .precision import autocast, choose_precision
 from .runlog import append_log, last_dice, truncate_log
 from .sampling import PatchSampler
 from .state import load_checkpoint, save_checkpoint, start_state
-from .validation import validate
+from .validation import needed_divisor, validate
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,8 @@ class Run:
             card = self.config.card
             context = autocast(self.precision, self.device)
             labelling = self.sampler.labelling
-            dice = validate(self.state.model, self.validation, card.inference.patch, labelling, self.device, context)
+            patch, divisor = card.inference.patch, needed_divisor(card.network)
+            dice = validate(self.state.model, self.validation, patch, labelling, self.device, context, divisor)
         self.dice = self.world.share(dice)
         if self.dice:
             known = [d for d in self.dice if not math.isnan(d)]

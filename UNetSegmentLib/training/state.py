@@ -99,11 +99,12 @@ def _take_weights(network: nn.Module, package: str, outputs: int) -> None:
 
 
 def _is_answer(own: Tensor, given: Tensor, outputs: tuple[int, int]) -> bool:
-    """Whether two tensors differ along one axis, whose lengths are the numbers of channels of the two answers."""
+    """Whether two tensors differ, and that only where the one has as many entries as the one answer has channels and
+    the other as many as the other."""
     if own.ndim != given.ndim or own.shape == given.shape:
         return False
     pairs = [(a, b) for a, b in zip(own.shape, given.shape, strict=True) if a != b]
-    return pairs == [outputs]
+    return set(pairs) == {outputs}
 
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:

@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..inference.tiles import axis_starts
+from ..networks.config import AnyNetwork, NetworkConfig
 from .dataset import Case
 from .labelling import Labelling
 from .losses import compare
@@ -43,32 +45,55 @@ def validate(
     labelling: Labelling,
     device: torch.device,
     autocast: AbstractContextManager[object],
+    divisor: Sequence[int] = (),
 ) -> tuple[float, ...]:
-    """Mean Dice per label (or region) over the cases. The network's mode is restored."""
+    """Mean Dice per label (or region) over the cases. The network's mode is restored. ``divisor``: see
+    :func:`predict`.
+    """
     training = network.training
     network.eval()
     scores = []
     with autocast:
         for case in cases:
-            logits = predict(network, case.image.to(device), patch, labelling.channels)
+            logits = predict(network, case.image.to(device), patch, labelling.channels, divisor)
             scores.append(hard_dice(logits, case.label.to(device), labelling))
     network.train(training)
     return tuple(_mean(column) for column in zip(*scores, strict=True))
 
 
-def predict(network: nn.Module, image: Tensor, patch: Sequence[int], channels: int) -> Tensor:
+def predict(
+    network: nn.Module, image: Tensor, patch: Sequence[int], channels: int, divisor: Sequence[int] = ()
+) -> Tensor:
     """Logits (K, z, y, x) of a prepared image (C, z, y, x): evenly spread tiles that overlap by a quarter at least,
     averaged. An image up to half as large again as the patch is one tile; a smaller one stays as it is.
+
+    Args:
+        divisor: what a tile's axes must be multiples of, see :func:`needed_divisor`; zeros fill it up.
     """
     flat = patch[0] == 1
     result = image.new_zeros(channels, *image.shape[1:])
     weight = image.new_zeros(image.shape[1:])
     for box in _tiles(image.shape[1:], patch):
-        tile = image[(slice(None), *box)]
+        tile = _filled(image[(slice(None), *box)], divisor)
         logits = network(tile[:, 0][None])[0][:, None] if flat else network(tile[None])[0]
+        z, y, x = result[(0, *box)].shape
+        logits = logits[:, :z, :y, :x]
         result[(slice(None), *box)] += logits
         weight[box] += 1
     return result / weight
+
+
+def needed_divisor(network: AnyNetwork) -> tuple[int, ...]:
+    """What the axes of an image must be multiples of; nothing for the U-Net family, which takes any size."""
+    return () if isinstance(network, NetworkConfig) else tuple(network.divisor)
+
+
+def _filled(tile: Tensor, divisor: Sequence[int]) -> Tensor:
+    if not divisor:
+        return tile
+    steps = (1,) * (3 - len(divisor)) + tuple(divisor)
+    missing = [-size % step for size, step in zip(tile.shape[1:], steps, strict=True)]
+    return functional.pad(tile, [n for lack in reversed(missing) for n in (0, lack)])
 
 
 def _tiles(shape: Sequence[int], patch: Sequence[int]) -> list[tuple[slice, slice, slice]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
 
 import layout_cases as make
@@ -11,10 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "importing"))
+
+from nnunet_files import Results
+
 from UNetSegmentLib.errors import InputError, ModelError
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.models import Preparation, load_model, save_model
+from UNetSegmentLib.models import InferenceContract, Preparation, load_model, save_model
+from UNetSegmentLib.models.importing import import_model
 from UNetSegmentLib.networks import build
+from UNetSegmentLib.networks.monai_configs import ResidualUNetConfig, SegResNetConfig
 from UNetSegmentLib.training import load_config, save_config, train
 from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.planning import NETWORKS, Preferences, Request, plan_training, take_fingerprint
@@ -259,3 +266,42 @@ def test_a_model_with_other_channels_is_refused(tmp_path: Path, trained: Path) -
     data = open_layout(make.nnunet(tmp_path / "second"))
     with pytest.raises(ModelError, match="takes 1 channels, the data set has 2"):
         plan_training(data, request_in(tmp_path / "run", start_from=str(trained)), QUICK)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        *(make_network(name, topology_of((16,) * 3, (1.0,) * 3), 1, 3, 8) for name in NETWORKS),
+        ResidualUNetConfig(3, 1, 3, (4, 8, 16), ((2, 2, 2),) * 2, (3, 3, 3), (3, 3, 3), units=2),
+        SegResNetConfig(3, 1, 3, 8, (1, 2, 2), (1, 1)),
+    ],
+    ids=lambda network: f"{network.architecture}-{getattr(network, 'encoder', '')}-{getattr(network, 'skip', '')}",
+)
+def test_every_kind_of_network_can_be_trained_further(tmp_path: Path, trained: Path, network) -> None:
+    contract = InferenceContract(patch=(16, 32, 32), output_values=(0, 1, 2))
+    plain = dataclasses.replace(network, deep_supervision=False) if hasattr(network, "deep_supervision") else network
+    base = load_model(trained).card
+    preparation = dataclasses.replace(base.preparation, spacing=(1.0, 1.0, 1.0))
+    card = dataclasses.replace(base, network=plain, inference=contract, preparation=preparation)
+    package = save_model(card, [build(plain).state_dict()], tmp_path / "other")
+    data = make.decathlon(tmp_path / "second")
+    for path in (data / "labelsTr").iterdir():
+        make.write_image(path, make.nested_boxes((1,)))
+    request = request_in(tmp_path / "run", start_from=str(package))
+    config = plan_training(open_layout(data), request, Preferences(steps=1, batch=2)).config
+    before, after = load_model(package).network().state_dict(), load_model(train(config).model).network().state_dict()
+    assert before.keys() == after.keys()
+    changed = {name for name in before if before[name].shape != after[name].shape}
+    assert changed
+    assert len(changed) < len(before) / 4
+
+
+def test_an_imported_nnunet_is_trained_further(tmp_path: Path) -> None:
+    package = import_model(Results().write(tmp_path / "foreign"), tmp_path / "models")[0]
+    data = make.decathlon(tmp_path / "data")
+    request = request_in(tmp_path / "run", start_from=str(package))
+    config = plan_training(open_layout(data), request, Preferences(steps=2, batch=1)).config
+    imported = load_model(package).card
+    assert config.card.preparation == imported.preparation
+    assert [label.name for label in config.card.labels] == ["shell", "core"]
+    assert load_model(train(config).model).card.network.features == imported.network.features  # type: ignore[union-attr]

@@ -28,6 +28,8 @@ from .timing import Pace, measure_pace
 from .topology import Topology, topology_of
 from .variants import make_network
 
+_TOO_SLOW = 1.4
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -67,14 +69,22 @@ def plan_training(
     fingerprint = take_fingerprint(data, names, progress, cancel)
     outputs, notes = outputs_of(data, fingerprint)
     seconds = request.minutes * 60 * FOR_STEPS / wanted_steps(request.minutes)
-    if request.start_from is None:
-        card, size = _new(data, fingerprint, outputs, wishes, device, seconds)
-    else:
-        card, size = _from_model(request.start_from, data, fingerprint, outputs, wishes, device, seconds)
-    config = configuration(data, request, wishes, card, size, outputs, fingerprint, fold)
+
+    def planned(seconds: float) -> tuple[TrainingConfig, Size]:
+        if request.start_from is None:
+            card, size = _new(data, fingerprint, outputs, wishes, device, seconds)
+        else:
+            card, size = _from_model(request.start_from, data, fingerprint, outputs, wishes, device, seconds)
+        return configuration(data, request, wishes, card, size, outputs, fingerprint, fold), size
+
+    config, size = planned(seconds)
     pace = None
     if wishes.steps is None:
         pace = measure_pace(config, data, names, device, progress, cancel)
+        if pace.step > _TOO_SLOW * seconds:
+            # Arithmetic knows neither the augmentation nor what else runs on the machine.
+            config, _ = planned(seconds * size.seconds / pace.step)
+            pace = measure_pace(config, data, names, device, progress, cancel)
         config = timed(config, pace, request.minutes, len(held_out))
     return Plan(config, fingerprint, pace, notes)
 

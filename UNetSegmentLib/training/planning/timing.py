@@ -17,7 +17,7 @@ from ..losses import total_loss
 from ..precision import autocast, choose_precision
 from ..sampling import PatchSampler
 from ..state import start_state
-from ..validation import validate
+from ..validation import needed_divisor, validate
 
 _STEPS = 3
 _CASES = 2
@@ -59,5 +59,6 @@ def measure_pace(
         float(loss.detach())
         best = min(best, time.perf_counter() - started)
     started = time.perf_counter()
-    validate(state.network, cases[:1], config.card.inference.patch, labelling, device, autocast(precision, device))
+    patch, divisor = config.card.inference.patch, needed_divisor(config.card.network)
+    validate(state.network, cases[:1], patch, labelling, device, autocast(precision, device), divisor)
     return Pace(best, time.perf_counter() - started)

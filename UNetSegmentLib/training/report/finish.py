@@ -112,7 +112,7 @@ def _fill_card(
     model: Model, config: TrainingConfig, evaluation: Evaluation, scores: PixelScores | None, folder: Path
 ) -> None:
     """The package once more, with the measured lines in its card."""
-    command = f"unetsegment evaluate --model {folder.name} --data DATA --fold {config.fold}"
+    command = f"unetsegment evaluate --model {folder.name} --data DATA --layout {config.layout} --fold {config.fold}"
     text = model.card.description
     if scores is not None:
         text = f"{text} Held-out pixels of fold {config.fold}: {pixel_words(scores)}."
