@@ -132,7 +132,8 @@ def _contract(tiling: Tiling, outputs: Outputs, values: tuple[int, ...]) -> Infe
 
 def _words(metadata: dict[str, Any], outputs: Outputs) -> str:
     measured = description.metrics(metadata)
-    sentences = [description.text(metadata.get("description"))]
+    told = description.text(metadata.get("description"))
+    sentences = [told if told.endswith((".", "!", "?")) or not told else f"{told}."]
     sentences += [f"Published by its authors: {measured}."] if measured else []
     return " ".join(filter(None, [*sentences, *outputs.notes]))
 
