@@ -55,6 +55,10 @@ def train(
     """
     given = PlanOptions(output, minutes, network, recipe, layout, start_from, fold, device, threads, seed)
     with session(debug, json) as cancel:
+        if tensorboard:
+            from ..training.report import summary_writer
+
+            summary_writer()
         settings = _settings(source, given, resume, plan_only, not json, cancel)
         if plan_only:
             plan = Path(settings.output) / PLAN

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,45 @@ def test_what_cannot_be_done_is_said_at_once(
     assert result.exit_code == 3
     assert message in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_is_asked_for_in_words_where_it_is_missing(
+    run: Run, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    result = run("train", cells, "-o", tmp_path / "run", "--minutes", "0.05", "--device", "cpu", "--tensorboard")
+    assert result.exit_code == 7
+    assert "pip install tensorboard" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_gets_loss_rate_and_dice(
+    run: Run, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[str, int]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert Path(folder) == tmp_path / "run" / "tensorboard"
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, step))
+
+        def close(self) -> None:
+            written.append(("closed", -1))
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    result = run("train", cells, "-o", tmp_path / "run", "--minutes", "0.05", "--device", "cpu", "--tensorboard")
+    assert result.exit_code == 0, result.output
+    assert {name for name, _ in written} == {"loss", "learning rate", "dice/Label 1", "closed"}
+    assert written[-1][0] == "closed"
+
+
+def test_a_finished_training_is_evaluated_on_its_own_fold(run: Run, cells: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run("train", cells, "-o", out, "--minutes", "0.05", "--device", "cpu", "--fold", "2").exit_code == 0
+    card = read_card(out / "model")
+    command = card.accuracy_command.replace("unetsegment ", "").replace(" model ", f" {out / 'model'} ")
+    answer = run(*command.replace("DATA", str(cells)).split(), "--device", "cpu", "--json")
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["summary"][0]["dice"] == pytest.approx(card.accuracy[0].dice, abs=1e-3)

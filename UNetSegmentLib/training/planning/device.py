@@ -9,6 +9,7 @@ import torch
 
 from ...inference.devices import free_memory, release_cache
 from ...networks import NetworkConfig, build, cost
+from ..precision import autocast, choose_precision
 
 # A training keeps every map for the way back and makes its gradient; workspace comes on top.
 TRAINING_MEMORY = 2.5
@@ -19,6 +20,8 @@ _SHARE_GPU, _SHARE_CPU = 0.85, 0.5
 _MOST = 24 << 30
 _ROUNDS = 2
 _PROBE_PATCH = {2: (128, 128), 3: (32, 32, 32)}
+# A GPU shows what it can do only when it has enough to do.
+_PROBE_PATCH_GPU = {2: (512, 512), 3: (96, 96, 96)}
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,15 @@ def measure_speed(device: torch.device, dimension: int) -> Speed:
     share = _SHARE_CPU if device.type == "cpu" else _SHARE_GPU
     memory = min(int(free_memory(device) * share), _MOST)
     config = _probe(dimension)
-    patch = _PROBE_PATCH[dimension]
+    patch = (_PROBE_PATCH if device.type == "cpu" else _PROBE_PATCH_GPU)[dimension]
     network = build(config).to(device)
     images = torch.randn(2, 1, *patch, device=device)
     best = float("inf")
     for _ in range(_ROUNDS + 1):
         started = time.perf_counter()
-        network(images).square().mean().backward()
+        with autocast(choose_precision("auto", device), device):
+            loss = network(images).float().square().mean()
+        loss.backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         best = min(best, time.perf_counter() - started)

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "Report": "finish",
         "evaluate_pixels": "pixels",
         "finish_run": "finish",
+        "summary_writer": "tensorboard",
         "tensorboard_log": "tensorboard",
     },
 )

@@ -25,7 +25,7 @@ def tensorboard_log(config: TrainingConfig, then: ProgressCallback | None = None
     Raises:
         DependencyError: TensorBoard is not installed.
     """
-    writer = _writer(Path(config.output) / "tensorboard")
+    writer = summary_writer()(str(Path(config.output) / "tensorboard"))
     names = [label.name for label in config.card.labels]
 
     def update(event: ProgressEvent) -> None:
@@ -43,7 +43,12 @@ def tensorboard_log(config: TrainingConfig, then: ProgressCallback | None = None
         writer.close()
 
 
-def _writer(folder: Path) -> Any:
+def summary_writer() -> Any:
+    """TensorBoard's writer, a class that is called with a folder.
+
+    Raises:
+        DependencyError: TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -52,4 +57,4 @@ def _writer(folder: Path) -> Any:
             "Run: pip install tensorboard",
             str(error),
         ) from error
-    return SummaryWriter(str(folder))
+    return SummaryWriter
