@@ -30,7 +30,10 @@ def card_from_json(data: Any) -> ModelCard:
     if not isinstance(data, dict):
         raise fail("(whole card)", data, "an object")
     _check_version(data)
-    card = typed_json.from_json(ModelCard, data)
+    try:
+        card = typed_json.from_json(ModelCard, data)
+    except RecursionError:
+        raise fail("(whole card)", "nested without end", "a card of a few levels") from None
     check_card(card, packaged=True)
     return card
 

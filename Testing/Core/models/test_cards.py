@@ -159,3 +159,13 @@ def test_a_network_alone_goes_through_json(card: ModelCard) -> None:
     assert config_from_dict(data) == card.network
     with pytest.raises(ModelError, match=r"network\.features"):
         config_from_dict({**data, "features": 4})
+
+
+def test_a_card_nested_without_end_is_refused(card: ModelCard) -> None:
+    data = card_to_json(card)
+    rule: dict = {"kind": "none"}
+    for _ in range(5000):
+        rule = {"kind": "none", "then": rule}
+    data["preparation"]["normalization"] = [rule]
+    with pytest.raises(ModelError, match="nested"):
+        card_from_json(data)
