@@ -42,21 +42,24 @@ class Decision:
         """
         if self._regions:
             return self._painted(window, values)
-        if not self._selects or not window.convex or window.identity:
+        if window.identity:
             return self._winner(window.resample(values), self._values)
+        if not self._selects or not window.convex:
+            return self._winner(window.resample(values), self._values, own=True)
         candidates = _candidates(values.flatten(1))
         if len(candidates) == 1:
             return self._values[candidates[0]]
         if len(candidates) < len(values):
-            return self._winner(window.resample(values[candidates]), self._values[candidates])
-        return self._winner(window.resample(values), self._values)
+            return self._winner(window.resample(values[candidates]), self._values[candidates], own=True)
+        return self._winner(window.resample(values), self._values, own=True)
 
     def of_outputs(self, values: torch.Tensor) -> torch.Tensor:
         """Labels (z, y, x) of values (channels, z, y, x) that are on the output grid already."""
         return self._topmost(values, self._values) if self._regions else self._winner(values, self._values)
 
-    def _winner(self, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The label of the greatest value, the first among equals."""
+    def _winner(self, values: torch.Tensor, labels: torch.Tensor, own: bool = False) -> torch.Tensor:
+        """The label of the greatest value, the first among equals. ``values`` may be overwritten where they are our
+        own."""
         shape = values.shape[1:]
         if len(values) == 2:
             return torch.where(values[1] > values[0], labels[1], labels[0])
@@ -65,7 +68,8 @@ class Decision:
         # Torch's argmax over the first axis takes ten times as long as the vectorised amax; a matrix product turns the
         # mask of the greatest into labels and counts.
         flat = values.reshape(len(values), -1)
-        greatest = torch.ge(flat, flat.amax(dim=0, keepdim=True), out=torch.empty_like(flat))
+        best = flat.amax(dim=0, keepdim=True)
+        greatest = torch.ge(flat, best, out=flat if own else torch.empty_like(flat))
         found = torch.stack([labels, torch.ones_like(labels)]) @ greatest
         label, count = found[0], found[1]
         if bool((count != 1).any()):
