@@ -12,11 +12,16 @@ ANCHORS = {"drive": "Published on DRIVE's test half: U-Net F1 0.8142, AUC 0.9755
 _HEADING = ("Candidate", "Dice", "F1", "AUC", "HD95", "Parameters (M)", "kFLOP/voxel", "Training (s)", "Inference (s)")
 
 
-def group(rows, what, task):
+def parts(rows, what):
+    """Task and budget of every table, in order of appearance: what had more time stands in a table of its own."""
+    return list(dict.fromkeys((row["task"], row["budget"]) for row in rows if row["what"] == what))
+
+
+def group(rows, what, task, budget):
     """Rows of each candidate, in order of appearance."""
     found = defaultdict(list)
     for row in rows:
-        if (row["what"], row["task"]) == (what, task):
+        if (row["what"], row["task"], row["budget"]) == (what, task, budget):
             found[row["name"]].append(row)
     return found
 
@@ -48,15 +53,15 @@ def _shown(value, digits):
 def markdown(rows, what):
     """A table for each task."""
     lines = []
-    for task in dict.fromkeys(row["task"] for row in rows if row["what"] == what):
-        found = group(rows, what, task)
+    for task, budget in parts(rows, what):
+        found = group(rows, what, task, budget)
         every = [row for own in found.values() for row in own]
         folds, seeds = {row["fold"] for row in every}, {row["seed"] for row in every}
-        budgets, devices = {row["budget"] for row in every}, {row["device"] for row in every}
+        devices = {row["device"] for row in every}
         lines += [
             f"### {what.capitalize()} on {task}",
             "",
-            f"{len(folds)} fold(s), {len(seeds)} seed(s), {' / '.join(sorted(budgets))} each, on "
+            f"{len(folds)} fold(s), {len(seeds)} seed(s), {budget} each, on "
             f"{' / '.join(sorted(devices))}. Mean ± standard deviation over seeds (over folds with one seed).",
             "",
             "| " + " | ".join(_HEADING) + " |",
@@ -85,11 +90,11 @@ def plot(rows, what, path: Path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tasks = list(dict.fromkeys(row["task"] for row in rows if row["what"] == what))
-    figure = Figure(figsize=(5.2 * len(tasks), 4.6), dpi=110, layout="constrained")
+    tables = parts(rows, what)
+    figure = Figure(figsize=(5.2 * len(tables), 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks, strict=True):
-        found = group(rows, what, task)
+    for axis, (task, budget) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables, strict=True):
+        found = group(rows, what, task, budget)
         f1 = any(row["pixels"] for own in found.values() for row in own)
         for number, (name, own) in enumerate(found.items()):
             score = spread(own, _pixel("f1") if f1 else lambda r: r["dice"])
@@ -98,7 +103,7 @@ def plot(rows, what, path: Path):
             across = own[0]["flops_per_voxel"] / 1e3 if what == "networks" else number
             axis.errorbar(across, score[0], yerr=score[1], fmt="o", capsize=3)
             axis.annotate(name, (across, score[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
-        axis.set(title=task, ylabel="F1 over pixels" if f1 else "mean Dice")
+        axis.set(title=f"{task}, {budget}", ylabel="F1 over pixels" if f1 else "mean Dice")
         if what == "networks":
             axis.set(xlabel="kFLOP per voxel", xscale="log")
         else:

@@ -1,7 +1,8 @@
 """Training: data sets, augmentation, losses, schedules, the training loop, cross-validation, evaluation on held-out
 folds.
 
-``train(config, progress, cancel)`` runs one training from a :class:`TrainingConfig` to a model package.
+``open_layout(folder)`` reads a data set, ``plan_training(data, request)`` makes a :class:`TrainingConfig` of it,
+``train(config, progress, cancel)`` runs that to a model package, ``finish_run(config, result)`` scores and reports it.
 """
 
 from .._lazy import lazy_names
@@ -22,7 +23,10 @@ __getattr__, __dir__, __all__ = lazy_names(
         "cross_validate": "cross_validation",
         "evaluate_fold": "evaluation",
         "load_config": "codec",
+        "finish_run": "report.finish",
+        "open_layout": "layouts.recognition",
         "package_checkpoint": "loop",
+        "plan_training": "planning.plan",
         "save_config": "codec",
         "train": "loop",
     },

@@ -72,19 +72,23 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def _draw(axis: Any, case: Shown, values: Sequence[int]) -> None:
-    number = _best_slice(case.reference.voxels, case.prediction.voxels, values)
-    picture = case.volume.voxels[:, number].astype(np.float32)
+    geometry = case.volume.geometry
+    # A volume is shown from below, front up; a picture as it is.
+    shown, axes = geometry.reoriented(geometry.axis_codes if geometry.shape[0] == 1 else "LPS")
+    reference, prediction = (axes.apply(side.voxels) for side in (case.reference, case.prediction))
+    number = _best_slice(reference, prediction, values)
+    picture = axes.apply(case.volume.voxels)[:, number].astype(np.float32)
     low, high = np.percentile(picture, (1, 99))
     scaled = ((picture - low) / max(float(high - low), 1e-6)).clip(0, 1)
     rows, columns = picture.shape[1:]
-    spacing = case.volume.geometry.array_spacing
+    spacing = shown.array_spacing
     if len(scaled) == 3:
         axis.imshow(np.moveaxis(scaled, 0, -1), aspect=spacing[1] / spacing[2])
     else:
         axis.imshow(scaled[0], cmap="gray", vmin=0, vmax=1, aspect=spacing[1] / spacing[2])
-    for segmentation, color in ((case.reference, _REFERENCE), (case.prediction, _PREDICTION)):
+    for labels, color in ((reference, _REFERENCE), (prediction, _PREDICTION)):
         for value in values:
-            mask = segmentation.voxels[number] == value
+            mask = labels[number] == value
             if mask.any() and not mask.all() and min(rows, columns) > 1:
                 axis.contour(mask.astype(float), levels=[0.5], colors=[color], linewidths=0.9)
     axis.set_title(case.caption, fontsize=9)
