@@ -125,6 +125,7 @@ def segment(
     overlap: Annotated[float | None, typer.Option(help="Least share that neighbouring tiles share.")] = None,
     mirrors: Annotated[bool | None, typer.Option(help="Average over mirrored inputs, where allowed.")] = None,
     folds: Annotated[bool | None, typer.Option(help="Average over all folds of the model.")] = None,
+    backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
     probabilities: Annotated[Path | None, typer.Option(help="Write the probability of every label here.")] = None,
     uncertainty: Annotated[Path | None, typer.Option(help="Write the uncertainty (entropy) here.")] = None,
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
@@ -148,7 +149,7 @@ def segment(
         with working("Reading the image", not json):
             volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
         region = parse_region(roi, volumes[0].geometry) if roi else None
-        given = {"overlap": overlap, "mirrors": mirrors, "folds": folds}
+        given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend}
         overrides = {name: value for name, value in given.items() if value is not None}
         job = Job(model, device, preset, overrides, region, probabilities is not None, uncertainty is not None)
         run = job.run_in_worker if worker else job.run_here

@@ -100,6 +100,15 @@ def test_knobs_reach_the_engine(run_json: RunJson, image: Path, level_package: P
     assert answer["settings"]["precision"] == "float32"
 
 
+def test_the_backend_is_chosen_by_name(
+    run: Run, run_json: RunJson, image: Path, level_package: Path, tmp_path: Path
+) -> None:
+    options = ("-m", level_package, "--device", "cpu", "--backend")
+    assert run_json("segment", image, tmp_path / "o.nii.gz", *options, "torch")["settings"]["backend"] == "torch"
+    refused = run("segment", image, tmp_path / "o.nii.gz", *options, "abacus")
+    assert refused.exit_code == 3 and "abacus" in refused.stderr
+
+
 def test_channels(run_json: RunJson, image: Path, make_level_package: Callable[..., Path], tmp_path: Path) -> None:
     package = make_level_package(channels=2, name="two")
     answer = run_json("segment", image, tmp_path / "o.seg.nrrd", "-m", package, "--channel", image, "--device", "cpu")
