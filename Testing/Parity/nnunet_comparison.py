@@ -11,6 +11,7 @@ from nnunet_models import Original
 from nnunet_original import ROUNDINGS, Answer, postprocess, predict
 
 from UNetSegmentLib.inference import Segmenter
+from UNetSegmentLib.inference.settings import preset
 from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.models.importing import import_model
@@ -48,10 +49,11 @@ class Comparison:
     postprocessed: int = 0
 
 
-def compare(name: str, original: Original, folder: Path) -> list[Comparison]:
+def compare(name: str, original: Original, folder: Path, backend: str = "torch") -> list[Comparison]:
     """Imports the model into ``folder`` and compares all its cases; logits of the first."""
     package = _main_package(original, import_model(original.source, folder / "packages"))
-    segmenter = Segmenter(load_model(package), device="cpu", preset="exact")
+    settings = preset("exact").with_overrides({"backend": backend})
+    segmenter = Segmenter(load_model(package), device="cpu", settings=settings)
     return [
         _compare_case(name, original, case, segmenter, folder / "predictions" / str(n), logits=n == 0)
         for n, case in enumerate(original.cases)

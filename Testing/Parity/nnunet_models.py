@@ -64,7 +64,7 @@ def trained(root: Path, data: Path) -> Original:
     dataset = datasets.hippocampus(root, data, cases=12)
     folder = save_trained(plan(dataset, features=4), "3d_fullres", _description(root, dataset), iterations=60)
     pickled = _save_postprocessing(folder)
-    cases = _hippocampus_cases(data, 3)
+    cases = _hippocampus_cases(data, 2)
     return Original("3d_fullres PlainConvUNet, trained, postprocessing", folder, folder, cases, None, True, pickled)
 
 
@@ -81,21 +81,21 @@ def trained_torso(root: Path, data: Path) -> Original:
 def folds(root: Path, data: Path) -> Original:
     dataset = datasets.hippocampus(root, data)
     folder = save_random(plan(dataset), "3d_fullres", _description(root, dataset), (0, 2), mirror_axes=(0, 2))
-    return _original("3d_fullres PlainConvUNet, 2 folds, mirrors 0 and 2", folder, _hippocampus_cases(data, 3))
+    return _original("3d_fullres PlainConvUNet, 2 folds, mirrors 0 and 2", folder, _hippocampus_cases(data, 2))
 
 
 @maker
 def flat(root: Path, data: Path) -> Original:
     dataset = datasets.hippocampus(root, data)
     folder = save_random(plan(dataset), "2d", _description(root, dataset))
-    return _original("2d PlainConvUNet", folder, _hippocampus_cases(data, 3))
+    return _original("2d PlainConvUNet", folder, _hippocampus_cases(data, 2))
 
 
 @maker
 def residual(root: Path, data: Path) -> Original:
     dataset = datasets.hippocampus(root, data)
     folder = save_random(plan(dataset, residual=True), "3d_fullres", _description(root, dataset))
-    return _original("3d_fullres ResidualEncoderUNet", folder, _hippocampus_cases(data, 3))
+    return _original("3d_fullres ResidualEncoderUNet", folder, _hippocampus_cases(data, 2))
 
 
 @maker
@@ -104,7 +104,7 @@ def old_plans(root: Path, data: Path) -> Original:
     plans = as_old_plans(plan(dataset))
     folder = save_random(plans, "3d_fullres", _description(root, dataset), mirror_axes=(1,))
     (folder / "plans.json").write_text(json.dumps(plans))  # the trainer has turned its own copy into new ones
-    return _original("3d_fullres PlainConvUNet, old plans", folder, _hippocampus_cases(data, 3))
+    return _original("3d_fullres PlainConvUNet, old plans", folder, _hippocampus_cases(data, 2))
 
 
 @maker
@@ -112,7 +112,7 @@ def ignore_label(root: Path, data: Path) -> Original:
     labels = {"background": 0, "Anterior": 1, "ignore": 2}
     dataset = datasets.hippocampus(root, data, labels=labels)
     folder = save_random(plan(dataset), "3d_fullres", _description(root, dataset), mirror_axes=())
-    return _original("3d_fullres PlainConvUNet, ignore label, no mirrors", folder, _hippocampus_cases(data, 3))
+    return _original("3d_fullres PlainConvUNet, ignore label, no mirrors", folder, _hippocampus_cases(data, 2))
 
 
 @maker
@@ -133,7 +133,7 @@ def flat_regions(root: Path, data: Path) -> Original:
 def thick(root: Path, data: Path) -> Original:
     dataset = datasets.thick_head(root, data)
     plans = plan(dataset, memory_gb=0.6)
-    folder = save_random(plans, "3d_fullres", _description(root, dataset), mirror_axes=(1, 2))
+    folder = save_random(plans, "3d_fullres", _description(root, dataset), mirror_axes=(2,))
     return _original("3d_fullres PlainConvUNet, anisotropic, transposed", folder, _head_cases(root, data))
 
 
@@ -197,7 +197,7 @@ def _hippocampus_cases(data: Path, count: int) -> dict[str, tuple[Path, ...]]:
 
 def _pairs(root: Path, data: Path) -> dict[str, tuple[Path, ...]]:
     cases = {}
-    for name, (path,) in _hippocampus_cases(data, 3).items():
+    for name, (path,) in _hippocampus_cases(data, 2).items():
         pair = datasets.framed_pair(sitk.ReadImage(path))
         cases[name] = _written(root, name, pair)
     return cases

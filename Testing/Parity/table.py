@@ -19,12 +19,14 @@ HEADER = ["model", "case", "voxels", "same label", "float32", "nnU-Net to itself
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="*", metavar="model", help=f"of {', '.join(MAKERS)}; all by default")
-    wanted = parser.parse_args().models or list(MAKERS)
-    _print_header()
+    parser.add_argument("--backend", default="torch", help="torch, openvino or onnx")
+    arguments = parser.parse_args()
+    wanted = arguments.models or list(MAKERS)
+    _print_header(arguments.backend)
     with tempfile.TemporaryDirectory() as root:
         for name in wanted:
             original = make(name, Path(root), DATA)
-            for comparison in compare(name, original, Path(root) / name):
+            for comparison in compare(name, original, Path(root) / name, arguments.backend):
                 print("| " + " | ".join(_row(original, comparison)) + " |", flush=True)
 
 
@@ -41,10 +43,10 @@ def _row(original: Original, comparison: Comparison) -> list[str]:
     ]
 
 
-def _print_header() -> None:
+def _print_header(backend: str) -> None:
     from importlib.metadata import version
 
-    print(f"\nPreset exact against nnunetv2 {version('nnunetv2')} (nnUNetPredictor on the CPU), step 0.5")
+    print(f"\nPreset exact ({backend}) against nnunetv2 {version('nnunetv2')} (nnUNetPredictor on the CPU), step 0.5")
     print("same label: share of voxels with nnU-Net's label. float32: the same when nnU-Net's code sums the tiles in")
     print("float32 instead of half precision. nnU-Net to itself: nnU-Net in half against nnU-Net in float32.")
     print("logits: largest difference of log-probabilities to nnU-Net in float32; its own rounding: half to float32.\n")
