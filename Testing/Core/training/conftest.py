@@ -79,3 +79,12 @@ def make_config(folder: Path, card: ModelCard, tmp_path: Path) -> Callable[..., 
         return TrainingConfig(**{**values, **changes})
 
     return make
+
+
+@pytest.fixture
+def known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of known speed, so that a plan need not measure it."""
+    from UNetSegmentLib.training.planning import plan
+    from UNetSegmentLib.training.planning.device import Speed
+
+    monkeypatch.setattr(plan, "measure_speed", lambda device, dimension: Speed(8 << 30, 3e10))

@@ -157,6 +157,7 @@ def test_a_fingerprint(tmp_path: Path) -> None:
     assert load_fingerprint(tmp_path / "fingerprint.json") == found
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_a_plan_is_written_down_and_read_back_unchanged(tmp_path: Path) -> None:
     data = open_layout(make.lits(tmp_path / "data"))
     plan = plan_training(data, request_in(tmp_path / "run"), QUICK)
@@ -172,6 +173,7 @@ def test_a_plan_is_written_down_and_read_back_unchanged(tmp_path: Path) -> None:
     assert load_config(tmp_path / "plan.json") == config
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_the_plan_of_overlapping_regions_trains(tmp_path: Path) -> None:
     data = open_layout(make.brats(tmp_path / "data"))
     config = plan_training(data, request_in(tmp_path / "run"), QUICK).config
@@ -182,6 +184,7 @@ def test_the_plan_of_overlapping_regions_trains(tmp_path: Path) -> None:
     assert load_model(train(config).model).card.labels == config.card.labels
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_pictures_are_planned_flat_and_judged_inside_the_mask(tmp_path: Path) -> None:
     data = open_layout(make.drive(tmp_path / "data"))
     config = plan_training(data, request_in(tmp_path / "run", fold=1), QUICK).config
@@ -201,12 +204,14 @@ def test_minutes_become_steps(tmp_path: Path) -> None:
     assert 2 < expected < 14
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_a_label_that_never_occurs_is_left_out(tmp_path: Path) -> None:
     plan = plan_training(open_layout(make.kits(tmp_path / "data")), request_in(tmp_path / "run"), QUICK)
     assert [label.name for label in plan.config.card.labels] == ["Kidney", "Kidney tumour"]
     assert any("Kidney cyst" in note for note in plan.notes)
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_thick_slices_across_the_body_come_first(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for n in range(2):
@@ -232,7 +237,7 @@ def test_no_labels_at_all(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def trained(tmp_path: Path) -> Path:
+def trained(tmp_path: Path, known_speed: None) -> Path:
     """A package with two labels."""
     data = open_layout(make.decathlon(tmp_path / "first"))
     config = plan_training(data, request_in(tmp_path / "first_run"), QUICK).config
@@ -296,6 +301,7 @@ def test_every_kind_of_network_can_be_trained_further(tmp_path: Path, trained: P
     assert len(changed) < len(before) / 4
 
 
+@pytest.mark.usefixtures("known_speed")
 def test_an_imported_nnunet_is_trained_further(tmp_path: Path) -> None:
     package = import_model(Results().write(tmp_path / "foreign"), tmp_path / "models")[0]
     data = make.decathlon(tmp_path / "data")

@@ -18,6 +18,8 @@ from UNetSegmentLib.training.planning import Preferences, Request, plan_training
 from UNetSegmentLib.training.recipes import RECIPES, find_recipe, open_recipe
 from UNetSegmentLib.training.report import finish_run
 
+pytestmark = pytest.mark.usefixtures("known_speed")
+
 MINIATURES = {
     "liver-tumor-ct": make.lits,
     "kidney-tumor-ct": make.kits,

@@ -134,6 +134,8 @@ def _from_model(
     size = _model_size(network, patch, speed, seconds, _all_voxels(fingerprint))
     note = f"Trained further from '{base.name}' {base.version}."
     card = _card(data, fingerprint, outputs, channels, size, network, base.preparation, wishes, note)
+    # A model for crops stays one: its statistics are those of a region.
+    card = replace(card, field_of_view_mm=base.field_of_view_mm)
     if base.citation:
         card = replace(card, citation="; ".join(t for t in (card.citation, base.citation) if t))
     return card, size
