@@ -27,7 +27,7 @@ from UNetSegmentLib.training import (
 )
 from UNetSegmentLib.training.dataset import read_pair
 from UNetSegmentLib.training.planning import NETWORKS, Request, plan_training
-from UNetSegmentLib.training.planning.configuration import timed
+from UNetSegmentLib.training.planning.configuration import moving_average, timed
 from UNetSegmentLib.training.planning.timing import measure_pace
 from UNetSegmentLib.training.planning.topology import topology_of
 from UNetSegmentLib.training.planning.variants import make_network
@@ -172,6 +172,7 @@ def config_of(cell: Cell, budget: Budget, network: str, work: Path) -> TrainingC
         changes |= {"steps": budget.steps, "validate_every": budget.steps, "checkpoint_every": 200}
         warmup = min(50, max(budget.steps // 10, 1))
         changes |= {"schedule": dataclasses.replace(base.schedule, warmup=warmup), "validation_cases": 1}
+        changes["ema"] = moving_average(budget.steps)
     return dataclasses.replace(base, **changes)
 
 

@@ -1,4 +1,4 @@
-"""Training data: the cases of a data set in any of the known :mod:`.layouts`, read once and kept prepared in memory.
+"""Training data: the cases of a data set in any of the known :mod:`.layouts`, read once and kept prepared.
 
 In the simplest one the folder holds ``images/``, ``labels/`` (same file names) and, if wanted, ``dataset.json`` with
 ``labels`` (value to name) and ``folds``: lists of case names that are held out together.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ from .labelling import Labelling
 from .layouts.dataset import Dataset
 from .layouts.reading import read_case
 from .layouts.recognition import AUTO, open_layout
+from .spilling import Spill
+
+_AIMS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +36,18 @@ class Case:
     Args:
         image: (channels, z, y, x) float32, oriented, resampled and normalised as the card says.
         label: (z, y, x) uint8, the class (see :mod:`.labelling`; 0 is background) of each voxel.
-        foreground: for each labelled class, the flat indices of its voxels.
+        foreground: for each labelled class, flat indices of its voxels: all of them, or 100 000 evenly chosen ones.
     """
 
     name: str
     image: Tensor
     label: Tensor
     foreground: tuple[Tensor, ...]
+
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """Lowest and highest value of the image."""
+        return float(self.image.min()), float(self.image.max())
 
 
 def open_dataset(folder: str | Path, layout: str = AUTO, folds: int = 0) -> Dataset:
@@ -62,12 +71,14 @@ def load_cases(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
     labelling: Labelling | None = None,
+    spill: Spill | None = None,
 ) -> list[Case]:
-    """Reads and prepares the named cases; see :func:`load_case`."""
+    """Reads and prepares the named cases; see :func:`load_case`. ``spill`` takes what does not fit into memory."""
     stage = Stage("read cases", len(names), progress, cancel)
     cases = []
     for name in names:
-        cases.append(load_case(data, name, card, labelling))
+        case = load_case(data, name, card, labelling)
+        cases.append(case if spill is None else spill.keep(case))
         stage.step(message=name)
     return cases
 
@@ -91,8 +102,14 @@ def load_case(data: Dataset, name: str, card: ModelCard, labelling: Labelling | 
     except UNetSegmentError as error:
         raise InputError(f"Case {name}: {error.cause}", error.cure, error.detail) from error
     flat = classes.flatten()
-    foreground = tuple(torch.nonzero(flat == number).flatten() for number in range(1, len(labelling.values)))
+    foreground = tuple(_some(torch.nonzero(flat == number).flatten()) for number in range(1, len(labelling.values)))
     return Case(name, image, classes, foreground)
+
+
+def _some(indices: Tensor) -> Tensor:
+    """Evenly chosen ones where there are very many: they serve to aim at, and take eight bytes each."""
+    step = -(-indices.numel() // _AIMS)
+    return indices[::step].clone() if step > 1 else indices
 
 
 def read_pair(data: Dataset, name: str) -> tuple[Volume, Segmentation]:

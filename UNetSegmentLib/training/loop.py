@@ -20,6 +20,7 @@ from .distributed import join_world
 from .export import export_model
 from .labelling import labelling_of
 from .run import CHECKPOINT, LOG, Run
+from .spilling import Spill
 from .state import load_checkpoint, start_state
 
 log = logging.getLogger(__name__)
@@ -66,11 +67,12 @@ def train(
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")
     labelling = labelling_of(config)
-    cases = load_cases(data, names, config.card, progress, cancel, labelling)
-    held_out = held_out[: config.validation_cases or None] if world.first else []
-    validation = load_cases(data, held_out, config.card, progress, cancel, labelling)
-    run = Run(config, cases, validation, world, device, progress, cancel)
+    spill = Spill(output / f"prepared-{world.rank}")
     try:
+        cases = load_cases(data, names, config.card, progress, cancel, labelling, spill)
+        held_out = held_out[: config.validation_cases or None] if world.first else []
+        validation = load_cases(data, held_out, config.card, progress, cancel, labelling, spill)
+        run = Run(config, cases, validation, world, device, progress, cancel)
         dice = run.to_the_end()
     except torch.OutOfMemoryError as error:
         raise ResourceError(
@@ -78,6 +80,8 @@ def train(
             "Lower 'batch', or the patch in the configuration's card.",
             str(error),
         ) from error
+    finally:
+        spill.remove()
     model, curve = package_run(run.state.result(), config) if world.first else (output / MODEL, None)
     world.leave()
     dice, seconds = dice if world.first else None, time.monotonic() - started

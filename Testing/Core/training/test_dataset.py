@@ -12,6 +12,7 @@ from training_cases import balls, write_case
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.training.dataset import load_case, load_cases, open_dataset
+from UNetSegmentLib.training.spilling import Spill
 
 
 def test_the_hippocampus_folder(shared_data, card):
@@ -120,3 +121,32 @@ def test_a_network_for_more_channels(folder, card):
     two = dataclasses.replace(card, network=dataclasses.replace(card.network, in_channels=2))
     with pytest.raises(InputError, match=r"case_0.*1 channels"):
         load_case(open_dataset(folder), "case_0", two)
+
+
+def test_cases_beyond_memory_lie_in_files_and_are_the_same(folder, card, tmp_path):
+    data = open_dataset(folder)
+    kept = load_cases(data, data.names, card)
+    one = sum(t.numel() * t.element_size() for t in (kept[0].image, kept[0].label, *kept[0].foreground))
+    spill = Spill(tmp_path / "prepared", limit=2 * one)
+    mapped = load_cases(data, data.names, card, spill=spill)
+    # Cases hold about as many labelled voxels each: one or two fit, the others take two files.
+    assert 2 * (len(kept) - 2) <= len(list((tmp_path / "prepared").iterdir())) <= 2 * (len(kept) - 1)
+    for ours, theirs in zip(kept, mapped, strict=True):
+        assert torch.equal(ours.image, theirs.image)
+        assert torch.equal(ours.label, theirs.label)
+        assert ours.extremes == theirs.extremes
+    spill.remove()
+    assert not (tmp_path / "prepared").exists()
+    assert torch.equal(kept[-1].image, mapped[-1].image)
+
+
+def test_a_large_label_is_aimed_at_in_evenly_chosen_places(tmp_path, card):
+    label = np.zeros((60, 60, 60), np.uint8)
+    label[2:58, 2:58, 2:58] = 1
+    label[0, 0, 0] = 2
+    write_case(tmp_path, "a", np.random.default_rng(0).normal(size=label.shape).astype(np.float32), label)
+    aims, rare = load_case(open_dataset(tmp_path), "a", card).foreground
+    assert 50_000 < aims.numel() <= 100_000
+    assert rare.tolist() == [0]
+    depth = aims // 3600
+    assert torch.bincount(depth)[2:58].min() > 0.8 * torch.bincount(depth)[2:58].max()

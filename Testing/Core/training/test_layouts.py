@@ -58,6 +58,22 @@ def test_nnunet_with_regions_and_an_ignored_label(tmp_path: Path) -> None:
     read_case(data, "a_0")
 
 
+def test_nnunet_with_files_that_lie_elsewhere(tmp_path: Path) -> None:
+    make.nnunet(tmp_path / "files")
+    (tmp_path / "raw" / "imagesTr").mkdir(parents=True)
+    table = json.loads((tmp_path / "files" / "dataset.json").read_text())
+    images = [f"../files/imagesTr/a_1_{n:04}.nii.gz" for n in range(2)]
+    table["dataset"] = {"one": {"images": images, "label": "../files/labelsTr/a_1.nii.gz"}}
+    (tmp_path / "raw" / "dataset.json").write_text(json.dumps(table))
+    data = open_layout(tmp_path / "raw")
+    assert data.names == ["one"]
+    assert read_case(data, "one")[0].channels == 2
+    table["dataset"]["one"]["label"] = "nowhere.nii.gz"
+    (tmp_path / "raw" / "dataset.json").write_text(json.dumps(table))
+    with pytest.raises(InputError, match="The case one names .*nowhere"):
+        open_layout(tmp_path / "raw")
+
+
 def test_csv(tmp_path: Path) -> None:
     make.nnunet(tmp_path / "files")
     line = "files/imagesTr/a_{0}_0000.nii.gz,files/imagesTr/a_{0}_0001.nii.gz,files/labelsTr/a_{0}.nii.gz,{1}"

@@ -95,7 +95,7 @@ def _reflect(index: Tensor, low: int, high: int) -> Tensor:
 
 def _constant(case: Case, image: Tensor, generator: torch.Generator) -> Tensor:
     """The darkest value of the image (what lies outside a head), its mean, or any value between its extremes."""
-    low, high = float(case.image.min()), float(case.image.max())
+    low, high = case.extremes
     value = (low, 0.0, uniform(generator, low, high))[integer(generator, 0, 2)]
     return torch.full_like(image, value)
 

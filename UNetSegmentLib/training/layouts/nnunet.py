@@ -36,7 +36,7 @@ def read(path: Path) -> Dataset:
         name=str(table.get("name", path.resolve().name)),
         folder=path,
         layout="nnunet",
-        cases=_cases(path, len(channels)),
+        cases=_listed(path, table) or _cases(path, len(channels)),
         channels=channels,
         labels=labels,
         regions=regions,
@@ -45,6 +45,26 @@ def read(path: Path) -> Dataset:
         licence=str(table.get("licence", table.get("license", ""))),
         reference=str(table.get("reference", "")),
     )
+
+
+def _listed(path: Path, table: dict[str, Any]) -> tuple[CaseFiles, ...]:
+    """The cases of a ``dataset`` entry, which names files that lie elsewhere; paths are relative to the folder."""
+    try:
+        cases = tuple(
+            CaseFiles(name, tuple(path / image for image in entry["images"]), path / entry["label"])
+            for name, entry in table.get("dataset", {}).items()
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(
+            f"The 'dataset' of {path / 'dataset.json'} is no table of images and labels.",
+            'Write {"case": {"images": [...], "label": "..."}}.',
+            str(error),
+        ) from error
+    for case in cases:
+        missing = [file for file in (*case.images, case.label) if not file.is_file()]
+        if missing:
+            raise InputError(f"The case {case.name} names {missing[0]}, which is not there.", "Correct the path.")
+    return tuple(sorted(cases, key=lambda case: natural(case.name)))
 
 
 def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:

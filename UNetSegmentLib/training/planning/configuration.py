@@ -81,7 +81,7 @@ def configuration(
         sampling=SamplingConfig(foreground=wishes.foreground or (0.67 if rare else 0.33)),
         augmentation=_augmentation(wishes, card),
         regions=outputs.regions,
-        ema=_ema(steps),
+        ema=moving_average(steps),
         device=request.device,
         threads=request.threads,
         validate_every=max(steps // _VALIDATIONS, 1),
@@ -107,8 +107,8 @@ def _augmentation(wishes: Preferences, card: ModelCard) -> AugmentationConfig:
     return replace(settings, label_pairs=pairs, left_right_axis=axis)
 
 
-def _ema(steps: int) -> float:
-    """An average over about the last twentieth of the run."""
+def moving_average(steps: int) -> float:
+    """Decay of an average over about the last twentieth of a run."""
     return round(1.0 - min(max(20.0 / steps, 0.001), 0.1), 4)
 
 
@@ -126,5 +126,5 @@ def timed(config: TrainingConfig, pace: Pace, minutes: float, held_out: int) -> 
         validation_cases=0 if cases >= held_out else cases,
         checkpoint_every=min(max(round(_CHECKPOINT_SECONDS / pace.step), 1), every),
         schedule=replace(config.schedule, warmup=min(50, max(steps // 10, 1))),
-        ema=_ema(steps),
+        ema=moving_average(steps),
     )
