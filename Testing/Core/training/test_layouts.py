@@ -70,7 +70,7 @@ def test_nnunet_with_files_that_lie_elsewhere(tmp_path: Path) -> None:
     assert read_case(data, "one")[0].channels == 2
     table["dataset"]["one"]["label"] = "nowhere.nii.gz"
     (tmp_path / "raw" / "dataset.json").write_text(json.dumps(table))
-    with pytest.raises(InputError, match="The case one names .*nowhere"):
+    with pytest.raises(InputError, match=r"The case one names .*nowhere"):
         open_layout(tmp_path / "raw")
 
 
