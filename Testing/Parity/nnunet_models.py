@@ -170,7 +170,9 @@ def lowres(root: Path, data: Path) -> Original:
 @maker
 def cascade(root: Path, data: Path) -> Original:
     low, full = _cascade(root, data)
-    return Original("3d_lowres + 3d_cascade_fullres PlainConvUNet", full, low.parent, _torso_cases(data), low)
+    image = sitk.ReadImage(data / "ct" / "ct_torso_3mm.nii.gz")[:, :, 40:90]
+    cases = {"ct_torso_3mm, 50 slices": _written(root, "torso", [image])}
+    return Original("3d_lowres + 3d_cascade_fullres PlainConvUNet", full, low.parent, cases, low)
 
 
 def _cascade(root: Path, data: Path) -> tuple[Path, Path]:
