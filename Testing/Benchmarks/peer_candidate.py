@@ -59,8 +59,9 @@ def ours(case, arguments, settings, output):
     segmenter = Segmenter(load_model(package_folder(case, arguments.work, arguments.tiny)), "cpu", settings=knobs)
     segmenter.model.network(0)
     if backend != "torch":
-        small = read_volume(case.image).cropped(Box((20, 20, 20), (36, 36, 36)))
-        segmenter.segment(small)
+        volume = read_volume(case.image)
+        middle = [n // 2 for n in volume.geometry.shape]
+        segmenter.segment(volume.cropped(Box.whole((16, 16, 16)).shifted(middle)))
 
     def run(clock):
         with clock.part("read"):
