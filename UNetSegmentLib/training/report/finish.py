@@ -104,6 +104,10 @@ def _pictures(model: Model, data: Dataset, evaluation: Evaluation, path: Path, d
         for name in names:
             volume, reference = read_pair(data, name)
             prediction = segmenter.segment(volume).segmentation
+            if data.ignored is not None:
+                # What is not judged is not drawn either.
+                judged = reference.voxels != data.ignored
+                prediction = dataclasses.replace(prediction, voxels=prediction.voxels * judged)
             shown.append(Shown(volume, reference, prediction, f"{what}: {name}, Dice {means[name]:.3f}"))
     return write_cases(shown, path, model.card.title, [label.value for label in model.card.labels])
 
