@@ -31,8 +31,8 @@ def test_parts_load_with_the_model(pair: Path, tmp_path: Path, zipped: bool) -> 
 
 
 def test_an_altered_part_is_noticed(pair: Path) -> None:
-    text = (pair / "back" / "model.json").read_text()
-    (pair / "back" / "model.json").write_text(text.replace('"back"', '"bock"'))
+    text = (pair / "back" / "model.json").read_text(encoding="utf-8")
+    (pair / "back" / "model.json").write_text(text.replace('"back"', '"bock"'), encoding="utf-8")
     with pytest.raises(ModelError, match=r"back/model\.json .*altered"):
         load_model(pair)
 

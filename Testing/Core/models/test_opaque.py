@@ -74,8 +74,8 @@ def test_a_program_that_was_changed_is_refused(package: Path) -> None:
     with pytest.raises(ModelError, match="changed since"):
         load_model(package, verify=False).network()
     old = load_model(package, verify=False).card.digests["weights.ts"]
-    text = (package / "model.json").read_text()
-    (package / "model.json").write_text(text.replace(old, hashlib.sha256(content).hexdigest()))
+    text = (package / "model.json").read_text(encoding="utf-8")
+    (package / "model.json").write_text(text.replace(old, hashlib.sha256(content).hexdigest()), encoding="utf-8")
     with pytest.raises(ModelError, match="changed since"):
         load_model(package).network()
 
