@@ -190,6 +190,14 @@ def test_a_second_start_needs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @has("openvino")
+def test_the_programs_logging_is_left_alone() -> None:
+    root = logging.getLogger()
+    before = root.level, list(root.handlers)
+    OpenVinoBackend([network()], 3).predict(torch.zeros(1, 1, 16, 16, 16))
+    assert (root.level, list(root.handlers)) == before
+
+
+@has("openvino")
 @pytest.mark.parametrize("damage", ["flipped", "short", "empty", "digest of rubbish"])
 def test_a_damaged_file_is_made_anew(damage: str, caplog: pytest.LogCaptureFixture) -> None:
     modules = [network()]

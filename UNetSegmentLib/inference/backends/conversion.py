@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -62,8 +63,21 @@ def _record(module: nn.Module, example: Sequence[int], shape: Sequence[int]) -> 
         warnings.simplefilter("ignore")  # of the tracer, about sizes that become constants; the result is checked
         image = torch.zeros(list(example))
         script = module if isinstance(module, torch.jit.ScriptModule) else traced(module, image)
-        model = openvino.convert_model(script)
+        with _own_logging():
+            model = openvino.convert_model(script)
     return _fixed(model, shape)
+
+
+@contextlib.contextmanager
+def _own_logging() -> Iterator[None]:
+    """OpenVINO's converter sets the level and the handlers of the root logger; they are the program's, not its own."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 def traced(module: nn.Module, image: torch.Tensor) -> torch.jit.ScriptModule:
