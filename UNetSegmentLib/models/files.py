@@ -6,6 +6,7 @@ import hashlib
 import stat
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
@@ -56,22 +57,25 @@ class FolderFiles:
         return FolderFiles(self.path / folder)
 
 
-class ZipFiles:
-    """A package that is a ``.zip``, with its files at the top or all in one folder.
+def zip_members(path: Path, cure: str) -> list[zipfile.ZipInfo]:
+    """What a zip file holds, by its directory alone; nothing of it is checked.
 
     Raises:
-        ModelError: not a zip file, or one with members that point elsewhere, links, encrypted members or too much data.
+        ModelError: it is no readable zip file.
     """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.infolist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
+        raise ModelError(f"'{path.name}' is not a readable zip file.", cure, str(error)) from error
 
-    def __init__(self, path: Path) -> None:
+
+class ZipMembers:
+    """Read access to the members of a zip file, under the names that ``members`` gives them."""
+
+    def __init__(self, path: Path, members: Mapping[str, zipfile.ZipInfo]) -> None:
         self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-            raise ModelError(f"'{path.name}' is not a readable zip file.", _GET_AGAIN, str(error)) from error
-        check_members(path, members)
-        self._members = _by_plain_name(members)
+        self._members = members
 
     def has(self, name: str) -> bool:
         return name in self._members
@@ -84,17 +88,30 @@ class ZipFiles:
     def size(self, name: str) -> int:
         return self._members[name].file_size
 
-    def below(self, folder: str) -> ZipFiles:
-        inner = object.__new__(ZipFiles)
-        inner.path = self.path
+    def members_below(self, folder: str) -> dict[str, zipfile.ZipInfo]:
+        """The members in a folder, by their names below it."""
         prefix = f"{folder}/"
-        inner._members = {n.removeprefix(prefix): m for n, m in self._members.items() if n.startswith(prefix)}
-        return inner
+        return {n.removeprefix(prefix): m for n, m in self._members.items() if n.startswith(prefix)}
+
+
+class ZipFiles(ZipMembers):
+    """A package that is a ``.zip``: see :func:`package_files`."""
+
+    def below(self, folder: str) -> ZipFiles:
+        return ZipFiles(self.path, self.members_below(folder))
 
 
 def package_files(path: Path) -> PackageFiles:
-    """The files of the package at ``path``, which must be a folder or a zip file."""
-    return FolderFiles(path) if path.is_dir() else ZipFiles(path)
+    """The files of the package at ``path``: a folder, or a zip file with them at the top or all in one folder.
+
+    Raises:
+        ModelError: not a zip file, or one with members that point elsewhere, links, encrypted members or too much data.
+    """
+    if path.is_dir():
+        return FolderFiles(path)
+    members = zip_members(path, _GET_AGAIN)
+    check_members(path, members)
+    return ZipFiles(path, _by_plain_name(members))
 
 
 def read_file(files: PackageFiles, name: str, limit: int | None = None) -> bytes:

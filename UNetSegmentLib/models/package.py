@@ -96,7 +96,7 @@ def save_model(
         for item in kept:
             if not (temporary / item.name).exists():
                 shutil.copy2(item, temporary / item.name)
-        _swap_in(temporary, folder)
+        swap_in(temporary, folder)
     except OSError as error:
         raise output_error(folder, error) from error
     finally:
@@ -209,7 +209,7 @@ def _foreign_to_keep(folder: Path) -> list[Path]:
     return foreign
 
 
-def _swap_in(new: Path, folder: Path) -> None:
+def swap_in(new: Path, folder: Path) -> None:
     """Renames ``new`` to ``folder``; what was there comes back when that fails."""
     if not folder.exists():
         new.replace(folder)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from ...errors import ModelError, OutputError
-from ..files import check_members, suspicious
+from ..files import ZipMembers, check_members, suspicious, zip_members
 
 MAX_MEMBERS = 100_000
 MAX_TOTAL_BYTES = 64 * 1024**3
@@ -71,7 +71,7 @@ def open_source(path: Path) -> Iterator[SourceFiles]:
     elif _is_archive(path):
         # A file may be mapped into memory still (on Windows it cannot be removed then).
         with tempfile.TemporaryDirectory(prefix="unetsegment-", ignore_cleanup_errors=True) as temporary:
-            yield ZipSource(path, Path(temporary))
+            yield ZipSource(path, _checked_members(path), Path(temporary))
     else:
         yield SingleFile(path)
 
@@ -149,48 +149,33 @@ class FolderSource:
                 )
 
 
-class ZipSource:
-    """A ``.zip``, checked as a whole before anything of it is read.
+def _checked_members(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """The files of a zip by their POSIX names, checked as a whole before anything of them is read.
 
     Raises:
         ModelError: not a readable zip, or one with members that point elsewhere, links, encrypted or repeated members,
             too many of them, too much data, or data that no model compresses to.
     """
+    members = zip_members(path, _GET_AGAIN)
+    check_members(path, members, MAX_MEMBERS, MAX_TOTAL_BYTES)
+    for member in members:
+        large = member.file_size > _RATIO_COUNTS_FROM
+        if large and member.file_size > MAX_RATIO * max(member.compress_size, 1):
+            raise suspicious(path, f"its member '{member.filename}' unpacks to more than {MAX_RATIO} times its size")
+    files = {str(PurePosixPath(m.filename)): m for m in members if not m.is_dir()}
+    return {name: member for name, member in files.items() if not name.startswith("__MACOSX/")}
 
-    def __init__(self, path: Path, temporary: Path) -> None:
-        self.path = path
-        self.root = ""
+
+class ZipSource(ZipMembers):
+    """A ``.zip`` whose members were checked; those that must be real files are copied to ``temporary``."""
+
+    def __init__(self, path: Path, members: Mapping[str, zipfile.ZipInfo], temporary: Path, root: str = "") -> None:
+        super().__init__(path, members)
+        self.root = root
         self._temporary = temporary
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-            raise ModelError(f"'{path.name}' is not a readable zip file.", _GET_AGAIN, str(error)) from error
-        check_members(path, members, MAX_MEMBERS, MAX_TOTAL_BYTES)
-        for member in members:
-            large = member.file_size > _RATIO_COUNTS_FROM
-            if large and member.file_size > MAX_RATIO * max(member.compress_size, 1):
-                raise suspicious(
-                    path, f"its member '{member.filename}' unpacks to more than {MAX_RATIO} times its size"
-                )
-        files = {str(PurePosixPath(m.filename)): m for m in members if not m.is_dir()}
-        self._members: Mapping[str, zipfile.ZipInfo] = {
-            name: member for name, member in files.items() if not name.startswith("__MACOSX/")
-        }
 
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._members))
-
-    def has(self, name: str) -> bool:
-        return name in self._members
-
-    def open(self, name: str) -> BinaryIO:
-        # The archive closes when the member does: zipfile keeps the file open as long as a member refers to it.
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.open(self._members[name])  # type: ignore[return-value]
-
-    def size(self, name: str) -> int:
-        return self._members[name].file_size
 
     def local(self, name: str) -> Path:
         handle, target = tempfile.mkstemp(suffix=PurePosixPath(name).suffix, dir=self._temporary)
@@ -210,11 +195,7 @@ class ZipSource:
     def below(self, folder: str) -> ZipSource:
         if not folder:
             return self
-        inner = object.__new__(ZipSource)
-        inner.path, inner.root, inner._temporary = self.path, _joined(self.root, folder), self._temporary
-        prefix = f"{folder}/"
-        inner._members = {n.removeprefix(prefix): m for n, m in self._members.items() if n.startswith(prefix)}
-        return inner
+        return ZipSource(self.path, self.members_below(folder), self._temporary, _joined(self.root, folder))
 
 
 class SingleFile:

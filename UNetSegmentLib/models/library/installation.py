@@ -14,6 +14,7 @@ from ...labels import Label
 from ...progress import CancelToken, ProgressCallback
 from ..card import ModelCard
 from ..files import CARD, FolderFiles, sha256
+from ..package import swap_in
 from .cache import check_space
 from .downloading import download
 from .entries import Entry, Part
@@ -83,7 +84,7 @@ def install(
         staging.mkdir()
         package = _built(entry, sources, staging, progress, cancel)
         _check(cancel)
-        _swap_in(package, target)
+        swap_in(package, target)
     except OSError as error:
         raise OutputError(f"'{target}' could not be written.", "Check the folder and the disk.", str(error)) from error
     finally:
@@ -228,21 +229,6 @@ def _refuse_foreign(target: Path) -> None:
         raise OutputError(
             f"'{target}' is there already and is no model.", "Move it away, or choose another folder (--to)."
         )
-
-
-def _swap_in(new: Path, target: Path) -> None:
-    """Renames ``new`` to ``target``; the model that was there comes back when that fails."""
-    if not target.exists():
-        new.replace(target)
-        return
-    old = target.parent / f".{secrets.token_hex(4)}.old"
-    target.replace(old)
-    try:
-        new.replace(target)
-    except OSError:
-        old.replace(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _check(cancel: CancelToken | None) -> None:
