@@ -1,4 +1,4 @@
-"""Attention gates on the skip connections, and a way to look at what they attend to.
+"""Attention gates on the skip connections; :mod:`.gates` looks at what they attend to.
 
 Oktay et al. 2018, arXiv:1804.03999: the coarser map of the decoder (the gating signal) says where the encoder's map
 matters. One coefficient per voxel, the same for all channels.
@@ -40,6 +40,11 @@ class AttentionGate(nn.Module):
         self.mode = _MODE[config.dimension]
         self.out_channels = skip_channels + up_channels
 
+    @property
+    def scorer(self) -> nn.Module:
+        """See :class:`~.gates.Gate`."""
+        return self.psi[0]
+
     def coefficients(self, skip: Tensor, gate: Tensor) -> Tensor:
         """Attention from 0 to 1 for every voxel of ``skip``: (N, 1, *spatial)."""
         # Projected before it is resampled: that is the same and costs an eighth in 3D.
@@ -51,25 +56,3 @@ class AttentionGate(nn.Module):
     def forward(self, skip: Tensor, up: Tensor, gate: Tensor) -> Tensor:
         attended = self.refine(skip * self.coefficients(skip, gate))
         return torch.cat([fit(up, skip.shape[2:]), attended], dim=1)
-
-
-def attention_maps(network: nn.Module, image: Tensor) -> list[Tensor]:
-    """The coefficients of every attention gate for an image, full resolution first.
-
-    Args:
-        network: any network; it is run once as it is.
-        image: (N, C, *patch) as the network takes it.
-
-    Returns:
-        One tensor (N, 1, *spatial) per gate; none for a network without gates.
-    """
-    maps: list[Tensor] = []
-    gates = [module for module in network.modules() if isinstance(module, AttentionGate)]
-    hooks = [gate.psi.register_forward_hook(lambda _module, _inputs, output: maps.append(output)) for gate in gates]
-    try:
-        with torch.no_grad():
-            network(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return sorted((m.detach() for m in maps), key=lambda m: -m[0].numel())

@@ -46,6 +46,11 @@ class Gate(nn.Module):
         self.skip = Projection(dimension, channels, inner)
         self.weight = Projection(dimension, inner, 1)
 
+    @property
+    def scorer(self) -> nn.Module:
+        """See :class:`~.gates.Gate`."""
+        return self.weight
+
     def forward(self, up: Tensor, skip: Tensor) -> Tensor:
         return skip * torch.sigmoid(self.weight(torch.relu(self.gate(up) + self.skip(skip))))
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.networks import NetworkConfig, build, cost
-from UNetSegmentLib.networks.attention import AttentionGate, attention_maps
+from UNetSegmentLib.networks.attention import AttentionGate
+from UNetSegmentLib.networks.gates import attention_maps
 from UNetSegmentLib.networks.light import LIGHT_ENCODERS, LightEncoder, light_features, pretrained_encoder
 from UNetSegmentLib.networks.nested import pruned
 
