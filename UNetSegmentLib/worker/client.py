@@ -8,9 +8,9 @@
     ...                                                                   # MyListener.on_result(number, result)
     client.shutdown()
 
-Every request ends in exactly one of ``on_result`` / ``on_loaded`` / ``on_imported`` / ``on_unloaded`` and ``on_error``.
-Listener methods are called on the thread that the transport delivers on (see :mod:`.transport`); an exception in one is
-logged and goes no further.
+Every request ends in exactly one of ``on_result`` / ``on_loaded`` / ``on_imported`` / ``on_trained`` /
+``on_unloaded`` and ``on_error``. Listener methods are called on the thread that the transport delivers on (see
+:mod:`.transport`); an exception in one is logged and goes no further.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ from .messages import (
     Request,
     Result,
     Shutdown,
+    Train,
+    Trained,
     Unload,
     VolumeFile,
 )
@@ -180,6 +182,11 @@ class WorkerClient:
         """Downloads and imports an entry of the library; ``on_imported`` follows. Starts the worker if need be."""
         return self._ask(lambda number: install_message(number, request))
 
+    def train(self, folder: str, keep: bool = False, models: str | None = None) -> int:
+        """Trains, or goes on with, the training in ``folder`` (see :class:`~.messages.Train`); ``on_trained`` follows.
+        Starts the worker if need be."""
+        return self._ask(lambda number: Train(number, str(folder), keep, models))
+
     def unload(self, model: str | None = None) -> int:
         """Drops a warm model, or all, to free memory; ``on_unloaded`` follows. Starts the worker if need be."""
         return self._ask(lambda number: Unload(number, None if model is None else str(model)))
@@ -265,6 +272,8 @@ class WorkerClient:
                 self._tell(listener.on_loaded, event.id, event)
             elif isinstance(event, Imported):
                 self._tell(listener.on_imported, event.id, event)
+            elif isinstance(event, Trained):
+                self._tell(listener.on_trained, event.id, event)
             else:
                 self._tell(listener.on_unloaded, event.id, event)
 

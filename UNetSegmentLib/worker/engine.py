@@ -27,6 +27,8 @@ from .messages import (
     Ready,
     Result,
     Segment,
+    Train,
+    Trained,
     Unload,
     Unloaded,
     VolumeFile,
@@ -133,6 +135,12 @@ class CoreEngine:
     def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported:
         """Imports or installs models."""
         return bring(request, progress, cancel)
+
+    def train(self, request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
+        """Trains a model, or goes on with it."""
+        from .training import carry_out
+
+        return carry_out(request, progress, cancel)
 
     def unload(self, request: Unload) -> Unloaded:
         """Drops one model or all, and gives their memory back."""

@@ -6,7 +6,7 @@ import enum
 
 from ..errors import UNetSegmentError
 from ..progress import ProgressEvent
-from .messages import Imported, Loaded, Ready, Unloaded
+from .messages import Imported, Loaded, Ready, Trained, Unloaded
 from .requests import SegmentResult
 from .transport import ExitStatus
 
@@ -46,6 +46,9 @@ class Listener:
 
     def on_imported(self, request_id: int, imported: Imported) -> None:
         """Models were imported or installed."""
+
+    def on_trained(self, request_id: int, trained: Trained) -> None:
+        """A training's model is installed."""
 
     def on_unloaded(self, request_id: int, unloaded: Unloaded) -> None:
         """Warm models were dropped."""

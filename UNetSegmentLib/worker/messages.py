@@ -9,6 +9,7 @@ from ..errors import UNetSegmentError
 from ..geometry import Box, Geometry
 from ..labels import Label
 from ..version import __version__
+from .training_runs import Outcome
 
 PROTOCOL_VERSION = 1
 
@@ -157,6 +158,23 @@ class LibraryInstall:
 
 
 @dataclass(frozen=True)
+class Train:
+    """Train a model, or go on with it. Answer: ``trained``. A cancelled training keeps its checkpoint.
+
+    Args:
+        folder: of the training, see :mod:`.training_runs`.
+        keep: do not train; make a model of what has been learned so far.
+        models: folder that the model is installed in; None is the user's model folder.
+    """
+
+    kind: ClassVar[str] = "train"
+    id: int
+    folder: str
+    keep: bool = False
+    models: str | None = None
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop the request ``id``, running or waiting. One that is already answered is let be."""
 
@@ -301,6 +319,15 @@ class Imported:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """The model of a training is installed."""
+
+    kind: ClassVar[str] = "trained"
+    id: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
 class Unloaded:
     """The models named here were dropped."""
 
@@ -318,8 +345,8 @@ class Failure:
     id: int | None = None
 
 
-Work = Load | Segment | Import | LibraryInstall | Unload
+Work = Load | Segment | Import | LibraryInstall | Train | Unload
 """Requests for the inference thread, each answered once."""
 
 Request = ClientHello | Work | Cancel | Shutdown
-Event = Hello | Ready | Progress | Log | Loaded | Result | Imported | Unloaded | Failure
+Event = Hello | Ready | Progress | Log | Loaded | Result | Imported | Trained | Unloaded | Failure

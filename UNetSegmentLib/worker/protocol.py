@@ -6,10 +6,10 @@ may add some. Requests carry an ``id`` chosen by the client; everything that the
 back. Each of :data:`~.messages.Work` is answered by exactly one of its answer and ``error``; a cancelled
 one by an ``error`` of code ``cancelled``. Voxels never pass through here: they lie in raw files (:class:`ArrayFile`).
 
-Client to worker: ``hello``, ``load``, ``segment``, ``import``, ``library-install``, ``cancel``, ``unload``,
-``shutdown``.
+Client to worker: ``hello``, ``load``, ``segment``, ``import``, ``library-install``, ``train``, ``cancel``,
+``unload``, ``shutdown``.
 Worker to client: ``hello`` (at once), ``ready`` (torch imported, or why not), ``progress``, ``log``, ``loaded``,
-``result``, ``imported``, ``unloaded``, ``error``.
+``result``, ``imported``, ``trained``, ``unloaded``, ``error``.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ from .messages import (
     Result,
     Segment,
     Shutdown,
+    Train,
+    Trained,
     Unload,
     Unloaded,
     VolumeFile,
@@ -50,10 +52,10 @@ from .messages import (
 from .wire import from_json, to_json
 
 REQUESTS: dict[str, type] = {
-    m.kind: m for m in (ClientHello, Load, Segment, Import, LibraryInstall, Cancel, Unload, Shutdown)
+    m.kind: m for m in (ClientHello, Load, Segment, Import, LibraryInstall, Train, Cancel, Unload, Shutdown)
 }
 EVENTS: dict[str, type] = {
-    m.kind: m for m in (Hello, Ready, Progress, Log, Loaded, Result, Imported, Unloaded, Failure)
+    m.kind: m for m in (Hello, Ready, Progress, Log, Loaded, Result, Imported, Trained, Unloaded, Failure)
 }
 
 
@@ -142,6 +144,8 @@ __all__ = [
     "Result",
     "Segment",
     "Shutdown",
+    "Train",
+    "Trained",
     "Unload",
     "Unloaded",
     "VersionError",

@@ -40,6 +40,8 @@ from .messages import (
     Result,
     Segment,
     Shutdown,
+    Train,
+    Trained,
     Unload,
     Unloaded,
 )
@@ -68,6 +70,8 @@ class Engine(Protocol):
     def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result: ...
 
     def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported: ...
+
+    def train(self, request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained: ...
 
     def unload(self, request: Unload) -> Unloaded: ...
 
@@ -140,6 +144,8 @@ class Server:
         progress = _ProgressSender(request.id, self._outbox)
         if isinstance(request, Segment):
             return self._engine.segment(request, progress, job.cancel)
+        if isinstance(request, Train):
+            return self._engine.train(request, progress, job.cancel)
         return self._engine.bring(request, progress, job.cancel)
 
     # -- reader thread ---------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..volume import Volume
 from .client import WorkerClient
 from .errors import error_from_code
 from .listener import Listener
-from .messages import Imported, Loaded, Ready, Unloaded
+from .messages import Imported, Loaded, Ready, Trained, Unloaded
 from .requests import ImportRequest, InstallRequest, SegmentRequest, SegmentResult
 from .transports import SubprocessTransport
 
@@ -95,6 +95,19 @@ class WorkerSession:
         imported: Imported = self._wait(number, cancel)
         return imported
 
+    def train(
+        self,
+        folder: str,
+        keep: bool = False,
+        models: str | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Trained:
+        """Trains, or goes on with, the training in ``folder``. Raises as :meth:`segment`."""
+        self._answers.progress = progress
+        trained: Trained = self._wait(self.client.train(folder, keep, models), cancel)
+        return trained
+
     def unload(self, model: str | None = None) -> Unloaded:
         """Drops a warm model, or all. Raises as :meth:`segment`."""
         unloaded: Unloaded = self._wait(self.client.unload(model))
@@ -169,6 +182,9 @@ class _Answers(Listener):
 
     def on_imported(self, request_id: int, imported: Imported) -> None:
         self.arrived[request_id] = imported
+
+    def on_trained(self, request_id: int, trained: Trained) -> None:
+        self.arrived[request_id] = trained
 
     def on_unloaded(self, request_id: int, unloaded: Unloaded) -> None:
         self.arrived[request_id] = unloaded

@@ -26,10 +26,13 @@ from UNetSegmentLib.worker.protocol import (
     Ready,
     Result,
     Segment,
+    Train,
+    Trained,
     Unload,
     Unloaded,
 )
 from UNetSegmentLib.worker.stdio import claim_stdio
+from UNetSegmentLib.worker.training_runs import Outcome
 
 
 class FakeEngine:
@@ -43,6 +46,16 @@ class FakeEngine:
 
     def load(self, request: Load, cancel: CancelToken) -> Loaded:
         return Loaded(request.id, request.model, "1", "", False, 0.0)
+
+    def train(self, request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
+        """A folder that ends in ``.wait`` trains until it is cancelled."""
+        stage = Stage("train", 2, progress, cancel)
+        stage.step()
+        while request.folder.endswith(".wait"):
+            time.sleep(0.005)
+            stage.check()
+        outcome = Outcome(not request.keep, 2, 2, "m", "1", "Title", str(request.models), ("a",), (None,))
+        return Trained(request.id, outcome)
 
     def unload(self, request: Unload) -> Unloaded:
         return Unloaded(request.id, ("echo",))

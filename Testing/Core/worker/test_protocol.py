@@ -35,6 +35,8 @@ from UNetSegmentLib.worker.protocol import (
     Result,
     Segment,
     Shutdown,
+    Train,
+    Trained,
     Unload,
     Unloaded,
     VolumeFile,
@@ -42,6 +44,7 @@ from UNetSegmentLib.worker.protocol import (
     decode_request,
     encode,
 )
+from UNetSegmentLib.worker.training_runs import Outcome
 
 ARRAY = ArrayFile("/tmp/ä b.raw", (1, 2, 3, 4), "<f4")
 IMAGE = VolumeFile(ARRAY, GEOMETRY, "Kopf 头")
@@ -57,6 +60,8 @@ REQUESTS = [
     Import(5, "/models/m.zip"),
     LibraryInstall(6, "spleen", True, ("/a.zip", "/b.zip"), "/packages", "/cache"),
     LibraryInstall(6, "spleen", False),
+    Train(7, "/trainings/ä", True, "/packages"),
+    Train(7, "/t"),
     Cancel(2),
     Unload(4),
     Unload(4, "m"),
@@ -75,6 +80,7 @@ EVENTS = [
     ),
     Result(1, ARRAY, GEOMETRY, (), "m", "1", {"total": 1.0}, ("w",), {"a": [1]}, True, IMAGE, IMAGE),
     Imported(5, (ImportedModel("m", "1.0", "Title", "/packages/m"),), 1.5),
+    Trained(7, Outcome(True, 9, 9, "m", "1", "T", "/m", ("a", "b"), (0.5, None), "/r.html", 1.5)),
     Unloaded(1, ("m",)),
     Failure(Problem("code", "cause", "cure", "detail"), 3),
     Failure(Problem("code", "cause")),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import DependencyError
 from ...inference import EngineSettings, Segmenter
 from ...models import Model, load_model, save_model
 from ...progress import CancelToken, ProgressCallback
@@ -20,6 +22,8 @@ from ..loop import TrainingResult
 from . import page
 from .pictures import Shown, write_cases
 from .pixels import evaluate_pixels
+
+log = logging.getLogger(__name__)
 
 _SHOWN = 3
 # A run that may look at few cases only is scored on this many at least.
@@ -48,8 +52,9 @@ def finish_run(
     """Scores the model on held-out cases (at least twelve, if there are), writes the scores into its card, and
     ``report.html`` and ``cases.png`` into the run's folder. Where the field reports them, F1 and AUC over pixels too.
 
+    Without matplotlib the page has no pictures.
+
     Raises:
-        DependencyError: matplotlib is not installed.
         OutputError: a file cannot be written.
     """
     output = Path(config.output)
@@ -66,8 +71,8 @@ def finish_run(
             scores = evaluate_pixels(
                 model, data, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
             )
-        pictures = _pictures(model, data, evaluation, output / "cases.png", config.device)
         _fill_card(model, config, evaluation, scores, result.model)
+        pictures = _pictures_if_possible(model, data, evaluation, output / "cases.png", config.device)
     written = _page(config, result, evaluation, scores, pictures, output / "report.html")
     return Report(result.model, written, pictures, evaluation, scores)
 
@@ -89,6 +94,15 @@ def pixel_words(scores: PixelScores) -> str:
     return ", ".join(f"{n.upper() if len(n) < 4 else n} {v:.4f}" for n, v in known if v is not None) + (
         f" over {scores.pixels} judged pixels at a threshold of {scores.threshold:g}"
     )
+
+
+def _pictures_if_possible(model: Model, data: Dataset, evaluation: Evaluation, path: Path, device: str) -> Path | None:
+    """Scores need no matplotlib, so that a page without pictures is better than none."""
+    try:
+        return _pictures(model, data, evaluation, path, device)
+    except DependencyError as error:
+        log.warning("The report has no pictures: %s", error)
+        return None
 
 
 def _pictures(model: Model, data: Dataset, evaluation: Evaluation, path: Path, device: str) -> Path | None:
