@@ -16,12 +16,13 @@ from ..progress import CancelToken, ProgressCallback
 from .config import TrainingConfig
 from .curve import write_curve
 from .dataset import load_cases, open_dataset
-from .distributed import join_world
+from .distributed import World, join_world
 from .export import export_model
 from .labelling import labelling_of
 from .run import CHECKPOINT, LOG, Run
 from .spilling import Spill
 from .state import load_checkpoint, start_state
+from .threads import torch_threads
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def train(
     """Trains, or goes on with, the run in ``config.output``.
 
     A folder that holds a checkpoint of the same configuration is resumed. ``progress`` gets
-    :class:`~.events.TrainingEvent` every few steps. Cancelling keeps the last checkpoint.
+    :class:`~.events.TrainingEvent` every few steps. Cancelling ends it after the step that is being done, with a
+    checkpoint, so that no step is lost.
 
     Raises:
         InputError: data or configuration that cannot be used.
@@ -56,11 +58,20 @@ def train(
         OutputError: the run's folder cannot be written.
         Cancelled: the token was set.
     """
-    started = time.monotonic()
     _check_validation(config)
-    if config.threads:
-        torch.set_num_threads(config.threads)
     world, device = join_world(choose_device(config.device))
+    with torch_threads(config.threads), world.together():
+        return _train(config, world, device, progress, cancel)
+
+
+def _train(
+    config: TrainingConfig,
+    world: World,
+    device: torch.device,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> TrainingResult:
+    started = time.monotonic()
     output = _output_folder(config)
     data = open_dataset(config.dataset, config.layout, config.folds)
     names, held_out = data.split(config.fold)

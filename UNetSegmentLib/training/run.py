@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import Cancelled, InputError
 from ..progress import CancelToken, ProgressCallback
 from .codec import save_config
 from .config import TrainingConfig
 from .dataset import Case
 from .distributed import World
 from .events import TrainingEvent
-from .losses import total_loss
+from .losses import loss_parts, sum_of
 from .precision import autocast, choose_precision
 from .runlog import append_log, last_dice, truncate_log
 from .sampling import PatchSampler
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT, LOG, CONFIG = "checkpoint.pt", "log.csv", "training.json"
 _REPORT_EVERY = 25
+# Processes on GPUs would wait for each other if they asked after every step.
+_ASK_EVERY = {"cpu": 1}
+_ASK_SELDOM = 10
 
 
 class Run:
@@ -52,13 +55,18 @@ class Run:
         self.world, self.device = world, device
         self.progress, self.cancel = progress, cancel
         self.precision = choose_precision(config.precision, device)
-        self.sampler = PatchSampler(cases, config, device, world.seed(config.seed))
+        self.sampler = PatchSampler(cases, config, device, config.seed, world)
         self.state = start_state(config, self.sampler.generator, device, self.precision == "fp16")
+        if not world.first:
+            # Or dropout would hide the same places in every process.
+            torch.manual_seed(config.seed + world.rank)
         self.output = Path(config.output)
         self.labels = _label_names(config)
         self.dice: tuple[float, ...] | None = None
         self._resume()
+        self._weight = world.weight(config.batch)
         self.network = world.wrap(self.state.network, device)
+        self._saved = self.state.step
         self._losses: list[Tensor] = []
         self._since = time.monotonic()
 
@@ -67,8 +75,7 @@ class Run:
         state, config = self.state, self.config
         state.network.train()
         while state.step < config.steps and not state.watch.stopped:
-            if self.cancel is not None:
-                self.cancel.raise_if_cancelled()
+            self._stop_where_asked()
             self._losses.append(self._step())
             last = state.step == config.steps
             validated = config.fold is not None and (state.step % config.validate_every == 0 or last)
@@ -78,8 +85,24 @@ class Run:
             if validated or state.step % _REPORT_EVERY == 0 or last:
                 self._report(validated)
             if state.step % config.checkpoint_every == 0 or last:
-                save_checkpoint(state, config, self.output / CHECKPOINT, self.world)
+                self._save()
         return self.dice if state.watch.dice is None else state.watch.dice
+
+    def _save(self) -> None:
+        save_checkpoint(self.state, self.config, self.output / CHECKPOINT, self.world)
+        self._saved = self.state.step
+
+    def _stop_where_asked(self) -> None:
+        """Ends the run between two steps, in all processes after the same one, and loses none of them."""
+        state, every = self.state, _ASK_EVERY.get(self.device.type, _ASK_SELDOM)
+        wanted = self.cancel is not None and self.cancel.cancelled
+        if self.world.size > 1:
+            wanted = state.step % every == 0 and self.world.agree(wanted, self.device)
+        if not wanted:
+            return
+        if state.step > self._saved:
+            self._save()
+        raise Cancelled(f"The training was stopped after step {state.step} of {self.config.steps}.")
 
     def _resume(self) -> None:
         path = self.output / CHECKPOINT
@@ -96,7 +119,8 @@ class Run:
         state.schedule.apply(state.optimizer, state.step)
         images, target = self.sampler.draw()
         with autocast(self.precision, self.device):
-            loss = total_loss(self.network(images), target, self.config.loss)
+            parts = loss_parts(self.network(images), target, self.config.loss)
+            loss = sum_of(parts) * self._weight
         state.optimizer.zero_grad(set_to_none=True)
         scaled: Tensor = state.scaler.scale(loss)
         scaled.backward()
@@ -109,7 +133,7 @@ class Run:
             state.average.update(state.network, state.step)
         state.step += 1
         # Read only when a report is due: reading a number back makes a GPU wait.
-        return loss.detach()
+        return torch.stack([loss, *(part * self._weight for part in parts.values())]).detach()
 
     def _validate(self) -> None:
         dice: tuple[float, ...] | None = None
@@ -130,7 +154,8 @@ class Run:
 
     def _report(self, validated: bool) -> None:
         now, count = time.monotonic(), max(len(self._losses), 1)
-        loss = self.world.mean(float(torch.stack(self._losses).mean()))
+        means = self.world.mean(torch.stack(self._losses).double().mean(dim=0).cpu()).tolist()
+        loss, terms = means[0], dict(zip(self.config.loss.terms, means[1:], strict=True))
         pace = (now - self._since) / count
         self._losses, self._since = [], now
         state, total = self.state, self.config.steps
@@ -148,6 +173,8 @@ class Run:
             learning_rate=state.schedule.rate(max(state.step - 1, 0)),
             dice=self.dice if validated else None,
             seconds_per_step=pace,
+            terms=terms,
+            best=state.watch.best if state.watch.best >= 0 else None,
         )
         if not self.world.first:
             return

@@ -15,17 +15,26 @@ from .augmentation.spatial import deform, draw_deformation
 from .augmentation.surroundings import cut_canvas
 from .config import TrainingConfig
 from .dataset import Case
+from .distributed import World
 from .labelling import labelling_of
 
 _CANVAS_MARGIN = 1.2
 
 
 class PatchSampler:
-    """Draws batches; its generator is the whole of its state."""
+    """Draws batches; its generator is the whole of its state.
 
-    def __init__(self, cases: Sequence[Case], config: TrainingConfig, device: torch.device, seed: int) -> None:
+    It gives each sample a seed of its own, so that processes that share a batch (``world``) need not make the samples
+    of the others and still come to the same batch together.
+    """
+
+    def __init__(
+        self, cases: Sequence[Case], config: TrainingConfig, device: torch.device, seed: int, world: World | None = None
+    ) -> None:
+        self.part = (world or World()).part(config.batch)
         self.cases = list(cases)
         self.config = config
+        self.near = config.sampling.foreground
         self.device = device
         self.labelling = labelling_of(config)
         self.generator = torch.Generator().manual_seed(seed)
@@ -40,45 +49,48 @@ class PatchSampler:
 
     def draw(self) -> tuple[Tensor, Tensor]:
         """Images (batch, channels, *patch) float32 and their target (see :meth:`.Labelling.target`) on the device, z
-        dropped for a 2D network."""
+        dropped for a 2D network. ``batch`` counts this process's part."""
         settings, images, labels, deformations = self.config.augmentation, [], [], []
-        for _ in range(self.config.batch):
-            case = self.cases[integer(self.generator, 0, len(self.cases) - 1)]
-            start = self._start(case)
+        seeds = torch.randint(0, 2**62, (self.config.batch,), generator=self.generator).tolist()
+        generators = [torch.Generator().manual_seed(seeds[n]) for n in self.part]
+        for own in generators:
+            case = self.cases[integer(own, 0, len(self.cases) - 1)]
+            start = self._start(case, own)
             margin = [(c - p) // 2 for c, p in zip(self.canvas, self.patch, strict=True)]
             first = [s - m for s, m in zip(start, margin, strict=True)]
-            image, label = cut_canvas(case, self.cases, first, self.canvas, self.config.sampling, self.generator)
+            image, label = cut_canvas(case, self.cases, first, self.canvas, self.config.sampling, own)
             images.append(image)
             labels.append(label)
-            deformations.append(draw_deformation(settings, self.patch, self.flat, self.generator, self.spacing))
+            deformations.append(draw_deformation(settings, self.patch, self.flat, own, self.spacing))
         batch, target = torch.stack(images).to(self.device), torch.stack(labels).to(self.device)
         batch, target = deform(batch, target, deformations, self.patch, self.labelling.classes)
         target = swap_sides(target, [d.flips[settings.left_right_axis] for d in deformations], self.pairs)
-        batch = change_intensity(batch, settings, self.flat, self.generator)
+        changed = [change_intensity(x[None], settings, self.flat, g) for x, g in zip(batch, generators, strict=True)]
+        batch = torch.cat(changed)
         if self.flat:
             batch, target = batch[:, :, 0], target[:, 0]
         return batch.contiguous(), self.labelling.target(target)
 
-    def _start(self, case: Case) -> list[int]:
+    def _start(self, case: Case, generator: torch.Generator) -> list[int]:
         """First voxel of the patch. A patch larger than the image is centred on it; ``overhang`` loosens that."""
-        centre = self._foreground_voxel(case) if chance(self.generator, self.config.sampling.foreground) else None
-        loose = chance(self.generator, 0.5)
+        centre = self._foreground_voxel(case, generator) if chance(generator, self.near) else None
+        loose = chance(generator, 0.5)
         start = []
         for axis, (size, patch) in enumerate(zip(case.label.shape, self.patch, strict=True)):
             low, high = (0, size - patch) if size >= patch else ((size - patch) // 2, (size - patch) // 2)
             if loose and not (self.flat and axis == 0):
                 extra = round(self.config.sampling.overhang * patch)
                 low, high = low - extra, high + extra
-            anywhere = integer(self.generator, low, high)
+            anywhere = integer(generator, low, high)
             start.append(anywhere if centre is None else min(max(centre[axis] - patch // 2, low), high))
         return start
 
-    def _foreground_voxel(self, case: Case) -> list[int] | None:
+    def _foreground_voxel(self, case: Case, generator: torch.Generator) -> list[int] | None:
         present = [indices for indices in case.foreground if indices.numel()]
         if not present:
             return None
-        indices = present[integer(self.generator, 0, len(present) - 1)]
-        flat = int(indices[integer(self.generator, 0, indices.numel() - 1)])
+        indices = present[integer(generator, 0, len(present) - 1)]
+        flat = int(indices[integer(generator, 0, indices.numel() - 1)])
         _, rows, columns = case.label.shape
         return [flat // (rows * columns), flat // columns % rows, flat % columns]
 

@@ -109,7 +109,7 @@ def _is_answer(own: Tensor, given: Tensor, outputs: tuple[int, int]) -> bool:
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:
     """Writes the whole state (the first process does); an interruption leaves the checkpoint before."""
-    generators, torch_rng = world.gather(state.generator.get_state()), world.gather(torch.get_rng_state())
+    torch_rng = world.gather(torch.get_rng_state())
     if not world.first:
         return
     content: dict[str, Any] = {
@@ -121,7 +121,7 @@ def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
         "schedule": state.schedule.state_dict(),
         "scaler": state.scaler.state_dict(),
         "watch": state.watch.state_dict(),
-        "generator": generators,
+        "generator": state.generator.get_state(),
         "torch_rng": torch_rng,
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -168,14 +168,9 @@ def _same_run(saved: TrainingConfig, config: TrainingConfig) -> bool:
 
 
 def _restore_chance(state: TrainingState, content: dict[str, Any], world: World) -> None:
-    """Every process goes on with its own random numbers."""
-    generators, torch_rng = torch.atleast_2d(content["generator"]), torch.atleast_2d(content["torch_rng"])
-    if len(generators) != world.size:
-        raise InputError(
-            f"The checkpoint was written by {len(generators)} processes, now there are {world.size}.",
-            "Resume with the same number of processes.",
-        )
-    state.generator.set_state(generators[world.rank])
-    torch.set_rng_state(torch_rng[world.rank])
+    """The batches go on as they would have, with any number of processes; dropout does with the same number."""
+    generator, torch_rng = torch.atleast_2d(content["generator"])[0], torch.atleast_2d(content["torch_rng"])
+    state.generator.set_state(generator)
+    torch.set_rng_state(torch_rng[world.rank % len(torch_rng)])
     if content["cuda_rng"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["cuda_rng"])

@@ -1,16 +1,33 @@
-"""Two processes train as one, from different patches, and one of them writes."""
+"""Two processes train as one process would, and one of them writes; what they say when one of them is lost."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
+from pathlib import Path
 
 import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from UNetSegmentLib.training import LossConfig, TrainingConfig, load_config, save_config, train
+from UNetSegmentLib.errors import InputError, ResourceError
+from UNetSegmentLib.progress import ProgressEvent
+from UNetSegmentLib.training import (
+    AugmentationConfig,
+    LossConfig,
+    OptimizerConfig,
+    TrainingConfig,
+    TrainingEvent,
+    load_config,
+    save_config,
+    train,
+)
+from UNetSegmentLib.training.distributed import World
 from UNetSegmentLib.training.losses import total_loss
+from UNetSegmentLib.training.state import start_state
+
+needs_gloo = pytest.mark.skipif(not distributed.is_gloo_available(), reason="this torch has no gloo")
 
 
 def _check_shared_overlap(rank: int) -> None:
@@ -40,9 +57,7 @@ def _check_shared_overlap(rank: int) -> None:
 
 
 def _process(rank: int, port: int, path: str) -> None:
-    torch.set_num_threads(1)
-    address = f"tcp://127.0.0.1:{port}"
-    distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    _join(rank, port)
     result = train(load_config(path))
     assert (result.dice is None) == (rank != 0)
     _check_shared_overlap(rank)
@@ -50,20 +65,78 @@ def _process(rank: int, port: int, path: str) -> None:
     os._exit(0)
 
 
-@pytest.mark.skipif(not distributed.is_gloo_available(), reason="this torch has no gloo")
-def test_two_processes_train_one_network(make_config, tmp_path):
-    config: TrainingConfig = make_config(steps=4, batch=1)
-    path = tmp_path / "config.json"
-    save_config(config, path)
+def _join(rank: int, port: int) -> None:
+    torch.set_num_threads(1)
+    address = f"tcp://127.0.0.1:{port}"
+    distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+
+
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    multiprocessing.spawn(_process, (port, str(path)), nprocs=2, join=True)
+        return free.getsockname()[1]
+
+
+@needs_gloo
+def test_two_processes_train_the_network_that_one_trains(make_config, tmp_path):
+    """Three samples on two processes; batch norm and voxels that do not count tie all samples together."""
+    card = make_config().card
+    network = dataclasses.replace(card.network, norm="batch", out_channels=2)
+    card = dataclasses.replace(
+        card,
+        network=network,
+        labels=card.labels[:1],
+        inference=dataclasses.replace(card.inference, output_values=(0, 1)),
+    )
+    loss = LossConfig("dice_ce", ignore_label=2, class_weights=(0.3, 0.7), batch_dice=False)
+    augmentation = AugmentationConfig(elastic=0.3, bias_field=0.3, noise=0.5, cutout=0.3)
+    settings = {"steps": 4, "batch": 3, "card": card, "loss": loss, "ema": 0.5, "augmentation": augmentation}
+    config: TrainingConfig = make_config(optimizer=OptimizerConfig("sgd", 0.05), **settings)
+    path = tmp_path / "config.json"
+    save_config(config, path)
+    multiprocessing.spawn(_process, (_free_port(), str(path)), nprocs=2, join=True)
     two = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    one = train(make_config(steps=4, batch=1, output=str(tmp_path / "alone")))
+    one = train(dataclasses.replace(config, output=str(tmp_path / "alone")))
     alone = torch.load(tmp_path / "alone" / "checkpoint.pt", weights_only=True)
     assert one.model.is_dir()
-    assert two["generator"].shape[0] == 2
-    assert not torch.equal(two["generator"][0], two["generator"][1])
-    # The second process's patches did have a say.
-    assert any(not torch.equal(value, alone["network"][name]) for name, value in two["network"].items())
+    assert torch.equal(two["generator"], alone["generator"])
+    begun = start_state(config, torch.Generator(), torch.device("cpu"), False).network.state_dict()
+    for kind in ("network", "average"):
+        for name, value in two[kind].items():
+            torch.testing.assert_close(value, alone[kind][name], rtol=1e-4, atol=1e-5)
+    assert any(not torch.allclose(begun[name], value, atol=1e-3) for name, value in two["network"].items())
+    # What two have begun one may finish, and one step more is no other batch than it would have been.
+    longer = train(dataclasses.replace(config, steps=5))
+    assert longer.dice is not None
+
+
+def _lost(rank: int, port: int, path: str) -> None:
+    _join(rank, port)
+
+    def leave(event: ProgressEvent) -> None:
+        if isinstance(event, TrainingEvent):
+            os._exit(0)
+
+    try:
+        train(load_config(path), leave if rank == 0 else None)
+    except ResourceError as error:
+        Path(path).with_name("said.txt").write_text(str(error))
+    os._exit(0)
+
+
+@needs_gloo
+def test_a_process_that_is_lost_is_missed_at_once(make_config, tmp_path):
+    path = tmp_path / "config.json"
+    save_config(make_config(steps=100, validate_every=2), path)
+    multiprocessing.spawn(_lost, (_free_port(), str(path)), nprocs=2, join=True)
+    said = (tmp_path / "said.txt").read_text()
+    assert "Another of the 2 processes" in said
+    assert "--resume" in said
+
+
+def test_a_batch_is_shared_whole():
+    worlds = [World(rank, 3) for rank in range(3)]
+    assert [list(world.part(5)) for world in worlds] == [[0], [1, 2], [3, 4]]
+    assert sum(world.weight(5) for world in worlds) == pytest.approx(3.0)
+    with pytest.raises(InputError, match="batch of 2"):
+        worlds[0].part(2)

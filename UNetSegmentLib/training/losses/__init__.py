@@ -9,7 +9,7 @@ from .comparison import IGNORED, Comparison, compare
 from .distance import signed_distance
 from .entropy import cross_entropy_loss, focal_loss
 from .overlap import dice_loss, tversky_loss
-from .supervision import single_loss, supervision_weights, total_loss
+from .supervision import loss_parts, single_loss, sum_of, supervision_weights, total_loss
 
 __all__ = [
     "IGNORED",
@@ -20,9 +20,11 @@ __all__ = [
     "cross_entropy_loss",
     "dice_loss",
     "focal_loss",
+    "loss_parts",
     "signed_distance",
     "single_loss",
     "soft_skeleton",
+    "sum_of",
     "supervision_weights",
     "total_loss",
     "tversky_loss",

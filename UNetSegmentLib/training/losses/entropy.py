@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .comparison import IGNORED, Comparison
+from .sums import fair_part
 
 
 def cross_entropy_loss(comparison: Comparison, weights: Sequence[float] = ()) -> Tensor:
@@ -53,4 +54,4 @@ def _mean(values: Tensor, comparison: Comparison, weights: Sequence[float]) -> T
             share = share * own.reshape(1, -1, *[1] * (values.ndim - 2))
     if comparison.known is not None:
         share = share * (comparison.known[:, 0] if comparison.exclusive else comparison.known)
-    return (values * share).sum() / share.sum().clamp_min(1e-6)
+    return (values * share).sum() / fair_part(share.sum(), len(values)).clamp_min(1e-6)

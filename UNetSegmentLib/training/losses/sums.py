@@ -18,9 +18,31 @@ def channel_sums(fields: Sequence[Tensor], batch: bool) -> tuple[Tensor, ...]:
     first = fields[0]
     axes = ([0] if batch else []) + list(range(2, first.ndim))
     sums = torch.stack([field.sum(dim=axes).to(first.dtype) for field in fields])
-    if batch and distributed.is_available() and distributed.is_initialized():
-        sums = _SumOverProcesses.apply(sums)
-    return tuple(sums)
+    return tuple(sum_over_processes(sums) if batch else sums)
+
+
+def sum_over_processes(x: Tensor) -> Tensor:
+    """The sum of all processes' ``x``, with its gradient; ``x`` itself where there is one process."""
+    if not _several():
+        return x
+    total: Tensor = _SumOverProcesses.apply(x)
+    return total
+
+
+def fair_part(total: Tensor, samples: int) -> Tensor:
+    """Of the sum of all processes' ``total`` the part that this process's number of samples stands for.
+
+    A mean over voxels of which some do not count divides by it: then the mean over processes, each weighed by its
+    samples, is the mean over all voxels.
+    """
+    if not _several():
+        return total
+    sums = sum_over_processes(torch.stack([total, total.new_tensor(float(samples))]).detach())
+    return sums[0] * samples / sums[1]
+
+
+def _several() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
 
 
 class _SumOverProcesses(torch.autograd.Function):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,11 +25,7 @@ def single_loss(logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
         logits: (batch, K, *patch).
         target: integers (batch, *patch) for exclusive labels, (batch, K, *patch) for regions.
     """
-    comparison = compare(logits, target, config.ignore_label is not None)
-    loss = comparison.logits.new_zeros(())
-    for name in config.terms:
-        loss = loss + getattr(config, _WEIGHTS[name]) * _TERMS[name](comparison, config)
-    return loss
+    return sum_of(_single_parts(logits, target, config))
 
 
 def total_loss(outputs: Tensor | Sequence[Tensor], target: Tensor, config: LossConfig) -> Tensor:
@@ -36,11 +33,27 @@ def total_loss(outputs: Tensor | Sequence[Tensor], target: Tensor, config: LossC
 
     The target of a coarser one is every n-th label: strided convolutions are centred on the same voxels.
     """
+    return sum_of(loss_parts(outputs, target, config))
+
+
+def loss_parts(outputs: Tensor | Sequence[Tensor], target: Tensor, config: LossConfig) -> dict[str, Tensor]:
+    """What each term adds to :func:`total_loss`, by its name."""
     if isinstance(outputs, Tensor):
-        return single_loss(outputs, target, config)
+        return _single_parts(outputs, target, config)
     weights = supervision_weights(len(outputs))
-    levels = [single_loss(logits, _shrink(target, logits), config) for logits in outputs]
-    return sum((w * loss for w, loss in zip(weights, levels, strict=True)), start=levels[0].new_zeros(()))
+    levels = [_single_parts(logits, _shrink(target, logits), config) for logits in outputs]
+    weighed = {name: [w * level[name] for w, level in zip(weights, levels, strict=True)] for name in config.terms}
+    return {name: torch.stack(values).sum() for name, values in weighed.items()}
+
+
+def sum_of(parts: dict[str, Tensor]) -> Tensor:
+    """The loss of its parts."""
+    return torch.stack(list(parts.values())).sum()
+
+
+def _single_parts(logits: Tensor, target: Tensor, config: LossConfig) -> dict[str, Tensor]:
+    comparison = compare(logits, target, config.ignore_label is not None)
+    return {name: getattr(config, _WEIGHTS[name]) * _TERMS[name](comparison, config) for name in config.terms}
 
 
 def supervision_weights(levels: int) -> list[float]:

@@ -15,6 +15,7 @@ from ...networks.config import AnyNetwork, NetworkConfig
 from ...progress import CancelToken, ProgressCallback
 from ..config import TrainingConfig
 from ..layouts import Dataset
+from ..threads import torch_threads
 from .card import Outputs, channel_names, make_card, outputs_of
 from .configuration import FOLDS, FOR_STEPS, Request, configuration, timed
 from .device import Speed, measure_speed
@@ -59,9 +60,17 @@ def plan_training(
         ModelError: the model to begin with does not suit.
         Cancelled: the token was set.
     """
-    wishes = wishes or Preferences()
-    if request.threads:
-        torch.set_num_threads(request.threads)
+    with torch_threads(request.threads):
+        return _plan(data, request, wishes or Preferences(), progress, cancel)
+
+
+def _plan(
+    data: Dataset,
+    request: Request,
+    wishes: Preferences,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> Plan:
     device = choose_device(request.device)
     data = data.with_folds(FOLDS)
     fold = request.fold if data.folds else None
