@@ -8,8 +8,7 @@ from slicer.util import VTKObservationMixin
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import catalog, display, expectation, licences, volumes
-from . import parameters as chosen
+from . import catalog, display, expectation, inputs, licences, volumes
 from .results import Destination
 from .runs import Order, RunState
 from .section_advanced import AdvancedSection
@@ -104,8 +103,8 @@ class Panel(VTKObservationMixin):
             errors.append(_("Choose a model."))
         elif licences.must_be_accepted(card):
             errors.append(_("Read and accept the licence of the model first (section Model)."))
-        for number, channel in enumerate(card.inputs if card is not None else ()):
-            errors += _volume_errors(chosen.channel(parameters, number), channel, len(card.inputs) > 1)
+        if card is not None:
+            errors += map(str, inputs.problems(inputs.nodes_of(parameters, card), card))
         if card is None and parameters.input_volume is None:
             errors.append(_("Choose an image."))
         if not parameters.whole_volume and parameters.region is None:
@@ -126,7 +125,7 @@ class Panel(VTKObservationMixin):
         if parameters.backend != "auto":
             settings["backend"] = parameters.backend
         return Order(
-            volumes=tuple(chosen.channel(parameters, number) for number in range(len(card.inputs))),
+            volumes=inputs.nodes_of(parameters, card),
             card=card,
             package=catalog.locate(card.name),
             roi=None if parameters.whole_volume else parameters.region,
@@ -302,18 +301,3 @@ class Panel(VTKObservationMixin):
             self.report.measure()
         for section in self.sections:
             section.on_run(run)
-
-
-def _volume_errors(volume_node, channel, several: bool) -> list[str]:
-    if volume_node is None:
-        return [_("Choose the image '{name}'.").format(name=channel.name) if several else _("Choose an image.")]
-    image = volume_node.GetImageData()
-    if image is None or min(image.GetDimensions()) < 1:
-        return [_("'{name}' has no voxels.").format(name=volume_node.GetName())]
-    if image.GetNumberOfScalarComponents() != 1:
-        return [
-            _("'{name}' is a colour image. Convert it with the module 'Vector to Scalar Volume' first.").format(
-                name=volume_node.GetName()
-            )
-        ]
-    return []

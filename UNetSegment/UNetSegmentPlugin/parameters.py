@@ -1,8 +1,8 @@
 """What the user chose: kept in a parameter node, so that it is saved and restored with the scene."""
 
-from typing import Annotated
+from typing import Annotated, Union
 
-from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLVectorVolumeNode
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 PRESETS = ("balanced", "fast", "exact")
@@ -17,9 +17,11 @@ class Parameters:
 
     input_volume: first channel; see :func:`channels` for the others. model: name of a model card. region: used unless
     whole_volume. policy, target: see ``results.Destination``. result: the segmentation that is corrected and measured.
+    train_*: the choices of the section Train, see ``section_train``; its pairs: see ``training_pairs``.
     """
 
-    input_volume: vtkMRMLScalarVolumeNode
+    # Slicer's selectors show the classes that are named here, and no others.
+    input_volume: Union[vtkMRMLScalarVolumeNode, vtkMRMLVectorVolumeNode]  # noqa: UP007
     model: str = ""
     whole_volume: bool = True
     region: vtkMRMLMarkupsROINode
@@ -30,6 +32,17 @@ class Parameters:
     preset: Annotated[str, Choice(list(PRESETS))] = "balanced"
     backend: Annotated[str, Choice(list(BACKENDS))] = "auto"
     memory_limit_gb: Annotated[float, WithinRange(0.0, 512.0)] = 0.0
+    train_pairs: int = 0
+    train_from_folder: bool = False
+    train_folder: str = ""
+    train_left_out: str = ""
+    train_title: str = ""
+    train_recipe: str = ""
+    train_start_from: str = ""
+    train_minutes: Annotated[float, WithinRange(0.1, 10080.0)] = 60.0
+    train_network: str = ""
+    train_folds: int = 5
+    train_device: str = "auto"
     smoothing: Annotated[float, WithinRange(0.0, 1.0)] = 0.3
     uncertainty: bool = False
 

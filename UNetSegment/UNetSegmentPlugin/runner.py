@@ -19,7 +19,7 @@ from UNetSegmentLib.worker.errors import WorkerError
 from UNetSegmentLib.worker.messages import Problem, Ready
 from UNetSegmentLib.worker.requests import SegmentRequest
 
-from . import regions, results, volumes
+from . import inputs, regions, results, volumes
 from .provenance import Provenance
 from .runs import Order, Run, RunState
 from .worker_process import QProcessTransport, python_executable
@@ -194,7 +194,7 @@ class Runner(Listener):
         order = run.order
         region = regions.box_of(order.roi, order.volumes[0]) if order.roi is not None else None
         request = SegmentRequest(
-            inputs=volumes.read_channels(order.volumes),
+            inputs=volumes.read_channels(order.volumes, len(order.card.inputs)),
             model=order.package,
             region=region,
             device=order.device,
@@ -229,7 +229,7 @@ class Runner(Listener):
         run.written = results.write(result.segmentation, volume_node, destination, made, self.undo_history.save)
         if result.uncertainty is not None:
             run.uncertainty = volumes.add_volume(result.uncertainty, volume_node, _("uncertainty"))
-        run.warnings += tuple(result.warnings)
+        run.warnings += (*result.warnings, *inputs.warnings(order.volumes))
         run.timings = dict(result.timings)
         run.warm = result.warm
 

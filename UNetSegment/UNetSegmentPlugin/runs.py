@@ -20,7 +20,7 @@ class Order:
     """What to run.
 
     Args:
-        volumes: one volume node per input channel of the model.
+        volumes: one volume node per input channel of the model, or one vector volume node that holds all channels.
         card: of the model.
         package: where the model lies (folder or zip), as the worker shall load it.
         roi: a Markups ROI node, None for the whole volume.

@@ -7,6 +7,7 @@ from typing import Any
 from UNetSegmentLib.errors import Cancelled, InputError
 from UNetSegmentLib.models import find_model, read_card
 
+from . import inputs
 from .results import NEW, Destination
 from .runs import Order, Run
 
@@ -66,12 +67,7 @@ def make_order(
     package = model if Path(model).exists() else find_model(model)
     card = read_card(package)
     volumes = (volume_node, *other_channels)
-    if any(node is None for node in volumes) or len(volumes) != len(card.inputs):
-        names = ", ".join(channel.name for channel in card.inputs)
-        raise InputError(
-            f"'{card.name}' needs {len(card.inputs)} image(s) ({names}), {len(volumes)} given.",
-            "Give the first as volume_node and the others as other_channels.",
-        )
+    inputs.check(volumes, card)
     if policy is None:
         policy = NEW if segmentation is None else "replace"
     destination = Destination(policy, segmentation)

@@ -4,8 +4,12 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from UNetSegmentLib.models.colour import reads_colours
+
 from . import parameters as chosen
+from .inputs import needs_one_node
 from .section import Section, set_buddies
+from .volumes import IMAGE_CLASSES
 
 
 class VolumeSection(Section):
@@ -21,21 +25,24 @@ class VolumeSection(Section):
 
     def refresh(self) -> None:
         """See Section.refresh."""
-        card = self.panel.card
-        inputs = card.inputs if card is not None else ()
-        several = len(inputs) > 1
-        self.ui.inputVolumeLabel.text = f"&{inputs[0].name}" if several else _("&Image")
-        self.ui.inputVolumeSelector.toolTip = self._hint(inputs[0]) if inputs else _("The image to segment.")
-        while len(self._others) > max(len(inputs) - 1, 0):
+        card, parameters = self.panel.card, self.panel.parameters
+        channels = card.inputs if card is not None else ()
+        first = parameters.input_volume if parameters is not None else None
+        if card is not None and needs_one_node(first, card):
+            channels = channels[:1]
+        several = len(channels) > 1
+        self.ui.inputVolumeLabel.text = f"&{channels[0].name}" if several else _("&Image")
+        self.ui.inputVolumeSelector.toolTip = self._first_hint(card) if card is not None else _("The image to segment.")
+        while len(self._others) > max(len(channels) - 1, 0):
             for widget in self._others.pop():
                 self.root.layout().removeWidget(widget)
                 widget.hide()
                 widget.deleteLater()
-        while len(self._others) < len(inputs) - 1:
+        while len(self._others) < len(channels) - 1:
             self._others.append(self._add_selector(len(self._others) + 1))
         for number, (label, selector) in enumerate(self._others, 1):
-            label.text = inputs[number].name
-            selector.toolTip = self._hint(inputs[number])
+            label.text = channels[number].name
+            selector.toolTip = self._hint(channels[number])
             if self.panel.parameters is not None:
                 blocked = selector.blockSignals(True)
                 selector.setCurrentNode(chosen.channel(self.panel.parameters, number))
@@ -45,7 +52,7 @@ class VolumeSection(Section):
         label = qt.QLabel()
         selector = slicer.qMRMLNodeComboBox()
         selector.objectName = f"channelSelector{number}"
-        selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+        selector.nodeTypes = [IMAGE_CLASSES[0]]
         selector.showChildNodeTypes = False
         selector.addEnabled = False
         selector.removeEnabled = False
@@ -61,6 +68,11 @@ class VolumeSection(Section):
     def _on_changed(self, number: int, node) -> None:
         if self.panel.parameters is not None:
             chosen.set_channel(self.panel.parameters, number, node)
+
+    def _first_hint(self, card) -> str:
+        if reads_colours(card):
+            return _("The colour image ({modality}).").format(modality=card.inputs[0].modality)
+        return self._hint(card.inputs[0])
 
     @staticmethod
     def _hint(channel) -> str:

@@ -12,6 +12,9 @@ from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.volume import Volume
 
+IMAGE_CLASSES = ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode")
+"""Volume nodes that can be chosen: grey and colour, without their heirs (label maps, diffusion)."""
+
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -42,6 +45,19 @@ def geometry_from_ras(ijk_to_ras: np.ndarray, size: Sequence[int]) -> Geometry:
     return Geometry(tuple(size), tuple(spacing), tuple(matrix[:3, 3]), tuple(direction.ravel()))
 
 
+def is_vector(volume_node) -> bool:
+    """Whether a node has several values a voxel: colours, vectors, tensors."""
+    image = volume_node.GetImageData()
+    several = image is not None and image.GetNumberOfScalarComponents() > 1
+    return several or volume_node.IsA("vtkMRMLDiffusionTensorVolumeNode")
+
+
+def is_slice(volume_node) -> bool:
+    """Whether a node is a single slice, as photographs are."""
+    image = volume_node.GetImageData()
+    return image is not None and 1 in image.GetDimensions()
+
+
 def read_channel(volume_node) -> Volume:
     """One scalar volume node as the core's volume. The voxels are a view of the node's own memory.
 
@@ -60,19 +76,40 @@ def read_channel(volume_node) -> Volume:
     return Volume(voxels[None], geometry, volume_node.GetName())
 
 
-def read_channels(volume_nodes: Sequence) -> list[Volume]:
+def read_colours(volume_node, count: int) -> Volume:
+    """A vector volume node as one volume of ``count`` channels, a view of the node's own memory as well.
+
+    A fourth component beside three colours is transparency, which is left out.
+
+    Raises:
+        InputError: no voxels, or another number of components.
+    """
+    geometry = geometry_of(volume_node)
+    voxels = np.moveaxis(slicer.util.arrayFromVolume(volume_node), -1, 0)
+    if voxels.ndim != 4 or len(voxels) not in (count, count + (count == 3)):
+        raise InputError(
+            _("'{name}' does not have {count} values a voxel.").format(name=volume_node.GetName(), count=count),
+            _("Choose an image of the kind that the model reads."),
+        )
+    return Volume(voxels[:count], geometry, volume_node.GetName())
+
+
+def read_channels(volume_nodes: Sequence, count: int | None = None) -> list[Volume]:
     """One volume per node, all on the grid of the first: the others are resampled in physical space, parent transforms
-    included."""
+    included. A single vector volume gives one volume of ``count`` channels."""
     reference = volume_nodes[0]
+    if len(volume_nodes) == 1 and count is not None and is_vector(reference):
+        return [read_colours(reference, count)]
     first = read_channel(reference)
     return [first, *(_on_grid_of(reference, first.geometry, node) for node in volume_nodes[1:])]
 
 
 def first_image():
-    """The scene's first volume node that is an image: neither a label map nor colour. None without one."""
-    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
-            return node
+    """The scene's first volume node that is an image, a grey one before a colour one. None without one."""
+    for name in IMAGE_CLASSES:
+        for node in slicer.util.getNodesByClass(name):
+            if node.GetClassName() == name and not node.GetHideFromEditors():
+                return node
     return None
 
 
