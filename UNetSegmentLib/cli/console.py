@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..reporting import Table
 
 # Columns that the CSV and JSON keep but a terminal has no room for.
-MEASURES_HIDDEN = ("Value", "Voxels", "Centre L", "Centre P", "Centre S")
+MEASURES_HIDDEN = ("Value", "Voxels", "Centre L", "Centre P", "Centre S", "Centre x", "Centre y")
 SCORES_HIDDEN = ("Value", "Missed", "Reference (mL)", "Prediction (mL)")
 
 _WHOLE = ("Case", "Segment")
@@ -34,6 +34,7 @@ _WORDS = {
     "fingerprint": "Looking at the data",
     "read model": "Reading the model",
     "write model": "Writing the model",
+    "fold": "Cross-validation",
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry import Box, Geometry
 from ..models.card import ModelCard, Preparation
+from ..models.colour import reads_colours
 from ..preprocessing.preparation import PreparationRecord, model_axes
 from ..resampling.physical import resample_to
 from ..volume import Volume, stack_channels
@@ -19,14 +20,17 @@ _WIDE_FACTOR = 2.0
 
 
 def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
-    """The volumes as channels of one image, on the grid of the first.
+    """The volumes as channels of one image, on the grid of the first. Transparency beside three colours is left out.
 
     Raises:
         InputError: not as many channels as the model needs, or volumes that do not overlap.
     """
     volumes = [volume] if isinstance(volume, Volume) else list(volume)
+    if reads_colours(card) and len(volumes) == 1 and volumes[0].channels == 4:
+        volumes = [replace(volumes[0], voxels=volumes[0].voxels[:3])]
     total = sum(v.channels for v in volumes)
     if total != len(card.inputs):
+        _refuse_grey_or_colours(volumes, card)
         names = ", ".join(f"{channel.name} ({channel.modality})" for channel in card.inputs)
         hint = " An RGB or 4D image has several channels." if len(volumes) == 1 and total > 1 else ""
         raise InputError(
@@ -35,6 +39,16 @@ def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
         )
     first = volumes[0].geometry
     return stack_channels([volumes[0], *(_onto(v, first) for v in volumes[1:])])
+
+
+def colour_warnings(image: Volume, card: ModelCard) -> list[str]:
+    """A grey photograph saved as a colour one fits in shape only."""
+    if not reads_colours(card) or image.channels != 3:
+        return []
+    red, green, blue = image.voxels
+    if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+        return []
+    return [f"'{image.name}' has no colours: red, green and blue are the same. '{card.name}' was made for colours."]
 
 
 def check_dimension(image: Volume, region: Box | None, card: ModelCard) -> None:
@@ -73,6 +87,29 @@ def field_of_view_warnings(card: ModelCard, record: PreparationRecord) -> list[s
         f"'{card.name}' was trained on regions of about {wanted} mm; {given} mm were given. "
         "Choose a region around the structure for a better result."
     ]
+
+
+def _refuse_grey_or_colours(volumes: Sequence[Volume], card: ModelCard) -> None:
+    """The two frequent mix-ups, in words of their own.
+
+    Raises:
+        InputError: a grey image for a model of colours, or the other way round.
+    """
+    if len(volumes) != 1:
+        return
+    (image,) = volumes
+    if reads_colours(card) and image.channels == 1:
+        raise InputError(
+            f"The model '{card.name}' reads colour images (3 channels: red, green, blue); '{image.name}' is a grey "
+            "image.",
+            "Give the colour image itself, or three grey images, one for each of the colours in this order.",
+        )
+    if len(card.inputs) == 1 and image.channels in (3, 4) and image.voxels.dtype.kind == "u":
+        raise InputError(
+            f"'{image.name}' is a colour image ({image.channels} channels); the model '{card.name}' reads grey images "
+            f"of one channel ({card.inputs[0].modality}).",
+            "Choose another model, or convert the image to grey first.",
+        )
 
 
 def _onto(volume: Volume, geometry: Geometry) -> Volume:

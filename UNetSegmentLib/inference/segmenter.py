@@ -20,7 +20,7 @@ from ..volume import Segmentation, Volume
 from .cascade import with_previous
 from .composition import Composition
 from .devices import choose_device, release_cache
-from .inputs import check_dimension, field_of_view_warnings, one_image, scaled
+from .inputs import check_dimension, colour_warnings, field_of_view_warnings, one_image, scaled
 from .runner import ModelRunner, Outputs, RunResult
 from .settings import EngineSettings
 from .settings import preset as settings_of
@@ -127,6 +127,7 @@ class Segmenter:
         run = _Run(self, image, tasks, Outputs(probabilities, uncertainty), progress, cancel)
         result = run.result()
         first = field_of_view_warnings(self.model.card, tasks[0].layout.record)
+        first += colour_warnings(image, self.model.card)
         about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
         return replace(result, warnings=(*first, *result.warnings), settings={**about, **result.settings})
 

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "LabelScores": "metrics",
         "LabelSummary": "metrics",
         "SegmentMeasures": "measures",
+        "SizeKind": "units",
         "Table": "tables",
         "compare": "metrics",
         "measure": "measures",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..labels import Label
 from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation
 from .diameter import largest_distance
+from .units import SizeKind, normal_axis, size_kind
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class SegmentMeasures:
         extent_mm: length along the patient's axes: right-left, anterior-posterior, superior-inferior.
         diameter_mm: the largest distance between two points of the boundary (maximum Feret diameter).
         centroid: mean of the voxel centres, LPS mm.
+        kind: what of this may be told. ``AREA``, for one slice: not the volume, nor the extent along ``normal``; both
+            hang on a thickness that is often made up. ``PIXELS``, for a photograph: lengths are in pixels, extents and
+            centroid along its columns and rows.
+        area_mm2: of one slice, else None.
+        normal: patient axis (0 right-left, 1 anterior-posterior, 2 superior-inferior) that one slice stands on most.
     """
 
     label: Label
@@ -33,18 +39,37 @@ class SegmentMeasures:
     extent_mm: Triple
     diameter_mm: float
     centroid: Triple | None
+    kind: SizeKind = SizeKind.VOLUME
+    area_mm2: float | None = None
+    normal: int | None = None
 
 
-def measure(segmentation: Segmentation) -> list[SegmentMeasures]:
+def measure(segmentation: Segmentation, image: Geometry | None = None) -> list[SegmentMeasures]:
     """Measures of every label of the table and of every further value that occurs, in the order of the values.
 
     The boundary is taken half-way between a voxel inside and its neighbour outside, so that a structure's length along
     a grid axis is its number of voxels times the spacing. On a grid that lies askew to the patient's axes the extent is
     right to within a voxel. In an image of one slice the diameter is measured within the slice.
+
+    Args:
+        image: the grid of the whole image, where the label map is a part that was cut out of it.
     """
+    image = image or segmentation.geometry
+    kind, axis = size_kind(image), normal_axis(image)
+    if kind is SizeKind.PIXELS:
+        segmentation = replace(segmentation, geometry=Geometry(segmentation.geometry.size))
     boxes = label_boxes(segmentation.voxels)
     values = sorted({label.value for label in segmentation.labels} | set(boxes))
-    return [_measure(segmentation, value, boxes.get(value)) for value in values]
+    found = [_measure(segmentation, value, boxes.get(value)) for value in values]
+    if axis is None:
+        return found
+    spacing, codes = segmentation.geometry.spacing, segmentation.geometry.axis_codes
+    pixel = math.prod(length for n, length in enumerate(spacing) if n != axis)
+    normal = next(n for n, pair in enumerate(("RL", "AP", "IS")) if codes[axis] in pair)
+    area = None if kind is SizeKind.PIXELS else pixel
+    return [
+        replace(one, kind=kind, area_mm2=None if area is None else one.voxels * area, normal=normal) for one in found
+    ]
 
 
 def _measure(segmentation: Segmentation, value: int, box: Box | None) -> SegmentMeasures:

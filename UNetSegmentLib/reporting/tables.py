@@ -11,6 +11,7 @@ from typing import Any
 
 from .measures import SegmentMeasures
 from .metrics import LabelScores, LabelSummary
+from .units import SizeKind
 
 Row = SegmentMeasures | LabelScores | LabelSummary
 
@@ -21,14 +22,21 @@ _COLUMNS: dict[str, tuple[str, int | None]] = {
     "cases": ("Cases", None),
     "missed": ("Missed", None),
     "voxels": ("Voxels", None),
+    "pixels": ("Pixels", None),
     "volume_ml": ("Volume (mL)", 2),
+    "area_mm2": ("Area (mm²)", 2),
     "extent_rl_mm": ("R-L (mm)", 1),
     "extent_ap_mm": ("A-P (mm)", 1),
     "extent_si_mm": ("S-I (mm)", 1),
     "diameter_mm": ("Diameter (mm)", 1),
+    "width_px": ("Width (px)", 1),
+    "height_px": ("Height (px)", 1),
+    "diameter_px": ("Diameter (px)", 1),
     "centroid_l_mm": ("Centre L", 1),
     "centroid_p_mm": ("Centre P", 1),
     "centroid_s_mm": ("Centre S", 1),
+    "centroid_x_px": ("Centre x", 1),
+    "centroid_y_px": ("Centre y", 1),
     "dice": ("Dice", 4),
     "dice_std": ("± SD", 4),
     "hd95_mm": ("HD95 (mm)", 2),
@@ -37,6 +45,10 @@ _COLUMNS: dict[str, tuple[str, int | None]] = {
     "reference_ml": ("Reference (mL)", 3),
     "prediction_ml": ("Prediction (mL)", 3),
 }
+
+
+_EXTENTS = ("extent_rl_mm", "extent_ap_mm", "extent_si_mm")
+_CENTROID = ("centroid_l_mm", "centroid_p_mm", "centroid_s_mm")
 
 
 @dataclass(frozen=True)
@@ -93,12 +105,25 @@ def plain_text(table: Table) -> str:
 def _fields(row: Row) -> dict[str, Any]:
     fields: dict[str, Any] = {"value": row.label.value, "name": row.label.name}
     if isinstance(row, SegmentMeasures):
-        fields |= {"voxels": row.voxels, "volume_ml": row.volume_ml}
-        fields |= dict(zip(("extent_rl_mm", "extent_ap_mm", "extent_si_mm"), row.extent_mm, strict=True))
-        fields["diameter_mm"] = row.diameter_mm
-        centroid = row.centroid or (None, None, None)
-        return fields | dict(zip(("centroid_l_mm", "centroid_p_mm", "centroid_s_mm"), centroid, strict=True))
+        return fields | _sizes(row)
     return fields | {key: value for key, value in vars(row).items() if key != "label"}
+
+
+def _sizes(row: SegmentMeasures) -> dict[str, Any]:
+    """What may be told of a segment's size; see :class:`~.units.SizeKind`."""
+    centroid = row.centroid or (None, None, None)
+    if row.kind is SizeKind.PIXELS:
+        lengths = dict(zip(("width_px", "height_px"), row.extent_mm, strict=False))
+        place = dict(zip(("centroid_x_px", "centroid_y_px"), centroid, strict=False))
+        return {"pixels": row.voxels, **lengths, "diameter_px": row.diameter_mm, **place}
+    size = {"area_mm2": row.area_mm2} if row.kind is SizeKind.AREA else {"volume_ml": row.volume_ml}
+    extents: dict[str, float | None] = {
+        key: None if row.kind is SizeKind.AREA and axis == row.normal else length
+        for axis, (key, length) in enumerate(zip(_EXTENTS, row.extent_mm, strict=True))
+    }
+    return {"voxels": row.voxels, **size, **extents, "diameter_mm": row.diameter_mm} | dict(
+        zip(_CENTROID, centroid, strict=True)
+    )
 
 
 def _plain(value: Any) -> Any:

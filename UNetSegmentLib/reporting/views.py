@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ..geometry import Box, Geometry
 from ..volume import Segmentation, Volume
+from .units import is_photograph
 
 _MARGIN = 0.18
 _LEAST_MARGIN_VOXELS = 8
@@ -76,8 +77,8 @@ def slice_plane(geometry: Geometry) -> Plane | None:
 
 
 def has_patient_axes(geometry: Geometry) -> bool:
-    """Whether a grid says anything about a patient; photographs have unit spacing at the origin."""
-    return geometry != Geometry(geometry.size)
+    """Whether a grid says anything about a patient; those of photographs and of bare arrays don't."""
+    return geometry != Geometry(geometry.size) and not is_photograph(geometry)
 
 
 def choose_view(

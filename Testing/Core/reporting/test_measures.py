@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting import measure
+from UNetSegmentLib.reporting import measure, to_json, to_table
 from UNetSegmentLib.reporting.diameter import largest_distance
+from UNetSegmentLib.reporting.units import SizeKind, size_kind
 from UNetSegmentLib.volume import Segmentation
 
 CENTRE = (12.0, -30.0, 55.0)
@@ -63,6 +64,58 @@ def test_one_slice_is_measured_within_the_slice() -> None:
     (found,) = measure(Segmentation(voxels, Geometry((4, 3, 1), (1.0, 1.0, 50.0))))
     assert found.diameter_mm == pytest.approx(math.hypot(4.0, 2.0))
     assert found.extent_mm[2] == 50.0
+
+
+def test_one_slice_of_a_patient_has_an_area() -> None:
+    voxels = np.ones((3, 1, 4), np.uint8)  # a coronal slice
+    image = Geometry((4, 1, 3), (0.5, 7.0, 2.0), (5.0, 6.0, 7.0))
+    (found,) = measure(Segmentation(voxels, image))
+    assert (found.kind, found.normal) == (SizeKind.AREA, 1)
+    assert found.area_mm2 == pytest.approx(12 * 0.5 * 2.0)
+    row = to_json([found])[0]
+    assert "volume_ml" not in row
+    assert (row["extent_rl_mm"], row["extent_ap_mm"], row["extent_si_mm"]) == (2.0, None, 6.0)
+    # A part that was cut out of it, or a slice of a volume cut down to it, is told as its image is.
+    part = Segmentation(np.ones((3, 1, 1), np.uint8), Geometry((1, 1, 3), image.spacing, image.origin))
+    (of_slice,), (of_volume,) = measure(part, image), measure(part, Geometry((4, 5, 6), image.spacing, image.origin))
+    assert (of_slice.area_mm2, of_slice.normal) == (pytest.approx(3.0), 1)
+    assert (of_volume.kind, of_volume.volume_ml, of_volume.area_mm2) == (SizeKind.VOLUME, pytest.approx(0.021), None)
+
+
+@pytest.mark.parametrize("dots", [None, 72, 96, 300])
+def test_a_photograph_is_measured_in_pixels(dots: int | None) -> None:
+    """Also where the file tells how large a print would be, which ITK takes for the size of the eye."""
+    spacing = 1.0 if dots is None else 25.4 / dots
+    voxels = np.zeros((1, 20, 30), np.uint8)
+    voxels[0, 5:9, 10:13] = 1
+    (found,) = measure(Segmentation(voxels, Geometry((30, 20, 1), (spacing, spacing, 1.0)), (Label(1, "vessel"),)))
+    row = to_json([found])[0]
+    assert row == {
+        "value": 1,
+        "name": "vessel",
+        "pixels": 12,
+        "width_px": 3.0,
+        "height_px": 4.0,
+        "diameter_px": pytest.approx(math.hypot(3.0, 3.0), abs=0.3),
+        "centroid_x_px": 11.0,
+        "centroid_y_px": 6.5,
+    }
+    assert "Pixels" in to_table([found]).heading
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Geometry((30, 20, 1), (1.0, 1.0, 1.0), (0.0, 0.0, 3.0)),
+        Geometry((30, 20, 1), (0.4, 0.4, 1.0)),
+        Geometry((30, 20, 1), (1.0, 1.0, 5.0)),
+        Geometry((30, 1, 20)),
+        Geometry((30, 20, 1), direction=(0.6, 0.8, 0.0, -0.8, 0.6, 0.0, 0.0, 0.0, 1.0)),
+    ],
+    ids=["elsewhere", "own spacing", "thick", "coronal", "turned"],
+)
+def test_slices_of_patients_are_no_photographs(grid: Geometry) -> None:
+    assert size_kind(grid) is SizeKind.AREA
 
 
 def test_labels_without_voxels_and_voxels_without_labels_are_listed() -> None:
