@@ -18,6 +18,7 @@ from ..progress import CancelToken
 from .console import errors, say
 
 _LIBRARY = __name__.partition(".")[0]
+STOPPING = "Cancelling. Press Ctrl-C again to stop at once."
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the library's log.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -28,15 +29,14 @@ PresetOption = Annotated[
 
 
 @contextlib.contextmanager
-def session(debug: bool = False, as_json: bool = False) -> Iterator[CancelToken]:
+def session(debug: bool = False, as_json: bool = False, stopping: str = STOPPING) -> Iterator[CancelToken]:
     """Runs a command's body; turns what goes wrong into a message and an exit code.
 
     The first Ctrl-C (or a request to terminate) sets the token, so that the body ends between two steps and leaves
-    nothing half-written; a second one stops at once.
+    nothing half-written; a second Ctrl-C stops at once. ``stopping`` is what the first one is answered with.
     """
     token = CancelToken()
-    _set_up_logging(debug)
-    with _signals(token):
+    with _logging(debug), _signals(token, stopping):
         try:
             yield token
         except UNetSegmentError as error:
@@ -78,12 +78,15 @@ def _finish(error: UNetSegmentError, debug: bool, as_json: bool) -> typer.Exit:
 
 
 @contextlib.contextmanager
-def _signals(token: CancelToken) -> Iterator[None]:
+def _signals(token: CancelToken, stopping: str) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         if token.cancelled:
-            raise KeyboardInterrupt
+            # A launcher (torchrun) may pass on the Ctrl-C that has come here already, as a request to terminate.
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         token.cancel()
-        say("Cancelling. Press Ctrl-C again to stop at once.", error=True)
+        say(stopping, error=True)
 
     before: dict[int, Callable[..., Any] | int | None] = {}
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -97,12 +100,20 @@ def _signals(token: CancelToken) -> Iterator[None]:
             signal.signal(restored, handler)
 
 
-def _set_up_logging(debug: bool) -> None:
+@contextlib.contextmanager
+def _logging(debug: bool) -> Iterator[None]:
+    """The library's log on standard error while a command runs; afterwards its logger is what it was before."""
     from rich.logging import RichHandler
 
     logger = logging.getLogger(_LIBRARY)
+    level, propagate = logger.level, logger.propagate
+    handler = RichHandler(console=errors(), show_time=debug, show_path=debug, rich_tracebacks=False)
     logger.setLevel(logging.DEBUG if debug else logging.WARNING)
-    for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
-        logger.removeHandler(handler)
-    logger.addHandler(RichHandler(console=errors(), show_time=debug, show_path=debug, rich_tracebacks=False))
+    logger.addHandler(handler)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate

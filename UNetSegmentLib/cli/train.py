@@ -3,46 +3,68 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DependencyError, InputError
-from ..progress import CancelToken, ProgressCallback, ProgressEvent
+from ..errors import Cancelled, DependencyError, InputError
+from ..progress import CancelToken, ProgressCallback
 from .console import duration, progress_bar, say, working
 from .session import DebugOption, JsonOption, print_json, session
 from .train_plan import CHECKPOINT, PLAN, PlanOptions, describe, plan_folder
+from .training_table import training_table
 
 if TYPE_CHECKING:
     from ..training import TrainingConfig, TrainingResult
     from ..training.report import Report
 
-_ROWS = 12
 _NETWORKS = "unet, residual, attention, nested, squeeze, transunet, mobilenet or efficientnet."
 _RECIPES = "liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus or em-membranes."
+STOPPING = "Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once and lose the last steps."
+
+SourceArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Data set folder, CSV of cases, or plan.json.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder [runs/NAME].")]
+NetworkOption = Annotated[str | None, typer.Option(help=_NETWORKS)]
+RecipeOption = Annotated[str | None, typer.Option(help=_RECIPES)]
+LayoutOption = Annotated[str | None, typer.Option(help="How the folder is arranged; found out when left out.")]
+FromOption = Annotated[str | None, typer.Option("--from", metavar="MODEL", help="Train this model further.")]
+PretrainedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|timm",
+        help="ImageNet weights for mobilenet and efficientnet in 2D: a file, or timm's where they are on this machine.",
+    ),
+]
+DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps [auto].")]
+ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads, 0 for torch's choice [0].")]
+SeedOption = Annotated[int | None, typer.Option(help="Of weights, patches and augmentation [0].")]
+PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Write plan.json and stop, to edit it.")]
 
 
 def train(
-    source: Annotated[Path, typer.Argument(metavar="DATA", help="Data set folder, CSV of cases, or plan.json.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder [runs/NAME].")] = None,
+    source: SourceArgument,
+    output: OutputOption = None,
     minutes: Annotated[float | None, typer.Option(help="Time that the training may take here [60].")] = None,
-    network: Annotated[str | None, typer.Option(help=_NETWORKS)] = None,
-    recipe: Annotated[str | None, typer.Option(help=_RECIPES)] = None,
-    layout: Annotated[str | None, typer.Option(help="How the folder is arranged; found out when left out.")] = None,
-    start_from: Annotated[str | None, typer.Option("--from", metavar="MODEL", help="Train this model further.")] = None,
+    network: NetworkOption = None,
+    recipe: RecipeOption = None,
+    layout: LayoutOption = None,
+    start_from: FromOption = None,
+    pretrained: PretrainedOption = None,
     fold: Annotated[str | None, typer.Option(help="Fold that is held out, from 0, or 'none' [0].")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps [auto].")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads, 0 for torch's choice [0].")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, patches and augmentation [0].")] = None,
-    plan_only: Annotated[bool, typer.Option("--plan-only", help="Write plan.json and stop, to edit it.")] = False,
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    seed: SeedOption = None,
+    plan_only: PlanOnlyOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write for TensorBoard as well.")] = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a model on your own images. Ctrl-C keeps the last checkpoint; --resume goes on to the same result.
+    """Train a model on your own images. Ctrl-C stops after the step with a checkpoint; --resume goes on to the same
+    result.
 
     The folder may be a Medical Segmentation Decathlon or nnU-Net data set, images/ and labels/ with the same names, or
     that of a known challenge. What is planned from it is written to plan.json, which can be edited and trained.
@@ -53,8 +75,8 @@ def train(
 
     Example: unetsegment train runs/my-data/plan.json
     """
-    given = PlanOptions(output, minutes, network, recipe, layout, start_from, fold, device, threads, seed)
-    with session(debug, json) as cancel:
+    given = PlanOptions(output, minutes, network, recipe, layout, start_from, fold, device, threads, seed, pretrained)
+    with session(debug, json, STOPPING) as cancel:
         if tensorboard:
             from ..training.report import summary_writer
 
@@ -69,13 +91,51 @@ def train(
             return
         with working("Loading torch", not json):
             from ..training import train as run
-        with _live(settings, not json, tensorboard) as progress:
+        talk = not json and is_first_process()
+        with going_on("train", Path(settings.output), source), _live(settings, talk, tensorboard) as progress:
             result = run(settings, progress, cancel)
         if not result.first:
             return
         with progress_bar(not json) as bar:
             report = _report(settings, result, bar, cancel)
         _tell(settings, result, report, json)
+
+
+@contextlib.contextmanager
+def going_on(command: str, output: Path, source: Path) -> Iterator[None]:
+    """Tells how to go on with a run that was stopped inside.
+
+    Args:
+        command: the one that runs.
+        output: folder of the run.
+        source: what the command was given: data, or a plan.
+    """
+    try:
+        yield
+    except Cancelled as error:
+        if not is_first_process():
+            raise typer.Exit(error.exit_code) from error
+        plan = source if source.suffix.lower() == ".json" else output / PLAN
+        words = [*_launcher(), command, str(plan)]
+        if command == "train" and (output / CHECKPOINT).exists():
+            words.append("--resume")
+        raise Cancelled(error.cause, f"Go on with: {shlex.join(words)}") from error
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that talks, of those that torchrun has started."""
+    from torch import distributed
+
+    launched = distributed.is_available() and distributed.is_torchelastic_launched()
+    return not launched or not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+def _launcher() -> list[str]:
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        return ["torchrun", "--nproc-per-node", str(distributed.get_world_size()), "-m", "UNetSegmentLib.cli"]
+    return ["unetsegment"]
 
 
 def _settings(
@@ -161,7 +221,7 @@ def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | Non
 @contextlib.contextmanager
 def _live(settings: TrainingConfig, wanted: bool, tensorboard: bool) -> Iterator[ProgressCallback | None]:
     """The table and, where asked for, TensorBoard's files."""
-    with _table(settings, wanted) as shown:
+    with training_table([label.name for label in settings.card.labels], wanted) as shown:
         if not tensorboard:
             yield shown
             return
@@ -169,40 +229,3 @@ def _live(settings: TrainingConfig, wanted: bool, tensorboard: bool) -> Iterator
 
         with tensorboard_log(settings, shown) as progress:
             yield progress
-
-
-@contextlib.contextmanager
-def _table(settings: TrainingConfig, wanted: bool) -> Iterator[ProgressCallback | None]:
-    """A table of the last steps with a bar under it on a terminal; plain lines in a log file; nothing for JSON."""
-    if not wanted:
-        yield None
-        return
-    with progress_bar() as bar:
-        rows = 0
-
-        def update(event: ProgressEvent) -> None:
-            nonlocal rows
-            if bar is not None:
-                bar(event)
-            line = _line(event, [label.name for label in settings.card.labels])
-            if line is not None:
-                if rows % _ROWS == 0:
-                    say(f"{'step':>8}  {'loss':>8}  {'rate':>9}  {'s/step':>7}  {'left':>7}  Dice", error=True)
-                rows += 1
-                say(line, error=True)
-
-        yield update
-
-
-def _line(event: ProgressEvent, names: list[str]) -> str | None:
-    """One row of the table for a training event; None for other events."""
-    from ..training import TrainingEvent
-
-    if not isinstance(event, TrainingEvent):
-        return None
-    typed: TrainingEvent = event
-    dice = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, typed.dice or (), strict=False))
-    return (
-        f"{typed.done:>8}  {typed.loss:>8.4f}  {typed.learning_rate:>9.2e}  {typed.seconds_per_step:>7.2f}  "
-        f"{duration(typed.seconds_left):>7}  {dice}"
-    )

@@ -32,6 +32,8 @@ class PlanOptions:
     device: str | None = None
     threads: int | None = None
     seed: int | None = None
+    pretrained: str | None = None
+    folds: int | None = None
 
     @property
     def any(self) -> bool:
@@ -46,8 +48,17 @@ class PlanOptions:
         return Path("runs") / name
 
 
-def plan_folder(source: Path, given: PlanOptions, progress: ProgressCallback | None, cancel: CancelToken) -> Plan:
+def plan_folder(
+    source: Path,
+    given: PlanOptions,
+    progress: ProgressCallback | None,
+    cancel: CancelToken,
+    command: str = "train",
+) -> Plan:
     """Plans, and writes ``plan.json`` and ``fingerprint.json`` into the run's folder.
+
+    Args:
+        command: the one that plans: for ``cross-validate`` the plan is for a training of each fold.
 
     Raises:
         InputError: the folder holds a plan already, or the data cannot be used.
@@ -57,16 +68,18 @@ def plan_folder(source: Path, given: PlanOptions, progress: ProgressCallback | N
     if (folder / PLAN).exists():
         raise InputError(
             f"'{folder}' holds a plan already.",
-            f"Train it with 'unetsegment train {folder / PLAN}', go on by --resume, or choose another --output.",
+            f"Train it with 'unetsegment {command} {folder / PLAN}', go on by --resume, or choose another --output.",
         )
     # Before torch, whose import takes seconds.
     data, wishes = _open(source, given)
+    _check_folds(data, given)
     _check_single_process()
     from ..training import save_config
     from ..training.planning import plan_training
     from ..training.planning.fingerprint import save_fingerprint
 
-    plan = plan_training(data, _request(source, given, folder), wishes, progress, cancel)
+    request = _request(source, given, folder, command == "cross-validate")
+    plan = plan_training(data, request, wishes, progress, cancel)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -111,9 +124,27 @@ def _open(source: Path, given: PlanOptions) -> tuple[Dataset, Preferences]:
     return data, wishes
 
 
-def _request(source: Path, given: PlanOptions, folder: Path) -> Request:
-    from ..training.planning import Request
+def _check_folds(data: Dataset, given: PlanOptions) -> None:
+    if given.folds is None:
+        return
+    if given.folds < 2:
+        raise InputError(f"{given.folds} folds hold nothing out.", "Give 2 or more.")
+    if data.folds and len(data.folds) != given.folds:
+        raise InputError(
+            f"The data set {data.name} comes with {len(data.folds)} folds of its own, not {given.folds}.",
+            "Leave --folds out; or name folds of your own in a CSV file of cases, column 'fold'.",
+        )
 
+
+def _request(source: Path, given: PlanOptions, folder: Path, every_fold: bool) -> Request:
+    from ..training.planning import Request
+    from ..training.planning.configuration import FOLDS
+
+    if given.start_from is not None and (given.network is not None or given.pretrained is not None):
+        raise InputError(
+            "A training that begins with a model (--from) keeps its network and its weights.",
+            "Leave --network and --pretrained out, or leave --from out.",
+        )
     minutes = _MINUTES if given.minutes is None else given.minutes
     if minutes <= 0:
         raise InputError(f"A training cannot take {minutes:g} minutes.", "Give a number above 0.")
@@ -126,6 +157,9 @@ def _request(source: Path, given: PlanOptions, folder: Path) -> Request:
         threads=given.threads or 0,
         seed=given.seed or 0,
         source=str(source),
+        folds=given.folds or FOLDS,
+        every_fold=every_fold,
+        pretrained=given.pretrained,
     )
 
 

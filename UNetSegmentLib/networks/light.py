@@ -9,7 +9,7 @@ of timm's models of the same name, so that their pretrained weights can be taken
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -237,45 +237,84 @@ for _encoder in LIGHT_ENCODERS:
     ENCODERS.register(_encoder)(partial(LightEncoder, name=_encoder))
 
 
+# The order in which the layers of timm's blocks run: those that widen first (they have a conv_pwl), and the others.
+_WIDENING = ("conv_pw", "bn1", "conv_dw", "bn2", "se.conv_reduce", "se.conv_expand", "conv_pwl", "bn3")
+_PLAIN = ("conv_dw", "bn1", "se.conv_reduce", "se.conv_expand", "conv_pw", "bn2")
+_TENSORS = ("weight", "bias", "running_mean", "running_var")
+_COUNTER = "num_batches_tracked"
+
+
 def pretrained_encoder(encoder: LightEncoder, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of one of timm's image classifiers as a state dict for the ``levels`` of a 2D light encoder.
 
-    The first convolution is adapted to the number of input channels: colours are repeated in turn and scaled, so that
-    an image of equal channels gives the same answer.
+    The first convolution is adapted to the number of input channels as timm does it: for a single channel its colours
+    are summed, otherwise they are repeated in turn and scaled by three over the number of channels.
 
     Args:
         encoder: with batch norm.
-        weights: the state dict of timm's model of the same kind (``mobilenetv3_large_100``, ``efficientnet_b0``, ...).
+        weights: the state dict of timm's model of the same kind (``mobilenetv3_large_100``, ``efficientnet_b0``, ...),
+            in any order.
 
     Raises:
         ModelError: the weights are of another network.
     """
     own = encoder.levels.state_dict()
-    given = [v for name, v in weights.items() if name.startswith(("conv_stem.", "bn1.", "blocks."))]
-    if len(given) < len(own):
+    wanted = [name for name in own if not name.endswith(_COUNTER)]
+    given = _in_order(weights)
+    if len(given) < len(wanted):
         raise ModelError(
-            f"The pretrained weights hold {len(given)} tensors of an encoder; {len(own)} are needed.",
+            f"The pretrained weights hold {len(given)} tensors of an encoder; {len(wanted)} are needed.",
             "Take timm's weights of the same network.",
         )
-    result = {}
-    for number, (name, tensor) in enumerate(own.items()):
-        value = _adapted(given[number], tensor.shape[1]) if number == 0 else given[number]
-        if value.shape != tensor.shape:
+    result = {name: value for name, value in own.items() if name.endswith(_COUNTER)}
+    for number, (name, source) in enumerate(zip(wanted, given, strict=False)):
+        expected = tuple(own[name].shape)
+        value = weights[source] if number else _adapted(weights[source], expected)
+        if value.shape != expected:
             raise ModelError(
-                f"The pretrained weights do not fit: '{name}' is {tuple(tensor.shape)}, theirs {tuple(value.shape)}.",
+                f"The pretrained weights do not fit: '{source}' is {tuple(value.shape)}; {expected} is expected there.",
                 "Take timm's weights of the same network, for a 2D encoder with batch norm.",
             )
         result[name] = value
     return result
 
 
-def _adapted(kernel: Tensor, channels: int) -> Tensor:
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Timm's tensors of an encoder as the network runs through them; files sort them as they like."""
+    names = list(names)
+    widening = {_block(name) for name in names if ".conv_pwl." in name}
+    places = {name: _place(name, _block(name) in widening) for name in names}
+    known = [(place, name) for name, place in places.items() if place is not None]
+    return [name for _, name in sorted(known)]
+
+
+def _block(name: str) -> tuple[int, int] | None:
+    """Stage and number of the block that a tensor belongs to."""
+    parts = name.split(".")
+    if parts[0] != "blocks" or len(parts) < 4 or not (parts[1].isdigit() and parts[2].isdigit()):
+        return None
+    return int(parts[1]), int(parts[2])
+
+
+def _place(name: str, widens: bool) -> tuple[int, int, int, int] | None:
+    """A sort key; None for what no encoder needs."""
+    layer, _, tensor = name.rpartition(".")
+    if tensor not in _TENSORS:
+        return None
+    which, block = _TENSORS.index(tensor), _block(name)
+    if block is None:
+        return (-1, 0, ("conv_stem", "bn1").index(layer), which) if layer in ("conv_stem", "bn1") else None
+    layers = _WIDENING if widens else _PLAIN
+    inner = layer.split(".", 3)[3]
+    return (*block, layers.index(inner), which) if inner in layers else None
+
+
+def _adapted(kernel: Tensor, expected: Sequence[int]) -> Tensor:
     """A first convolution (out, colours, ...) for another number of channels."""
-    colours = kernel.shape[1]
+    colours, channels = kernel.shape[1], expected[1]
     if channels == colours:
         return kernel
+    if channels == 1:
+        return kernel.sum(dim=1, keepdim=True)
     chosen = [n % colours for n in range(channels)]
-    counts = Tensor([chosen.count(n) for n in chosen]).reshape(1, -1, *(1,) * (kernel.ndim - 2))
-    if channels < colours:
-        return kernel.sum(dim=1, keepdim=True).expand(-1, channels, *kernel.shape[2:]) / channels
-    return kernel[:, chosen] / counts
+    return kernel[:, chosen] * (colours / channels)

@@ -170,8 +170,10 @@ class TrainingConfig:
         folds: how many folds to make where the data set defines none.
         fold: index of the fold that is held out; None trains on every case.
         start_from: a model package (name or path) whose weights the training begins with; None begins at random. Heads
-            of deep supervision, which packages lack, begin at random all the same.
-        steps, batch: optimiser steps, and patches in each.
+            of deep supervision, which packages lack, begin at random all the same, and so do channels of labels
+            whose name the package does not know.
+        pretrained: ImageNet weights for a light encoder in 2D, see :mod:`.pretrained`: a file, or ``timm``.
+        steps, batch: optimiser steps, and patches in each (of all processes together).
         regions: for a card with sigmoid activation, the values in the label files that each output channel unites;
             regions may overlap. Empty: each channel is its own label.
         early_stop: the run ends after more than this many validations without a better mean Dice; 0 never does.
@@ -194,6 +196,7 @@ class TrainingConfig:
     folds: int = 0
     fold: int | None = None
     start_from: str | None = None
+    pretrained: str | None = None
     steps: int = 1000
     batch: int = 2
     seed: int = 0

@@ -58,7 +58,7 @@ def train(
         OutputError: the run's folder cannot be written.
         Cancelled: the token was set.
     """
-    _check_validation(config)
+    check_validation(config)
     world, device = join_world(choose_device(config.device))
     with torch_threads(config.threads), world.together():
         return _train(config, world, device, progress, cancel)
@@ -112,12 +112,12 @@ def package_checkpoint(config: TrainingConfig) -> Path:
         InputError: there is no checkpoint of this configuration.
     """
     device = torch.device("cpu")
-    state = start_state(config, torch.Generator(), device, False)
+    state = start_state(config, torch.Generator(), device, False, resumed=True)
     load_checkpoint(state, config, Path(config.output) / CHECKPOINT)
     return package_run(state.result(), config)[0]
 
 
-def _check_validation(config: TrainingConfig) -> None:
+def check_validation(config: TrainingConfig) -> None:
     """Some rules live on validations, which need held-out cases."""
     asked = {"schedule 'plateau'": config.schedule.kind == "plateau", "early_stop": config.early_stop > 0}
     asked["keep 'best'"] = config.keep == "best"

@@ -56,7 +56,8 @@ class Run:
         self.progress, self.cancel = progress, cancel
         self.precision = choose_precision(config.precision, device)
         self.sampler = PatchSampler(cases, config, device, config.seed, world)
-        self.state = start_state(config, self.sampler.generator, device, self.precision == "fp16")
+        fp16, resumed = self.precision == "fp16", (Path(config.output) / CHECKPOINT).exists()
+        self.state = start_state(config, self.sampler.generator, device, fp16, resumed)
         if not world.first:
             # Or dropout would hide the same places in every process.
             torch.manual_seed(config.seed + world.rank)

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import InputError
 from ..io.atomic import atomic_path
-from ..models import load_model
 from ..networks import build
+from ..networks.config import NetworkConfig
 from .averaging import MovingAverage
+from .beginning import take_weights
 from .codec import config_from_text, config_to_text
 from .config import TrainingConfig
 from .distributed import World
-from .export import is_extra_head
 from .optimization import Schedule, make_optimizer
+from .pretrained import load_pretrained
 from .stopping import Watch
 
 ALONE = World()
@@ -60,12 +61,18 @@ class TrainingState:
         return best
 
 
-def start_state(config: TrainingConfig, generator: torch.Generator, device: torch.device, fp16: bool) -> TrainingState:
-    """A fresh state; weights depend on the seed alone, not on the device."""
+def start_state(
+    config: TrainingConfig, generator: torch.Generator, device: torch.device, fp16: bool, resumed: bool = False
+) -> TrainingState:
+    """A fresh state; weights depend on the seed alone, not on the device.
+
+    Args:
+        resumed: a checkpoint will replace the weights, so those that the run began with need not be there any more.
+    """
     torch.manual_seed(config.seed)
     network = build(config.card.network)
-    if config.start_from is not None:
-        _take_weights(network, config.start_from, config.card.network.out_channels)
+    if not resumed:
+        _begin(network, config)
     network.to(device)
     return TrainingState(
         network=network,
@@ -78,33 +85,12 @@ def start_state(config: TrainingConfig, generator: torch.Generator, device: torc
     )
 
 
-def _take_weights(network: nn.Module, package: str, outputs: int) -> None:
-    """Fills the network from a package of the same architecture. Further heads may be missing there, and layers that
-    give the answer begin anew where it has another number of channels.
-    """
-    model = load_model(package)
-    weights = model.network().state_dict()
-    own = network.state_dict()
-    known = (outputs, model.card.network.out_channels)
-    remade = {n for n, v in weights.items() if n in own and _is_answer(own[n], v, known)}
-    strange = [name for name in own if name not in weights and not is_extra_head(name)]
-    weights = {name: value for name, value in weights.items() if name not in remade}
-    strange += [name for name, value in weights.items() if name not in own or own[name].shape != value.shape]
-    if strange:
-        raise InputError(
-            f"The model '{package}' has another architecture than the configuration's card ('{strange[0]}' differs).",
-            "Start from a model of the same network, or take the network of its card.",
-        )
-    network.load_state_dict(weights, strict=False)
-
-
-def _is_answer(own: Tensor, given: Tensor, outputs: tuple[int, int]) -> bool:
-    """Whether two tensors differ, and that only where the one has as many entries as the one answer has channels and
-    the other as many as the other."""
-    if own.ndim != given.ndim or own.shape == given.shape:
-        return False
-    pairs = [(a, b) for a, b in zip(own.shape, given.shape, strict=True) if a != b]
-    return set(pairs) == {outputs}
+def _begin(network: nn.Module, config: TrainingConfig) -> None:
+    """Weights that the training begins with, where it does not begin at random."""
+    if config.start_from is not None:
+        take_weights(network, config.card, config.start_from)
+    elif config.pretrained is not None and isinstance(config.card.network, NetworkConfig):
+        load_pretrained(network, config.card.network, config.pretrained)
 
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:

@@ -12,7 +12,13 @@ from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.networks import NetworkConfig, build, cost
 from UNetSegmentLib.networks.attention import AttentionGate
 from UNetSegmentLib.networks.gates import attention_maps
-from UNetSegmentLib.networks.light import LIGHT_ENCODERS, LightEncoder, light_features, pretrained_encoder
+from UNetSegmentLib.networks.light import (
+    LIGHT_ENCODERS,
+    InvertedResidual,
+    LightEncoder,
+    light_features,
+    pretrained_encoder,
+)
 from UNetSegmentLib.networks.nested import pruned
 
 
@@ -104,20 +110,64 @@ def test_a_light_encoder_with_other_features_is_refused() -> None:
         build(replace(config, features=(8, 16, 24, 40, 64, 96)[: config.stages]))
 
 
-def test_pretrained_weights_move_in_and_colours_are_adapted() -> None:
-    donor: LightEncoder = build(replace(light(2, "efficientnet-b0"), in_channels=3)).encoder  # type: ignore[assignment]
-    mine: LightEncoder = build(replace(light(2, "efficientnet-b0"), in_channels=1)).encoder  # type: ignore[assignment]
-    theirs = {}
-    for number, (_, value) in enumerate(donor.levels.state_dict().items()):
-        theirs[f"blocks.{number}" if number else "conv_stem.weight"] = value
+def timm_names(encoder: LightEncoder) -> list[str]:
+    """The names that timm gives an encoder's tensors, in the order of the network."""
+    names: list[str] = []
+    tensors = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+    def norm_names(prefix: str) -> list[str]:
+        return [f"{prefix}.{tensor}" for tensor in tensors]
+
+    names += ["conv_stem.weight", *norm_names("bn1")]
+    blocks = [block for level in encoder.levels for block in level if isinstance(block, InvertedResidual)]
+    for number, block in enumerate(blocks):
+        gate = [f"se.{layer}.{tensor}" for layer in ("conv_reduce", "conv_expand") for tensor in ("weight", "bias")]
+        gate = gate if any(hasattr(layer, "expand") and hasattr(layer, "gate") for layer in block.layers) else []
+        convolutions = sum(isinstance(m, nn.Conv2d) for m in block.layers)
+        inner = ["conv_dw.weight", *norm_names("bn1"), *gate, "conv_pw.weight", *norm_names("bn2")]
+        if convolutions == 3:
+            inner = ["conv_pw.weight", *norm_names("bn1"), "conv_dw.weight", *norm_names("bn2"), *gate]
+            inner += ["conv_pwl.weight", *norm_names("bn3")]
+        names += [f"blocks.{number}.0.{name}" for name in inner]
+    return names
+
+
+def light_encoder(name: str, channels: int) -> LightEncoder:
+    return build(replace(light(2, name), in_channels=channels)).encoder  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", LIGHT_ENCODERS)
+def test_pretrained_weights_move_in_whatever_order_the_file_has(name: str) -> None:
+    donor = light_encoder(name, 3)
+    for buffer in donor.levels.buffers():
+        buffer.add_(torch.rand(buffer.shape).to(buffer.dtype))
+    own = donor.levels.state_dict()
+    theirs = dict(zip(timm_names(donor), own.values(), strict=True))
+    # Safetensors sorts by name; some files leave the counters out; all of them end in a classifier.
+    theirs = {key: theirs[key] for key in sorted(theirs) if not key.endswith("tracked")}
     theirs["classifier.weight"] = torch.zeros(10, 1280)
+    mine = light_encoder(name, 3)
     mine.levels.load_state_dict(pretrained_encoder(mine, theirs))
-    grey = torch.randn(1, 1, 64, 64)
-    donor.eval(), mine.eval()
-    with torch.no_grad():
-        assert torch.allclose(mine.levels[0](grey), donor.levels[0](grey.expand(-1, 3, -1, -1)), atol=1e-5)
+    assert all(torch.equal(value, own[key]) for key, value in mine.levels.state_dict().items() if "tracked" not in key)
     with pytest.raises(ModelError, match="hold 1 tensors"):
         pretrained_encoder(mine, {"conv_stem.weight": theirs["conv_stem.weight"]})
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+def test_pretrained_colours_are_adapted_as_timm_does(channels: int) -> None:
+    """One channel: what a grey picture gives in three; two: red and green times 3/2; six: all twice, times 1/2."""
+    donor, mine = light_encoder("efficientnet-b0", 3), light_encoder("efficientnet-b0", channels)
+    theirs = dict(zip(timm_names(donor), donor.levels.state_dict().values(), strict=True))
+    mine.levels.load_state_dict(pretrained_encoder(mine, theirs))
+    image = torch.randn(1, channels, 32, 32)
+    colours = image.new_zeros(1, 3, 32, 32)
+    if channels == 1:
+        colours += image
+    else:
+        for channel in range(channels):
+            colours[:, channel % 3] += image[:, channel] * 3 / channels
+    with torch.no_grad():
+        assert torch.allclose(mine.levels[0][0](image), donor.levels[0][0](colours), atol=1e-4)
 
 
 def test_attention_lies_between_zero_and_one_and_rules_the_skip() -> None:

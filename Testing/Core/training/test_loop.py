@@ -19,7 +19,6 @@ from UNetSegmentLib.training import (
     SamplingConfig,
     ScheduleConfig,
     TrainingEvent,
-    cross_validate,
     evaluate_fold,
     load_config,
     package_checkpoint,
@@ -149,21 +148,6 @@ def test_a_run_can_be_made_longer(make_config, tmp_path):
     train(make_config(steps=7))
     assert weights(tmp_path / "run")["step"] == 7
     assert load_config(tmp_path / "run" / "training.json").steps == 7
-
-
-def test_cross_validation_holds_every_fold_out_once(make_config, tmp_path):
-    result = cross_validate(make_config(steps=2))
-    model = load_model(result.model)
-    assert model.folds == 2
-    assert [set(e.scores) for e in result.evaluations] == [{"case_0", "case_1"}, {"case_2", "case_3"}]
-    assert [(line.label, line.split) for line in model.card.accuracy] == [
-        ("shell", "fold 0, held out"),
-        ("core", "fold 0, held out"),
-        ("shell", "fold 1, held out"),
-        ("core", "fold 1, held out"),
-    ]
-    first, second = (weights(tmp_path / "run" / f"fold_{n}")["network"] for n in range(2))
-    assert not same(first, second)
 
 
 def test_a_training_that_diverges_says_so(make_config):

@@ -32,8 +32,10 @@ class Request:
         output: folder of the run.
         minutes: that the training may take on this device.
         fold: held out for validation; None trains on everything.
+        folds: how many to make where the data set defines none.
+        every_fold: one plan for a training of each fold: it looks at all cases, and leaves time for validation.
         start_from: a model to begin with; its network and preparation are kept.
-        device, threads, seed: as in the configuration.
+        device, threads, seed, pretrained: as in the configuration.
         source: the path to write down as the data set's; its folder when None.
     """
 
@@ -45,6 +47,9 @@ class Request:
     threads: int = 0
     seed: int = 0
     source: str | None = None
+    folds: int = FOLDS
+    every_fold: bool = False
+    pretrained: str | None = None
 
 
 def configuration(
@@ -69,9 +74,10 @@ def configuration(
         output=request.output,
         card=card,
         layout=data.layout,
-        folds=FOLDS,
+        folds=request.folds,
         fold=fold,
         start_from=request.start_from,
+        pretrained=request.pretrained,
         steps=steps,
         batch=wishes.batch or size.batch,
         seed=request.seed,

@@ -11,12 +11,16 @@ from ...models.card import ModelCard
 from ...networks.config import AnyNetwork, NetworkConfig, OpaqueNetwork
 
 
-def base_card(model: str | Path, channels: int) -> ModelCard:
+def base_card(model: str | Path, channels: int, flat: bool = False) -> ModelCard:
     """The card of a model that a training can begin with.
+
+    Args:
+        channels: of the data set's images.
+        flat: whether these are pictures, one slice thick.
 
     Raises:
         ModelError: the model cannot be trained further: a program of its own, a cascade's second stage, or one for
-            another number of input channels.
+            another number of input channels or for volumes where the data are pictures.
     """
     card = load_model(model).card
     if isinstance(card.network, OpaqueNetwork):
@@ -33,6 +37,11 @@ def base_card(model: str | Path, channels: int) -> ModelCard:
         raise ModelError(
             f"'{card.name}' takes {len(card.inputs)} channels, the data set has {channels}.",
             "Start from a model with the same inputs.",
+        )
+    if flat and card.network.dimension == 3:
+        raise ModelError(
+            f"'{card.name}' is a 3D network, and the data set holds 2D images.",
+            "Start from a 2D model, or train one of your own.",
         )
     return card
 

@@ -15,9 +15,10 @@ from ...networks.config import AnyNetwork, NetworkConfig
 from ...progress import CancelToken, ProgressCallback
 from ..config import TrainingConfig
 from ..layouts import Dataset
+from ..pretrained import check_pretrained
 from ..threads import torch_threads
 from .card import Outputs, channel_names, make_card, outputs_of
-from .configuration import FOLDS, FOR_STEPS, Request, configuration, timed
+from .configuration import FOR_STEPS, Request, configuration, timed
 from .device import Speed, measure_speed
 from .finetuning import base_card, with_outputs
 from .fingerprint import Fingerprint, take_fingerprint
@@ -72,11 +73,15 @@ def _plan(
     cancel: CancelToken | None,
 ) -> Plan:
     device = choose_device(request.device)
-    data = data.with_folds(FOLDS)
-    fold = request.fold if data.folds else None
+    data = data.with_folds(request.folds)
+    fold = request.fold if data.folds and not request.every_fold else None
     names, held_out = data.split(fold)
+    if request.every_fold:
+        held_out = max((list(names) for names in data.folds), key=len, default=[])
     fingerprint = take_fingerprint(data, names, progress, cancel)
     outputs, notes = outputs_of(data, fingerprint)
+    if not data.folds:
+        notes += ("There is one case only: nothing is held out, so nobody knows how good the model is.",)
     seconds = request.minutes * 60 * FOR_STEPS / wanted_steps(request.minutes)
 
     def planned(seconds: float) -> tuple[TrainingConfig, Size]:
@@ -87,6 +92,8 @@ def _plan(
         return configuration(data, request, wishes, card, size, outputs, fingerprint, fold), size
 
     config, size = planned(seconds)
+    if request.pretrained is not None:
+        check_pretrained(request.pretrained, config.card.network)
     pace = None
     if wishes.steps is None:
         pace = measure_pace(config, data, names, device, progress, cancel)
@@ -136,7 +143,7 @@ def _from_model(
 ) -> tuple[ModelCard, Size]:
     """The model's network, preparation and patch; the patch is halved while memory or time do not suffice."""
     channels = channel_names(data, fingerprint)
-    base = base_card(model, len(channels))
+    base = base_card(model, len(channels), fingerprint.flat)
     network = with_outputs(base.network, len(outputs.values))
     speed = measure_speed(device, network.dimension)
     patch = tuple(base.inference.patch[3 - network.dimension :])

@@ -37,20 +37,37 @@ def evaluate_pixels(
     Raises:
         InputError: a case cannot be used.
     """
+    pixels = judged_pixels(model, data, names, value, device, settings, progress, cancel).values()
+    found, real = (np.concatenate([pair[side] for pair in pixels]) for side in (0, 1))
+    return pixel_scores(found, real, threshold=threshold)
+
+
+def judged_pixels(
+    model: Model,
+    data: Dataset,
+    names: Sequence[str],
+    value: int | None = None,
+    device: str = "auto",
+    settings: EngineSettings | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """For each case the probabilities of a label and its truth, at the pixels that are judged; arguments as for
+    :func:`evaluate_pixels`.
+    """
     value = model.card.labels[0].value if value is None else value
     channel = model.card.inference.output_values.index(value)
     segmenter = Segmenter(model, device=device, settings=settings)
     stage = Stage("evaluate", len(names), progress, cancel)
-    found, real = [], []
+    result = {}
     for name in names:
         volume, reference = read_pair(data, name)
         probabilities = segmenter.segment(volume, cancel=cancel, probabilities=True).probabilities
         assert probabilities is not None
         judged = np.ones(reference.voxels.shape, bool) if data.ignored is None else reference.voxels != data.ignored
-        found.append(probabilities.voxels[channel][judged])
-        real.append(_truth(reference.voxels, data, value)[judged])
+        result[name] = (probabilities.voxels[channel][judged], _truth(reference.voxels, data, value)[judged])
         stage.step(message=name)
-    return pixel_scores(np.concatenate(found), np.concatenate(real), threshold=threshold)
+    return result
 
 
 def _truth(voxels: np.ndarray, data: Dataset, value: int) -> np.ndarray:
