@@ -8,6 +8,7 @@ import typer
 
 from ..version import __version__
 from .augmentations import augmentations
+from .cross_validate import cross_validate
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
@@ -32,6 +33,7 @@ app.add_typer(models, name="models")
 app.add_typer(library, name="library")
 app.command()(evaluate)
 app.command()(train)
+app.command()(cross_validate)
 app.command()(augmentations)
 app.command()(doctor)
 app.command(hidden=True)(demo)
