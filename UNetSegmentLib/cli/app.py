@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
+from .attention import attention
 from .augmentations import augmentations
 from .cross_validate import cross_validate
 from .demo import demo
@@ -35,6 +36,7 @@ app.command()(evaluate)
 app.command()(train)
 app.command()(cross_validate)
 app.command()(augmentations)
+app.command()(attention)
 app.command()(doctor)
 app.command(hidden=True)(demo)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, OutputError
 from ..progress import CancelToken, ProgressCallback, Stage
 from .console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
+from .evaluate_pictures import Drawing, case_of, files_of
 from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
 
 # Beyond this many cases the terminal shows the summary only.
@@ -34,6 +35,15 @@ def evaluate(
     network: Annotated[int | None, typer.Option(help="Which of the model's networks to run, from 0.")] = None,
     tolerance: Annotated[float, typer.Option(help="Distance in mm within which surfaces agree (NSD).")] = 1.0,
     csv: Annotated[Path | None, typer.Option(help="Write all scores per case here.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Draw the worst, median and best case into this folder.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="The images of the predictions, for the pictures: a file, or a folder.")
+    ] = None,
+    outcomes_only: Annotated[
+        bool, typer.Option("--outcomes-only", help="Leave the images out of the pictures, to pass these on.")
+    ] = False,
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
     json: JsonOption = False,
@@ -43,13 +53,17 @@ def evaluate(
 
     Example: unetsegment evaluate predictions/ labels/
 
-    Example: unetsegment evaluate --model hippocampus-t1 --data msd_hippocampus --fold 0
+    Example: unetsegment evaluate --model hippocampus-t1 --data msd_hippocampus --fold 0 --pictures cases/
+
+    A picture shows every voxel of a case: found and real, found in error, missed. Beside it stands the image, of
+    predictions and references where --images gives it.
     """
     with session(debug, json) as cancel:
         if csv is not None:
             from ..io import check_writable
 
             check_writable(csv)
+        drawing = None if pictures is None else Drawing(_made(pictures), images, outcomes_only)
         with progress_bar(not json) as progress:
             if model is not None:
                 if prediction is not None or data is None or fold is None:
@@ -57,12 +71,11 @@ def evaluate(
                         "--model is scored on a data set's held-out fold.",
                         "Add --data FOLDER and --fold NUMBER, and give no predictions.",
                     )
-                scores = _score_model(
-                    _Run(model, network, data, fold, cases, device, preset, layout), tolerance, progress, cancel
-                )
+                run = _Run(model, network, data, fold, cases, device, preset, layout)
+                scores, drawn = _score_model(run, tolerance, drawing, progress, cancel)
             else:
-                scores = _score_files(prediction, reference, cases, tolerance, progress, cancel)
-        _report(scores, csv, json)
+                scores, drawn = _score_files(prediction, reference, cases, tolerance, drawing, progress, cancel)
+        _report(scores, csv, drawn, json)
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,17 @@ class _Run:
     layout: str
 
 
-def _score_model(run: _Run, tolerance: float, progress: ProgressCallback | None, cancel: CancelToken) -> Scores:
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made.", "Choose another one.", str(error)) from error
+    return folder
+
+
+def _score_model(
+    run: _Run, tolerance: float, drawing: Drawing | None, progress: ProgressCallback | None, cancel: CancelToken
+) -> tuple[Scores, Sequence[Path]]:
     """Segments the fold's cases through the whole engine and scores them: how a card's accuracy is measured."""
     from ..inference import preset
     from ..models import Model, load_model
@@ -96,7 +119,21 @@ def _score_model(run: _Run, tolerance: float, progress: ProgressCallback | None,
     evaluation = evaluate_fold(
         model, data, run.fold, names, tolerance, run.device, settings, progress=progress, cancel=cancel
     )
-    return evaluation.scores
+    if drawing is None:
+        return evaluation.scores, ()
+    from ..training.report.pictures import write_cases
+
+    return evaluation.scores, write_cases(
+        model,
+        data,
+        evaluation.scores,
+        drawing.folder,
+        run.device,
+        settings,
+        not drawing.outcomes_only,
+        progress,
+        cancel,
+    )
 
 
 def _score_files(
@@ -104,9 +141,10 @@ def _score_files(
     reference: Path | None,
     limit: int | None,
     tolerance: float,
+    drawing: Drawing | None,
     progress: ProgressCallback | None,
     cancel: CancelToken,
-) -> Scores:
+) -> tuple[Scores, Sequence[Path]]:
     if prediction is None or reference is None:
         raise InputError("There is nothing to compare.", "Give predictions and references, or --model and --data.")
     from ..io import place_on_grid, read_segmentation
@@ -120,20 +158,20 @@ def _score_files(
         found = place_on_grid(read_segmentation(ours), expected.geometry, f"'{ours.name}'")
         scores[name] = compare(found, expected, tolerance)
         stage.step(message=name)
-    return scores
+    return scores, () if drawing is None else drawing.draw(scores, pairs)
 
 
 def _pairs(prediction: Path, reference: Path) -> Iterator[tuple[str, Path, Path]]:
     """Case name, prediction and reference, by file names up to the first dot."""
     if prediction.is_file() and reference.is_file():
-        yield _case(prediction), prediction, reference
+        yield case_of(prediction), prediction, reference
         return
     for path in (prediction, reference):
         if not path.exists():
             raise InputError(f"'{path}' does not exist.", "Check the path and its spelling.")
         if not path.is_dir():
             raise InputError(f"'{path}' is a file, the other is a folder.", "Give two files or two folders.")
-    ours, theirs = _files(prediction), _files(reference)
+    ours, theirs = files_of(prediction), files_of(reference)
     lacking = sorted(set(ours) - set(theirs))
     if not ours:
         raise InputError(f"'{prediction}' holds no segmentations.", "Give the folder that holds them.")
@@ -148,24 +186,16 @@ def _pairs(prediction: Path, reference: Path) -> Iterator[tuple[str, Path, Path]
         yield name, ours[name], theirs[name]
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    # Label tables lie beside the label maps.
-    found = (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix.lower() != ".json")
-    return {_case(path): path for path in found if not path.name.startswith(".")}
-
-
-def _case(path: Path) -> str:
-    return path.name.split(".")[0]
-
-
-def _report(scores: Scores, csv: Path | None, as_json: bool) -> None:
+def _report(scores: Scores, csv: Path | None, pictures: Sequence[Path], as_json: bool) -> None:
     from ..reporting import summarize, to_json, to_table
 
     summary = summarize(list(scores.values()))
     if csv is not None:
         write_text(_csv(scores), csv)
     if as_json:
-        print_json({"cases": {name: to_json(rows) for name, rows in scores.items()}, "summary": to_json(summary)})
+        shown = {"pictures": [str(path) for path in pictures]} if pictures else {}
+        cases = {name: to_json(rows) for name, rows in scores.items()}
+        print_json({"cases": cases, "summary": to_json(summary), **shown})
         return
     console = output()
     if len(scores) <= _MANY:
@@ -177,6 +207,8 @@ def _report(scores: Scores, csv: Path | None, as_json: bool) -> None:
             say(f"Note: in {missed} pairs only one side has the label; their infinite HD95 is not in the mean.")
     if csv is not None:
         say(f"All scores per case: {csv}")
+    for path in pictures:
+        say(f"Picture: {path}")
 
 
 def _all_cases(scores: Scores) -> Table:

@@ -84,8 +84,9 @@ def test_the_report_of_vessels_counts_pixels_inside_the_field_of_view(tmp_path: 
     card = load_model(report.model).card
     assert "Held-out pixels of fold 0: F1" in card.description
     assert card.accuracy[0].dice == pytest.approx(report.evaluation.summary[0].dice, abs=1e-4)  # type: ignore[union-attr]
-    assert report.pictures is not None and report.pictures.read_bytes().startswith(b"\x89PNG")
-    assert "Worst and best" in report.page.read_text()
+    assert [path.name for path in report.pictures] == ["case-only.png"]
+    assert report.pictures[0].read_bytes().startswith(b"\x89PNG")
+    assert "The held-out case" in report.page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import DependencyError
-from ...inference import EngineSettings, Segmenter
+from ...inference import EngineSettings
 from ...models import Model, load_model, save_model
 from ...progress import CancelToken, ProgressCallback
+from ...reporting.extremes import mean_dice
 from ...reporting.pixel_metrics import PixelScores
 from ..config import TrainingConfig
-from ..dataset import open_dataset, read_pair
+from ..dataset import open_dataset
 from ..evaluation import Evaluation, evaluate_fold
-from ..layouts import Dataset
 from ..loop import TrainingResult
 from . import page
-from .pictures import Shown, write_cases
+from .pictures import write_cases
 from .pixels import evaluate_pixels
 
 log = logging.getLogger(__name__)
 
-_SHOWN = 3
 # A run that may look at few cases only is scored on this many at least.
 _SCORED = 12
 # The network as it was trained, without trying which backend is the quickest.
@@ -34,11 +33,11 @@ _SETTINGS = EngineSettings(backend="torch")
 
 @dataclass(frozen=True)
 class Report:
-    """What :func:`finish_run` made. ``evaluation`` and ``pictures`` are None where no case was held out."""
+    """What :func:`finish_run` made. Where no case was held out, there is no evaluation and there are no pictures."""
 
     model: Path
     page: Path
-    pictures: Path | None
+    pictures: tuple[Path, ...]
     evaluation: Evaluation | None
     pixels: PixelScores | None
 
@@ -50,15 +49,17 @@ def finish_run(
     cancel: CancelToken | None = None,
 ) -> Report:
     """Scores the model on held-out cases (at least twelve, if there are), writes the scores into its card, and
-    ``report.html`` and ``cases.png`` into the run's folder. Where the field reports them, F1 and AUC over pixels too.
+    ``report.html`` and pictures of the worst, the median and the best case into the run's folder. Where the field
+    reports them, F1 and AUC over pixels too.
 
-    Without matplotlib the page has no pictures.
+    Without Pillow the page has no pictures of cases.
 
     Raises:
         OutputError: a file cannot be written.
     """
     output = Path(config.output)
-    evaluation, scores, pictures = None, None, None
+    evaluation, scores = None, None
+    pictures: tuple[Path, ...] = ()
     if config.fold is not None:
         data = open_dataset(config.dataset, config.layout, config.folds)
         limit = max(config.validation_cases, _SCORED) if config.validation_cases else None
@@ -72,19 +73,15 @@ def finish_run(
                 model, data, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
             )
         _fill_card(model, config, evaluation, scores, result.model)
-        pictures = _pictures_if_possible(model, data, evaluation, output / "cases.png", config.device)
+        try:
+            pictures = write_cases(
+                model, data, evaluation.scores, output, config.device, _SETTINGS, progress=progress, cancel=cancel
+            )
+        except DependencyError as error:
+            # Scores need no pictures, so a page without them is better than none.
+            log.warning("The report has no pictures: %s", error)
     written = _page(config, result, evaluation, scores, pictures, output / "report.html")
     return Report(result.model, written, pictures, evaluation, scores)
-
-
-def mean_dice(evaluation: Evaluation) -> dict[str, float]:
-    """Mean over the labels, for each case that holds one, the worst case first."""
-    means = {}
-    for name, scores in evaluation.scores.items():
-        known = [score.dice for score in scores if score.dice is not None]
-        if known:
-            means[name] = sum(known) / len(known)
-    return dict(sorted(means.items(), key=lambda item: item[1]))
 
 
 def pixel_words(scores: PixelScores) -> str:
@@ -94,36 +91,6 @@ def pixel_words(scores: PixelScores) -> str:
     return ", ".join(f"{n.upper() if len(n) < 4 else n} {v:.4f}" for n, v in known if v is not None) + (
         f" over {scores.pixels} judged pixels at a threshold of {scores.threshold:g}"
     )
-
-
-def _pictures_if_possible(model: Model, data: Dataset, evaluation: Evaluation, path: Path, device: str) -> Path | None:
-    """Scores need no matplotlib, so that a page without pictures is better than none."""
-    try:
-        return _pictures(model, data, evaluation, path, device)
-    except DependencyError as error:
-        log.warning("The report has no pictures: %s", error)
-        return None
-
-
-def _pictures(model: Model, data: Dataset, evaluation: Evaluation, path: Path, device: str) -> Path | None:
-    means = mean_dice(evaluation)
-    order = list(means)
-    worst = order[:_SHOWN]
-    best = [name for name in reversed(order) if name not in worst][:_SHOWN]
-    if not worst:
-        return None
-    segmenter = Segmenter(model, device=device, settings=_SETTINGS)
-    shown = []
-    for names, what in ((worst, "worst"), (best, "best")):
-        for name in names:
-            volume, reference = read_pair(data, name)
-            prediction = segmenter.segment(volume).segmentation
-            if data.ignored is not None:
-                # What is not judged is not drawn either.
-                judged = reference.voxels != data.ignored
-                prediction = dataclasses.replace(prediction, voxels=prediction.voxels * judged)
-            shown.append(Shown(volume, reference, prediction, f"{what}: {name}, Dice {means[name]:.3f}"))
-    return write_cases(shown, path, model.card.title, [label.value for label in model.card.labels])
 
 
 def _fill_card(
@@ -144,7 +111,7 @@ def _page(
     result: TrainingResult,
     evaluation: Evaluation | None,
     scores: PixelScores | None,
-    pictures: Path | None,
+    pictures: Sequence[Path],
     path: Path,
 ) -> Path:
     card, network = config.card, config.card.network
@@ -165,9 +132,10 @@ def _page(
         if scores is not None:
             pieces.append(page.words(f"Pixels: {pixel_words(scores)}."))
         sections.append((f"Held-out cases ({evaluation.split})", pieces))
-        rows = [(name, f"{dice:.4f}") for name, dice in mean_dice(evaluation).items()]
-        if pictures is not None:
-            sections.append(("Worst and best", [page.picture(pictures, "Worst and best cases")]))
+        rows = [(name, f"{dice:.4f}") for name, dice in mean_dice(evaluation.scores).items()]
+        if pictures:
+            shown = [page.picture(path, path.stem.replace("-", ", ")) for path in pictures]
+            sections.append(("Worst, median and best" if len(shown) > 1 else "The held-out case", shown))
         sections.append(("Every case, worst first", [page.table(("Case", "Dice"), rows)]))
     return page.write_page(path, f"Training of {card.title}", sections)
 

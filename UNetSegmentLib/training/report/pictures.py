@@ -1,100 +1,96 @@
-"""Cases as pictures: the slice that shows most, with the contours of the reference and of the prediction."""
+"""The worst, the middle and the best of the held-out cases as large pictures of every voxel's outcome."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ...errors import DependencyError
-from ...io.atomic import atomic_path
-from ...volume import Segmentation, Volume
-
-_REFERENCE, _PREDICTION = "#21b04b", "#e0218a"
-_COLUMNS = 3
-_INCHES = 3.6
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """One case of the picture; ``caption`` stands over it."""
-
-    volume: Volume
-    reference: Segmentation
-    prediction: Segmentation
-    caption: str
+from ...inference import EngineSettings, Segmenter
+from ...models import Model
+from ...progress import CancelToken, ProgressCallback, Stage
+from ...reporting import LabelScores
+from ...reporting.agreement import agreement
+from ...reporting.case_picture import ShownCase, case_path, write_case
+from ...reporting.extremes import extremes, heading, mean_dice, score_words
+from ...reporting.pixel_metrics import pixel_scores
+from ..dataset import read_pair
+from ..layouts.dataset import Dataset, Region
 
 
-def write_cases(shown: Sequence[Shown], path: Path, title: str, values: Sequence[int]) -> Path:
-    """Draws the cases in rows of three, as PNG.
+def write_cases(
+    model: Model,
+    data: Dataset,
+    scores: Mapping[str, Sequence[LabelScores]],
+    folder: Path,
+    device: str = "auto",
+    settings: EngineSettings | None = None,
+    images: bool = True,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[Path, ...]:
+    """Segments the three cases once more and draws them as ``case-worst.png``, ``case-median.png``, ``case-best.png``.
 
     Args:
-        values: labels whose contours are drawn.
+        scores: of all cases, by name.
+        images: draw the image too; without it only what was made here is in the picture.
+
+    Returns:
+        The files, the worst case first; none where no case holds a label.
 
     Raises:
-        DependencyError: matplotlib is not installed.
-        OutputError: the file cannot be written.
+        OutputError: a file cannot be written.
+        DependencyError: Pillow is not installed.
     """
-    columns = min(_COLUMNS, len(shown))
-    rows = math.ceil(len(shown) / columns)
-    figure = new_figure(columns * _INCHES, (_INCHES + 0.4) * rows + 0.5)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, case in zip(axes, shown, strict=False):
-        _draw(axis, case, values)
-    figure.suptitle(f"{title}\nreference green, prediction magenta", fontsize=10)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
-    return path
+    means = mean_dice(scores)
+    chosen = extremes(means)
+    segmenter = Segmenter(model, device=device, settings=settings)
+    stage = Stage("draw", len(chosen), progress, cancel)
+    written = []
+    for which, name in chosen.items():
+        case = _shown(segmenter, data, name, scores[name], cancel)
+        case = dataclasses.replace(case, heading=heading(which, name, len(means)))
+        written.append(write_case(case if images else dataclasses.replace(case, volume=None), case_path(folder, which)))
+        stage.step(message=name)
+    return tuple(written)
 
 
-def new_figure(width: float, height: float) -> Any:
-    """An empty matplotlib figure that needs no display.
-
-    Raises:
-        DependencyError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DependencyError(
-            "The training's report needs matplotlib, which is not installed.", "Run: pip install matplotlib"
-        ) from error
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _draw(axis: Any, case: Shown, values: Sequence[int]) -> None:
-    geometry = case.volume.geometry
-    # A volume is shown from below, front up; a picture as it is.
-    shown, axes = geometry.reoriented(geometry.axis_codes if geometry.shape[0] == 1 else "LPS")
-    reference, prediction = (axes.apply(side.voxels) for side in (case.reference, case.prediction))
-    number = _best_slice(reference, prediction, values)
-    picture = axes.apply(case.volume.voxels)[:, number].astype(np.float32)
-    low, high = np.percentile(picture, (1, 99))
-    scaled = ((picture - low) / max(float(high - low), 1e-6)).clip(0, 1)
-    rows, columns = picture.shape[1:]
-    spacing = shown.array_spacing
-    if len(scaled) == 3:
-        axis.imshow(np.moveaxis(scaled, 0, -1), aspect=spacing[1] / spacing[2])
-    else:
-        axis.imshow(scaled[0], cmap="gray", vmin=0, vmax=1, aspect=spacing[1] / spacing[2])
-    for labels, color in ((reference, _REFERENCE), (prediction, _PREDICTION)):
-        for value in values:
-            mask = labels[number] == value
-            if mask.any() and not mask.all() and min(rows, columns) > 1:
-                axis.contour(mask.astype(float), levels=[0.5], colors=[color], linewidths=0.9)
-    axis.set_title(case.caption, fontsize=9)
+def _shown(
+    segmenter: Segmenter, data: Dataset, name: str, labels: Sequence[LabelScores], cancel: CancelToken | None
+) -> ShownCase:
+    card = segmenter.model.card
+    volume, reference = read_pair(data, name)
+    judged = None if data.ignored is None else reference.voxels != data.ignored
+    truth = painted(reference.voxels, data.regions)
+    result = segmenter.segment(volume, cancel=cancel, probabilities=data.pixels)
+    values = [label.value for label in card.labels]
+    outcomes = agreement(result.segmentation.voxels, truth, values, judged)
+    words = score_words(labels)
+    if result.probabilities is not None:
+        channel = card.inference.output_values.index(values[0])
+        words = _pixel_words(result.probabilities.voxels[channel], truth == values[0], judged)
+    return ShownCase(name, words, outcomes, volume.geometry, volume)
 
 
-def _best_slice(reference: np.ndarray, prediction: np.ndarray, values: Sequence[int]) -> int:
-    """Where most of the labels lie, of either side."""
-    either = np.isin(reference, values) | np.isin(prediction, values)
-    return int(either.sum(axis=(1, 2)).argmax())
+def painted(voxels: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
+    """A reference as a prediction of overlapping regions looks: later ones over earlier ones."""
+    if not regions:
+        return voxels
+    result = np.zeros_like(voxels)
+    for region in regions:
+        result[np.isin(voxels, region.values)] = region.value
+    return result
+
+
+def _pixel_words(probabilities: np.ndarray, truth: np.ndarray, judged: np.ndarray | None) -> str:
+    scores = pixel_scores(probabilities, truth, judged)
+    named = (
+        ("Dice (= F1)", scores.f1),
+        ("AUC", scores.auc),
+        ("sensitivity", scores.sensitivity),
+        ("specificity", scores.specificity),
+    )
+    known = ", ".join(f"{name} {value:.4f}" for name, value in named if value is not None)
+    return known + ("" if judged is None else ", inside the field of view")

@@ -1,0 +1,138 @@
+"""``unetsegment attention``: where a model looks, as a picture and as volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import InputError, OutputError
+from .console import progress_bar, say, working
+from .regions import HELP as REGION_HELP
+from .regions import parse_region
+from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
+
+if TYPE_CHECKING:
+    from ..inference import Attention
+
+_AUTO = "auto"
+
+
+def attention(
+    image: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file, or a DICOM folder or file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT.png", help="The picture.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="An Attention U-Net: its name, folder or .zip.")],
+    number: Annotated[
+        str, typer.Option("--slice", help="Number of the slice, or auto: the one with most of the segments.")
+    ] = _AUTO,
+    volume: Annotated[
+        Path | None, typer.Option(help="Write the maps here as well: maps.nrrd becomes maps-1.nrrd and so on.")
+    ] = None,
+    channel: Annotated[
+        list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
+    ] = None,
+    roi: Annotated[str | None, typer.Option(help=REGION_HELP)] = None,
+    series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
+    maps_only: Annotated[
+        bool, typer.Option("--maps-only", help="Leave the image out of the picture, to pass this on.")
+    ] = False,
+    device: DeviceOption = "auto",
+    preset: PresetOption = "balanced",
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what the attention gates of an Attention U-Net let through: a map from 0 to 1 for each level.
+
+    A volume is shown in the plane that it was taken in (axial for cubic voxels).
+
+    Example: unetsegment attention photograph.png attention.png --model runs/drive/model
+
+    Example: unetsegment attention t1.nii.gz attention.png -m runs/hippocampus/model --volume maps.nrrd --slice 31
+    """
+    with session(debug, json) as cancel:
+        wanted = _slice(number)
+        _check_targets(target, volume)
+        with working("Reading the image; loading torch and the model", not json):
+            from ..inference import Segmenter, attention_of
+            from ..inference import preset as settings_of
+            from ..inference.attention import check_gates
+            from ..io import read_volume
+            from ..models import load_model
+            from ..reporting.attention_picture import AttentionPicture, write_attention
+
+            loaded = load_model(model)
+            check_gates(loaded.card)
+            volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
+            region = parse_region(roi, volumes[0].geometry) if roi else None
+            settings = settings_of(preset)
+        with progress_bar(not json) as progress:
+            seen = attention_of(loaded, volumes, region, device, settings, progress, cancel)
+            found = Segmenter(loaded, device, preset).segment(volumes, region, progress, cancel)
+        cancel.raise_if_cancelled()
+        picture = AttentionPicture(
+            volumes[0], found.segmentation, seen.maps, seen.steps, loaded.card.title, region, not maps_only
+        )
+        written = [write_attention(picture, target, wanted), *_write_levels(seen, volume)]
+        _report(seen, written, list(dict.fromkeys([*seen.warnings, *found.warnings])), json)
+
+
+def _slice(number: str) -> int | None:
+    if number == _AUTO:
+        return None
+    try:
+        return int(number)
+    except ValueError:
+        raise InputError(f"'{number}' is no slice.", "Give its number, from 0, or 'auto'.") from None
+
+
+def _check_targets(target: Path, volume: Path | None) -> None:
+    """Refuses before the run what could not be written after it."""
+    from ..io import check_writable
+    from ..io.atomic import full_suffix
+
+    if full_suffix(target) != ".png":
+        raise OutputError(f"The picture is a PNG; '{target.name}' ends otherwise.", "Let the name end with .png.")
+    check_writable(target)
+    if volume is not None:
+        check_writable(volume)
+        if full_suffix(volume) not in (".nrrd", ".nii.gz", ".nii", ".mha"):
+            raise OutputError(f"Maps cannot be written as '{volume.name}'.", "Use .nrrd, .nii.gz or .mha.")
+
+
+def _write_levels(seen: Attention, volume: Path | None) -> list[Path]:
+    """One file for each gate: as scalar volumes Slicer can put each over the image, which a 4D file would not do."""
+    if volume is None:
+        return []
+    from ..io import write_volume
+    from ..io.atomic import full_suffix, stem
+
+    written = []
+    for number, level in enumerate(seen.levels, start=1):
+        path = volume.with_name(f"{stem(volume)}-{number}{full_suffix(volume)}")
+        write_volume(level, path)
+        written.append(path)
+    return written
+
+
+def _report(seen: Attention, written: list[Path], warnings: list[str], as_json: bool) -> None:
+    gates = [
+        {
+            "gate": number,
+            "step": list(step),
+            "least": float(level.voxels.min()),
+            "mean": float(level.voxels.mean()),
+            "greatest": float(level.voxels.max()),
+        }
+        for number, (level, step) in enumerate(zip(seen.levels, seen.steps, strict=True), start=1)
+    ]
+    if as_json:
+        print_json({"files": [str(path) for path in written], "gates": gates, "warnings": warnings})
+        return
+    for warning in warnings:
+        say(f"Note: {warning}", error=True)
+    for gate in gates:
+        step = " x ".join(map(str, gate["step"]))  # type: ignore[call-overload]
+        say(f"Gate {gate['gate']}, a coefficient every {step} voxels: {gate['least']:.3f} to {gate['greatest']:.3f}")
+    for path in written:
+        say(f"  {path}")
