@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
 from ..progress import CancelToken
 from .console import MEASURES_HIDDEN, duration, output, progress_bar, say, working, write_text
 from .console import table as table_of
@@ -44,6 +44,11 @@ class Extras:
                 check_writable(path)
         if self.surfaces is not None and self.surfaces.is_file():
             raise OutputError(f"'{self.surfaces}' is a file.", "Give a folder for the surfaces.")
+
+    def check_image(self, volume: Volume) -> None:
+        """Refuses before the run what such an image cannot have."""
+        if self.surfaces is not None and 1 in volume.geometry.size:
+            raise InputError(f"'{volume.name}' is a single slice, which has no surfaces.", "Leave --surfaces out.")
 
     def write(self, volume: Volume, result: SegmentationResult | SegmentResult, cancel: CancelToken) -> list[Path]:
         from .. import reporting
@@ -129,7 +134,7 @@ def segment(
     probabilities: Annotated[Path | None, typer.Option(help="Write the probability of every label here.")] = None,
     uncertainty: Annotated[Path | None, typer.Option(help="Write the uncertainty (entropy) here.")] = None,
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
-    table: Annotated[Path | None, typer.Option(help="Write the volumes and diameters (CSV) here.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Write the sizes of the segments (CSV) here.")] = None,
     surfaces: Annotated[Path | None, typer.Option(help="Write one surface (STL) per segment into this folder.")] = None,
     worker: Annotated[bool, typer.Option("--worker", help="Run the network in a process of its own.")] = False,
     json: JsonOption = False,
@@ -148,6 +153,7 @@ def segment(
         extras.check()
         with working("Reading the image", not json):
             volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
+        extras.check_image(volumes[0])
         region = parse_region(roi, volumes[0].geometry) if roi else None
         given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend}
         overrides = {name: value for name, value in given.items() if value is not None}

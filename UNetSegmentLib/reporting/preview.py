@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from .canvas import MUTED, PANEL, TEXT, Canvas, LegendEntry
 from .optional import needs
 from .rendering import render, screen_axes
 from .shading import grey, grey_window, paint_label, visible_color
+from .slice_picture import shrunk, slice_pictures, slice_view
+from .units import SizeKind, normal_axis, size_kind
 from .views import (
     AXIAL,
     CORONAL,
@@ -38,6 +41,8 @@ _LINE = 2.4
 # Share of a voxel by which contours are softened: less than one can see against the image, enough to hide the steps.
 _SOFTENED = 0.35
 _LARGE_VOXEL = 3.0
+# Up to so many segments leave room for a second picture.
+_FEW = 10
 _WIDTH = _EDGE + 2 * _SIDE + _GAP + _EDGE + _LEGEND + _EDGE
 _HEIGHT = _HEAD + 2 * _SIDE + _GAP + _FOOT
 
@@ -46,8 +51,11 @@ def write_preview(volume: Volume, segmentation: Segmentation, path: str | Path, 
     """Writes a PNG with axial, coronal and sagittal planes, a 3D view of the segments, and a legend.
 
     Planes follow the patient's axes however the image lies, in the radiological convention (the patient's right is on
-    the left), at one scale, zoomed to the segments or to ``region``; they meet where they cut most of the segments. An
-    image of one slice is shown as that slice alone. Where the machine cannot render in 3D, the picture says so.
+    the left), at one scale, zoomed to the segments or to ``region``; they meet where they cut most of the segments.
+    Where the machine cannot render in 3D, the picture says so.
+
+    An image of one slice is shown as that slice in one large plane, a photograph in its own colours, and once more
+    without the segments; thin ones such as vessels are a see-through film rather than contours.
 
     Args:
         volume: the image; one with three channels is shown in colour.
@@ -102,13 +110,21 @@ def _draw_planes(canvas: Canvas, volume: Volume, segmentation: Segmentation, box
 def _draw_slice(
     canvas: Canvas, volume: Volume, segmentation: Segmentation, boxes: Boxes, region: Box | None, plane: Plane
 ) -> None:
-    view, side = choose_view(segmentation, boxes, region, (plane,)), 2 * _SIDE + _GAP
-    cut = cut_image(volume, view, plane, side)
-    canvas.panel(_EDGE, _HEAD, _picture(cut, grey_window([cut]), segmentation, boxes, view, plane, side))
+    """One large picture, and beneath the legend the image alone, to look at what the labels cover."""
+    view, side = slice_view(segmentation, boxes, region, plane), 2 * _SIDE + _GAP
+    if volume.channels == 4 and volume.voxels.dtype.kind == "u":
+        # Red, green, blue and transparency.
+        volume = replace(volume, voxels=volume.voxels[:3])
+    labelled, alone = slice_pictures(volume, segmentation, boxes, view, plane, side)
+    canvas.panel(_EDGE, _HEAD, labelled)
     if has_patient_axes(segmentation.geometry):
         _annotate(canvas, _EDGE, _HEAD, side, view, plane, "mm")
     else:
-        canvas.scale_bar(_EDGE, _HEAD, side, view.field_mm, "px")
+        canvas.scale_bar(_EDGE, _HEAD, side, view.field_mm / segmentation.geometry.spacing[0], "px")
+    if len(_legend_values(segmentation, boxes)) <= _FEW:
+        x, y = _EDGE + side + _EDGE, _HEAD + side - _LEGEND
+        canvas.text(x, y - 16, "The image alone", 20, MUTED)
+        canvas.panel(x, y, shrunk(alone, _LEGEND))
 
 
 def _picture(
@@ -181,7 +197,9 @@ def _draw_heading(canvas: Canvas, volume: Volume) -> None:
     else:
         details = " x ".join(str(n) for n in geometry.size) + " voxels of "
         details += " x ".join(f"{s:.3g}" for s in geometry.spacing) + " mm"
-    if volume.channels > 1:
+    if volume.channels == 3 and photograph:
+        details += ", colour"
+    elif volume.channels > 1:
         details += f", {volume.channels} channels"
     canvas.text(_EDGE, 58, canvas.fitted(volume.name, 34, room), 34)
     canvas.text(_EDGE, 90, canvas.fitted(details, 20, room), 20, MUTED)
@@ -195,7 +213,7 @@ def _draw_legend(canvas: Canvas, segmentation: Segmentation, boxes: Boxes) -> No
     x, y = _WIDTH - _EDGE - _LEGEND, _HEAD
     counts = {value: np.count_nonzero(segmentation.voxels[box.slices] == value) for value, box in boxes.items()}
     entries = []
-    for value in sorted({label.value for label in segmentation.labels} | set(boxes)):
+    for value in _legend_values(segmentation, boxes):
         label = segmentation.label(value)
         size = _size(segmentation, int(counts.get(value, 0)))
         entries.append(LegendEntry(label.name, visible_color(label.color), size))
@@ -207,11 +225,22 @@ def _draw_legend(canvas: Canvas, segmentation: Segmentation, boxes: Boxes) -> No
     canvas.legend(x, y + 52, _LEGEND, 2 * _SIDE - 60, entries)
 
 
+def _legend_values(segmentation: Segmentation, boxes: Boxes) -> list[int]:
+    return sorted({label.value for label in segmentation.labels} | set(boxes))
+
+
 def _size(segmentation: Segmentation, voxels: int) -> str:
     if not voxels:
         return "none"
-    if not has_patient_axes(segmentation.geometry) and 1 in segmentation.geometry.size:
+    geometry = segmentation.geometry
+    kind, axis = size_kind(geometry), normal_axis(geometry)
+    if kind is SizeKind.PIXELS:
         return f"{voxels:,} px".replace(",", " ")
-    volume = voxels * math.prod(segmentation.geometry.spacing) / 1000.0
-    decimals = next(n for n, least in enumerate((100.0, 10.0, 0.1, 0.0)) if volume >= least)
-    return f"{volume:.{decimals}f} mL"
+    if kind is SizeKind.AREA:
+        return _rounded(voxels * math.prod(s for n, s in enumerate(geometry.spacing) if n != axis), "mm²")
+    return _rounded(voxels * math.prod(geometry.spacing) / 1000.0, "mL")
+
+
+def _rounded(size: float, unit: str) -> str:
+    decimals = next(n for n, least in enumerate((100.0, 10.0, 0.1, 0.0)) if size >= least)
+    return f"{size:.{decimals}f} {unit}"

@@ -114,7 +114,7 @@ def cut_image(volume: Volume, view: View, plane: Plane, pixels: int) -> np.ndarr
     spline = min(part.geometry.size) >= _SPLINE_NEEDS
     voxels = np.nan_to_num(part.voxels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     interpolator = sitk.sitkBSpline if spline else sitk.sitkLinear
-    return np.stack([_cut_array(c, part.geometry, view, plane, pixels, interpolator, np.nan) for c in voxels])
+    return np.stack([cut_array(c, part.geometry, view, plane, pixels, interpolator, np.nan) for c in voxels])
 
 
 def cut_label(
@@ -142,7 +142,7 @@ def cut_label(
     flat = [axis for axis, length in enumerate(segmentation.voxels.shape) if length == 1]
     for axis in flat:
         mask = np.repeat(np.take(mask, [1], axis=axis), 3, axis=axis)
-    return window, _cut_array(mask, geometry, view, plane, pixels, sitk.sitkLinear, 0.0, window)
+    return window, cut_array(mask, geometry, view, plane, pixels, sitk.sitkLinear, 0.0, window)
 
 
 def _pixel_window(corners: np.ndarray, view: View, plane: Plane, pixels: int) -> tuple[slice, slice] | None:
@@ -161,7 +161,7 @@ def _pixel_window(corners: np.ndarray, view: View, plane: Plane, pixels: int) ->
     return ranges[0], ranges[1]
 
 
-def _cut_array(
+def cut_array(
     array: np.ndarray,
     geometry: Geometry,
     view: View,
