@@ -112,7 +112,7 @@ def test_the_backend_is_chosen_by_name(
 def test_channels(run_json: RunJson, image: Path, make_level_package: Callable[..., Path], tmp_path: Path) -> None:
     package = make_level_package(channels=2, name="two")
     answer = run_json("segment", image, tmp_path / "o.seg.nrrd", "-m", package, "--channel", image, "--device", "cpu")
-    assert [s["voxels"] for s in answer["segments"]] == [1200, 480]
+    assert [s["pixels"] for s in answer["segments"]] == [1200, 480]
 
 
 def test_2d_model_on_a_picture(run_json: RunJson, make_level_package: Callable[..., Path], tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_2d_model_on_a_picture(run_json: RunJson, make_level_package: Callable[.
     write_volume(Volume(voxels, Geometry((30, 20, 1))), tmp_path / "slice.nrrd")
     package = make_level_package(dimension=2, name="flat")
     answer = run_json("segment", tmp_path / "slice.nrrd", tmp_path / "o.png", "-m", package, "--device", "cpu")
-    assert [s["voxels"] for s in answer["segments"]] == [0, 50]
+    assert [s["pixels"] for s in answer["segments"]] == [0, 50]
 
 
 def test_dicom_folder(run: Run, level_package: Path, shared_data: Path, tmp_path: Path) -> None:
