@@ -106,7 +106,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleLogic.__init__(self, parent)
-        self._runner = self._installer = None
+        self._runner = self._installer = self._trainer = None
 
     @property
     def installer(self):
@@ -126,6 +126,15 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
             self._runner = Runner(UndoHistory())
         return self._runner
+
+    @property
+    def trainer(self):
+        """Trains models (UNetSegmentPlugin.trainer.Trainer), made at first use."""
+        if self._trainer is None:
+            from UNetSegmentPlugin.trainer import Trainer
+
+            self._trainer = Trainer()
+        return self._trainer
 
     def getParameterNode(self):  # noqa: N802
         """The panel's state, typed: UNetSegmentPlugin.parameters.Parameters."""

@@ -19,6 +19,7 @@ from .section_report import ReportSection
 from .section_result import ResultSection
 from .section_run import RunSection
 from .section_setup import SetupSection
+from .section_train import TrainSection
 from .section_volume import VolumeSection
 
 
@@ -36,6 +37,7 @@ class Panel(VTKObservationMixin):
         self.logic = logic
         self.runner = logic.runner
         self.installer = logic.installer
+        self.trainer = logic.trainer
         self.resource_path = resource_path
         self.parameters = None
         self.cards = catalog.cards()
@@ -81,6 +83,7 @@ class Panel(VTKObservationMixin):
             self._library.close()
         self._detach()
         self.installer.shutdown()
+        self.trainer.shutdown()
         self.runner.shutdown()
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -214,10 +217,11 @@ class Panel(VTKObservationMixin):
         self.result = ResultSection(self)
         self.correct = CorrectSection(self)
         self.report = ReportSection(self)
+        self.train = TrainSection(self)
         self.advanced = AdvancedSection(self)
         self.sections = (
             self.setup, self.volume, self.model, self.region, self.run, self.result, self.correct, self.report,
-            self.advanced,
+            self.train, self.advanced,
         )  # fmt: skip
         for section in self.sections:
             self._layout.addWidget(section.root)
@@ -279,6 +283,7 @@ class Panel(VTKObservationMixin):
         self.runner.cancel_all(lambda run: not run.inputs_present)
         if self.parameters is not None:
             self.run.refresh()
+            self.train.refresh()
 
     def _on_node_added(self, caller, event) -> None:
         """A first image needs no choosing."""

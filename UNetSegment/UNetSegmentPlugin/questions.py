@@ -32,6 +32,12 @@ def may_remove(parent, title: str) -> bool:
     return _yes(parent, _("Remove the model"), question)
 
 
+def may_discard(parent, title: str) -> bool:
+    """Asks whether a training that is not finished may be deleted."""
+    question = _("Discard the training '{title}'? What it has learned is lost.").format(title=title)
+    return _yes(parent, _("Discard the training"), question)
+
+
 def may_empty_cache(parent, size: str) -> bool:
     """Asks whether the downloads may be deleted."""
     question = _("Delete all downloads ({size})? Installed models stay.").format(size=size)

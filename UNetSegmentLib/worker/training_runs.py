@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from ..errors import InputError, OutputError
 from ..io.atomic import atomic_path
-from ..models.registry import user_model_folder
+from ..models import registry
 from .errors import ProtocolError
 from .wire import from_json, to_json
 
@@ -106,7 +106,7 @@ class TrainingRun:
 
 def training_folder() -> Path:
     """Where trainings of this user are kept: beside the models. It need not exist."""
-    return user_model_folder().parent / "trainings"
+    return registry.user_model_folder().parent / "trainings"
 
 
 def make_run(order: TrainingOrder, parent: Path | None = None) -> Path:
