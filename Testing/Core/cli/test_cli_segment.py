@@ -112,7 +112,7 @@ def test_the_backend_is_chosen_by_name(
 def test_channels(run_json: RunJson, image: Path, make_level_package: Callable[..., Path], tmp_path: Path) -> None:
     package = make_level_package(channels=2, name="two")
     answer = run_json("segment", image, tmp_path / "o.seg.nrrd", "-m", package, "--channel", image, "--device", "cpu")
-    assert [s["pixels"] for s in answer["segments"]] == [1200, 480]
+    assert [s["voxels"] for s in answer["segments"]] == [1200, 480]
 
 
 def test_2d_model_on_a_picture(run_json: RunJson, make_level_package: Callable[..., Path], tmp_path: Path) -> None:
