@@ -265,6 +265,44 @@ class RunTest(ColourTestCase):
         self.panel.parameters.policy, self.panel.parameters.target = "replace", run.written.segmentation
         self.check(node, self.run_it().written)
 
+    def test_the_report_of_a_photograph_is_in_pixels(self):
+        from UNetSegmentPlugin import report
+
+        self.choose("colours", photograph())
+        self.run_it()
+        ui = self.panel.report.ui
+        headings = [ui.reportTable.horizontalHeaderItem(n).text() for n in range(3)]
+        self.assertEqual(headings, ["Segment", "Area (px)", "Diameter (px)"])
+        self.assertEqual([ui.reportTable.item(row, 1).text() for row in range(2)], ["150", "225"])
+        self.assertFalse(ui.show3dButton.enabled)
+        self.assertIn("no surfaces", ui.show3dButton.toolTip)
+        text = report.as_csv(self.panel.report._rows)
+        self.assertTrue(text.startswith("Segment,Area (px),Diameter (px),Width (px),Height (px),Algorithm\nWarm,150,"))
+
+    def test_the_report_of_a_slice_of_known_size_is_in_mm2(self):
+        self.choose("colours", photograph(matrix=TILTED))
+        run = self.run_it()
+        ui = self.panel.report.ui
+        self.assertEqual(ui.reportTable.horizontalHeaderItem(1).text(), "Area (mm²)")
+        self.assertEqual([ui.reportTable.item(row, 1).text() for row in range(2)], ["18.75", "28.12"])
+        (row, _other) = self.panel.report._rows
+        # The bar is 30 columns of 0.5 mm by 5 rows of 0.25 mm; columns run along the patient's y here.
+        self.assertEqual(row.cells()[3:6], ("1.2", "15.0", ""))
+        segmentation = run.written.segmentation.GetSegmentation()
+        self.assertFalse(segmentation.ContainsRepresentation("Closed surface"))
+
+    def test_vessels_have_no_outline_in_the_slice_view(self):
+        array = np.zeros((1, 60, 60, 3), np.uint8)
+        array[0, 5::10, :, 0] = 200
+        array[0, 40:58, 20:50] = (0, 0, 240)
+        array[0, 0, 0, 1] = 9
+        self.choose("colours", photograph(array))
+        run = self.run_it()
+        shown = run.written.segmentation.GetDisplayNode()
+        vessels, block = (shown.GetSegmentVisibility2DOutline(n) for n in run.written.segment_ids)
+        self.assertFalse(vessels)
+        self.assertTrue(block)
+
     def test_by_script(self):
         from UNetSegmentLib.errors import InputError
 

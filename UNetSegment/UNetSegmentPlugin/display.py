@@ -1,9 +1,29 @@
 """How segmentations are shown: surfaces in 3D, and the image behind them."""
 
+import numpy as np
 import slicer
+
+from .volumes import is_slice, source_of
 
 _SURFACE = "Closed surface"
 _SMOOTHING = "Smoothing factor"
+_OUTLINE_PIXELS = 2.0
+
+
+def is_flat(segmentation_node) -> bool:
+    """Whether the segmentation belongs to a single slice, which has no surfaces worth showing."""
+    volume = source_of(segmentation_node)
+    return volume is not None and is_slice(volume)
+
+
+def show_thin_as_film(segmentation_node, segment_id: str, mask: np.ndarray) -> None:
+    """Leaves the outline of a segment out of the slice views where it would cover all that there is to see: on vessels
+    a pixel or two wide. ``mask`` holds its voxels in a single slice, (z, y, x)."""
+    from UNetSegmentLib.reporting.shading import is_thin
+
+    flat = mask.reshape([length for length in mask.shape if length > 1] or [1])
+    if flat.ndim == 2 and is_thin(flat.astype(np.float32), _OUTLINE_PIXELS):
+        segmentation_node.GetDisplayNode().SetSegmentVisibility2DOutline(segment_id, False)
 
 
 def is_shown_in_3d(segmentation_node) -> bool:

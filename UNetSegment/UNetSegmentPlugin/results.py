@@ -19,8 +19,8 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.postprocessing.boxes import label_boxes
 from UNetSegmentLib.volume import Segmentation
 
-from . import provenance, segments
-from .volumes import transform_between
+from . import display, provenance, segments
+from .volumes import is_slice, transform_between
 
 NEW, REPLACE, ADD, EMPTY = "new", "replace", "add", "empty"
 POLICIES = (NEW, REPLACE, ADD, EMPTY)
@@ -94,6 +94,9 @@ def write(
         node = _new_node(volume_node, run)
         save_undo_state(node)
         written = _add_layer(node, result, run)
+        if is_slice(volume_node):
+            for segment_id, label in zip(written, result.labels, strict=True):
+                display.show_thin_as_film(node, segment_id, result.mask(label.value))
         provenance.mark_node(node, run)
         return Written(node, tuple(written))
     node = destination.segmentation

@@ -6,6 +6,7 @@ import vtk
 
 from . import provenance
 from .section import Section
+from .volumes import source_of
 
 _EDITOR_TAG = "UNetSegment"
 _UNDO_STATES = 10
@@ -93,7 +94,7 @@ class CorrectSection(Section):
         node = parameters.result if parameters is not None else None
         if editor.segmentationNode() is not node:
             editor.setSegmentationNode(node)
-        source = _source_volume(node) if node is not None else None
+        source = source_of(node) if node is not None else None
         if source is not None and editor.sourceVolumeNode() is not source:
             editor.setSourceVolumeNode(source)
 
@@ -137,8 +138,3 @@ def _editor_node():
         node.SetSingletonTag(_EDITOR_TAG)
         node = slicer.mrmlScene.AddNode(node)
     return node
-
-
-def _source_volume(segmentation_node):
-    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    return segmentation_node.GetNodeReference(role)

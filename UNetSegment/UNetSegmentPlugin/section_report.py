@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from . import display, report
 from .section import Section, set_text
 
-_HEADINGS = ("Segment", "Volume (mL)", "Diameter (mm)")
+_SHOWN = 3
 _MAXIMUM_ROWS_SHOWN = 10
 _NAMES_SHOWN = 6
 # As long as nobody notices; then in bits that leave the panel alive.
@@ -28,8 +28,15 @@ class ReportSection(Section):
         self._rows: list[report.Row] = []
         self._left: Iterator[report.Row] = iter(())
         self._measured = None
+        self._titles = {
+            "Segment": _("Segment"),
+            "Volume (mL)": _("Volume (mL)"),
+            "Area (mm²)": _("Area (mm²)"),
+            "Area (px)": _("Area (px)"),
+            "Diameter (mm)": _("Diameter (mm)"),
+            "Diameter (px)": _("Diameter (px)"),
+        }
         table = self.ui.reportTable
-        table.setHorizontalHeaderLabels([_("Segment"), _("Volume (mL)"), _("Diameter (mm)")])
         header = table.horizontalHeader()
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         for column in (1, 2):
@@ -48,6 +55,9 @@ class ReportSection(Section):
         blocked = self.ui.show3dButton.blockSignals(True)
         self.ui.show3dButton.checked = node is not None and display.is_shown_in_3d(node)
         self.ui.show3dButton.blockSignals(blocked)
+        flat = node is not None and display.is_flat(node)
+        self.ui.show3dButton.enabled = not flat
+        self.ui.show3dButton.toolTip = _("A single slice has no surfaces to show.") if flat else ""
 
     def measure(self) -> None:
         """Measures the segmentation anew; :meth:`refresh` does so only for another one, because it takes time. Many
@@ -118,9 +128,10 @@ class ReportSection(Section):
     def _fill(self, first: int) -> None:
         """Shows the rows from number ``first`` on; those before stand there already."""
         table = self.ui.reportTable
+        table.setHorizontalHeaderLabels([self._titles[title] for title in report.columns(self._rows)[:_SHOWN]])
         table.setRowCount(len(self._rows))
         for number, row in enumerate(self._rows[first:], first):
-            for column, text in enumerate(row.cells()[: len(_HEADINGS)]):
+            for column, text in enumerate(row.cells()[:_SHOWN]):
                 item = qt.QTableWidgetItem(text)
                 if column == 0:
                     item.setIcon(_swatch(row.color))
@@ -140,7 +151,4 @@ def _swatch(color):
 
 
 def _tool_tip(row: report.Row) -> str:
-    extent = " × ".join(f"{side:.1f}" for side in row.extent_mm)
-    return _("{name}: {voxels} voxels, {extent} mm (width × depth × height). {algorithm}").format(
-        name=row.name, voxels=row.voxels, extent=extent, algorithm=row.algorithm
-    )
+    return f"{row.name}: {row.in_words()}. {row.algorithm}"

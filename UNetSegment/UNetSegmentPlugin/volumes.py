@@ -113,6 +113,11 @@ def first_image():
     return None
 
 
+def source_of(segmentation_node):
+    """The volume node that a segmentation was drawn on, or None."""
+    return segmentation_node.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
+
+
 def transform_between(source, target) -> vtk.vtkGeneralTransform:
     """From the own coordinates of node ``source`` to those of node ``target`` (None: world), through their parents."""
     transform = vtk.vtkGeneralTransform()
