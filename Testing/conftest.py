@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -13,15 +12,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from level_model import save_level_model
-
-
-@pytest.fixture(autouse=True)
-def own_logging() -> None:
-    """Commands set up the library's logger for their process; each test starts with an untouched one."""
-    logger = logging.getLogger("UNetSegmentLib")
-    logger.setLevel(logging.NOTSET)
-    logger.propagate = True
-    logger.handlers.clear()
 
 
 @pytest.fixture(scope="session")

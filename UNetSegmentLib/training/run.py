@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import Cancelled, InputError
-from ..progress import CancelToken, ProgressCallback
+from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .codec import save_config
 from .config import TrainingConfig
 from .dataset import Case
@@ -32,6 +32,7 @@ _REPORT_EVERY = 25
 # Processes on GPUs would wait for each other if they asked after every step.
 _ASK_EVERY = {"cpu": 1}
 _ASK_SELDOM = 10
+_TELL_AFTER = 2.0
 
 
 class Run:
@@ -69,7 +70,7 @@ class Run:
         self.network = world.wrap(self.state.network, device)
         self._saved = self.state.step
         self._losses: list[Tensor] = []
-        self._since = time.monotonic()
+        self._since = self._told = time.monotonic()
 
     def to_the_end(self) -> tuple[float, ...] | None:
         """Runs the steps that are left. Returns the Dice of the validation whose network is kept."""
@@ -85,6 +86,8 @@ class Run:
                 last = last or state.watch.stopped
             if validated or state.step % _REPORT_EVERY == 0 or last:
                 self._report(validated)
+            else:
+                self._show_life()
             if state.step % config.checkpoint_every == 0 or last:
                 self._save()
         return self.dice if state.watch.dice is None else state.watch.dice
@@ -153,12 +156,22 @@ class Run:
             if self.state.watch.stopped:
                 log.info("no better validation than %.4f for %d times", self.state.watch.best, self.state.watch.waited)
 
+    def _show_life(self) -> None:
+        """Slow steps are counted between the reports as well."""
+        now = time.monotonic()
+        if self.progress is None or not self.world.first or now - self._told < _TELL_AFTER:
+            return
+        self._told = now
+        state, total = self.state, self.config.steps
+        left = (now - self._since) / len(self._losses) * (total - state.step)
+        self.progress(ProgressEvent("train", state.step, total, left))
+
     def _report(self, validated: bool) -> None:
         now, count = time.monotonic(), max(len(self._losses), 1)
         means = self.world.mean(torch.stack(self._losses).double().mean(dim=0).cpu()).tolist()
         loss, terms = means[0], dict(zip(self.config.loss.terms, means[1:], strict=True))
         pace = (now - self._since) / count
-        self._losses, self._since = [], now
+        self._losses, self._since, self._told = [], now, now
         state, total = self.state, self.config.steps
         if not math.isfinite(loss):
             raise InputError(
