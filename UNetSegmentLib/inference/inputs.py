@@ -6,17 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import SimpleITK as sitk
 
 from ..errors import InputError
 from ..geometry import Box, Geometry
 from ..models.card import ModelCard, Preparation
 from ..models.colour import reads_colours
+from ..photographs import is_photograph
 from ..preprocessing.preparation import PreparationRecord, model_axes
 from ..resampling.physical import resample_to
 from ..volume import Volume, stack_channels
 
 # A region this many times larger than what the model was trained on deserves a word to the user.
 _WIDE_FACTOR = 2.0
+# Photographs this much larger or smaller than those of the training are taken as they are.
+_SAME_SIZE = 1.15
+_MUCH_SMALLER = 0.6
+_LEAST_SIGMA = 0.25
 
 
 def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
@@ -73,6 +79,46 @@ def scaled(preparation: Preparation, image: Volume, scale: float) -> Preparation
     return replace(preparation, spacing=(None if z is None else z * scale, y * scale, x * scale))
 
 
+def photograph_factor(image: Volume, preparation: Preparation) -> float:
+    """How many times larger a photograph is than those of the training; 1 where that does not matter."""
+    if preparation.photograph_pixels is None or not is_photograph(image.geometry):
+        return 1.0
+    factor = max(image.geometry.size) / preparation.photograph_pixels
+    # Resampling by a few per cent would cost sharpness and gain nothing.
+    return factor if max(factor, 1 / factor) > _SAME_SIZE else 1.0
+
+
+def at_trained_size(preparation: Preparation, image: Volume) -> Preparation:
+    """The preparation that shows things in a photograph as large as they were in the training."""
+    factor = photograph_factor(image, preparation)
+    if factor == 1:
+        return preparation
+    _, y, x = model_axes(image.geometry, preparation)[0].array_spacing
+    return replace(preparation, spacing=(None, y * factor, x * factor))
+
+
+def without_fine_detail(image: Volume, factor: float) -> Volume:
+    """A photograph before it is made ``factor`` times smaller: what would be too fine to be seen then is smoothed away
+    (by a Gaussian of (factor - 1) / 2 pixels, as scikit-image does), lest it appear as noise."""
+    sigma = (factor - 1) / 2
+    if sigma < _LEAST_SIGMA:
+        return image
+    smooth = [_smoothed(channel, sigma) for channel in image.voxels]
+    return replace(image, voxels=np.stack(smooth))
+
+
+def photograph_warnings(image: Volume, card: ModelCard) -> list[str]:
+    """What is too small shows no vessels."""
+    factor = photograph_factor(image, card.preparation)
+    if factor > _MUCH_SMALLER:
+        return []
+    own, trained = max(image.geometry.size), card.preparation.photograph_pixels
+    return [
+        f"'{image.name}' is {own} pixels long; the photographs that '{card.name}' was trained with are {trained}. "
+        "Thin structures may be missed."
+    ]
+
+
 def field_of_view_warnings(card: ModelCard, record: PreparationRecord) -> list[str]:
     """A model trained on crops should not be given a whole head without a word."""
     if card.field_of_view_mm is None:
@@ -87,6 +133,15 @@ def field_of_view_warnings(card: ModelCard, record: PreparationRecord) -> list[s
         f"'{card.name}' was trained on regions of about {wanted} mm; {given} mm were given. "
         "Choose a region around the structure for a better result."
     ]
+
+
+def _smoothed(channel: np.ndarray, sigma: float) -> np.ndarray:
+    """One slice (1, rows, columns), float32."""
+    slice_ = sitk.GetImageFromArray(channel[0].astype(np.float32))
+    kernel = sitk.SmoothingRecursiveGaussianImageFilter()
+    kernel.SetSigma(sigma)
+    result: np.ndarray = sitk.GetArrayFromImage(kernel.Execute(slice_))[None]
+    return result
 
 
 def _refuse_grey_or_colours(volumes: Sequence[Volume], card: ModelCard) -> None:

@@ -20,7 +20,17 @@ from ..volume import Segmentation, Volume
 from .cascade import with_previous
 from .composition import Composition
 from .devices import choose_device, release_cache
-from .inputs import check_dimension, colour_warnings, field_of_view_warnings, one_image, scaled
+from .inputs import (
+    at_trained_size,
+    check_dimension,
+    colour_warnings,
+    field_of_view_warnings,
+    one_image,
+    photograph_factor,
+    photograph_warnings,
+    scaled,
+    without_fine_detail,
+)
 from .runner import ModelRunner, Outputs, RunResult
 from .settings import EngineSettings
 from .settings import preset as settings_of
@@ -127,13 +137,13 @@ class Segmenter:
         run = _Run(self, image, tasks, Outputs(probabilities, uncertainty), progress, cancel)
         result = run.result()
         first = field_of_view_warnings(self.model.card, tasks[0].layout.record)
-        first += colour_warnings(image, self.model.card)
+        first += colour_warnings(image, self.model.card) + photograph_warnings(image, self.model.card)
         about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
         return replace(result, warnings=(*first, *result.warnings), settings={**about, **result.settings})
 
     def _task(self, model: Model, image: Volume, region: Box | None, number: int) -> _Task:
         card = model.card
-        preparation = scaled(card.preparation, image, self.settings.spacing_scale)
+        preparation = scaled(at_trained_size(card.preparation, image), image, self.settings.spacing_scale)
         layout = lay_out(image, preparation, region, card.inference.patch)
         previous = None
         if model.previous is not None:
@@ -248,9 +258,12 @@ class _Run:
         return prepared
 
     def _prepare_on_device(self, task: _Task, alone: bool) -> Prepared:
+        card = task.runner.card
+        image = without_fine_detail(self._image, photograph_factor(self._image, card.preparation))
+
         def prepare_on(device: torch.device | str) -> Prepared:
             return prepare(
-                self._image,
+                image,
                 task.preparation,
                 task.region,
                 device,

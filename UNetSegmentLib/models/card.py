@@ -94,6 +94,9 @@ class Preparation:
             of the resampled image.
         crop_foreground: crop the prepared image to the bounding box of its positive voxels at the very end (MONAI's
             ``CropForeground``); what lies outside is background. With aligned centres only.
+        photograph_pixels: length of the longer side, in pixels, of the photographs that a 2D network was trained with.
+            Photographs have no size in mm; one of another length is resampled to this one, so that things look as large
+            as in training. None takes them as they are.
     """
 
     orientation: str | None = None
@@ -107,6 +110,7 @@ class Preparation:
     alignment: str = "edges"
     normalize_resampled: bool = False
     crop_foreground: bool = False
+    photograph_pixels: int | None = None
 
 
 @dataclass(frozen=True)

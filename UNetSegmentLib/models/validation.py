@@ -112,6 +112,9 @@ def _check_preparation(preparation: Preparation, dimension: int) -> None:
         _one_of(getattr(preparation, field), f"preparation.{field}", SPLINE_ORDERS)
     threshold = preparation.anisotropy_threshold
     _require(threshold is None or threshold >= 1, "preparation.anisotropy_threshold", threshold, "1 or more, or null")
+    pixels = preparation.photograph_pixels
+    fits = pixels is None or (pixels > 0 and dimension == 2)
+    _require(fits, "preparation.photograph_pixels", pixels, "a positive number, for a 2D network only, or null")
     for n, normalization in enumerate(preparation.normalization):
         _check_normalization(normalization, f"preparation.normalization[{n}]")
 

@@ -8,8 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..geometry import Box, Geometry
+from ..photographs import is_photograph
 from ..volume import Segmentation, Volume
-from .units import is_photograph
 
 _MARGIN = 0.18
 _LEAST_MARGIN_VOXELS = 8
