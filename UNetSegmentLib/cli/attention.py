@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from .regions import parse_region
 from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
 
 if TYPE_CHECKING:
+    from ..geometry import Box
     from ..inference import Attention
 
 _AUTO = "auto"
@@ -74,7 +76,8 @@ def attention(
             volumes[0], found.segmentation, seen.maps, seen.steps, loaded.card.title, region, not maps_only
         )
         written = [write_attention(picture, target, wanted), *_write_levels(seen, volume)]
-        _report(seen, written, list(dict.fromkeys([*seen.warnings, *found.warnings])), json)
+        warnings = list(dict.fromkeys([*seen.warnings, *found.warnings]))
+        _report(_summary(seen, region), written, warnings, json)
 
 
 def _slice(number: str) -> int | None:
@@ -115,24 +118,34 @@ def _write_levels(seen: Attention, volume: Path | None) -> list[Path]:
     return written
 
 
-def _report(seen: Attention, written: list[Path], warnings: list[str], as_json: bool) -> None:
-    gates = [
-        {
-            "gate": number,
-            "step": list(step),
-            "least": float(level.voxels.min()),
-            "mean": float(level.voxels.mean()),
-            "greatest": float(level.voxels.max()),
-        }
-        for number, (level, step) in enumerate(zip(seen.levels, seen.steps, strict=True), start=1)
-    ]
+@dataclass(frozen=True)
+class _Line:
+    """What a gate says inside of the region."""
+
+    gate: int
+    step: tuple[int, ...]
+    least: float
+    mean: float
+    greatest: float
+
+
+def _summary(seen: Attention, region: Box | None) -> list[_Line]:
+    lines = []
+    for number, (level, step) in enumerate(zip(seen.levels, seen.steps, strict=True), start=1):
+        part = level.voxels[0] if region is None else level.voxels[0][region.slices]
+        lines.append(_Line(number, step, float(part.min()), float(part.mean()), float(part.max())))
+    return lines
+
+
+def _report(lines: list[_Line], written: list[Path], warnings: list[str], as_json: bool) -> None:
     if as_json:
+        gates = [asdict(line) for line in lines]
         print_json({"files": [str(path) for path in written], "gates": gates, "warnings": warnings})
         return
     for warning in warnings:
         say(f"Note: {warning}", error=True)
-    for gate in gates:
-        step = " x ".join(map(str, gate["step"]))  # type: ignore[call-overload]
-        say(f"Gate {gate['gate']}, a coefficient every {step} voxels: {gate['least']:.3f} to {gate['greatest']:.3f}")
+    for line in lines:
+        step = " x ".join(map(str, line.step))
+        say(f"Gate {line.gate}, a coefficient every {step} voxels: {line.least:.3f} to {line.greatest:.3f}")
     for path in written:
         say(f"  {path}")

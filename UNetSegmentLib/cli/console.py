@@ -31,6 +31,7 @@ _WORDS = {
     "read cases": "Reading cases",
     "train": "Training",
     "evaluate": "Evaluating",
+    "draw": "Drawing",
     "fingerprint": "Looking at the data",
     "read model": "Reading the model",
     "write model": "Writing the model",

@@ -39,7 +39,7 @@ class Drawing:
         """
         from ..io import place_on_grid, read_segmentation
         from ..reporting.agreement import agreement
-        from ..reporting.case_picture import ShownCase, case_path, write_case
+        from ..reporting.case_picture import ShownCase, case_path, unit_of, write_case
         from ..reporting.extremes import extremes, heading, mean_dice, score_words
 
         files = {name: (ours, theirs) for name, ours, theirs in pairs}
@@ -52,9 +52,8 @@ class Drawing:
             values = [score.label.value for score in scores[name]]
             outcomes = agreement(found.voxels, expected.voxels, values)
             image = self._image(name, expected.geometry)
-            case = ShownCase(
-                heading(which, name, len(means)), score_words(scores[name]), outcomes, expected.geometry, image
-            )
+            words = score_words(scores[name], unit_of(expected.geometry))
+            case = ShownCase(heading(which, name, len(means)), words, outcomes, expected.geometry, image)
             written.append(write_case(case, case_path(self.folder, which)))
         return written
 

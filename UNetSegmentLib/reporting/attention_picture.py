@@ -82,7 +82,7 @@ def write_attention(picture: AttentionPicture, path: str | Path, number: int | N
         _draw_words(canvas, x, y + size[0], size[1], panel)
     _draw_foot(canvas, width, _HEAD + rows * (size[0] + _UNDER) + 30)
     with atomic_path(path) as temporary:
-        canvas.image.save(temporary, format="PNG", optimize=True)
+        canvas.image.save(temporary, format="PNG", compress_level=6)
     return path
 
 
@@ -159,8 +159,8 @@ def _resolution(steps: Sequence[int]) -> str:
     if max(steps) == 1:
         return "full resolution"
     if len(set(steps)) == 1:
-        return f"1/{steps[0]} of the resolution"
-    return f"1/({' x '.join(map(str, steps))}) of the resolution"
+        return f"1/{steps[0]} resolution"
+    return f"1/({' x '.join(map(str, steps))}) resolution"
 
 
 def _draw_words(canvas: Canvas, x: int, y: int, width: int, panel: _Panel) -> None:

@@ -46,6 +46,11 @@ class ShownCase:
     volume: Volume | None = None
 
 
+def unit_of(geometry: Geometry) -> str:
+    """``px`` for photographs, else ``mm``."""
+    return "px" if 1 in geometry.size and not has_patient_axes(geometry) else "mm"
+
+
 def write_case(case: ShownCase, path: str | Path) -> Path:
     """Draws a case as PNG.
 
@@ -83,7 +88,7 @@ def write_case(case: ShownCase, path: str | Path) -> Path:
         y += _LINE
     _draw_foot(canvas, case, width, y + 34)
     with atomic_path(path) as temporary:
-        canvas.image.save(temporary, format="PNG", optimize=True)
+        canvas.image.save(temporary, format="PNG", compress_level=6)
     return path
 
 
@@ -140,7 +145,7 @@ class _Entry:
 def _legend(case: ShownCase) -> list[_Entry]:
     """The outcomes that matter here, each with its size."""
     counts = np.bincount(case.outcomes.ravel(), minlength=len(OUTCOMES))
-    pixels = 1 in case.geometry.size and not has_patient_axes(case.geometry)
+    pixels = unit_of(case.geometry) == "px"
     ruler = Canvas(8, 8)
     entries = []
     for outcome in OUTCOMES[1:]:

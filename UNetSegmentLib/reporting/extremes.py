@@ -43,18 +43,23 @@ def heading(which: str, name: str, total: int) -> str:
     return name if which == "only" else f"{which.capitalize()} of {total} cases: {name}"
 
 
-def score_words(labels: Sequence[LabelScores]) -> str:
-    """The scores of a case: one line, and where there are several labels a second one for each of the first."""
+def score_words(labels: Sequence[LabelScores], unit: str = "mm") -> str:
+    """The scores of a case: one line, and where there are several labels a second one for each of the first.
+
+    Args:
+        unit: of distances; photographs have pixels.
+    """
     known = [score for score in labels if score.dice is not None]
     if not known:
         return "No label on either side"
     if len(known) == 1:
-        return f"Dice {known[0].dice:.4f}{_distance(known[0])}"
+        return f"Dice {known[0].dice:.4f}{_distance(known[0], unit)}"
     mean = sum(score.dice or 0.0 for score in known) / len(known)
-    parts = [f"{score.label.name} {score.dice:.3f}{_distance(score)}" for score in known[:_NAMED]]
+    parts = [f"{score.label.name} {score.dice:.3f}{_distance(score, unit)}" for score in known[:_NAMED]]
     more = f"; {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     return f"Dice {mean:.4f}, mean of {len(known)} labels\n{'; '.join(parts)}{more}"
 
 
-def _distance(score: LabelScores) -> str:
-    return f", HD95 {score.hd95_mm:.1f} mm" if score.hd95_mm is not None and math.isfinite(score.hd95_mm) else ""
+def _distance(score: LabelScores, unit: str) -> str:
+    known = score.hd95_mm is not None and math.isfinite(score.hd95_mm)
+    return f", HD95 {score.hd95_mm:.1f} {unit}" if known else ""

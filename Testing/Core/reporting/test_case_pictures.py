@@ -198,6 +198,8 @@ def test_worst_median_and_best() -> None:
 
 def test_scores_in_words() -> None:
     assert score_words([score(1, 0.81234, 2.0)]) == "Dice 0.8123, HD95 2.0 mm"
+    assert score_words([score(1, 0.8, 2.0)], "px") == "Dice 0.8000, HD95 2.0 px"
+    assert score_words([score(1, 0.0, float("inf"))]) == "Dice 0.0000"
     assert score_words([score(1, None)]) == "No label on either side"
     several = score_words([score(n, 0.5 + n / 10) for n in range(1, 5)])
     assert several == "Dice 0.7500, mean of 4 labels\nlabel 1 0.600; label 2 0.700; label 3 0.800; 1 more"

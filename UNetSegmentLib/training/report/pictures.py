@@ -13,7 +13,7 @@ from ...models import Model
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...reporting import LabelScores
 from ...reporting.agreement import agreement
-from ...reporting.case_picture import ShownCase, case_path, write_case
+from ...reporting.case_picture import ShownCase, case_path, unit_of, write_case
 from ...reporting.extremes import extremes, heading, mean_dice, score_words
 from ...reporting.pixel_metrics import pixel_scores
 from ..dataset import read_pair
@@ -67,7 +67,7 @@ def _shown(
     result = segmenter.segment(volume, cancel=cancel, probabilities=data.pixels)
     values = [label.value for label in card.labels]
     outcomes = agreement(result.segmentation.voxels, truth, values, judged)
-    words = score_words(labels)
+    words = score_words(labels, unit_of(volume.geometry))
     if result.probabilities is not None:
         channel = card.inference.output_values.index(values[0])
         words = _pixel_words(result.probabilities.voxels[channel], truth == values[0], judged)
