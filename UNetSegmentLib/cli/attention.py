@@ -62,10 +62,13 @@ def attention(
             from ..io import read_volume
             from ..models import load_model
             from ..reporting.attention_picture import AttentionPicture, write_attention
+            from ..reporting.flat import flat_view
 
             loaded = load_model(model)
             check_gates(loaded.card)
             volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
+            if wanted is not None:
+                flat_view(volumes[0].geometry).at(wanted)  # refused before the run
             region = parse_region(roi, volumes[0].geometry) if roi else None
             settings = settings_of(preset)
         with progress_bar(not json) as progress:

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from phantoms import card, network_config
+from phantoms import card, level_model, network_config
 from torch import nn
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.inference import EngineSettings, attention_of
 from UNetSegmentLib.models import Model
-from UNetSegmentLib.models.card import Companion
+from UNetSegmentLib.models.card import Companion, InputChannel, Normalization
 from UNetSegmentLib.networks import NetworkConfig, build
 from UNetSegmentLib.networks.gates import attention_maps, gates, has_gates
 from UNetSegmentLib.networks.monai_configs import AttentionUNetConfig
@@ -192,6 +192,23 @@ def test_gates_of_a_further_part_are_found() -> None:
     whole = Model.in_memory(card(2, network=plain, companions=(Companion("second", "part"),)), [build(plain)], [part])
     image = noise(OBLIQUE)
     assert np.abs(attention_of(whole, image, device="cpu").maps.voxels - expected(image.voxels)).max() < 1e-5
+
+
+def test_gates_of_a_second_stage_see_the_labels_of_the_first() -> None:
+    first = level_model(2)
+    config = gated_config(channels=2)
+    network = intensity_gates(channels=2)
+    with torch.no_grad():
+        # The one label of the first stage takes the place of the intensity.
+        network.encoder.stages[0][0].conv.weight.copy_(network.encoder.stages[0][0].conv.weight.flip(1))
+    normalization = {"normalization": (Normalization("none"),)}
+    second = replace(
+        card(2, network=config, preparation=normalization, companions=(Companion("first", "previous"),)),
+        inputs=(InputChannel("image", "any"),),
+    )
+    labels = np.random.default_rng(2).integers(0, 2, (1, *OBLIQUE.shape)).astype(np.float32)
+    maps = attention_of(Model.in_memory(second, [network], [first]), Volume(labels, OBLIQUE), device="cpu").maps
+    assert np.abs(maps.voxels - expected(labels)).max() < 1e-5
 
 
 @pytest.mark.parametrize("changes", [{}, {"skip": "squeeze"}, {"skip": "attention", "decoder": "nested"}])
