@@ -28,6 +28,8 @@ class LossConfig:
         tversky_alpha, tversky_beta, tversky_power: price of a false positive and of a false negative, and exponent.
         cldice_iterations: at least the radius of the widest structure in voxels.
         ignore_label: value in the label files of voxels that are not judged.
+        ignored_is_background: the loss still learns that those voxels hold nothing, as around the disc of a fundus
+            photograph, where a network that never saw them invents structures. Scores leave them out all the same.
     """
 
     kind: str = "dice_ce"
@@ -47,6 +49,7 @@ class LossConfig:
     cldice_weight: float = 0.5
     cldice_iterations: int = 5
     ignore_label: int | None = None
+    ignored_is_background: bool = False
 
     @property
     def terms(self) -> tuple[str, ...]:

@@ -28,11 +28,13 @@ class Labelling:
         regions: for sigmoid models, the classes that each output channel unites; None for exclusive labels, whose
             output channels are the classes themselves.
         ignored: value in the files of voxels that are not judged.
+        empty: whether a loss takes those voxels for background after all.
     """
 
     values: tuple[int, ...]
     regions: tuple[tuple[int, ...], ...] | None = None
     ignored: int | None = None
+    empty: bool = False
 
     @property
     def classes(self) -> int:
@@ -97,16 +99,17 @@ class Labelling:
             for channel, classes in enumerate(self.regions):
                 table[list(classes), channel] = 1
         if self.ignored is not None:
-            table[-1] = IGNORED
+            table[-1] = 0 if self.empty else IGNORED
         return table
 
 
 def labelling_of(config: TrainingConfig) -> Labelling:
     """The classes of a configuration's card, regions and ignored label."""
     contract, ignored = config.card.inference, config.loss.ignore_label
+    empty = config.loss.ignored_is_background
     if contract.activation == "softmax":
-        return Labelling(contract.output_values, ignored=ignored)
+        return Labelling(contract.output_values, ignored=ignored, empty=empty)
     united = config.regions or tuple((value,) for value in contract.output_values)
     values = (0, *sorted({value for region in united for value in region}))
     regions = tuple(tuple(values.index(value) for value in region) for region in united)
-    return Labelling(values, regions, ignored)
+    return Labelling(values, regions, ignored, empty)

@@ -375,6 +375,9 @@ def test_ignored_voxels_stay_ignored_and_regions_overlap(make_config, card):
     settings = {"augmentation": OFF, "loss": loss, "sampling": sampling, "batch": 1}
     plain = PatchSampler([case], make_config(**settings), torch.device("cpu"), SEED).draw()[1]
     assert torch.equal(plain[0], torch.where(label == 3, IGNORED, label.long()))
+    empty = make_config(**settings | {"loss": dataclasses.replace(loss, ignored_is_background=True)})
+    target = PatchSampler([case], empty, torch.device("cpu"), SEED).draw()[1]
+    assert torch.equal(target[0], torch.where(label == 3, 0, label.long()))
     config = make_config(card=regional, regions=((1, 2), (2,)), **settings)
     target = PatchSampler([case], config, torch.device("cpu"), SEED).draw()[1]
     assert target.shape == (1, 2, 12, 12, 12)

@@ -196,6 +196,15 @@ def test_pictures_are_planned_flat_and_judged_inside_the_mask(tmp_path: Path) ->
     assert train(config).dice is not None
 
 
+@pytest.mark.usefixtures("known_speed")
+def test_fewer_resolutions_on_demand(tmp_path: Path) -> None:
+    data, request = open_layout(make.drive(tmp_path / "data")), request_in(tmp_path / "run")
+    plain = plan_training(data, request, QUICK).config.card.network
+    network = plan_training(data, request, dataclasses.replace(QUICK, stages=2)).config.card.network
+    assert plain.stages > 2
+    assert (network.features, network.strides) == (plain.features[:2], plain.strides[:2])
+
+
 def test_minutes_become_steps(tmp_path: Path) -> None:
     data = open_layout(make.isbi(tmp_path / "data"), "isbi2012")
     plan = plan_training(data, request_in(tmp_path / "run", minutes=0.2), Preferences(features=8))

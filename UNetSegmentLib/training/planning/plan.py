@@ -120,7 +120,7 @@ def _new(
     voxels = _all_voxels(fingerprint)
 
     def build(topology: Topology, first: int) -> NetworkConfig:
-        return make(topology=topology, first=first)
+        return make(topology=topology.cut(wishes.stages) if wishes.stages else topology, first=first)
 
     if wishes.patch is not None:
         patch = wishes.patch[3 - frame.dimension :]

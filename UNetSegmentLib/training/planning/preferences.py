@@ -20,6 +20,7 @@ class Preferences:
         normalization: the same for every channel.
         spacing: mm (z, y, x) in the axes of the fingerprint; the first is None for a 2D network.
         features: channels at full resolution.
+        stages: resolutions at most, where the patch would allow more.
         patch: voxels (z, y, x).
         batch: patches in a step.
         steps: in the place of those that fit into the minutes.
@@ -36,6 +37,7 @@ class Preferences:
     normalization: Normalization | None = None
     spacing: tuple[float | None, float, float] | None = None
     features: int | None = None
+    stages: int | None = None
     patch: tuple[int, int, int] | None = None
     batch: int | None = None
     steps: int | None = None

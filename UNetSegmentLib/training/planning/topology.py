@@ -30,6 +30,10 @@ class Topology:
         """Total stride along each axis."""
         return tuple(math.prod(stride[axis] for stride in self.strides) for axis in range(len(self.strides[0])))
 
+    def cut(self, most: int) -> Topology:
+        """Only the first resolutions: for fine structures, whose surroundings do not matter far away."""
+        return Topology(self.strides[:most], self.kernels[:most])
+
     def features(self, first: int) -> tuple[int, ...]:
         """Doubled at each stage, up to nnU-Net's limits."""
         most = _MOST_FEATURES[len(self.strides[0])]
