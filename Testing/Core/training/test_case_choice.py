@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import nn
 
+from UNetSegmentLib.inference import EngineSettings
 from UNetSegmentLib.models import Model
 from UNetSegmentLib.networks import build
 from UNetSegmentLib.reporting import compare
@@ -17,6 +18,8 @@ from UNetSegmentLib.reporting.agreement import EXTRA, MISSED, RIGHT, UNJUDGED
 from UNetSegmentLib.training.dataset import open_dataset, read_pair
 from UNetSegmentLib.training.layouts.dataset import Region
 from UNetSegmentLib.training.report.pictures import painted, write_cases
+
+TORCH = EngineSettings(backend="torch")
 
 
 def count(path: Path, color: tuple[int, int, int]) -> int:
@@ -61,7 +64,7 @@ def test_vessels_are_judged_inside_the_field_of_view_alone(card, tmp_path: Path)
         vessels = replace(reference, voxels=(reference.voxels == 1).astype(np.uint8))
         everything = replace(reference, voxels=(reference.voxels != 255).astype(np.uint8))
         scores[name] = compare(everything, vessels, 1.0, [1])
-    drawn = write_cases(model, data, scores, tmp_path, "cpu")
+    drawn = write_cases(model, data, scores, tmp_path, "cpu", TORCH)
     assert [path.name for path in drawn] == ["case-worst.png", "case-median.png", "case-best.png"]
     dice = {name: labels[0].dice for name, labels in scores.items()}
     worst = min(dice, key=lambda name: dice[name] or 0.0)
@@ -79,9 +82,9 @@ def test_pictures_without_the_photographs(card, tmp_path: Path) -> None:
     data = open_dataset(make.drive(tmp_path / "data"))
     names = data.names[:2]
     scores = {name: compare(read_pair(data, name)[1], read_pair(data, name)[1], 1.0, [1]) for name in names}
-    beside = write_cases(all_vessel(card), data, scores, tmp_path, "cpu")
+    beside = write_cases(all_vessel(card), data, scores, tmp_path, "cpu", TORCH)
     widths = [Image.open(path).size[0] for path in beside]
-    alone = write_cases(all_vessel(card), data, scores, tmp_path, "cpu", images=False)
+    alone = write_cases(all_vessel(card), data, scores, tmp_path, "cpu", TORCH, images=False)
     assert [path.name for path in alone] == ["case-worst.png", "case-best.png"]
     assert all(Image.open(path).size[0] < width - 1000 for path, width in zip(alone, widths, strict=True))
 
