@@ -8,6 +8,7 @@ from ..models.card import ModelCard
 from ..postprocessing import clean
 from ..preprocessing.preparation import PreparationRecord
 from ..volume import Segmentation, Volume
+from .margin import inside_margin
 from .reduction import Reduced
 
 
@@ -28,15 +29,20 @@ class Composition:
 
     def add(self, card: ModelCard, record: PreparationRecord, reduced: Reduced) -> None:
         """One part: its card, how its image was prepared, what it found."""
-        found = Segmentation(record.restore(reduced.labels), self._image.geometry, card.labels)
+        inside = self._inside(card)
+        found = Segmentation(_within(record.restore(reduced.labels), inside), self._image.geometry, card.labels)
         self._paint(clean(found, card.postprocessing).voxels)
         if reduced.probabilities is not None:
             maps = record.restore(reduced.probabilities)
             if card.inference.activation == "softmax":
                 maps[0][~_target_mask(record)] = 1.0  # outside the region it is background for sure
+            if inside is not None:
+                maps[:, ~inside] = 0.0
+                if card.inference.activation == "softmax":
+                    maps[0][~inside] = 1.0
             self._probabilities.append(maps)
         if reduced.entropy is not None:
-            entropy = record.restore(reduced.entropy)
+            entropy = _within(record.restore(reduced.entropy), inside)
             self._entropy = entropy if self._entropy is None else np.maximum(self._entropy, entropy)
 
     def finish(self) -> tuple[Segmentation, Volume | None, Volume | None]:
@@ -52,6 +58,11 @@ class Composition:
             uncertainty = Volume(self._entropy[None], geometry, f"{name} uncertainty")
         return Segmentation(self._voxels, geometry, self._card.labels), probabilities, uncertainty
 
+    def _inside(self, card: ModelCard) -> np.ndarray | None:
+        """The camera's field of view, where the model wants nothing else to be looked at."""
+        share = card.inference.dark_margin
+        return None if share is None else inside_margin(self._image, share)
+
     def _paint(self, labels: np.ndarray) -> None:
         if self._voxels is None:
             self._voxels = labels
@@ -59,6 +70,13 @@ class Composition:
         if labels.dtype.itemsize > self._voxels.dtype.itemsize:
             self._voxels = self._voxels.astype(labels.dtype)
         np.copyto(self._voxels, labels, where=labels > 0, casting="same_kind")
+
+
+def _within(array: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
+    """``array`` (z, y, x), zero outside the mask."""
+    if inside is not None:
+        array[~inside] = 0
+    return array
 
 
 def _target_mask(record: PreparationRecord) -> np.ndarray:

@@ -145,6 +145,7 @@ class InferenceContract:
     weighting: str = "gaussian"
     restored: str = "logits"
     padding: str = "zeros"
+    dark_margin: float | None = None
 
 
 @dataclass(frozen=True)

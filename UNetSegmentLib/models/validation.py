@@ -156,6 +156,8 @@ def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
     _one_of(contract.weighting, "inference.weighting", WEIGHTINGS)
     _one_of(contract.restored, "inference.restored", RESTORED)
     _one_of(contract.padding, "inference.padding", PADDINGS)
+    margin = contract.dark_margin
+    _require(margin is None or 0 < margin < 1, "inference.dark_margin", margin, "a number between 0 and 1, or null")
     _check_output_values(contract, card)
 
 

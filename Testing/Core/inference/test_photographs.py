@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from UNetSegmentLib.inference.inputs import (
     photograph_factor,
     without_fine_detail,
 )
+from UNetSegmentLib.inference.margin import inside_margin
+from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.models.card import InputChannel, Preparation
 from UNetSegmentLib.models.colour import reads_colours
 from UNetSegmentLib.models.validation import check_card
@@ -137,6 +140,45 @@ def test_a_much_smaller_photograph_gets_a_word() -> None:
     model = level_model(dimension=2, patch=(1, 16, 16), preparation={"photograph_pixels": 100})
     given = Volume(image(1, 40, 50).voxels.astype(np.float32) / 70, Geometry((50, 40, 1)), "tiny.png")
     assert "'tiny.png' is 50 pixels long" in Segmenter(model, "cpu").segment(given).warnings[0]
+
+
+def test_what_lies_in_the_dark_margin_is_background() -> None:
+    """A bright disc with a dark spot (the fovea) in a margin where the model sees its labels everywhere."""
+    y, x = np.mgrid[:60, :70]
+    disc, fovea = np.hypot(y - 30, x - 35) < 25, np.hypot(y - 30, x - 40) < 4
+    values = np.where(disc & ~fovea, 3.0, 0.2).astype(np.float32)
+    values[2, 3] = 2.0  # a hot pixel in the margin
+    given = Volume(values[None, None], Geometry((70, 60, 1)))
+    mask = inside_margin(given, 0.2)
+    assert mask is not None
+    np.testing.assert_array_equal(mask[0], disc)
+    dim = Volume(np.where(disc, 1.0, 0.6).astype(np.float32)[None, None], given.geometry)
+    free = Segmenter(level_model(dimension=2, patch=(1, 24, 24)), "cpu").segment(dim).segmentation
+    assert (free.voxels[0] == 1).all()
+    kept = Segmenter(level_model(dimension=2, patch=(1, 24, 24), inference={"dark_margin": 0.7}), "cpu").segment(
+        dim, probabilities=True, uncertainty=True
+    )
+    np.testing.assert_array_equal(kept.segmentation.voxels[0] == 1, disc)
+    assert kept.probabilities is not None and kept.uncertainty is not None
+    assert (kept.probabilities.voxels[0, 0][~disc] == 1).all()
+    assert not kept.uncertainty.voxels[0, 0][~disc].any()
+
+
+@pytest.mark.parametrize("values", [np.full((1, 1, 20, 20), 7.0), np.zeros((1, 1, 20, 20))], ids=["bright", "black"])
+def test_an_image_without_a_margin_is_looked_at_whole(values: np.ndarray) -> None:
+    assert inside_margin(Volume(values, Geometry((20, 20, 1))), 0.1) is None
+
+
+def test_the_margin_of_fundus_photographs(shared_data: Path) -> None:
+    """Against the masks that the data set brings."""
+    for number in (21, 25, 34):
+        given = read_volume(shared_data / f"drive/images/{number}_training.tif")
+        mask = read_volume(shared_data / f"drive/masks/{number}_training_mask.gif").voxels[0] > 0
+        vessels = read_volume(shared_data / f"drive/labels/{number}_manual1.gif").voxels[0] > 0
+        found = inside_margin(given, 0.1)
+        assert found is not None
+        assert (found & mask).sum() > 0.985 * (found | mask).sum()
+        assert (vessels & ~found).sum() < 0.001 * vessels.sum()
 
 
 def test_the_card_is_checked() -> None:
