@@ -10,6 +10,7 @@ and one that was cut off goes on from its checkpoint. ``--tables-only`` prints w
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from pathlib import Path
 
@@ -57,11 +58,11 @@ def planned(args):
     unknown = [name for name in names if name not in candidates(args.what)]
     if unknown:
         raise SystemExit(f"Unknown: {unknown[0]}. Known are: {', '.join(candidates(args.what))}.")
-    for seed in range(args.seeds):
-        for task in args.tasks:
-            for fold in range(min(TASKS[task]["folds"], args.folds or TASKS[task]["folds"])):
-                for name in names:
-                    yield Cell(args.what, task, name, fold, seed)
+    most = max(TASKS[task]["folds"] for task in args.tasks)
+    for seed, fold, task in itertools.product(range(args.seeds), range(args.folds or most), args.tasks):
+        if fold < TASKS[task]["folds"]:
+            for name in names:
+                yield Cell(args.what, task, name, fold, seed)
 
 
 def arguments():
