@@ -73,14 +73,15 @@ _BRAIN = Preferences(
 _VESSELS = Preferences(
     network="unet",
     dimension=2,
-    loss=LossConfig("dice_ce"),
+    # Around the disc there is nothing, and the network is told so: else it draws vessels there.
+    loss=LossConfig("dice_ce", ignored_is_background=True),
     augmentation=AugmentationConfig(
         flip=(0.0, 0.5, 0.5),
-        rotation=0.7,
+        rotation=0.4,
         rotation_degrees=180.0,
-        scaling=0.4,
+        scaling=0.3,
         scaling_range=(0.8, 1.25),
-        elastic=0.2,
+        elastic=0.1,
         contrast=0.4,
         contrast_range=(0.6, 1.4),
         brightness=0.4,
@@ -89,8 +90,8 @@ _VESSELS = Preferences(
         low_resolution=0.0,
         per_channel=True,
     ),
-    # Vessels are everywhere: patches need not look for them.
-    foreground=0.2,
+    # Vessels are everywhere inside the disc, and a third of the picture lies outside.
+    foreground=0.5,
     title="Retinal vessels (colour fundus)",
     anatomy="Eye: retina",
     modality="Colour fundus photograph",
