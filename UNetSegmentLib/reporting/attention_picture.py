@@ -82,7 +82,7 @@ def write_attention(picture: AttentionPicture, path: str | Path, number: int | N
         _draw_words(canvas, x, y + size[0], size[1], panel)
     _draw_foot(canvas, width, _HEAD + rows * (size[0] + _UNDER) + 30)
     with atomic_path(path) as temporary:
-        canvas.image.save(temporary, format="PNG", compress_level=6)
+        canvas.image.save(temporary, format="PNG", compress_level=4)
     return path
 
 

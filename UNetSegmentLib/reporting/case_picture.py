@@ -88,7 +88,7 @@ def write_case(case: ShownCase, path: str | Path) -> Path:
         y += _LINE
     _draw_foot(canvas, case, width, y + 34)
     with atomic_path(path) as temporary:
-        canvas.image.save(temporary, format="PNG", compress_level=6)
+        canvas.image.save(temporary, format="PNG", compress_level=4)
     return path
 
 
