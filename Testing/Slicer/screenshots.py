@@ -35,6 +35,7 @@ def main(folder: Path) -> None:
     from SlicerHarness import factory
 
     module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
+    import screenshots_training
     import support
 
     with models_at_hand():
@@ -48,6 +49,7 @@ def main(folder: Path) -> None:
         draw_setup(folder, widget, panel)
         draw_imported(folder, widget, panel)
         draw_library(folder, panel)
+        screenshots_training.draw_training(folder, widget, panel)
     panel.cleanup()
     print(f"Pictures are in {folder}")
 

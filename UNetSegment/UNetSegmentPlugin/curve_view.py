@@ -53,7 +53,6 @@ def draw(rows: Rows, steps: int, width: int, height: int, palette):
     painter = qt.QPainter()
     painter.begin(pixmap)
     try:
-        painter.setRenderHint(qt.QPainter.Antialiasing, True)
         font = qt.QFont(painter.font())
         font.setPointSize(8)
         painter.setFont(font)
@@ -103,6 +102,7 @@ class _Picture:
 
     def draw(self) -> None:
         self._draw_axes()
+        self._painter.setRenderHint(qt.QPainter.Antialiasing, True)
         if not self._rows:
             self._write(self._x0 + 8, (self._y0 + self._y1) // 2, _("The curve begins with the first steps."))
             return

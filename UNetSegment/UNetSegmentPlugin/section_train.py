@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import replace
+from pathlib import Path
 
 from slicer.i18n import tr as _
 
@@ -122,7 +123,7 @@ class TrainSection(Section):
         order = TrainingOrder(
             name=name,
             title=title,
-            source=parameters.train_folder,
+            source=str(Path(parameters.train_folder).expanduser().absolute()),
             minutes=parameters.train_minutes,
             recipe=parameters.train_recipe,
             network="" if parameters.train_start_from else parameters.train_network,
@@ -161,7 +162,11 @@ class TrainSection(Section):
     # -- internals -------------------------------------------------------------------------------------------------
 
     def _on_training(self, training) -> None:
+        percent = self.progress.percent(training)
+        self.root.text = _("Train") if percent is None else _("Train ({percent} %)").format(percent=percent)
         if training.state is RunState.DONE:
+            if self.panel.parameters is not None and self.panel.parameters.train_title.strip() == training.order.title:
+                self.panel.parameters.train_title = ""
             # One's own model: nobody has to be asked for a licence that is one's own to give.
             if not training.order.start_from:
                 licences.accept(training.outcome.name, _licence(training.outcome.folder))
@@ -193,7 +198,8 @@ class TrainSection(Section):
 
     def _fill_boxes(self) -> None:
         _fill(self.ui.trainRecipeBox, ("", _("Automatic"), _("Everything follows from the cases.")),
-              *((recipe.name, recipe.name, recipe.about) for recipe in RECIPES.values()))  # fmt: skip
+              *((recipe.name, recipe.about[:1].upper() + recipe.about[1:], recipe.name) for recipe in RECIPES.values())
+        )  # fmt: skip
         words = {
             "unet": _("U-Net"), "residual": _("Residual U-Net"), "attention": _("Attention U-Net"),
             "nested": _("U-Net++"), "squeeze": _("Squeeze-and-excitation U-Net"), "transunet": _("TransUNet"),

@@ -68,13 +68,19 @@ class TrainProgress:
         """The style may have changed."""
         self.curve.redraw()
 
+    @staticmethod
+    def percent(training) -> int | None:
+        """How far a training at work is, for the title; None where it has ended or nobody can tell."""
+        fraction = None if training.state.final or training.copied is not None else _fraction(training)
+        return None if fraction is None else round(100 * fraction)
+
     def started(self) -> None:
         """Something new was asked for: an error of before is history."""
         self._problem = None
 
     def _show_training(self, training) -> None:
         busy = not training.state.final
-        steps = self._show_curve(training)
+        self._show_curve(training)
         bar, event = self.ui.trainProgressBar, training.progress
         bar.setVisible(busy)
         fraction = _fraction(training)
@@ -87,15 +93,15 @@ class TrainProgress:
         self.ui.trainKeepButton.setVisible(running)
         self.ui.trainPauseButton.setVisible(running)
         self.ui.trainPauseButton.enabled = stoppable
-        learning = event is not None and event.stage == "train"
-        self.ui.trainKeepButton.enabled = stoppable and learning and steps > 0
+        learned = event is not None and event.stage == "train" and event.done > 0
+        self.ui.trainKeepButton.enabled = stoppable and learned
         self.ui.trainPauseButton.text = _("Pause") if training.copied is None else _("Cancel")
         outcome = training.outcome
         self.ui.trainReportButton.setVisible(outcome is not None and bool(outcome.report))
         self.ui.trainLogButton.setVisible(bool(self._trainer.log))
 
-    def _show_curve(self, training) -> int:
-        """Draws the log; returns how many lines it has."""
+    def _show_curve(self, training) -> None:
+        """Draws the log."""
         try:
             rows = read_log(training.folder / LOG)
             steps = read_run(training.folder).steps
@@ -104,7 +110,6 @@ class TrainProgress:
             rows, steps = [], 0
         self.curve.setVisible(bool(rows) or (not training.state.final and not training.keeping))
         self.curve.show_rows(rows, steps)
-        return len(rows)
 
     def _show_log(self) -> None:
         shown = self.ui.trainLogButton.checked

@@ -5,6 +5,7 @@ Slicer ends, it can be continued from there.
 """
 
 import collections
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from UNetSegmentLib.worker.client import Listener, WorkerClient, default_command
 from UNetSegmentLib.worker.errors import WorkerError
 from UNetSegmentLib.worker.training_runs import (
     DATA,
+    PLAN,
     Outcome,
     TrainingOrder,
     TrainingRun,
@@ -213,6 +215,7 @@ class Trainer(Listener):
             return
         if not isinstance(error, Cancelled):
             self.on_log("ERROR", str(error), None)
+            self._forget_unplanned(error)
             self._end(RunState.FAILED, error=_explained(error))
             return
         training = self.current
@@ -230,6 +233,13 @@ class Trainer(Listener):
             self.go_on(stopped.folder, keep=True)
         except UNetSegmentError as error:
             self._end(RunState.FAILED, error=error)
+
+    def _forget_unplanned(self, error: UNetSegmentError) -> None:
+        """Cases that cannot be used are corrected and trained anew: nothing of the attempt is worth keeping."""
+        folder = self.current.folder
+        if error.code != WorkerError.CRASHED and not (folder / PLAN).is_file():
+            with contextlib.suppress(UNetSegmentError):
+                discard_run(folder)
 
     def _take(self, training: Training) -> Training:
         self.log.clear()

@@ -11,7 +11,7 @@ from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.models import registry
 from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.recipes.recipes import find_recipe, open_recipe
-from UNetSegmentLib.worker.training_runs import ORDER, training_folder
+from UNetSegmentLib.worker.training_runs import read_run, training_folder
 
 from . import training_voxels, volumes
 from .training_pairs import Pair
@@ -68,7 +68,8 @@ def check_folder(path: str, recipe: str, held_out: bool) -> Found:
     if not path:
         return Found((_("Choose the folder with the cases."),))
     try:
-        data = open_recipe(find_recipe(recipe), Path(path)) if recipe else open_layout(path)
+        folder = Path(path).expanduser()
+        data = open_recipe(find_recipe(recipe), folder) if recipe else open_layout(folder)
     except UNetSegmentError as error:
         return Found((str(error),))
     except OSError as error:
@@ -85,7 +86,7 @@ def check_name(name: str, title: str) -> list[str]:
     """Why a model cannot be called so."""
     if not title.strip():
         return [_("Give the new model a name.")]
-    if (training_folder() / name / ORDER).is_file():
+    if _is_unfinished(training_folder() / name):
         return [
             _("There is a training called '{name}' already. Continue or discard it, or choose another name.").format(
                 name=name
@@ -105,6 +106,14 @@ def check_base(card, channels: int) -> list[str]:
             )
         ]
     return []
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """What is left of a finished training gives way to a new one."""
+    try:
+        return not read_run(folder).finished
+    except UNetSegmentError:
+        return False
 
 
 def _row_errors(rows: Sequence[Pair]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, UNetSegmentError
-from ..progress import CancelToken, ProgressCallback, Stage
+from ..progress import CancelToken, ProgressCallback, ProgressEvent, Stage
 from .messages import Train, Trained
 from .training_runs import (
     CHECKPOINT,
@@ -21,6 +21,7 @@ from .training_runs import (
     Outcome,
     TrainingOrder,
     clear_run,
+    note_step,
     read_order,
     read_run,
     write_outcome,
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 _FINGERPRINT = "fingerprint.json"
 # What runs beside an hour of training, Slicer and its segmentations above all, goes first.
-_NICENESS = 10
+_NICENESS = 5
 
 
 def carry_out(request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
@@ -56,7 +57,7 @@ def carry_out(request: Train, progress: ProgressCallback, cancel: CancelToken) -
     if request.keep and not (folder / CHECKPOINT).is_file():
         raise InputError("Nothing has been learned yet that could be kept.", "Continue the training first.")
     config = _configuration(order, folder, progress, cancel)
-    result = _so_far(config) if request.keep else _trained(config, progress, cancel)
+    result = _so_far(config) if request.keep else _trained(config, folder, progress, cancel)
     _report(config, result, progress, cancel)
     outcome = _installed(request, order, config, result, progress, cancel)
     outcome = replace(outcome, seconds=time.perf_counter() - started)
@@ -165,10 +166,22 @@ def _dressed(labels: tuple[Label, ...], data: Dataset) -> tuple[Label, ...]:
     )
 
 
-def _trained(config: TrainingConfig, progress: ProgressCallback, cancel: CancelToken) -> TrainingResult:
+def _trained(config: TrainingConfig, folder: Path, progress: ProgressCallback, cancel: CancelToken) -> TrainingResult:
+    """Trains, and notes the step that was reached: the log has lines for some steps only."""
     from ..training import train
 
-    result: TrainingResult = train(config, progress, cancel)
+    reached = 0
+
+    def follow(event: ProgressEvent) -> None:
+        nonlocal reached
+        if event.stage == "train":
+            reached = event.done
+        progress(event)
+
+    try:
+        result: TrainingResult = train(config, follow, cancel)
+    finally:
+        note_step(folder, reached)
     return result
 
 

@@ -5,6 +5,7 @@
     NAME/order.json       what was asked for (:class:`TrainingOrder`)
     NAME/data/            cases that were copied for this training alone
     NAME/plan.json, log.csv, checkpoint.pt, report.html      see :mod:`UNetSegmentLib.training`
+    NAME/reached.txt      the step at which it was stopped last
     NAME/outcome.json     the model that was made of it (:class:`Outcome`), complete or so far
 
 The folder is all that a training needs to go on, in another process or on another day. Imports no torch.
@@ -26,6 +27,7 @@ from .wire import from_json, to_json
 
 ORDER, OUTCOME, DATA = "order.json", "outcome.json", "data"
 PLAN, LOG, CHECKPOINT, REPORT = "plan.json", "log.csv", "checkpoint.pt", "report.html"
+REACHED = "reached.txt"
 
 T = TypeVar("T")
 
@@ -89,7 +91,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A training's folder as it stands. ``step`` is that of the last line of the log, ``steps`` 0 before planning."""
+    """A training's folder as it stands. ``step`` is the last one that is known of, ``steps`` 0 before planning."""
 
     folder: Path
     order: TrainingOrder
@@ -110,14 +112,17 @@ def training_folder() -> Path:
 
 
 def make_run(order: TrainingOrder, parent: Path | None = None) -> Path:
-    """Makes the folder of a new training and returns it.
+    """Makes the folder of a new training and returns it. What is left of a finished one of its name is removed.
 
     Raises:
-        InputError: there is a training of this name.
+        InputError: there is an unfinished training of this name.
         OutputError: the folder cannot be made.
     """
     folder = (parent or training_folder()) / order.name
     if (folder / ORDER).exists():
+        if read_run(folder).finished:
+            discard_run(folder)
+            return make_run(order, parent)
         raise InputError(
             f"There is a training called '{order.name}' already.", "Continue or discard it, or choose another name."
         )
@@ -143,6 +148,13 @@ def read_order(folder: Path) -> TrainingOrder:
 def write_outcome(outcome: Outcome, folder: Path) -> None:
     """Notes what came of it."""
     _write(outcome, folder / OUTCOME)
+
+
+def note_step(folder: Path, step: int) -> None:
+    """Notes how far a training came before it was stopped."""
+    if step:
+        with atomic_path(folder / REACHED) as temporary:
+            temporary.write_text(f"{step}\n", encoding="utf-8")
 
 
 def read_run(folder: Path) -> TrainingRun:
@@ -190,7 +202,8 @@ def discard_run(folder: Path) -> None:
 
 def clear_run(folder: Path, copied: bool) -> None:
     """After the model is complete: drops what only a training needs. Plan, log and report stay."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    for name in (CHECKPOINT, REACHED):
+        (folder / name).unlink(missing_ok=True)
     for name in ("model", *([DATA] if copied else [])):
         shutil.rmtree(folder / name, ignore_errors=True)
 
@@ -217,9 +230,13 @@ def _steps(folder: Path) -> int:
 
 
 def _last_step(folder: Path) -> int:
+    return max(_last_number(folder / LOG), _last_number(folder / REACHED))
+
+
+def _last_number(path: Path) -> int:
+    """That at the beginning of a file's last line."""
     try:
-        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-        return int(lines[-1].split(",")[0])
+        return int(path.read_text(encoding="utf-8").splitlines()[-1].split(",")[0])
     except (OSError, ValueError, IndexError):
         return 0
 

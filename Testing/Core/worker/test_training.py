@@ -32,6 +32,7 @@ from UNetSegmentLib.worker.training_runs import (
     discard_run,
     list_runs,
     make_run,
+    note_step,
     read_order,
     read_run,
     write_outcome,
@@ -90,6 +91,8 @@ def test_a_training_is_found_again_by_its_folder(tmp_path: Path) -> None:
     (folder / CHECKPOINT).write_bytes(b"x")
     stands = read_run(folder)
     assert (stands.step, stands.steps, stands.has_checkpoint) == (20, 40, True)
+    note_step(folder, 23)
+    assert read_run(folder).step == 23
     write_outcome(replace(OUTCOME, whole=False), folder)
     assert not read_run(folder).finished
     write_outcome(OUTCOME, folder)
@@ -101,6 +104,9 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
     make_run(ORDERED, tmp_path)
     with pytest.raises(InputError, match="called 'balls' already"):
         make_run(ORDERED, tmp_path)
+    write_outcome(OUTCOME, tmp_path / "balls")
+    assert make_run(ORDERED, tmp_path) == tmp_path / "balls"
+    assert read_run(tmp_path / "balls").outcome is None
 
 
 def test_damaged_trainings_are_left_out_and_foreign_folders_too(tmp_path: Path) -> None:
