@@ -72,7 +72,7 @@ def plan_folder(
         )
     # Before torch, whose import takes seconds.
     data, wishes = _open(source, given)
-    _check_folds(data, given)
+    _check_folds(data, given, command == "cross-validate")
     _check_single_process()
     from ..training import save_config
     from ..training.planning import plan_training
@@ -124,7 +124,12 @@ def _open(source: Path, given: PlanOptions) -> tuple[Dataset, Preferences]:
     return data, wishes
 
 
-def _check_folds(data: Dataset, given: PlanOptions) -> None:
+def _check_folds(data: Dataset, given: PlanOptions, every_fold: bool) -> None:
+    if every_fold and len(data.cases) < 2:
+        raise InputError(
+            f"The data set {data.name} has one case and cannot be split.",
+            "Add cases, or train on what there is with 'unetsegment train'.",
+        )
     if given.folds is None:
         return
     if given.folds < 2:

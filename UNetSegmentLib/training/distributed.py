@@ -26,7 +26,7 @@ from .shared_norm import share_batch_norms
 T = TypeVar("T")
 
 # The others wait while the first one validates.
-_PATIENCE = timedelta(hours=1)
+_PATIENCE = timedelta(minutes=30)
 # What torch's back ends say when the other side of a connection is gone; their errors have no type of their own.
 _LOST = ("gloo", "nccl", "connection", "process group", "processgroup", "store")
 

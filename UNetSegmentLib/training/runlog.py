@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..io.atomic import atomic_path
+from ..io.atomic import atomic_path, output_error
 from .events import TrainingEvent
 
 
@@ -16,15 +16,22 @@ def log_header(labels: Sequence[str]) -> list[str]:
 
 
 def append_log(path: Path, labels: Sequence[str], event: TrainingEvent) -> None:
-    """Adds the event as one line; Dice columns stay empty where the step did not validate."""
+    """Adds the event as one line; Dice columns stay empty where the step did not validate.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     dice = event.dice if event.dice is not None else [""] * len(labels)
     numbers = [f"{event.loss:.6f}", f"{event.learning_rate:.3e}", f"{event.seconds_per_step:.4f}"]
     new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(log_header(labels))
-        writer.writerow([event.done, *numbers, *(d if d == "" else f"{d:.5f}" for d in dice)])
+    try:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(log_header(labels))
+            writer.writerow([event.done, *numbers, *(d if d == "" else f"{d:.5f}" for d in dice)])
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
@@ -43,10 +50,12 @@ def last_dice(path: Path, labels: Sequence[str]) -> tuple[float, ...] | None:
 
 
 def truncate_log(path: Path, step: int) -> None:
-    """Drops lines after ``step``: those of a run that was cut off behind its last checkpoint."""
+    """Drops lines after ``step``: those of a run that was cut off behind its last checkpoint, the last one perhaps in
+    its middle."""
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file))
+        header, *rows = list(csv.reader(file)) or [[]]
+    rows = [row for row in rows if len(row) == len(header) and row[0].isdigit()]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *(row for row in rows if int(row[0]) <= step)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,11 @@ def _begin(network: nn.Module, config: TrainingConfig) -> None:
 
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:
-    """Writes the whole state (the first process does); an interruption leaves the checkpoint before."""
+    """Writes the whole state (the first process does); an interruption leaves the checkpoint before.
+
+    Raises:
+        OutputError: it cannot be written; the checkpoint before is still there.
+    """
     torch_rng = world.gather(torch.get_rng_state())
     if not world.first:
         return
@@ -111,8 +116,11 @@ def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
         "torch_rng": torch_rng,
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
+    # Through memory: written to a full disk by torch itself, it fails in words that say nothing of the disk.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import sys
 
 import pytest
 import torch
 
-from UNetSegmentLib.errors import Cancelled, InputError, ResourceError
+from UNetSegmentLib.errors import Cancelled, InputError, OutputError, ResourceError
 from UNetSegmentLib.io import read_segmentation, read_volume
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.progress import CancelToken
@@ -25,7 +27,7 @@ from UNetSegmentLib.training import (
     save_config,
     train,
 )
-from UNetSegmentLib.training.runlog import read_log
+from UNetSegmentLib.training.runlog import read_log, truncate_log
 
 RICH = AugmentationConfig(elastic=0.3, bias_field=0.3, noise=0.5)
 WILD = SamplingConfig(foreground=0.5, overhang=0.3, subcrop=0.5, surroundings={"noise": 1.0, "other": 1.0})
@@ -184,6 +186,48 @@ def test_a_finished_run_is_not_trained_again(make_config, tmp_path):
     before = weights(tmp_path / "run")
     assert train(config).dice is not None
     assert same(before, weights(tmp_path / "run"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
+def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(make_config, tmp_path):
+    import resource
+
+    config = make_config(steps=4)
+    train(config)
+    before = weights(tmp_path / "run")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        with pytest.raises(OutputError, match="disk is full"):
+            train(dataclasses.replace(config, steps=8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert same(before, weights(tmp_path / "run"))
+    assert not list((tmp_path / "run").glob(".*"))
+    train(dataclasses.replace(config, steps=8))
+    assert [row["step"] for row in read_log(tmp_path / "run" / "log.csv")] == [4, 8]
+
+
+def test_a_line_of_the_log_that_was_cut_off_is_dropped(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss,learning_rate\n25,0.5,0.1\n50,0.4,0.1\n75,0.\n")
+    truncate_log(log, 80)
+    assert [row["step"] for row in read_log(log)] == [25, 50]
+    log.write_text("")
+    truncate_log(log, 80)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_torchs_number_of_threads_is_what_it_was(make_config, fails):
+    def look(event):
+        if event.stage == "train":
+            assert torch.get_num_threads() == 2
+            if fails:
+                raise InputError("stop")
+
+    with pytest.raises(InputError) if fails else contextlib.nullcontext():
+        train(make_config(steps=4, threads=2), look)
+    assert torch.get_num_threads() == 1
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(make_config, tmp_path):
