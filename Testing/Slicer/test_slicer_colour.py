@@ -75,6 +75,7 @@ class ChoiceTest(ColourTestCase):
         self.assertIsNone(self.selector(1))
         self.assertEqual(self.panel.order().volumes, (volume,))
         self.assertIn("colour", self.panel.volume.ui.inputVolumeSelector.toolTip)
+        self.assertIn("A colour image (Photograph)", self.panel.model.ui.modelCardLabel.text)
 
     def test_four_components_are_colours_and_transparency(self):
         self.assertEqual(self.choose("colours", photograph(colours(4))), [])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.models.card import ModelCard
+from UNetSegmentLib.models.colour import reads_colours
 
 from . import licences
 from .problems import LINK_COLOR
@@ -25,7 +26,7 @@ def card_html(card: ModelCard, expected: str, whole: bool) -> str:
         whole: with descriptions and the intended use.
     """
     rows = [
-        (_("Needs"), "<br>".join(_escaped(_channel(channel, whole)) for channel in card.inputs)),
+        (_("Needs"), _needs(card, whole)),
         (_("Finds"), _structures(card)),
         (_("Region"), _escaped(_field_of_view(card))),
         (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
@@ -42,6 +43,12 @@ def card_html(card: ModelCard, expected: str, whole: bool) -> str:
     link = _link(LESS, _("less")) if whole else _link(MORE, _("more"))
     description = f"<br>{_escaped(card.description)}" if whole else ""
     return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)} {link}{description}<table>{body}</table>"
+
+
+def _needs(card: ModelCard, whole: bool) -> str:
+    if reads_colours(card):
+        return _escaped(_("A colour image ({modality})").format(modality=card.inputs[0].modality))
+    return "<br>".join(_escaped(_channel(channel, whole)) for channel in card.inputs)
 
 
 def _channel(channel, whole: bool) -> str:

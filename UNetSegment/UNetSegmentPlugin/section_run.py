@@ -139,11 +139,9 @@ def _finished_text(run) -> str:
     if run.state is RunState.FAILED or run.written is None:
         return ""
     written = run.written
-    texts = [
-        _("{count} segments in {time}.").format(
-            count=len(written.segment_ids), time=expectation.in_words(run.timings["click to result"])
-        )
-    ]
+    count, time = len(written.segment_ids), expectation.in_words(run.timings["click to result"])
+    said = _("1 segment in {time}.") if count == 1 else _("{count} segments in {time}.")
+    texts = [said.format(count=count, time=time)]
     if written.untouched:
         texts.append(_("Left as they are (completed or hidden): {names}.").format(names=", ".join(written.untouched)))
     return " ".join([*texts, *run.warnings])

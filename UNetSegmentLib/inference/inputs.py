@@ -43,6 +43,8 @@ def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
             f"The model '{card.name}' needs {len(card.inputs)} input channel(s): {names}; {total} given.{hint}",
             "Give one single-channel image for each input.",
         )
+    if reads_colours(card) and len(volumes) == 1:
+        _refuse_vectors(volumes[0])
     first = volumes[0].geometry
     return stack_channels([volumes[0], *(_onto(v, first) for v in volumes[1:])])
 
@@ -164,6 +166,19 @@ def _refuse_grey_or_colours(volumes: Sequence[Volume], card: ModelCard) -> None:
             f"'{image.name}' is a colour image ({image.channels} channels); the model '{card.name}' reads grey images "
             f"of one channel ({card.inputs[0].modality}).",
             "Choose another model, or convert the image to grey first.",
+        )
+
+
+def _refuse_vectors(image: Volume) -> None:
+    """A displacement field has three numbers a voxel as well.
+
+    Raises:
+        InputError: numbers below zero.
+    """
+    if image.voxels.dtype.kind != "u" and image.voxels.min() < 0:
+        raise InputError(
+            f"'{image.name}' holds vectors with numbers below zero, as displacement fields do, not colours.",
+            "Give a colour image, with red, green and blue from 0 up.",
         )
 
 

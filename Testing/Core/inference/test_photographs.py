@@ -72,6 +72,18 @@ def test_grey_and_colour_are_not_mixed_up(given: Volume, wanted, text: str) -> N
     assert refusal.value.cure
 
 
+def test_a_displacement_field_is_no_colour_image() -> None:
+    field = image(3, dtype=np.float32)
+    assert one_image(field, colour_card()) is not None
+    field.voxels[1] -= 100
+    with pytest.raises(InputError, match=r"below zero, as displacement fields do"):
+        one_image(field, colour_card())
+    # Three images of their own may be anything, and so may the channels of another model.
+    parts = [replace(field, voxels=field.voxels[n : n + 1]) for n in range(3)]
+    assert one_image(parts, colour_card()).channels == 3
+    assert one_image(field, card(channels=3, dimension=2)).channels == 3
+
+
 def test_a_grey_photograph_with_three_channels_gets_a_word() -> None:
     grey = image()
     grey.voxels[1:] = grey.voxels[0]
