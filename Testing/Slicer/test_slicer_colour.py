@@ -189,8 +189,8 @@ class ReadingTest(ColourTestCase):
             read_channels([photograph(colours(4))], 2)
 
 
-class RunTest(ColourTestCase):
-    """Through the worker, onto the slice."""
+class WorkerTestCase(ColourTestCase):
+    """With a worker process."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -201,6 +201,10 @@ class RunTest(ColourTestCase):
         self.panel.runner.shutdown()
         support.leave()
         support.process_events()
+
+
+class RunTest(WorkerTestCase):
+    """Through the worker, onto the slice."""
 
     def check(self, node, written) -> None:
         expected = np.zeros((1, ROWS, COLUMNS), bool)
@@ -248,6 +252,27 @@ class RunTest(ColourTestCase):
         expected = np.zeros((1, ROWS, COLUMNS), bool)
         expected[0, 5:10, 25:40] = True
         np.testing.assert_array_equal(found != 0, expected)
+
+    def test_a_colour_file_that_slicer_loads_gives_what_the_library_gives(self):
+        """The same file through MRML and through our own reader: the same voxels of the same place."""
+        from UNetSegmentLib.geometry import Geometry
+        from UNetSegmentLib.io import read_segmentation, read_volume, write_volume
+        from UNetSegmentLib.volume import Volume
+
+        with tempfile.TemporaryDirectory() as folder:
+            path, result = Path(folder) / "eye.nrrd", Path(folder) / "eye.seg.nrrd"
+            geometry = Geometry((COLUMNS, ROWS, 1), (0.5, 0.25, 2.0), (-11.0, 3.0, 8.0), (0, 1, 0, -1, 0, 0, 0, 0, 1))
+            write_volume(Volume(np.moveaxis(colours(), -1, 0), geometry), path)
+            node = slicer.util.loadVolume(str(path))
+            self.assertTrue(node.IsA("vtkMRMLVectorVolumeNode"))
+            self.choose("colours", node)
+            run = self.run_it()
+            self.check(node, run.written)
+            slicer.util.saveNode(run.written.segmentation, str(result))
+            found = read_segmentation(result)
+            place = found.geometry.to_physical(np.argwhere(found.voxels == 2)[:, ::-1]).mean(axis=0)
+            np.testing.assert_allclose(place, geometry.to_physical(np.array([37.0, 27.0, 0.0])), atol=1e-6)
+            self.assertTrue(read_volume(path).geometry.is_close(geometry))
 
     def test_correcting_and_undoing_on_a_colour_image(self):
         node = photograph()
@@ -330,3 +355,30 @@ class RunTest(ColourTestCase):
         browser.AddProxyNode(node, sequence, False)
         (warning,) = inputs.warnings([node])
         self.assertIn("one frame of the sequence 'Film'", warning)
+
+
+class BundledTest(WorkerTestCase):
+    """The model of retinal vessels that comes with the module, on a real photograph."""
+
+    def test_vessels_of_a_fundus_photograph(self):
+        from UNetSegmentLib.io import read_volume
+        from UNetSegmentLib.models import list_models
+
+        data = support.SHARED / "data" / "drive"
+        if "retinal-vessels" not in [card.name for card in list_models()] or not data.is_dir():
+            self.skipTest("the model retinal-vessels or the photographs are not at hand")
+        image = read_volume(data / "images" / "21_training.tif")
+        truth, seen = (
+            read_volume(data / name).voxels[0] > 0 for name in ("labels/21_manual1.gif", "masks/21_training_mask.gif")
+        )
+        node = photograph(np.moveaxis(image.voxels, 0, -1), image.geometry.ras_matrix)
+        self.assertEqual(self.choose("retinal-vessels", node), [])
+        run = self.run_it()
+        (segment_id,) = run.written.segment_ids
+        found = slicer.util.arrayFromSegmentBinaryLabelmap(run.written.segmentation, segment_id, node) != 0
+        score = 2 * (found & truth).sum() / (found.sum() + truth.sum())
+        outside = (found & ~seen).sum() / found.sum()
+        print(f"\nF1 {score:.3f}, outside the field of view {outside:.2%} of what was found")
+        self.assertGreater(score, 0.75)
+        self.assertLess(outside, 0.01)
+        self.assertFalse(run.written.segmentation.GetDisplayNode().GetSegmentVisibility2DOutline(segment_id))
