@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from UNetSegmentLib.cli.app import app
@@ -47,3 +48,17 @@ def image(tmp_path: Path) -> Path:
     voxels[0, 14:18, 3:13, 4:16] = 2
     write_volume(Volume(voxels, GRID), tmp_path / "image.nii.gz")
     return tmp_path / "image.nii.gz"
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """Five slices of cells on a grid; the lines between them are the label."""
+    root = tmp_path / "cells"
+    rows, columns = np.indices((48, 48))
+    for n in range(5):
+        lines = ((rows + n) % 12 <= 2) | ((columns + 2 * n) % 12 <= 2)
+        picture = 180 - 100 * lines + np.random.default_rng(n).normal(0, 12, lines.shape)
+        for folder, array in (("images", picture.clip(0, 255)), ("labels", 1 * lines)):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{n}.png")
+    return root

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from typer.testing import Result
 
 from UNetSegmentLib.io import read_segmentation
@@ -31,20 +29,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture
-def cells(tmp_path: Path) -> Path:
-    """Five slices of cells on a grid; the lines between them are the label."""
-    root = tmp_path / "cells"
-    rows, columns = np.indices((48, 48))
-    for n in range(5):
-        lines = ((rows + n) % 12 <= 2) | ((columns + 2 * n) % 12 <= 2)
-        picture = 180 - 100 * lines + np.random.default_rng(n).normal(0, 12, lines.shape)
-        for folder, array in (("images", picture.clip(0, 255)), ("labels", 1 * lines)):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(array.astype(np.uint8)).save(root / folder / f"{n}.png")
-    return root
 
 
 def shortened(plan: Path, **changes: Any) -> None:
