@@ -3,7 +3,8 @@
 #   make demo    both hippocampi of an average head, results in demo-output/
 #   make test    style, types and all tests
 #
-# and for developers: make lint, make bench, make bad-input (prints the message of every bad input), make clean.
+# and for developers: make lint, make bench, make train-demo (both need ../shared/data), make bad-input (prints the
+# message of every bad input), make clean.
 #
 # torch is installed first and alone, so that nothing else chooses another one. To choose it yourself:
 #   make demo TORCH="torch==2.13.0 --index-url <the index of PyTorch builds for CPUs>"
@@ -19,7 +20,7 @@ else
 BIN := $(VENV)/bin
 endif
 
-.PHONY: demo test lint bench bad-input clean
+.PHONY: demo test lint bench train-demo bad-input clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m UNetSegmentLib.cli demo
@@ -34,6 +35,10 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python Testing/Benchmarks/run.py
+
+train-demo: $(VENV)/.test
+	$(BIN)/python Testing/Demos/train_isbi.py
+	$(BIN)/python Testing/Demos/train_processes.py
 
 bad-input: $(VENV)/.test
 	$(BIN)/python Testing/Core/bad_input/show.py
