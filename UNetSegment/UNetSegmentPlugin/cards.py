@@ -106,6 +106,14 @@ def _accuracy(lines: Sequence) -> list[str]:
         count = sum(line.cases for line in own)
         dice = sum(line.dice * line.cases for line in own) / max(count, 1)
         texts.append(_("{label}: Dice {dice:.3f}").format(label=name, dice=dice))
+        pixels = own[0].pixels
+        if pixels is not None:
+            words = _("F1 {f1:.3f}, AUC {auc:.3f}, sensitivity {sensitivity:.3f}, specificity {specificity:.3f}")
+            texts.append(
+                words.format(
+                    f1=pixels.f1, auc=pixels.auc, sensitivity=pixels.sensitivity, specificity=pixels.specificity
+                )
+            )
     cases = max((line.cases for line in lines), default=0)
     return [*texts, _("on {count} cases that it was not trained with").format(count=cases)] if texts else []
 

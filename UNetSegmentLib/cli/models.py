@@ -105,6 +105,20 @@ def _show(shown: ModelCard) -> None:
     if shown.accuracy:
         heading = ("Label", "Measured on", "Cases", "Dice", "HD95 (mm)", "NSD")
         console.print(words_table(heading, _accuracy(shown.accuracy), "Accuracy"))
+    judged = _over_pixels(shown.accuracy)
+    if judged:
+        names = ("Label", "Measured on", "Pixels", "Threshold", "F1", "AUC", "Sensitivity", "Specificity")
+        console.print(words_table(names, judged, "Accuracy over pixels"))
+
+
+def _over_pixels(lines: Sequence[Accuracy]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for line in lines:
+        if line.pixels is not None:
+            p = line.pixels
+            shares = (f"{share:.4f}" for share in (p.f1, p.auc, p.sensitivity, p.specificity))
+            rows.append((line.label, line.split, p.judged, f"{p.threshold:g}", *shares))
+    return rows
 
 
 def _accuracy(lines: Sequence[Accuracy]) -> list[tuple[str, ...]]:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "FORMAT_VERSION": "card",
         "Accuracy": "card",
+        "PixelAccuracy": "card",
         "Companion": "card",
         "InferenceContract": "card",
         "InputChannel": "card",

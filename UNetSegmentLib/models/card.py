@@ -179,6 +179,22 @@ class PostprocessingStep:
 
 
 @dataclass(frozen=True)
+class PixelAccuracy:
+    """Scores over all judged pixels of the cases together, as retinal vessels are judged; shares, 0 to 1.
+
+    ``threshold`` is the probability above which a pixel counts as found; AUC needs none. ``judged`` says which pixels
+    count.
+    """
+
+    threshold: float
+    f1: float
+    auc: float
+    sensitivity: float
+    specificity: float
+    judged: str = "all"
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """One measured line: where, on what, and the numbers. Dice and NSD are shares (0 to 1), HD95 is mm."""
 
@@ -189,6 +205,7 @@ class Accuracy:
     hd95_mm: float | None = None
     nsd: float | None = None
     nsd_tolerance_mm: float | None = None
+    pixels: PixelAccuracy | None = None
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,9 @@ def _check_accuracy(line: Accuracy, where: str) -> None:
     for field in ("dice", "nsd"):
         value = getattr(line, field)
         _require(value is None or 0 <= value <= 1, f"{where}.{field}", value, "a share from 0 to 1")
+    for field in ("threshold", "f1", "auc", "sensitivity", "specificity"):
+        value = getattr(line.pixels, field, 0.0)
+        _require(0 <= value <= 1, f"{where}.pixels.{field}", value, "a share from 0 to 1")
 
 
 def _check_companions(card: ModelCard) -> None:

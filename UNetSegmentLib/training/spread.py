@@ -10,6 +10,7 @@ import numpy as np
 from ..models.card import Accuracy
 from ..reporting.pixel_metrics import PixelScores, pixel_scores
 from .fold_scores import THRESHOLD, FoldScores, LabelLine, Pixels
+from .report.pixels import pixel_accuracy
 
 PIXEL_SCORES = ("f1", "auc", "sensitivity", "specificity")
 
@@ -74,8 +75,10 @@ class Summary:
                 hd95_mm=None if line.hd95_mm is None else round(line.hd95_mm.mean, 3),
                 nsd=None if line.nsd is None else round(line.nsd.mean, 4),
                 nsd_tolerance_mm=tolerance,
+                # Pixels are judged for the first label only.
+                pixels=pixel_accuracy(self.pixels.together) if self.pixels is not None and number == 0 else None,
             )
-            for line in self.labels
+            for number, line in enumerate(self.labels)
             if line.dice is not None
         )
 

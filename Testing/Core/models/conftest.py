@@ -9,6 +9,7 @@ from UNetSegmentLib.models import (
     InputChannel,
     ModelCard,
     Normalization,
+    PixelAccuracy,
     PostprocessingStep,
     Preparation,
 )
@@ -37,5 +38,5 @@ def card() -> ModelCard:
         inference=InferenceContract((8, 16, 16), 0.25, (1, 2), output_values=(0, 1, 4), background_below=-1.5),
         postprocessing=(PostprocessingStep("minimum-size", (1, 4), True, 12.0),),
         field_of_view_mm=(64.0, 64.0, 64.0),
-        accuracy=(Accuracy("front", "fold 0", 44, 0.9, 1.1),),
+        accuracy=(Accuracy("front", "fold 0", 44, 0.9, 1.1, pixels=PixelAccuracy(0.5, 0.9, 0.98, 0.88, 0.97)),),
     )

@@ -69,6 +69,7 @@ WRONG = [
     (("postprocessing", 0, "size_mm3"), None, "postprocessing[0].size_mm3"),
     (("field_of_view_mm",), [64, 64, -1], "field_of_view_mm"),
     (("accuracy", 0, "dice"), 90, "accuracy[0].dice"),
+    (("accuracy", 0, "pixels", "auc"), 98, "accuracy[0].pixels.auc"),
     (("weights",), [], "weights"),
     (("weights",), ["../weights.safetensors"], "weights[0]"),
     (("weights",), ["weights.pth"], "weights[0]"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...inference import EngineSettings, Segmenter
-from ...models import Model
+from ...models import Model, PixelAccuracy
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...reporting.pixel_metrics import PixelScores, pixel_scores
 from ..dataset import read_pair
@@ -68,6 +68,15 @@ def judged_pixels(
         result[name] = (probabilities.voxels[channel][judged], _truth(reference.voxels, data, value)[judged])
         stage.step(message=name)
     return result
+
+
+def pixel_accuracy(scores: PixelScores, judged: str = "all that are judged") -> PixelAccuracy | None:
+    """The line for a model card, rounded; None where a score does not exist (one class only)."""
+    names = ("f1", "auc", "sensitivity", "specificity")
+    known = {name: getattr(scores, name) for name in names}
+    if any(value is None for value in known.values()):
+        return None
+    return PixelAccuracy(scores.threshold, **{name: round(value, 4) for name, value in known.items()}, judged=judged)
 
 
 def _truth(voxels: np.ndarray, data: Dataset, value: int) -> np.ndarray:
