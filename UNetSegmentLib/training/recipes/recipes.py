@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...models.card import Normalization, PostprocessingStep
-from ..config import AugmentationConfig, LossConfig
+from ..config import AugmentationConfig, LossConfig, OptimizerConfig
 from ..layouts import LAYOUTS, Dataset, open_layout
 from ..planning import Preferences
 
@@ -90,6 +90,12 @@ _VESSELS = Preferences(
         low_resolution=0.0,
         per_channel=True,
     ),
+    # Thin things need little around them: fewer resolutions left time for more steps, and small batches too.
+    features=16,
+    stages=4,
+    patch=(1, 128, 128),
+    batch=2,
+    optimizer=OptimizerConfig("adamw", 4e-3, weight_decay=0.01, clip=5.0),
     # Vessels are everywhere inside the disc, and a third of the picture lies outside.
     foreground=0.5,
     title="Retinal vessels (colour fundus)",
