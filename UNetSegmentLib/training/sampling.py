@@ -11,7 +11,7 @@ from torch import Tensor
 from .augmentation.draw import chance, integer
 from .augmentation.intensity import change_intensity
 from .augmentation.sides import swap_sides
-from .augmentation.spatial import deform, draw_deformation
+from .augmentation.spatial import Deformation, deform, draw_deformation
 from .augmentation.surroundings import cut_canvas
 from .config import TrainingConfig
 from .dataset import Case
@@ -63,13 +63,27 @@ class PatchSampler:
             labels.append(label)
             deformations.append(draw_deformation(settings, self.patch, self.flat, own, self.spacing))
         batch, target = torch.stack(images).to(self.device), torch.stack(labels).to(self.device)
-        batch, target = deform(batch, target, deformations, self.patch, self.labelling.classes)
+        batch, target = self._deformed(batch, target, deformations)
         target = swap_sides(target, [d.flips[settings.left_right_axis] for d in deformations], self.pairs)
         changed = [change_intensity(x[None], settings, self.flat, g) for x, g in zip(batch, generators, strict=True)]
         batch = torch.cat(changed)
         if self.flat:
             batch, target = batch[:, :, 0], target[:, 0]
         return batch.contiguous(), self.labelling.target(target)
+
+    def _deformed(self, images: Tensor, labels: Tensor, deformations: Sequence[Deformation]) -> tuple[Tensor, Tensor]:
+        """Patches out of canvases. Samples that stay as they are are cut out, whatever the others of the batch do: a
+        sample must not depend on its neighbours, which other processes may make."""
+        still = [d.displacement is None and bool((d.matrix == torch.eye(3)).all()) for d in deformations]
+        order, parts = [], []
+        for kind in (True, False):
+            chosen = [n for n, stays in enumerate(still) if stays == kind]
+            if chosen:
+                own = [deformations[n] for n in chosen]
+                parts.append(deform(images[chosen], labels[chosen], own, self.patch, self.labelling.classes))
+                order += chosen
+        back = torch.tensor(order).argsort().to(images.device)
+        return torch.cat([p[0] for p in parts])[back], torch.cat([p[1].long() for p in parts])[back]
 
     def _start(self, case: Case, generator: torch.Generator) -> list[int]:
         """First voxel of the patch. A patch larger than the image is centred on it; ``overhang`` loosens that."""
