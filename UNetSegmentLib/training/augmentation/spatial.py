@@ -100,8 +100,14 @@ def _sample(x: Tensor, grid: Tensor) -> Tensor:
 
 
 def _largest(indicators: Tensor) -> Tensor:
-    background = 1.0 - indicators.sum(dim=1, keepdim=True)
-    return torch.cat([background, indicators], dim=1).argmax(dim=1)
+    """The first of the largest; channel by channel, which is much quicker than ``argmax`` across a few channels."""
+    best = 1.0 - indicators.sum(dim=1)
+    result = torch.zeros(best.shape, dtype=torch.long, device=best.device)
+    for channel in range(indicators.shape[1]):
+        own = indicators[:, channel]
+        result.masked_fill_(own > best, channel + 1)
+        best = torch.maximum(best, own)
+    return result
 
 
 def _largest_one_by_one(labels: Tensor, grid: Tensor, channels: int, dtype: torch.dtype) -> Tensor:
