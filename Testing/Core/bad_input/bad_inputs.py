@@ -294,7 +294,9 @@ BAD_INPUTS = [
         "single slice.*three-dimensional.*2D model",
     ),
     BadInput("time series (4D)", lambda p: p.segment(time_series(p)), 3, "4D.*several volumes in one file.*Save"),
-    BadInput("RGB for a one-channel model", lambda p: p.segment(picture(p)), 3, "needs 1 input.*3 given"),
+    BadInput(
+        "RGB for a one-channel model", lambda p: p.segment(picture(p)), 3, "colour image .3 channels.*reads grey images"
+    ),
     BadInput(
         "region outside the image",
         lambda p: p.segment(None, None, "--roi", "500,600,500,600,500,600"),
