@@ -133,6 +133,8 @@ class InferenceContract:
             ``probabilities`` or ``labels``.
         padding: what surrounds an image that is smaller than a tile: ``zeros``, its ``edge`` voxels repeated, or its
             voxels ``reflect``ed.
+        dark_margin: share of the image's brightness under which the margin around what a camera saw lies; there is
+            nothing but background there. None looks everywhere.
     """
 
     patch: tuple[int, int, int]

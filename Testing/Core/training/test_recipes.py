@@ -84,6 +84,11 @@ def test_the_report_of_vessels_counts_pixels_inside_the_field_of_view(tmp_path: 
     card = load_model(report.model).card
     assert "Held-out pixels of fold 0: F1" in card.description
     assert card.accuracy[0].dice == pytest.approx(report.evaluation.summary[0].dice, abs=1e-4)  # type: ignore[union-attr]
+    assert card.accuracy[0].pixels is not None
+    assert card.accuracy[0].pixels.auc == pytest.approx(report.pixels.auc, abs=1e-4)
+    # Photographs of the eye: of any resolution, and with nothing around the disc.
+    assert card.preparation.photograph_pixels == max(read_volume(data.files[held_out].images[0]).geometry.size)
+    assert card.inference.dark_margin == 0.1
     assert [path.name for path in report.pictures] == ["case-only.png"]
     assert report.pictures[0].read_bytes().startswith(b"\x89PNG")
     assert "The held-out case" in report.page.read_text(encoding="utf-8")

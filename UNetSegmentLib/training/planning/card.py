@@ -119,6 +119,7 @@ def make_card(
             mirror_axes=mirror_axes,
             activation=outputs.activation,
             output_values=outputs.values,
+            dark_margin=wishes.dark_margin,
         ),
         postprocessing=_steps(wishes.postprocessing, {label.value for label in outputs.labels}),
         licence=f"Weights as the training data ({data.licence})" if data.licence else "",

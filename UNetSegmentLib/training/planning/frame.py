@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,4 +59,7 @@ def _flat_frame(fingerprint: Fingerprint, channels: Sequence[str], wishes: Prefe
     ]
     typical = np.median(shapes, axis=0).round().astype(int).tolist()
     preparation = preparation_of(fingerprint, channels, wanted, (0, 1, 2), wishes.normalization)
+    lengths = {max(shape) for shape in fingerprint.shapes}
+    if wishes.photographs and not fingerprint.physical and len(lengths) == 1:
+        preparation = replace(preparation, photograph_pixels=lengths.pop())
     return Frame(2, tuple(typical[1:]), spacing, preparation)

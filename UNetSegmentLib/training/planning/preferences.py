@@ -24,6 +24,9 @@ class Preferences:
         patch: voxels (z, y, x).
         batch: patches in a step.
         steps: in the place of those that fit into the minutes.
+        photographs: the images are photographs that show the same thing as large in the frame at any resolution; later
+            ones of another resolution are brought to that of the training, where that was one.
+        dark_margin: see :class:`~UNetSegmentLib.models.InferenceContract`.
         postprocessing: of the finished model.
         title, anatomy, modality, description: for its card.
     """
@@ -41,6 +44,8 @@ class Preferences:
     patch: tuple[int, int, int] | None = None
     batch: int | None = None
     steps: int | None = None
+    photographs: bool = False
+    dark_margin: float | None = None
     postprocessing: tuple[PostprocessingStep, ...] = ()
     title: str = ""
     anatomy: str = ""

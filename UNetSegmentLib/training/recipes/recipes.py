@@ -98,6 +98,8 @@ _VESSELS = Preferences(
     optimizer=OptimizerConfig("adamw", 4e-3, weight_decay=0.01, clip=5.0),
     # Vessels are everywhere inside the disc, and a third of the picture lies outside.
     foreground=0.5,
+    photographs=True,
+    dark_margin=0.1,
     title="Retinal vessels (colour fundus)",
     anatomy="Eye: retina",
     modality="Colour fundus photograph",
