@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from UNetSegmentLib.errors import InputError, ResourceError
-from UNetSegmentLib.progress import ProgressEvent
+from UNetSegmentLib.errors import Cancelled, InputError, ResourceError
+from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.training import (
     AugmentationConfig,
     LossConfig,
@@ -140,3 +140,30 @@ def test_a_batch_is_shared_whole():
     assert sum(world.weight(5) for world in worlds) == pytest.approx(3.0)
     with pytest.raises(InputError, match="batch of 2"):
         worlds[0].part(2)
+
+
+def _stopped(rank: int, port: int, path: str) -> None:
+    _join(rank, port)
+    token = CancelToken()
+
+    def stop(event: ProgressEvent) -> None:
+        if isinstance(event, TrainingEvent):
+            token.cancel()
+
+    try:
+        train(load_config(path), stop if rank == 0 else None, token)
+    except Cancelled as error:
+        Path(path).with_name(f"said{rank}.txt").write_text(str(error))
+    os._exit(0)
+
+
+@needs_gloo
+def test_processes_stop_after_the_same_step(make_config, tmp_path):
+    """Only the first one was told to."""
+    path = tmp_path / "config.json"
+    save_config(make_config(steps=100, validate_every=3, checkpoint_every=50), path)
+    multiprocessing.spawn(_stopped, (_free_port(), str(path)), nprocs=2, join=True)
+    assert [(tmp_path / f"said{rank}.txt").read_text() for rank in range(2)] == [
+        "The training was stopped after step 3 of 100."
+    ] * 2
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
