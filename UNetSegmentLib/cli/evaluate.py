@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ _MANY = 60
 
 if TYPE_CHECKING:
     from ..reporting import LabelScores, Table
+    from ..reporting.pixel_metrics import PixelScores
 
     Scores = dict[str, list[LabelScores]]
 
@@ -72,10 +73,19 @@ def evaluate(
                         "Add --data FOLDER and --fold NUMBER, and give no predictions.",
                     )
                 run = _Run(model, network, data, fold, cases, device, preset, layout)
-                scores, drawn = _score_model(run, tolerance, drawing, progress, cancel)
+                outcome = _score_model(run, tolerance, drawing, progress, cancel)
             else:
-                scores, drawn = _score_files(prediction, reference, cases, tolerance, drawing, progress, cancel)
-        _report(scores, csv, drawn, json)
+                outcome = _score_files(prediction, reference, cases, tolerance, drawing, progress, cancel)
+        _report(outcome, csv, json)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Scores by case, the pictures that were drawn, and scores of pixels where the data set's field reports them."""
+
+    scores: Scores
+    pictures: Sequence[Path] = ()
+    pixels: PixelScores | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ def _made(folder: Path) -> Path:
 
 def _score_model(
     run: _Run, tolerance: float, drawing: Drawing | None, progress: ProgressCallback | None, cancel: CancelToken
-) -> tuple[Scores, Sequence[Path]]:
+) -> _Outcome:
     """Segments the fold's cases through the whole engine and scores them: how a card's accuracy is measured."""
     from ..inference import preset
     from ..models import Model, load_model
@@ -119,21 +129,20 @@ def _score_model(
     evaluation = evaluate_fold(
         model, data, run.fold, names, tolerance, run.device, settings, progress=progress, cancel=cancel
     )
+    scores, pixels = evaluation.scores, None
+    if data.pixels:
+        from ..training.report import evaluate_pixels
+
+        pixels = evaluate_pixels(
+            model, data, names, device=run.device, settings=settings, progress=progress, cancel=cancel
+        )
     if drawing is None:
-        return evaluation.scores, ()
+        return _Outcome(scores, pixels=pixels)
     from ..training.report.pictures import write_cases
 
-    return evaluation.scores, write_cases(
-        model,
-        data,
-        evaluation.scores,
-        drawing.folder,
-        run.device,
-        settings,
-        not drawing.outcomes_only,
-        progress,
-        cancel,
-    )
+    images = not drawing.outcomes_only
+    drawn = write_cases(model, data, scores, drawing.folder, run.device, settings, images, progress, cancel)
+    return _Outcome(scores, drawn, pixels)
 
 
 def _score_files(
@@ -144,7 +153,7 @@ def _score_files(
     drawing: Drawing | None,
     progress: ProgressCallback | None,
     cancel: CancelToken,
-) -> tuple[Scores, Sequence[Path]]:
+) -> _Outcome:
     if prediction is None or reference is None:
         raise InputError("There is nothing to compare.", "Give predictions and references, or --model and --data.")
     from ..io import place_on_grid, read_segmentation
@@ -158,7 +167,7 @@ def _score_files(
         found = place_on_grid(read_segmentation(ours), expected.geometry, f"'{ours.name}'")
         scores[name] = compare(found, expected, tolerance)
         stage.step(message=name)
-    return scores, () if drawing is None else drawing.draw(scores, pairs)
+    return _Outcome(scores, () if drawing is None else drawing.draw(scores, pairs))
 
 
 def _pairs(prediction: Path, reference: Path) -> Iterator[tuple[str, Path, Path]]:
@@ -186,14 +195,17 @@ def _pairs(prediction: Path, reference: Path) -> Iterator[tuple[str, Path, Path]
         yield name, ours[name], theirs[name]
 
 
-def _report(scores: Scores, csv: Path | None, pictures: Sequence[Path], as_json: bool) -> None:
+def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
     from ..reporting import summarize, to_json, to_table
 
+    scores, pictures = outcome.scores, outcome.pictures
     summary = summarize(list(scores.values()))
     if csv is not None:
         write_text(_csv(scores), csv)
     if as_json:
-        shown = {"pictures": [str(path) for path in pictures]} if pictures else {}
+        shown: dict[str, object] = {"pictures": [str(path) for path in pictures]} if pictures else {}
+        if outcome.pixels is not None:
+            shown["pixels"] = asdict(outcome.pixels)
         cases = {name: to_json(rows) for name, rows in scores.items()}
         print_json({"cases": cases, "summary": to_json(summary), **shown})
         return
@@ -205,6 +217,10 @@ def _report(scores: Scores, csv: Path | None, pictures: Sequence[Path], as_json:
         missed = sum(line.missed for line in summary)
         if missed:
             say(f"Note: in {missed} pairs only one side has the label; their infinite HD95 is not in the mean.")
+    if outcome.pixels is not None:
+        from ..training.report.finish import pixel_words
+
+        say(f"Pixels: {pixel_words(outcome.pixels)}")
     if csv is not None:
         say(f"All scores per case: {csv}")
     for path in pictures:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import Result
 
 from UNetSegmentLib.io import read_segmentation
@@ -176,3 +178,31 @@ def test_a_finished_training_is_evaluated_on_its_own_fold(run: Run, cells: Path,
     answer = run(*command.replace("DATA", str(cells)).split(), "--device", "cpu", "--json")
     assert answer.exit_code == 0, answer.output
     assert json.loads(answer.stdout)["summary"][0]["dice"] == pytest.approx(card.accuracy[0].dice, abs=1e-3)
+
+
+def test_vessels_are_scored_by_pixels_inside_the_field_of_view(run: Run, cells: Path, tmp_path: Path) -> None:
+    """DRIVE's layout: the mask leaves out the left half, where the labels are wrong on purpose."""
+    drive, half = tmp_path / "drive", np.zeros((48, 48), np.uint8)
+    half[:, 24:] = 255
+    for folder in ("images", "labels", "masks"):
+        (drive / folder).mkdir(parents=True)
+    for n in range(5):
+        lines = np.asarray(Image.open(cells / "labels" / f"{n}.png")) > 0
+        Image.open(cells / "images" / f"{n}.png").convert("RGB").save(drive / "images" / f"2{n}_training.tif")
+        Image.fromarray(np.where(half, lines, ~lines).astype(np.uint8) * 255).save(
+            drive / "labels" / f"2{n}_manual1.png"
+        )
+        Image.fromarray(half).save(drive / "masks" / f"2{n}_training_mask.png")
+    out = tmp_path / "run"
+    options = ("--recipe", "retinal-vessels", "--minutes", "0.1", "--device", "cpu", "--fold", "0")
+    assert run("train", drive, "-o", out, *options).exit_code == 0
+    answer = run("evaluate", "--model", out / "model", "--data", drive, "--fold", "0", "--json", "--device", "cpu")
+    assert answer.exit_code == 0, answer.output
+    pixels = json.loads(answer.stdout)["pixels"]
+    assert pixels["pixels"] == 2 * 48 * 24
+    [line] = read_card(out / "model").accuracy
+    assert line.pixels is not None
+    assert pixels["f1"] == pytest.approx(line.pixels.f1, abs=1e-3)
+    assert pixels["auc"] == pytest.approx(line.pixels.auc, abs=1e-3)
+    words = run("evaluate", "--model", out / "model", "--data", drive, "--fold", "0", "--device", "cpu").output
+    assert f"F1 {pixels['f1']:.4f}" in " ".join(words.split())
