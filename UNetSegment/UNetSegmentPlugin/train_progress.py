@@ -20,7 +20,8 @@ _STAGES = {
     "fingerprint": (0.0, 0.03),
     "read cases": (0.03, 0.06),
     "train": (0.06, 0.95),
-    "evaluate": (0.95, 0.99),
+    "evaluate": (0.95, 0.98),
+    "draw": (0.98, 0.99),
     "install": (0.99, 1.0),
 }
 
@@ -192,6 +193,7 @@ def _running_text(training) -> str:
         "read cases": _("Reading the cases"),
         "train": _("Training '{title}': step {done} of {total}"),
         "evaluate": _("Checking on the held-out cases"),
+        "draw": _("Drawing the report"),
         "install": _("Adding the model to the list"),
     }
     text = words.get(event.stage, event.stage)

@@ -44,7 +44,7 @@ _NICENESS = 5
 def carry_out(request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
     """Plans (where there is no plan yet), trains or goes on, scores, reports, and installs the model.
 
-    Stages told: ``fingerprint``, ``read cases``, ``train``, ``evaluate``, ``install``.
+    Stages told: ``fingerprint``, ``read cases``, ``train``, ``evaluate``, ``draw``, ``install``.
 
     Raises:
         UNetSegmentError: what the data, the plan, the training or the disk had to say.

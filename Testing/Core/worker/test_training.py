@@ -176,7 +176,7 @@ def test_from_an_order_to_a_model_among_the_users_own(run: Callable[..., Path], 
     )
     outcome = answer.outcome
     assert answer.id == 3 and outcome.whole and outcome.step == outcome.steps > 0
-    assert list(dict.fromkeys(stages)) == ["fingerprint", "read cases", "train", "evaluate", "install"]
+    assert list(dict.fromkeys(stages)) == ["fingerprint", "read cases", "train", "evaluate", "draw", "install"]
     card = read_card(tmp_path / "models" / "balls")
     assert (card.name, card.title, outcome.folder) == ("balls", "Balls", str(tmp_path / "models" / "balls"))
     # Names, colours and terms of the label files, and what was measured on the held-out case.
