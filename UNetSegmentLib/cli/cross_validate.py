@@ -149,7 +149,8 @@ def _tell(result: CrossValidationResult, json: bool) -> None:
         )
         return
     console = output()
-    console.print(words_table(*label_rows(summary), title=f"{summary.cases} cases, {summary.split}"))
+    say(f"{summary.cases} cases, {summary.split}:")
+    console.print(words_table(*label_rows(summary)))
     if summary.pixels is not None:
         console.print(words_table(*pixel_rows(summary.pixels)))
         say(f"Pixels: {pixel_line(summary.pixels)}.")

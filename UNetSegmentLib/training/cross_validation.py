@@ -18,7 +18,7 @@ from .dataset import open_dataset
 from .fold_scores import PIXELS, SCORES, FoldScores, Pixels, load_fold, load_pixels, save_fold, score_fold
 from .layouts.dataset import Dataset
 from .loop import MODEL, check_validation, train
-from .report.cross_table import pixel_line, write_table
+from .report.cross_table import write_table
 from .run import CONFIG
 from .spread import Summary, summarize_folds
 
@@ -67,9 +67,10 @@ def cross_validate(
     if final:
         check_validation(whole)
     for number, fold in enumerate(wanted):
-        _announce(progress, number, len(wanted), f"fold {fold}")
         own = fold_config(config, fold)
-        if not is_finished(own):
+        finished = is_finished(own)
+        _announce(progress, number, len(wanted), f"fold {fold}{' was finished before' if finished else ''}")
+        if not finished:
             _run_fold(own, data, fold, progress, cancel)
     done = {
         fold: fold_config(config, fold) for fold in range(len(data.folds)) if is_finished(fold_config(config, fold))
@@ -155,8 +156,6 @@ def _save(models: Sequence[Model], summary: Summary, command: str, folder: Path,
     """A package whose card carries the cross-validated figures."""
     card = models[0].card
     words = f"{card.description}{note}"
-    if summary.pixels is not None:
-        words = f"{words} Pixels: {pixel_line(summary.pixels)} ({summary.split})."
     card = dataclasses.replace(card, accuracy=summary.accuracy(), accuracy_command=command, description=words)
     return save_model(card, [model.network().state_dict() for model in models], folder)
 
