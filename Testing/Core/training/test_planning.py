@@ -320,3 +320,14 @@ def test_an_imported_nnunet_is_trained_further(tmp_path: Path) -> None:
     assert config.card.preparation == imported.preparation
     assert [label.name for label in config.card.labels] == ["shell", "core"]
     assert load_model(train(config).model).card.network.features == imported.network.features  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "efficientnet"])
+def test_light_encoders_depend_on_no_batch_unless_their_weights_do(name: str) -> None:
+    """Of small batches, batch norm learns statistics that no single image has."""
+    topology = topology_of((64, 64), (1.0, 1.0))
+    network = build(make_network(name, topology, 3, 2, 12, deep_supervision=False)).train()
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(network(images)[:1], network(images[:1]), atol=1e-4, rtol=1e-4)
+    assert make_network(name, topology, 3, 2, 12, pretrained=True).norm == "batch"

@@ -25,7 +25,7 @@ SHORT = {"efficientnet-b0": "efficientnet", "mobilenet-v3-large": "mobilenet"}
 
 def network_of(name: str, channels: int, dimension: int = 2):
     patch = (64,) * dimension
-    return make_network(SHORT.get(name, name), topology_of(patch, (1.0,) * dimension), channels, 2, 8)
+    return make_network(SHORT.get(name, name), topology_of(patch, (1.0,) * dimension), channels, 2, 8, pretrained=True)
 
 
 @pytest.fixture(scope="module")

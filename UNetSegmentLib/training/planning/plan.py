@@ -86,7 +86,7 @@ def _plan(
 
     def planned(seconds: float) -> tuple[TrainingConfig, Size]:
         if request.start_from is None:
-            card, size = _new(data, fingerprint, outputs, wishes, device, seconds)
+            card, size = _new(data, fingerprint, outputs, wishes, device, seconds, request.pretrained is not None)
         else:
             card, size = _from_model(request.start_from, data, fingerprint, outputs, wishes, device, seconds)
         return configuration(data, request, wishes, card, size, outputs, fingerprint, fold), size
@@ -112,10 +112,13 @@ def _new(
     wishes: Preferences,
     device: torch.device,
     seconds: float,
+    pretrained: bool,
 ) -> tuple[ModelCard, Size]:
     channels = channel_names(data, fingerprint)
     frame = frame_of(fingerprint, channels, wishes)
-    make = partial(make_network, wishes.network, channels=len(channels), outputs=len(outputs.values))
+    make = partial(
+        make_network, wishes.network, channels=len(channels), outputs=len(outputs.values), pretrained=pretrained
+    )
     speed = measure_speed(device, frame.dimension)
     voxels = _all_voxels(fingerprint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from ...networks.config import NetworkConfig
 from .topology import Topology
 
 _CONVS = 2
+_GROUPS = 8
 _LEAST_HEADS = 8
 
 
@@ -25,6 +27,10 @@ def _transunet(network: NetworkConfig) -> NetworkConfig:
 
 
 def _light(encoder: str) -> Callable[[NetworkConfig], NetworkConfig]:
+    """With group norm: the batch norm of their papers needs larger batches than segmentation affords. With two patches
+    in a step an EfficientNet's F1 on DRIVE was 0.59 by batch norm and 0.76 by group norm (400 steps, fold 0).
+    """
+
     def change(network: NetworkConfig) -> NetworkConfig:
         from ...networks.light import light_features
 
@@ -37,7 +43,8 @@ def _light(encoder: str) -> Callable[[NetworkConfig], NetworkConfig]:
             strides=((1,) * dimension, *((2,) * dimension,) * (stages - 1)),
             encoder_convs=(1,) * stages,
             decoder_convs=(1,) * (stages - 1),
-            norm="batch",
+            norm="group",
+            norm_groups=math.gcd(_GROUPS, *features),
             encoder=encoder,
         )
 
@@ -58,9 +65,18 @@ NETWORKS: dict[str, Callable[[NetworkConfig], NetworkConfig]] = {
 
 
 def make_network(
-    name: str, topology: Topology, channels: int, outputs: int, first: int, deep_supervision: bool = True
+    name: str,
+    topology: Topology,
+    channels: int,
+    outputs: int,
+    first: int,
+    deep_supervision: bool = True,
+    pretrained: bool = False,
 ) -> NetworkConfig:
     """The network ``name`` with ``first`` features at full resolution.
+
+    Args:
+        pretrained: a light encoder is to take weights from elsewhere, which go with batch norm.
 
     Raises:
         InputError: there is no such network.
@@ -79,7 +95,8 @@ def make_network(
         decoder_convs=(_CONVS,) * (stages - 1),
         deep_supervision=deep_supervision and stages > 2,
     )
-    return NETWORKS[name](plain)
+    network = NETWORKS[name](plain)
+    return replace(network, norm="batch") if pretrained else network
 
 
 def network_names() -> Sequence[str]:
