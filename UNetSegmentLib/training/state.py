@@ -164,7 +164,8 @@ def _same_run(saved: TrainingConfig, config: TrainingConfig) -> bool:
 def _restore_chance(state: TrainingState, content: dict[str, Any], world: World) -> None:
     """The batches go on as they would have, with any number of processes; dropout does with the same number."""
     generator, torch_rng = torch.atleast_2d(content["generator"])[0], torch.atleast_2d(content["torch_rng"])
-    state.generator.set_state(generator)
-    torch.set_rng_state(torch_rng[world.rank % len(torch_rng)])
+    # Torch reads a state from the start of its storage, whatever row of a table it is given.
+    state.generator.set_state(generator.clone())
+    torch.set_rng_state(torch_rng[world.rank % len(torch_rng)].clone())
     if content["cuda_rng"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(content["cuda_rng"])

@@ -25,7 +25,7 @@ from UNetSegmentLib.training import (
 )
 from UNetSegmentLib.training.distributed import World
 from UNetSegmentLib.training.losses import total_loss
-from UNetSegmentLib.training.state import start_state
+from UNetSegmentLib.training.state import load_checkpoint, start_state
 
 needs_gloo = pytest.mark.skipif(not distributed.is_gloo_available(), reason="this torch has no gloo")
 
@@ -167,3 +167,15 @@ def test_processes_stop_after_the_same_step(make_config, tmp_path):
         "The training was stopped after step 3 of 100."
     ] * 2
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+
+
+def test_the_second_process_goes_on_with_its_own_random_numbers(make_config, tmp_path):
+    train(make_config(steps=4))
+    path = tmp_path / "run" / "checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    other = torch.Generator().manual_seed(5).get_state()
+    torch.save({**content, "torch_rng": torch.stack([content["torch_rng"][0], other])}, path)
+    config = make_config(steps=4)
+    state = start_state(config, torch.Generator(), torch.device("cpu"), False)
+    load_checkpoint(state, config, path, World(1, 2))
+    assert torch.equal(torch.get_rng_state(), other)
