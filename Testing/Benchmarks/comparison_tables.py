@@ -91,28 +91,42 @@ def markdown(rows, what):
 
 
 def plot(rows, what, path: Path):
-    """One panel for each task: the score with its spread over arithmetic (networks) or by candidate."""
+    """One panel for each task: the score with its spread over arithmetic (networks), or one line for each candidate."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     tables = parts(rows, what)
-    figure = Figure(figsize=(5.2 * len(tables), 4.6), dpi=110, layout="constrained")
+    figure = Figure(figsize=(5.2 * len(tables) + (what != "networks") * 1.2, 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
+    draw = _over_arithmetic if what == "networks" else _line_by_line
     for axis, (task, budget) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables, strict=True):
         found = group(rows, what, task, budget)
         f1 = any(row["pixels"] for own in found.values() for row in own)
-        for number, (name, own) in enumerate(found.items()):
-            score = spread(own, _pixel("f1") if f1 else lambda r: r["dice"])
-            if score is None:
-                continue
-            across = own[0]["flops_per_voxel"] / 1e3 if what == "networks" else number
-            axis.errorbar(across, score[0], yerr=score[1], fmt="o", capsize=3)
-            axis.annotate(name, (across, score[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
-        axis.set(title=f"{task}, {budget}", ylabel="F1 over pixels" if f1 else "mean Dice")
-        if what == "networks":
-            axis.set(xlabel="kFLOP per voxel", xscale="log")
-        else:
-            axis.set_xticks([])
-        axis.margins(x=0.25)
+        scores = {name: spread(own, _pixel("f1") if f1 else lambda r: r["dice"]) for name, own in found.items()}
+        flops = {name: own[0]["flops_per_voxel"] / 1e3 for name, own in found.items()}
+        axis.set_title(f"{task}, {budget}")
+        draw(axis, {name: score for name, score in scores.items() if score}, flops, "F1" if f1 else "mean Dice")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
+
+
+def _over_arithmetic(axis, scores, flops, unit):
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    for name, (mean_score, deviation) in scores.items():
+        axis.errorbar(flops[name], mean_score, yerr=deviation, fmt="o", capsize=3)
+        axis.annotate(name, (flops[name], mean_score), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    axis.set(xlabel="kFLOP per voxel", ylabel=unit, xscale="log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.margins(x=0.25)
+
+
+def _line_by_line(axis, scores, flops, unit):
+    for number, (mean_score, deviation) in enumerate(scores.values()):
+        axis.errorbar(mean_score, number, xerr=deviation, fmt="o", capsize=3)
+    axis.set_yticks(range(len(scores)), scores)
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_xlabel(unit)
