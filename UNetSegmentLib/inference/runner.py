@@ -157,7 +157,7 @@ class ModelRunner:
     def _backend(self, plan: RunPlan, tiles: int) -> tuple[Backend, Head | None]:
         networks, head = self._networks()
         card, settings = self.card, self.settings
-        digests = [card.digests.get(name, "") for name in card.weights[: self._folds]]
+        digests = self.model.digests[: self._folds]
         kind = "logits" if head is None else "features"
         request = BackendRequest(
             networks,
@@ -168,7 +168,7 @@ class ModelRunner:
             settings.backend,
             plan.patch,
             plan.batch,
-            cache_key="-".join([kind, *digests]) if all(digests) else "",
+            cache_key="-".join([kind, *digests]) if digests and all(digests) else "",
             tiles=tiles,
             activation=card.inference.activation if head is None else None,
         )

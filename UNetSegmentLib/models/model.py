@@ -56,6 +56,13 @@ class Model:
         return self._files.path if self._files else None
 
     @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of each network's weights as they lie in the package. Nothing for a model in memory: whatever its
+        card says of files, its networks may be others.
+        """
+        return tuple(self.card.digests.get(name, "") for name in self.card.weights) if self._files else ()
+
+    @property
     def parts(self) -> tuple[Model, ...]:
         """Further models whose labels are painted over this one's, in order."""
         return self._with_role("part")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import hashlib
 import logging
@@ -14,6 +15,8 @@ import torch
 from torch import nn
 
 from UNetSegmentLib.errors import DependencyError, InputError, ModelError
+from UNetSegmentLib.geometry import Geometry
+from UNetSegmentLib.inference import EngineSettings, Segmenter
 from UNetSegmentLib.inference.backends import choice, compiled_cache, installed
 from UNetSegmentLib.inference.backends import openvino_backend as openvino_module
 from UNetSegmentLib.inference.backends.allocation import MemoryReuse
@@ -23,10 +26,11 @@ from UNetSegmentLib.inference.backends.compiled_cache import CompiledCache, comp
 from UNetSegmentLib.inference.backends.openvino_backend import OpenVinoBackend, digest_of, forget_compiled
 from UNetSegmentLib.inference.backends.torch_backend import TorchBackend
 from UNetSegmentLib.io import read_volume
-from UNetSegmentLib.models import load_model
+from UNetSegmentLib.models import Model, load_model
 from UNetSegmentLib.networks import build
 from UNetSegmentLib.networks.config import NetworkConfig
 from UNetSegmentLib.preprocessing import prepare
+from UNetSegmentLib.volume import Volume
 
 CPU = torch.device("cpu")
 
@@ -340,3 +344,29 @@ def test_norms_of_large_maps_are_as_precise_as_torchs(kind: str, content: str) -
         assert (exact - result).abs().max() < 1e-2
     else:
         assert difference(exact, result) < {"mostly air": 3e-5, "far from zero": 1e-4, "a thin part": 3e-4}[content]
+
+
+@has("openvino")
+def test_a_network_in_memory_is_not_taken_for_that_of_its_card() -> None:
+    """A package's card names the digests of its files; another network under the same card must not meet what was
+    compiled of them."""
+    packaged = load_model("hippocampus-t1")
+    other = copy.deepcopy(packaged.network())
+    with torch.no_grad():
+        random = torch.Generator().manual_seed(3)
+        for weights in other.parameters():
+            weights.add_(0.05 * torch.randn(weights.shape, generator=random))
+    changed = Model.in_memory(packaged.card, [other])
+    voxels = torch.rand(1, 40, 56, 40, generator=torch.Generator().manual_seed(4)).numpy()
+    volume = Volume(voxels, Geometry((40, 56, 40)), "noise")
+
+    def probabilities(model: Model, backend: str) -> torch.Tensor:
+        settings = EngineSettings(backend=backend)
+        result = Segmenter(model, device="cpu", settings=settings).segment(volume, probabilities=True)
+        assert result.probabilities is not None
+        return torch.from_numpy(result.probabilities.voxels)
+
+    compiled = probabilities(packaged, "openvino")
+    expected = probabilities(changed, "torch")
+    assert float((expected - compiled).abs().max()) > 0.1
+    assert float((expected - probabilities(changed, "openvino")).abs().max()) < 1e-2

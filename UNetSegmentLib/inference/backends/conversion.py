@@ -17,7 +17,7 @@ from .precise_norms import make_norms_precise
 
 log = logging.getLogger(__name__)
 
-CONVERSION = 1
+CONVERSION = 2
 """Counts up when a network is converted to something else, so that what older versions compiled is not used."""
 
 _LARGEST_KNOWN_STRIDE = 32
