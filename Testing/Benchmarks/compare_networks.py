@@ -29,6 +29,9 @@ def main():
             raise SystemExit("Give either --steps or --minutes.")
         budget = Budget(args.steps, args.minutes, args.features, args.device, args.threads)
         run(args, budget, rows)
+    # The same order, and so the same colour, in every table.
+    order = candidates(args.what)
+    rows = sorted((row for row in rows if row["what"] == args.what), key=lambda row: order.index(row["name"]))
     text = markdown(rows, args.what)
     print(text)
     if args.markdown:
