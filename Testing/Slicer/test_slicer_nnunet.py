@@ -80,10 +80,11 @@ class TissuesTest(NnunetTestCase):
         self.assertEqual([label.name for label in self.panel.card.labels], list(TISSUES))
 
     def test_a_folder_with_two_data_sets_brings_two_models(self):
+        before = len(self.titles())
         installation = self.finish(self.start(self.results))
         self.assertEqual(len(installation.models), 2)
         self.assertEqual(self.panel.parameters.model, installation.models[0].name)
-        self.assertEqual(len(self.titles()), 3 if "Hippocampus" in " ".join(self.titles()) else 2)
+        self.assertEqual(len(self.titles()), before + 2)
 
     def test_a_checkpoint_that_would_run_code_is_refused(self):
         import os

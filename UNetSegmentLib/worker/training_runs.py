@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 from ..errors import InputError, OutputError
 from ..io.atomic import atomic_path
-from ..models import registry
 from .errors import ProtocolError
 from .wire import from_json, to_json
 
@@ -108,6 +107,9 @@ class TrainingRun:
 
 def training_folder() -> Path:
     """Where trainings of this user are kept: beside the models. It need not exist."""
+    # Slicer imports this module when it starts, and the registry brings the networks' descriptions along.
+    from ..models import registry
+
     return registry.user_model_folder().parent / "trainings"
 
 
