@@ -15,10 +15,11 @@ from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .codec import load_config
 from .config import TrainingConfig
 from .dataset import open_dataset
-from .fold_scores import PIXELS, SCORES, FoldScores, Pixels, load_fold, load_pixels, save_fold, score_fold
+from .fold_scores import PIXELS, SCORES, FoldScores, load_fold, load_pixels, save_fold, score_fold
 from .layouts.dataset import Dataset
 from .loop import MODEL, check_validation, train
 from .report.cross_table import write_table
+from .report.pixels import Pixels
 from .run import CONFIG
 from .spread import Summary, summarize_folds
 

@@ -17,15 +17,12 @@ from ..progress import CancelToken, ProgressCallback
 from ..reporting.pixel_metrics import PixelScores, pixel_scores
 from .evaluation import Evaluation, evaluate_fold
 from .layouts.dataset import Dataset
-from .report.pixels import judged_pixels
+from .report.pixels import Pixels, joined, judged_pixels
 
 SCORES, PIXELS = "scores.json", "pixels.npz"
 THRESHOLD = 0.5
 # The network as it was trained, without trying which backend is the quickest.
 _SETTINGS = EngineSettings(backend="torch")
-
-Pixels = tuple[np.ndarray, np.ndarray]
-"""Probabilities (float32) and truth (bool) of the judged pixels."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,7 @@ def score_fold(
         return FoldScores(fold, evaluation.tolerance_mm, cases), None, evaluation
     pixels = judged_pixels(model, data, list(cases), None, device, _SETTINGS, progress, cancel)
     scored = {case: pixel_scores(*found, threshold=THRESHOLD) for case, found in pixels.items()}
-    joined = tuple(np.concatenate([found[side] for found in pixels.values()]) for side in (0, 1))
-    return FoldScores(fold, evaluation.tolerance_mm, cases, scored), (joined[0], joined[1]), evaluation
+    return FoldScores(fold, evaluation.tolerance_mm, cases, scored), joined(pixels.values()), evaluation
 
 
 def save_fold(folder: Path, scores: FoldScores, pixels: Pixels | None) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..models.card import Accuracy
 from ..reporting.pixel_metrics import PixelScores, pixel_scores
-from .fold_scores import THRESHOLD, FoldScores, LabelLine, Pixels
-from .report.pixels import pixel_accuracy
+from .fold_scores import THRESHOLD, FoldScores, LabelLine
+from .report.pixels import Pixels, joined, with_pixels
 
 PIXEL_SCORES = ("f1", "auc", "sensitivity", "specificity")
 
@@ -66,7 +66,7 @@ class Summary:
     def accuracy(self) -> tuple[Accuracy, ...]:
         """Lines for a model card, rounded to what the number of cases supports."""
         tolerance = self.folds[0].tolerance_mm
-        return tuple(
+        lines = [
             Accuracy(
                 label=line.name,
                 split=self.split,
@@ -75,12 +75,12 @@ class Summary:
                 hd95_mm=None if line.hd95_mm is None else round(line.hd95_mm.mean, 3),
                 nsd=None if line.nsd is None else round(line.nsd.mean, 4),
                 nsd_tolerance_mm=tolerance,
-                # Pixels are judged for the first label only.
-                pixels=pixel_accuracy(self.pixels.together) if self.pixels is not None and number == 0 else None,
             )
-            for number, line in enumerate(self.labels)
+            for line in self.labels
             if line.dice is not None
-        )
+        ]
+        together = None if self.pixels is None else self.pixels.together
+        return with_pixels(lines, self.labels[0].name if self.labels else "", together)
 
 
 def summarize_folds(folds: Sequence[FoldScores], pixels: Sequence[Pixels]) -> Summary:
@@ -94,11 +94,10 @@ def summarize_folds(folds: Sequence[FoldScores], pixels: Sequence[Pixels]) -> Su
     labels = tuple(_label([line for line in lines if line.value == value]) for value in values)
     if not pixels:
         return Summary(tuple(folds), labels, None)
-    joined = [np.concatenate([found[side] for found in pixels]) for side in (0, 1)]
     cases = [scores for fold in folds for scores in fold.pixels.values()]
     spreads = {name: spread(getattr(scores, name) for scores in cases) for name in PIXEL_SCORES}
     known = {name: value for name, value in spreads.items() if value is not None}
-    together = pixel_scores(joined[0], joined[1], threshold=THRESHOLD)
+    together = pixel_scores(*joined(pixels), threshold=THRESHOLD)
     return Summary(tuple(folds), labels, PixelSpread(together, known))
 
 

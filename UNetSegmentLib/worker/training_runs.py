@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InputError, OutputError
-from ..io.atomic import atomic_path
 from .errors import ProtocolError
 from .wire import from_json, to_json
 
@@ -155,8 +154,7 @@ def write_outcome(outcome: Outcome, folder: Path) -> None:
 def note_step(folder: Path, step: int) -> None:
     """Notes how far a training came before it was stopped."""
     if step:
-        with atomic_path(folder / REACHED) as temporary:
-            temporary.write_text(f"{step}\n", encoding="utf-8")
+        _put(f"{step}\n", folder / REACHED)
 
 
 def read_run(folder: Path) -> TrainingRun:
@@ -211,8 +209,15 @@ def clear_run(folder: Path, copied: bool) -> None:
 
 
 def _write(value: Any, path: Path) -> None:
+    _put(json.dumps(to_json(value), indent=2) + "\n", path)
+
+
+def _put(text: str, path: Path) -> None:
+    # Not at the top: Slicer imports this module when it starts.
+    from ..io.atomic import atomic_path
+
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(to_json(value), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _read(kind: type[T], path: Path) -> T:

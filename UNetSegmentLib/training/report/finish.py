@@ -21,7 +21,7 @@ from ..evaluation import Evaluation, evaluate_fold
 from ..loop import TrainingResult
 from . import page
 from .pictures import write_cases
-from .pixels import evaluate_pixels, pixel_accuracy
+from .pixels import evaluate_pixels, with_pixels
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +101,7 @@ def _fill_card(
     text = model.card.description
     if scores is not None:
         text = f"{text} Held-out pixels of fold {config.fold}: {pixel_words(scores)}."
-    lines = tuple(line for line in evaluation.accuracy() if line.cases)
-    if scores is not None and lines:
-        # Pixels are judged for the first label only.
-        lines = (dataclasses.replace(lines[0], pixels=pixel_accuracy(scores)), *lines[1:])
+    lines = with_pixels((line for line in evaluation.accuracy() if line.cases), model.card.labels[0].name, scores)
     card = dataclasses.replace(model.card, accuracy=lines, accuracy_command=command, description=text)
     save_model(card, [model.network(fold).state_dict() for fold in range(model.folds)], folder)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ...inference import EngineSettings, Segmenter
-from ...models import Model, PixelAccuracy
+from ...models import Accuracy, Model, PixelAccuracy
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...reporting.pixel_metrics import PixelScores, pixel_scores
 from ..dataset import read_pair
 from ..layouts import Dataset
+
+Pixels = tuple[np.ndarray, np.ndarray]
+"""Probabilities (float32) and truth (bool) of the judged pixels."""
 
 
 def evaluate_pixels(
@@ -38,8 +42,7 @@ def evaluate_pixels(
         InputError: a case cannot be used.
     """
     pixels = judged_pixels(model, data, names, value, device, settings, progress, cancel).values()
-    found, real = (np.concatenate([pair[side] for pair in pixels]) for side in (0, 1))
-    return pixel_scores(found, real, threshold=threshold)
+    return pixel_scores(*joined(pixels), threshold=threshold)
 
 
 def judged_pixels(
@@ -51,7 +54,7 @@ def judged_pixels(
     settings: EngineSettings | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+) -> dict[str, Pixels]:
     """For each case the probabilities of a label and its truth, at the pixels that are judged; arguments as for
     :func:`evaluate_pixels`.
     """
@@ -68,6 +71,18 @@ def judged_pixels(
         result[name] = (probabilities.voxels[channel][judged], _truth(reference.voxels, data, value)[judged])
         stage.step(message=name)
     return result
+
+
+def joined(pixels: Iterable[Pixels]) -> Pixels:
+    """The pixels of several cases together."""
+    found, real = (np.concatenate(side) for side in zip(*pixels, strict=True))
+    return found, real
+
+
+def with_pixels(lines: Iterable[Accuracy], label: str, scores: PixelScores | None) -> tuple[Accuracy, ...]:
+    """Lines for a model card, that of ``label`` (pixels are judged for one only) with the scores of pixels."""
+    judged = None if scores is None else pixel_accuracy(scores)
+    return tuple(replace(line, pixels=judged) if line.label == label else line for line in lines)
 
 
 def pixel_accuracy(scores: PixelScores, judged: str = "all that are judged") -> PixelAccuracy | None:
