@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median, stdev
 
 # Published on DRIVE's own test half, not on these splits: a measure of what to expect, not a rival.
 ANCHORS = {"drive": "Published on DRIVE's test half: U-Net F1 0.8142, AUC 0.9755; best listed F1 0.8291, AUC 0.9876."}
-
-_HEADING = ("Candidate", "Dice", "F1", "AUC", "HD95", "Parameters (M)", "kFLOP/voxel", "Training (s)", "Inference (s)")
+# Whom the others are compared with, fold by fold and seed by seed.
+REFERENCES = {"networks": "unet", "losses": "Dice + CE", "augmentations": "none"}
 
 
 def parts(rows, what):
@@ -26,32 +27,41 @@ def group(rows, what, task, budget):
     return found
 
 
-def spread(rows, get, over="seeds"):
-    """Mean over folds for each seed; then mean and standard deviation over seeds (over folds with a single seed). Over
-    ``cells``: the median of all, without a deviation, for times, which other programs disturb."""
-    if over == "cells":
-        values = [get(row) for row in rows if get(row) is not None]
-        return (median(values), 0.0) if values else None
-    seeds = defaultdict(list)
+def over_folds(rows, get):
+    """Seeds are averaged within each fold; then mean and standard deviation over the folds."""
+    folds = defaultdict(list)
     for row in rows:
-        value = get(row)
-        if value is not None:
-            seeds[row["seed"]].append(value)
-    if not seeds:
-        return None
-    means = [mean(values) for values in seeds.values()]
-    single = next(iter(seeds.values())) if len(seeds) == 1 else means
-    return mean(means), stdev(single) if len(single) > 1 else 0.0
+        if get(row) is not None:
+            folds[row["fold"]].append(get(row))
+    means = [mean(values) for values in folds.values()]
+    return _mean_and_deviation(means)
 
 
-def _pixel(name):
-    return lambda row: (row["pixels"] or {}).get(name)
+def against(rows, reference, get):
+    """Differences between trainings with the same fold and seed: mean, standard deviation, and how many. Hard and easy
+    folds drop out of it, which they do not out of :func:`over_folds`."""
+    theirs = {(row["fold"], row["seed"]): get(row) for row in reference}
+    pairs = [(get(row), theirs.get((row["fold"], row["seed"]))) for row in rows]
+    differences = [a - b for a, b in pairs if a is not None and b is not None]
+    found = _mean_and_deviation(differences)
+    return None if found is None else (*found, len(differences))
 
 
-def _shown(value, digits):
-    if value is None:
-        return "-"
-    return f"{value[0]:.{digits}f} ± {value[1]:.{digits}f}" if value[1] else f"{value[0]:.{digits}f}"
+def between_seeds(rows, get):
+    """The greatest and the median difference between two trainings that differ by their seed alone."""
+    same = defaultdict(list)
+    for row in rows:
+        if get(row) is not None:
+            same[row["name"], row["fold"]].append(get(row))
+    differences = [abs(a - b) for values in same.values() for a, b in pairwise(values)]
+    return (max(differences), median(differences)) if differences else None
+
+
+def score_of(rows):
+    """The score that a task is judged by: its name, and what reads it from a row."""
+    if any(row["pixels"] for row in rows):
+        return "F1", _pixel("f1")
+    return "Dice", lambda row: row["dice"]
 
 
 def markdown(rows, what):
@@ -60,30 +70,19 @@ def markdown(rows, what):
     for task, budget in parts(rows, what):
         found = group(rows, what, task, budget)
         every = [row for own in found.values() for row in own]
-        folds, seeds = {row["fold"] for row in every}, {row["seed"] for row in every}
-        devices = {row["device"] for row in every}
-        lines += [
-            f"### {what.capitalize()} on {task}",
-            "",
-            f"{len(folds)} fold(s), {len(seeds)} seed(s), {budget} each, on {' / '.join(sorted(devices))}. Mean ± "
-            "standard deviation over seeds (over folds with one seed). Times are medians"
-            + (" in seconds of a core." if devices == {"cpu"} else " in seconds."),
-            "",
-            "| " + " | ".join(_HEADING) + " |",
-            "|" + "---|" * len(_HEADING),
-        ]
-        for name, own in found.items():
-            missing = len(folds) * len(seeds) - len(own)
+        name, get = score_of(every)
+        heading = ("Candidate", f"{name} against {REFERENCES[what]}", "Dice", "F1", "AUC", "HD95", "Parameters (M)")
+        heading += ("kFLOP/voxel", "Training (s)", "Inference (s)")
+        lines += [f"### {what.capitalize()} on {task}", "", _about(every, budget, name, get), ""]
+        lines += ["| " + " | ".join(heading) + " |", "|" + "---|" * len(heading)]
+        wanted = {(row["fold"], row["seed"]) for row in every}
+        reference = found.get(REFERENCES[what], [])
+        for candidate, own in found.items():
+            missing = len(wanted) - len(own)
             cells = [
-                name + (f" ({missing} cells missing)" if missing else ""),
-                _shown(spread(own, lambda r: r["dice"]), 4),
-                _shown(spread(own, _pixel("f1")), 4),
-                _shown(spread(own, _pixel("auc")), 4),
-                _shown(spread(own, lambda r: r["hd95"]), 2),
-                f"{own[0]['parameters'] / 1e6:.2f}",
-                f"{own[0]['flops_per_voxel'] / 1e3:.1f}",
-                _shown(spread(own, lambda r: r["training_seconds"], over="cells"), 0),
-                _shown(spread(own, lambda r: r["inference_seconds"], over="cells"), 2),
+                candidate + (f" ({missing} trainings missing)" if missing else ""),
+                "-" if own is reference else _difference(against(own, reference, get)),
+                *_scores(own),
             ]
             lines.append("| " + " | ".join(cells) + " |")
         lines += ["", ANCHORS[task], ""] if task in ANCHORS else [""]
@@ -91,7 +90,7 @@ def markdown(rows, what):
 
 
 def plot(rows, what, path: Path):
-    """One panel for each task: the score with its spread over arithmetic (networks), or one line for each candidate."""
+    """One panel for each task: differences to the reference over arithmetic (networks), or a line a candidate."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -101,21 +100,82 @@ def plot(rows, what, path: Path):
     draw = _over_arithmetic if what == "networks" else _line_by_line
     for axis, (task, budget) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables, strict=True):
         found = group(rows, what, task, budget)
-        f1 = any(row["pixels"] for own in found.values() for row in own)
-        scores = {name: spread(own, _pixel("f1") if f1 else lambda r: r["dice"]) for name, own in found.items()}
+        unit, get = score_of([row for own in found.values() for row in own])
+        reference = found.get(REFERENCES[what], [])
+        scores = {name: against(own, reference, get) for name, own in found.items()}
         flops = {name: own[0]["flops_per_voxel"] / 1e3 for name, own in found.items()}
-        axis.set_title(f"{task}, {budget}")
-        draw(axis, {name: score for name, score in scores.items() if score}, flops, "F1" if f1 else "mean Dice")
+        level = over_folds(reference, get)
+        axis.set_title(f"{task}, {budget}" + (f" ({REFERENCES[what]}: {unit} {level[0]:.3f})" if level else ""))
+        draw(
+            axis, {name: score for name, score in scores.items() if score}, flops, f"{unit} against {REFERENCES[what]}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
+
+
+def _about(rows, budget, name, get):
+    folds, devices = {row["fold"] for row in rows}, {row["device"] for row in rows}
+    cells = len({(row["fold"], row["seed"]) for row in rows})
+    words = f"{len(folds)} fold(s), {cells} training(s) of each, {budget}, on {' / '.join(sorted(devices))}."
+    if len(folds) > 1:
+        words += " Mean ± standard deviation over folds."
+    words += (
+        f" The second column compares trainings of the same fold and seed{'.' if cells == 1 else ' (± over them).'}"
+    )
+    seeds = between_seeds(rows, get)
+    if seeds:
+        words += f" Another seed alone changes {name} by {seeds[1]:.3f} on the median, by {seeds[0]:.3f} at most."
+    return f"{words} Times are medians in seconds{' of a core' if devices == {'cpu'} else ''}."
+
+
+def _scores(rows):
+    return (
+        _shown(over_folds(rows, lambda r: r["dice"]), 4),
+        _shown(over_folds(rows, _pixel("f1")), 4),
+        _shown(over_folds(rows, _pixel("auc")), 4),
+        _shown(over_folds(rows, lambda r: r["hd95"]), 2),
+        f"{rows[0]['parameters'] / 1e6:.2f}",
+        f"{rows[0]['flops_per_voxel'] / 1e3:.1f}",
+        _time(rows, "training_seconds", 0),
+        _time(rows, "inference_seconds", 2),
+    )
+
+
+def _pixel(name):
+    return lambda row: (row["pixels"] or {}).get(name)
+
+
+def _mean_and_deviation(values):
+    if not values:
+        return None
+    return mean(values), stdev(values) if len(values) > 1 else 0.0
+
+
+def _shown(value, digits):
+    if value is None:
+        return "-"
+    return f"{value[0]:.{digits}f} ± {value[1]:.{digits}f}" if value[1] else f"{value[0]:.{digits}f}"
+
+
+def _difference(value):
+    if value is None:
+        return "-"
+    return f"{value[0]:+.4f}" + (f" ± {value[1]:.4f}" if value[2] > 1 else "")
+
+
+def _time(rows, name, digits):
+    """The median: times are disturbed by whatever else runs."""
+    known = [row[name] for row in rows if row[name] is not None]
+    return f"{median(known):.{digits}f}" if known else "-"
 
 
 def _over_arithmetic(axis, scores, flops, unit):
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    for name, (mean_score, deviation) in scores.items():
-        axis.errorbar(flops[name], mean_score, yerr=deviation, fmt="o", capsize=3)
-        axis.annotate(name, (flops[name], mean_score), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    axis.axhline(0.0, color="0.7", linewidth=1, zorder=0)
+    for name, (difference, deviation, _) in scores.items():
+        axis.errorbar(flops[name], difference, yerr=deviation, fmt="o", capsize=3)
+        axis.annotate(name, (flops[name], difference), xytext=(5, 4), textcoords="offset points", fontsize=8)
     axis.set(xlabel="kFLOP per voxel", ylabel=unit, xscale="log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -124,8 +184,9 @@ def _over_arithmetic(axis, scores, flops, unit):
 
 
 def _line_by_line(axis, scores, flops, unit):
-    for number, (mean_score, deviation) in enumerate(scores.values()):
-        axis.errorbar(mean_score, number, xerr=deviation, fmt="o", capsize=3)
+    axis.axvline(0.0, color="0.7", linewidth=1, zorder=0)
+    for number, (difference, deviation, _) in enumerate(scores.values()):
+        axis.errorbar(difference, number, xerr=deviation, fmt="o", capsize=3)
     axis.set_yticks(range(len(scores)), scores)
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)

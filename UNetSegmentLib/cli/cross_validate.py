@@ -18,6 +18,7 @@ from .console import duration, output, progress_bar, say, words_table, working
 from .session import DebugOption, JsonOption, print_json, session
 from .train import (
     STOPPING,
+    CompileOption,
     DeviceOption,
     FromOption,
     LayoutOption,
@@ -53,6 +54,7 @@ def cross_validate(
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     seed: SeedOption = None,
+    compile: CompileOption = None,
     plan_only: PlanOnlyOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the plan in the output folder.")] = False,
     json: JsonOption = False,
@@ -69,7 +71,7 @@ def cross_validate(
     Example: unetsegment cross-validate runs/vessels/plan.json
     """
     given = PlanOptions(
-        output, minutes, network, recipe, layout, start_from, None, device, threads, seed, pretrained, folds
+        output, minutes, network, recipe, layout, start_from, None, device, threads, seed, pretrained, folds, compile
     )
     with session(debug, json, STOPPING) as cancel:
         settings = _settings(source, given, resume, plan_only, not json, cancel)
@@ -133,7 +135,8 @@ def _write_fold_plans(settings: TrainingConfig) -> None:
 
 
 def _tell(result: CrossValidationResult, json: bool) -> None:
-    from ..training.report.cross_table import label_rows, pixel_line, pixel_rows
+    from ..training.report.cross_table import label_rows, pixel_rows
+    from ..training.report.pixels import pixel_words
 
     summary = result.summary
     if json:
@@ -153,7 +156,7 @@ def _tell(result: CrossValidationResult, json: bool) -> None:
     console.print(words_table(*label_rows(summary)))
     if summary.pixels is not None:
         console.print(words_table(*pixel_rows(summary.pixels)))
-        say(f"Pixels: {pixel_line(summary.pixels)}.")
+        say(f"Pixels: {pixel_words(summary.pixels.together)}.")
     page = result.table.with_suffix(".html")
     for what, path in (("Ensemble", result.model), ("Final model", result.final), ("Table", page)):
         if path is not None:

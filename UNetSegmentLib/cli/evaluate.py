@@ -218,7 +218,7 @@ def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
         if missed:
             say(f"Note: in {missed} pairs only one side has the label; their infinite HD95 is not in the mean.")
     if outcome.pixels is not None:
-        from ..training.report.finish import pixel_words
+        from ..training.report.pixels import pixel_words
 
         say(f"Pixels: {pixel_words(outcome.pixels)}")
     if csv is not None:

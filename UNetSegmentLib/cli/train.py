@@ -41,6 +41,12 @@ PretrainedOption = Annotated[
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps [auto].")]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads, 0 for torch's choice [0].")]
 SeedOption = Annotated[int | None, typer.Option(help="Of weights, patches and augmentation [0].")]
+CompileOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--compile", help="Compile the network first: a minute or so, then quicker steps. Needs a C++ compiler."
+    ),
+]
 PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Write plan.json and stop, to edit it.")]
 
 
@@ -57,6 +63,7 @@ def train(
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     seed: SeedOption = None,
+    compile: CompileOption = None,
     plan_only: PlanOnlyOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write for TensorBoard as well.")] = False,
@@ -75,7 +82,9 @@ def train(
 
     Example: unetsegment train runs/my-data/plan.json
     """
-    given = PlanOptions(output, minutes, network, recipe, layout, start_from, fold, device, threads, seed, pretrained)
+    given = PlanOptions(
+        output, minutes, network, recipe, layout, start_from, fold, device, threads, seed, pretrained, compile=compile
+    )
     with session(debug, json, STOPPING) as cancel:
         if tensorboard:
             from ..training.report import summary_writer
@@ -210,7 +219,7 @@ def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | Non
         pairs = zip(names, result.dice, strict=False)
         say("Dice on held-out cases: " + ", ".join(f"{name} {dice:.4f}" for name, dice in pairs))
     if report is not None and report.pixels is not None:
-        from ..training.report.finish import pixel_words
+        from ..training.report.pixels import pixel_words
 
         say(f"Pixels: {pixel_words(report.pixels)}")
     for what, path in (("Model", result.model), ("Log", result.log), ("Curve", result.curve), ("Report", page)):

@@ -34,6 +34,7 @@ class PlanOptions:
     seed: int | None = None
     pretrained: str | None = None
     folds: int | None = None
+    compile: bool | None = None
 
     @property
     def any(self) -> bool:
@@ -165,6 +166,7 @@ def _request(source: Path, given: PlanOptions, folder: Path, every_fold: bool) -
         folds=given.folds or FOLDS,
         every_fold=every_fold,
         pretrained=given.pretrained,
+        compile=bool(given.compile),
     )
 
 

@@ -105,7 +105,8 @@ def is_finished(own: TrainingConfig) -> bool:
     except InputError:
         return False
     # Where the computing was done does not change the result.
-    return dataclasses.replace(saved, device=own.device, threads=own.threads, output=own.output) == own
+    same = {"device": own.device, "threads": own.threads, "compile": own.compile, "output": own.output}
+    return dataclasses.replace(saved, **same) == own
 
 
 def _wanted(data: Dataset, folds: Sequence[int] | None) -> list[int]:

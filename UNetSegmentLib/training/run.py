@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import Cancelled, InputError
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .codec import save_config
+from .compilation import compiled
 from .config import TrainingConfig
 from .dataset import Case
 from .distributed import World
@@ -67,7 +68,8 @@ class Run:
         self.dice: tuple[float, ...] | None = None
         self._resume()
         self._weight = world.weight(config.batch)
-        self.network = world.wrap(self.state.network, device)
+        network = world.wrap(self.state.network, device)
+        self.network = compiled(network, device) if config.compile else network
         self._saved = self.state.step
         self._losses: list[Tensor] = []
         self._since = self._told = time.monotonic()

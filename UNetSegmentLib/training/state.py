@@ -32,7 +32,7 @@ from .stopping import Watch
 
 ALONE = World()
 
-_FREE_ON_RESUME = ("steps", "output", "threads", "validate_every", "validation_cases", "checkpoint_every")
+_FREE_ON_RESUME = ("steps", "output", "compile", "threads", "validate_every", "validation_cases", "checkpoint_every")
 
 
 @dataclass

@@ -78,6 +78,20 @@ def test_a_plan_is_written_edited_and_trained(run: Run, cells: Path, tmp_path: P
     assert changed.exit_code == 3 and "finished configuration" in changed.stderr
 
 
+@pytest.mark.parametrize("command", ["train", "cross-validate"])
+def test_compile_goes_into_the_plan(
+    run: Run, cells: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    # What the compiler does is Testing/Core/training/test_compilation.py's.
+    monkeypatch.setattr(torch, "compile", lambda given: asked.append(given) or given)
+    out = tmp_path / "run"
+    planned = run(command, cells, "-o", out, "--minutes", "0.1", "--device", "cpu", "--compile", "--plan-only")
+    assert planned.exit_code == 0, planned.output
+    assert load_config(out / "plan.json").compile
+    assert any(isinstance(given, torch.nn.Module) for given in asked), "the pace was measured without it"
+
+
 def _start(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "UNetSegmentLib.cli", "train", *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

@@ -35,7 +35,7 @@ class Request:
         folds: how many to make where the data set defines none.
         every_fold: one plan for a training of each fold: it looks at all cases, and leaves time for validation.
         start_from: a model to begin with; its network and preparation are kept.
-        device, threads, seed, pretrained: as in the configuration.
+        device, threads, seed, pretrained, compile: as in the configuration.
         source: the path to write down as the data set's; its folder when None.
     """
 
@@ -50,6 +50,7 @@ class Request:
     folds: int = FOLDS
     every_fold: bool = False
     pretrained: str | None = None
+    compile: bool = False
 
 
 def configuration(
@@ -89,6 +90,7 @@ def configuration(
         regions=outputs.regions,
         ema=moving_average(steps),
         device=request.device,
+        compile=request.compile,
         threads=request.threads,
         validate_every=max(steps // _VALIDATIONS, 1),
         checkpoint_every=100,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ...progress import CancelToken, ProgressCallback
+from ..compilation import compiled
 from ..config import TrainingConfig
 from ..dataset import load_cases
 from ..labelling import labelling_of
@@ -45,6 +46,7 @@ def measure_pace(
     sampler = PatchSampler(cases, config, device, config.seed)
     precision = choose_precision(config.precision, device)
     state = start_state(config, sampler.generator, device, precision == "fp16")
+    network = compiled(state.network, device) if config.compile else state.network
     best = float("inf")
     for _ in range(_STEPS):
         if cancel is not None:
@@ -52,7 +54,7 @@ def measure_pace(
         started = time.perf_counter()
         images, target = sampler.draw()
         with autocast(precision, device):
-            loss = total_loss(state.network(images), target, config.loss)
+            loss = total_loss(network(images), target, config.loss)
         loss.backward()
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)

@@ -10,6 +10,7 @@ from ...models import typed_json
 from ..config import TrainingConfig
 from ..spread import PIXEL_SCORES, PixelSpread, Spread, Summary
 from . import page
+from .pixels import pixel_words
 
 NAME = "cross-validation"
 Rows = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -77,19 +78,12 @@ def case_rows(summary: Summary) -> Rows:
     return tuple(heading), rows
 
 
-def pixel_line(pixels: PixelSpread) -> str:
-    """The scores of all judged pixels in one line."""
-    known = [(name, getattr(pixels.together, name)) for name in PIXEL_SCORES]
-    words = ", ".join(f"{_SHORT[name]} {value:.4f}" for name, value in known if value is not None)
-    return f"{words} over {pixels.together.pixels} judged pixels at a threshold of {pixels.together.threshold:g}"
-
-
 def markdown(config: TrainingConfig, summary: Summary) -> str:
     """The tables as Markdown."""
     parts = [f"# Cross-validation of {config.card.title}", "", _about(config, summary), ""]
     parts += _markdown_table(*label_rows(summary))
     if summary.pixels is not None:
-        parts += ["", f"Pixels: {pixel_line(summary.pixels)}.", ""]
+        parts += ["", f"Pixels: {pixel_words(summary.pixels.together)}.", ""]
         parts += _markdown_table(*pixel_rows(summary.pixels))
     return "\n".join([*parts, "", "## Every case", "", *_markdown_table(*case_rows(summary)), ""])
 
@@ -136,7 +130,10 @@ def _markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> li
 def _write_page(config: TrainingConfig, summary: Summary, folders: dict[int, Path], path: Path) -> None:
     pieces = [page.words(_about(config, summary)), page.table(*label_rows(summary))]
     if summary.pixels is not None:
-        pieces += [page.words(f"Pixels: {pixel_line(summary.pixels)}."), page.table(*pixel_rows(summary.pixels))]
+        pieces += [
+            page.words(f"Pixels: {pixel_words(summary.pixels.together)}."),
+            page.table(*pixel_rows(summary.pixels)),
+        ]
     sections: list[tuple[str, Sequence[str]]] = [("Held-out cases", pieces)]
     curves = [(fold, folder / "curve.png") for fold, folder in folders.items()]
     drawn = [page.picture(curve, f"Fold {fold}") for fold, curve in curves if curve.is_file()]

@@ -21,7 +21,7 @@ from ..evaluation import Evaluation, evaluate_fold
 from ..loop import TrainingResult
 from . import page
 from .pictures import write_cases
-from .pixels import evaluate_pixels, with_pixels
+from .pixels import evaluate_pixels, pixel_words, with_pixels
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +82,6 @@ def finish_run(
             log.warning("The report has no pictures: %s", error)
     written = _page(config, result, evaluation, scores, pictures, output / "report.html")
     return Report(result.model, written, pictures, evaluation, scores)
-
-
-def pixel_words(scores: PixelScores) -> str:
-    """The scores in one line."""
-    names = ("f1", "auc", "sensitivity", "specificity", "accuracy")
-    known = [(name, getattr(scores, name)) for name in names]
-    return ", ".join(f"{n.upper() if len(n) < 4 else n} {v:.4f}" for n, v in known if v is not None) + (
-        f" over {scores.pixels} judged pixels at a threshold of {scores.threshold:g}"
-    )
 
 
 def _fill_card(

@@ -94,6 +94,14 @@ def pixel_accuracy(scores: PixelScores, judged: str = "all that are judged") -> 
     return PixelAccuracy(scores.threshold, **{name: round(value, 4) for name, value in known.items()}, judged=judged)
 
 
+def pixel_words(scores: PixelScores) -> str:
+    """The scores in one line."""
+    names = ("f1", "auc", "sensitivity", "specificity", "accuracy")
+    known = [(name, getattr(scores, name)) for name in names]
+    words = ", ".join(f"{n.upper() if len(n) < 4 else n} {v:.4f}" for n, v in known if v is not None)
+    return f"{words} over {scores.pixels} judged pixels at a threshold of {scores.threshold:g}"
+
+
 def _truth(voxels: np.ndarray, data: Dataset, value: int) -> np.ndarray:
     for region in data.regions:
         if region.value == value:

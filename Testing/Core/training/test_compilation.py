@@ -1,0 +1,78 @@
+"""A compiled training computes what an ordinary one does, and says so in time where nothing can be compiled."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+import pytest
+import torch
+
+from UNetSegmentLib.errors import InputError, ResourceError
+from UNetSegmentLib.training import load_config, train
+from UNetSegmentLib.training.compilation import compiled
+
+# What torch looks for on Linux and macOS; on Windows it is Visual Studio's cl.
+needs_compiler = pytest.mark.skipif(
+    not any(shutil.which(name) for name in ("g++", "c++", "clang++", "cl")), reason="no C++ compiler is installed"
+)
+
+
+def _weights(path):
+    return torch.load(path / "checkpoint.pt", weights_only=True)["network"]
+
+
+@needs_compiler
+def test_a_compiled_training_goes_the_same_way(make_config, tmp_path):
+    # Steps as small as these keep Adam from blowing rounding up: it divides tiny gradients by their own size.
+    plain = make_config(steps=4, optimizer=dataclasses.replace(make_config().optimizer, kind="sgd"))
+    translated = dataclasses.replace(plain, output=str(tmp_path / "compiled"), compile=True)
+    first, second = train(plain), train(translated)
+    begun = _weights(first.model.parent)
+    assert second.dice == pytest.approx(first.dice, abs=1e-3)
+    moved = 0.0
+    fresh = _fresh(plain)
+    for name, value in _weights(second.model.parent).items():
+        moved = max(moved, float((value - fresh[name]).abs().max()))
+        torch.testing.assert_close(value, begun[name], rtol=1e-3, atol=1e-5)
+    assert moved > 1e-2
+    assert load_config(tmp_path / "compiled" / "training.json").compile
+
+
+@needs_compiler
+def test_a_run_may_be_resumed_compiled(make_config, tmp_path):
+    config = make_config(steps=4)
+    train(config)
+    longer = dataclasses.replace(config, steps=6, compile=True)
+    assert train(longer).dice is not None
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 6
+
+
+def test_without_a_compiler_it_is_said_before_the_first_step(make_config, tmp_path, monkeypatch):
+    def broken(*_args, **_options):
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(ResourceError, match="cannot be compiled for cpu") as caught:
+        compiled(torch.nn.Identity(), torch.device("cpu"))
+    assert "without 'compile'" in caught.value.cure
+    assert "No working" in caught.value.detail
+    with pytest.raises(ResourceError, match="cannot be compiled"):
+        train(make_config(compile=True))
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_compile_is_a_truth_value(make_config, tmp_path):
+    from UNetSegmentLib.training import save_config
+
+    path = tmp_path / "plan.json"
+    save_config(make_config(), path)
+    path.write_text(path.read_text(encoding="utf-8").replace('"compile": false', '"compile": "fast"'), encoding="utf-8")
+    with pytest.raises(InputError, match="compile"):
+        load_config(path)
+
+
+def _fresh(config):
+    from UNetSegmentLib.training.state import start_state
+
+    return start_state(config, torch.Generator(), torch.device("cpu"), False).network.state_dict()
