@@ -24,6 +24,8 @@ from .run import CONFIG
 from .spread import Summary, summarize_folds
 
 FINAL = "final"
+# Where and how fast the computing was done does not change the result.
+_FREE = ("device", "threads", "compile", "output")
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,8 @@ def is_finished(own: TrainingConfig) -> bool:
         saved = load_config(folder / CONFIG)
     except InputError:
         return False
-    # Where the computing was done does not change the result.
-    same = {"device": own.device, "threads": own.threads, "compile": own.compile, "output": own.output}
-    return dataclasses.replace(saved, **same) == own
+    free = {name: getattr(own, name) for name in _FREE}
+    return dataclasses.replace(saved, **free) == own
 
 
 def _wanted(data: Dataset, folds: Sequence[int] | None) -> list[int]:
