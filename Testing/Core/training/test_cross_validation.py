@@ -75,6 +75,9 @@ def test_what_is_finished_is_not_done_again(make_config, tmp_path):
     assert len(result.summary.folds) == 2
     cross_validate(config)
     assert times(tmp_path / "run") == after
+    # Nor does it matter where and how fast it is computed: were a fold trained again, it would be compiled here.
+    cross_validate(dataclasses.replace(config, compile=True, threads=1))
+    assert times(tmp_path / "run") == after
     # A longer training is another one: its scores are not those of the shorter.
     cross_validate(dataclasses.replace(config, steps=5))
     assert all(after[name] != changed for name, changed in times(tmp_path / "run").items())
