@@ -18,7 +18,8 @@ def compiled(network: nn.Module, device: torch.device) -> nn.Module:
     """A module with the same parameters whose passes are compiled when they are first needed.
 
     Raises:
-        ResourceError: nothing can be compiled here: torch needs a C++ compiler on a CPU and Triton on a GPU.
+        ResourceError: nothing can be compiled here: torch needs a C++ compiler on a CPU and Triton on a GPU, and on
+            both a session whose text is UTF-8.
     """
     _try_one(device)
     return cast(nn.Module, torch.compile(network))
@@ -28,6 +29,13 @@ def _try_one(device: torch.device) -> None:
     """Compiles a trifle: the first step of a training would fail with pages of a compiler's words."""
     try:
         torch.compile(_trifle)(torch.ones(4, device=device))
+    except UnicodeError as error:
+        # Torch 2.13 reads its own templates in the encoding of the locale.
+        raise ResourceError(
+            "Torch's compiler cannot read its own files under this session's locale, which is not UTF-8.",
+            "Set the environment variable PYTHONUTF8 to 1, or train without 'compile'.",
+            str(error),
+        ) from error
     except Exception as error:
         # The compiler's parts raise errors of many types without a common base.
         raise ResourceError(

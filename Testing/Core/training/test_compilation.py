@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from UNetSegmentLib.errors import InputError, ResourceError
-from UNetSegmentLib.training import load_config, train
+from UNetSegmentLib.training import load_config, save_config, train
 from UNetSegmentLib.training.compilation import compiled
+from UNetSegmentLib.training.state import start_state
 
 # What torch looks for on Linux and macOS; on Windows it is Visual Studio's cl.
 needs_compiler = pytest.mark.skipif(
@@ -18,23 +21,30 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
+_TRAIN = "import sys; from UNetSegmentLib.training import load_config, train; train(load_config(sys.argv[1]))"
+
+
 def _weights(path):
     return torch.load(path / "checkpoint.pt", weights_only=True)["network"]
 
 
+def _compiled_run(config, path):
+    """In a process of its own, whose text is UTF-8 whatever the locale here is: torch's compiler needs that."""
+    save_config(dataclasses.replace(config, compile=True), path)
+    subprocess.run([sys.executable, "-X", "utf8", "-c", _TRAIN, str(path)], check=True)
+
+
 @needs_compiler
 def test_a_compiled_training_goes_the_same_way(make_config, tmp_path):
-    # Steps as small as these keep Adam from blowing rounding up: it divides tiny gradients by their own size.
+    # Adam would blow rounding up, because it divides tiny gradients by their own size.
     plain = make_config(steps=4, optimizer=dataclasses.replace(make_config().optimizer, kind="sgd"))
-    translated = dataclasses.replace(plain, output=str(tmp_path / "compiled"), compile=True)
-    first, second = train(plain), train(translated)
-    begun = _weights(first.model.parent)
-    assert second.dice == pytest.approx(first.dice, abs=1e-3)
-    moved = 0.0
-    fresh = _fresh(plain)
-    for name, value in _weights(second.model.parent).items():
+    first = train(plain)
+    _compiled_run(dataclasses.replace(plain, output=str(tmp_path / "compiled")), tmp_path / "plan.json")
+    expected, moved = _weights(first.model.parent), 0.0
+    fresh = start_state(plain, torch.Generator(), torch.device("cpu"), False).network.state_dict()
+    for name, value in _weights(tmp_path / "compiled").items():
         moved = max(moved, float((value - fresh[name]).abs().max()))
-        torch.testing.assert_close(value, begun[name], rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-5)
     assert moved > 1e-2
     assert load_config(tmp_path / "compiled" / "training.json").compile
 
@@ -43,9 +53,18 @@ def test_a_compiled_training_goes_the_same_way(make_config, tmp_path):
 def test_a_run_may_be_resumed_compiled(make_config, tmp_path):
     config = make_config(steps=4)
     train(config)
-    longer = dataclasses.replace(config, steps=6, compile=True)
-    assert train(longer).dice is not None
+    _compiled_run(dataclasses.replace(config, steps=6), tmp_path / "plan.json")
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 6
+
+
+def test_a_locale_that_the_compiler_cannot_read_is_named(monkeypatch):
+    def broken(*_args, **_options):
+        raise UnicodeDecodeError("ascii", b"\xe2", 0, 1, "ordinal not in range(128)")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(ResourceError, match="not UTF-8") as caught:
+        compiled(torch.nn.Identity(), torch.device("cpu"))
+    assert "PYTHONUTF8" in caught.value.cure
 
 
 def test_without_a_compiler_it_is_said_before_the_first_step(make_config, tmp_path, monkeypatch):
@@ -63,16 +82,8 @@ def test_without_a_compiler_it_is_said_before_the_first_step(make_config, tmp_pa
 
 
 def test_compile_is_a_truth_value(make_config, tmp_path):
-    from UNetSegmentLib.training import save_config
-
     path = tmp_path / "plan.json"
     save_config(make_config(), path)
     path.write_text(path.read_text(encoding="utf-8").replace('"compile": false', '"compile": "fast"'), encoding="utf-8")
     with pytest.raises(InputError, match="compile"):
         load_config(path)
-
-
-def _fresh(config):
-    from UNetSegmentLib.training.state import start_state
-
-    return start_state(config, torch.Generator(), torch.device("cpu"), False).network.state_dict()
