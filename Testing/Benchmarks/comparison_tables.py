@@ -94,11 +94,18 @@ def plot(rows, what, path: Path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tables = parts(rows, what)
-    figure = Figure(figsize=(5.2 * len(tables) + (what != "networks") * 1.2, 4.6), dpi=110, layout="constrained")
+    # A candidate alone cannot be compared.
+    tables = [part for part in parts(rows, what) if len(group(rows, what, *part)) > 1]
+    across = min(len(tables), 2) or 1
+    down = -(-len(tables) // across) or 1
+    size = (5.2 * across + (what != "networks") * 1.2, 4.6 * down)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     draw = _over_arithmetic if what == "networks" else _line_by_line
-    for axis, (task, budget) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables, strict=True):
+    axes = figure.subplots(down, across, squeeze=False).flatten()
+    for spare in axes[len(tables) :]:
+        spare.set_visible(False)
+    for axis, (task, budget) in zip(axes, tables, strict=False):
         found = group(rows, what, task, budget)
         unit, get = score_of([row for own in found.values() for row in own])
         reference = found.get(REFERENCES[what], [])
@@ -173,9 +180,14 @@ def _over_arithmetic(axis, scores, flops, unit):
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.axhline(0.0, color="0.7", linewidth=1, zorder=0)
+    # By height, names on alternate sides: networks of like cost would write over each other.
+    ranks = {name: rank for rank, name in enumerate(sorted(scores, key=lambda name: scores[name][0]))}
     for name, (difference, deviation, _) in scores.items():
-        axis.errorbar(flops[name], difference, yerr=deviation, fmt="o", capsize=3)
-        axis.annotate(name, (flops[name], difference), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        color = axis.errorbar(flops[name], difference, yerr=deviation, fmt="o", capsize=3)[0].get_color()
+        place, side = ((6, 3), "left") if ranks[name] % 2 else ((-6, 3), "right")
+        axis.annotate(
+            name, (flops[name], difference), place, textcoords="offset points", fontsize=8, ha=side, color=color
+        )
     axis.set(xlabel="kFLOP per voxel", ylabel=unit, xscale="log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -184,10 +196,13 @@ def _over_arithmetic(axis, scores, flops, unit):
 
 
 def _line_by_line(axis, scores, flops, unit):
+    from matplotlib.ticker import MaxNLocator
+
     axis.axvline(0.0, color="0.7", linewidth=1, zorder=0)
     for number, (difference, deviation, _) in enumerate(scores.values()):
         axis.errorbar(difference, number, xerr=deviation, fmt="o", capsize=3)
     axis.set_yticks(range(len(scores)), scores)
     axis.invert_yaxis()
+    axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.grid(axis="x", alpha=0.3)
     axis.set_xlabel(unit)
