@@ -22,7 +22,9 @@ def compiled(network: nn.Module, device: torch.device) -> nn.Module:
             both a session whose text is UTF-8.
     """
     _try_one(device)
-    return cast(nn.Module, torch.compile(network))
+    # A training's patches are all of one size. At a second network in a process torch would guess that sizes vary,
+    # and fails at that (2.13).
+    return cast(nn.Module, torch.compile(network, dynamic=False))
 
 
 def _try_one(device: torch.device) -> None:

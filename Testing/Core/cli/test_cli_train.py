@@ -84,7 +84,7 @@ def test_compile_goes_into_the_plan(
 ) -> None:
     asked = []
     # What the compiler does is Testing/Core/training/test_compilation.py's.
-    monkeypatch.setattr(torch, "compile", lambda given: asked.append(given) or given)
+    monkeypatch.setattr(torch, "compile", lambda given, **options: asked.append(given) or given)
     out = tmp_path / "run"
     planned = run(command, cells, "-o", out, "--minutes", "0.1", "--device", "cpu", "--compile", "--plan-only")
     assert planned.exit_code == 0, planned.output

@@ -21,17 +21,24 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-_TRAIN = "import sys; from UNetSegmentLib.training import load_config, train; train(load_config(sys.argv[1]))"
+_TRAIN = """
+import sys
+from UNetSegmentLib.training import load_config, train
+for path in sys.argv[1:]:
+    train(load_config(path))
+"""
 
 
 def _weights(path):
     return torch.load(path / "checkpoint.pt", weights_only=True)["network"]
 
 
-def _compiled_run(config, path):
+def _compiled_runs(folder, *configs):
     """In a process of its own, whose text is UTF-8 whatever the locale here is: torch's compiler needs that."""
-    save_config(dataclasses.replace(config, compile=True), path)
-    subprocess.run([sys.executable, "-X", "utf8", "-c", _TRAIN, str(path)], check=True)
+    plans = [folder / f"plan{n}.json" for n in range(len(configs))]
+    for path, config in zip(plans, configs, strict=True):
+        save_config(dataclasses.replace(config, compile=True), path)
+    subprocess.run([sys.executable, "-X", "utf8", "-c", _TRAIN, *map(str, plans)], check=True)
 
 
 @needs_compiler
@@ -39,13 +46,17 @@ def test_a_compiled_training_goes_the_same_way(make_config, tmp_path):
     # Adam would blow rounding up, because it divides tiny gradients by their own size.
     plain = make_config(steps=4, optimizer=dataclasses.replace(make_config().optimizer, kind="sgd"))
     first = train(plain)
-    _compiled_run(dataclasses.replace(plain, output=str(tmp_path / "compiled")), tmp_path / "plan.json")
+    card = dataclasses.replace(plain.card, inference=dataclasses.replace(plain.card.inference, patch=(8, 16, 12)))
+    other = dataclasses.replace(plain, output=str(tmp_path / "other"), card=card, batch=1, steps=1)
+    _compiled_runs(tmp_path, dataclasses.replace(plain, output=str(tmp_path / "compiled")), other)
     expected, moved = _weights(first.model.parent), 0.0
     fresh = start_state(plain, torch.Generator(), torch.device("cpu"), False).network.state_dict()
     for name, value in _weights(tmp_path / "compiled").items():
         moved = max(moved, float((value - fresh[name]).abs().max()))
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-5)
     assert moved > 1e-2
+    # Another size in the same process is compiled as well.
+    assert (tmp_path / "other" / "model" / "model.json").is_file()
     assert load_config(tmp_path / "compiled" / "training.json").compile
 
 
@@ -53,7 +64,7 @@ def test_a_compiled_training_goes_the_same_way(make_config, tmp_path):
 def test_a_run_may_be_resumed_compiled(make_config, tmp_path):
     config = make_config(steps=4)
     train(config)
-    _compiled_run(dataclasses.replace(config, steps=6), tmp_path / "plan.json")
+    _compiled_runs(tmp_path, dataclasses.replace(config, steps=6))
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 6
 
 
