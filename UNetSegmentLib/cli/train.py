@@ -44,7 +44,7 @@ SeedOption = Annotated[int | None, typer.Option(help="Of weights, patches and au
 CompileOption = Annotated[
     bool | None,
     typer.Option(
-        "--compile", help="Compile the network first: a minute or so, then quicker steps. Needs a C++ compiler."
+        "--compile", help="Compile the network first, which makes small networks quicker. Needs a C++ compiler."
     ),
 ]
 PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Write plan.json and stop, to edit it.")]

@@ -184,7 +184,7 @@ class TrainingConfig:
         ema: decay of the moving average of the weights that becomes the model; 0 keeps the last weights.
         precision: ``auto`` is fp16 with loss scaling on CUDA and fp32 elsewhere.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        compile: translate the network for the device first, see :mod:`.compilation`: quicker steps after a slow start.
+        compile: translate the network for the device first, see :mod:`.compilation`: small networks become quicker.
         threads: CPU threads for torch, 0 leaves its default.
         validate_every, checkpoint_every: steps; ``validation_cases`` limits how many held-out cases are looked at
             during the run (0 means all).
