@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from ..models.card import ModelCard
 from .checking import check_training
@@ -223,3 +224,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check_training(self)
+
+
+def same_but_for(one: TrainingConfig, other: TrainingConfig, free: Iterable[str]) -> bool:
+    """Whether two trainings are equal, whatever they say under the names ``free``."""
+    return replace(one, **{name: getattr(other, name) for name in free}) == other

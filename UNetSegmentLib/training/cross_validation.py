@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..models import Model, load_model, save_model
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .codec import load_config
-from .config import TrainingConfig
+from .config import TrainingConfig, same_but_for
 from .dataset import open_dataset
 from .fold_scores import PIXELS, SCORES, FoldScores, load_fold, load_pixels, save_fold, score_fold
 from .layouts.dataset import Dataset
@@ -106,8 +106,7 @@ def is_finished(own: TrainingConfig) -> bool:
         saved = load_config(folder / CONFIG)
     except InputError:
         return False
-    free = {name: getattr(own, name) for name in _FREE}
-    return dataclasses.replace(saved, **free) == own
+    return same_but_for(saved, own, _FREE)
 
 
 def _wanted(data: Dataset, folds: Sequence[int] | None) -> list[int]:

@@ -7,7 +7,6 @@ because the checkpoint holds every generator's state besides weights and optimis
 from __future__ import annotations
 
 import copy
-import dataclasses
 import io
 import pickle
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from ..networks.config import NetworkConfig
 from .averaging import MovingAverage
 from .beginning import take_weights
 from .codec import config_from_text, config_to_text
-from .config import TrainingConfig
+from .config import TrainingConfig, same_but_for
 from .distributed import World
 from .optimization import Schedule, make_optimizer
 from .pretrained import load_pretrained
@@ -32,6 +31,7 @@ from .stopping import Watch
 
 ALONE = World()
 
+# What a resumed run may change: its length, its folder, where it computes, and how often it looks and saves.
 _FREE_ON_RESUME = ("steps", "output", "compile", "threads", "validate_every", "validation_cases", "checkpoint_every")
 
 
@@ -132,7 +132,7 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        belongs = _same_run(config_from_text(content["config"], path.name), config)
+        belongs = same_but_for(config_from_text(content["config"], path.name), config, _FREE_ON_RESUME)
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise InputError(
             f"The checkpoint {path} is damaged or not a checkpoint.", "Remove it to start anew.", str(error)
@@ -153,12 +153,6 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     if "watch" in content:
         state.watch.load_state_dict(content["watch"])
     _restore_chance(state, content, world)
-
-
-def _same_run(saved: TrainingConfig, config: TrainingConfig) -> bool:
-    """Equal but for what a resumed run may change: its length, its folder, and how often it looks and saves."""
-    free = {name: getattr(config, name) for name in _FREE_ON_RESUME}
-    return dataclasses.replace(saved, **free) == config
 
 
 def _restore_chance(state: TrainingState, content: dict[str, Any], world: World) -> None:

@@ -13,7 +13,7 @@ from UNetSegmentLib.models import Model, load_model
 from UNetSegmentLib.reporting.pixel_metrics import pixel_scores
 from UNetSegmentLib.training import load_config
 from UNetSegmentLib.training.dataset import open_dataset, read_pair
-from UNetSegmentLib.training.report.pixels import judged_pixels
+from UNetSegmentLib.training.report.pixels import joined, judged_pixels
 
 FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "retinal-vessels"
 SETTINGS = EngineSettings(backend="torch")
@@ -32,8 +32,7 @@ def test_held_out_scores_of_the_card(shared_data: Path, model: Model) -> None:
     for fold in range(folds.folds):
         network = Model.in_memory(folds.card, [folds.network(fold)])
         pairs += judged_pixels(network, data, data.split(fold)[1][:1], device="cpu", settings=SETTINGS).values()
-    found, real = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    scores = pixel_scores(found, real, threshold=claim.pixels.threshold)
+    scores = pixel_scores(*joined(pairs), threshold=claim.pixels.threshold)
     assert claim.cases == 20
     assert scores.f1 == pytest.approx(claim.pixels.f1, abs=0.03)
     assert scores.auc == pytest.approx(claim.pixels.auc, abs=0.012)
