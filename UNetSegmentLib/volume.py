@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ class Volume:
         voxels: shape (channels, z, y, x), any real type. A 2D image has z = 1; RGB has three channels.
         geometry: the grid of the last three axes.
         name: what to call it in messages, often the file's name.
+        notes: sentences on what reading or preparing chose for the user; every result and table passes them on.
 
     Raises:
         GeometryError: the array does not fit the grid.
@@ -28,6 +29,7 @@ class Volume:
     voxels: np.ndarray
     geometry: Geometry
     name: str = "image"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or self.voxels.shape[1:] != self.geometry.shape:
@@ -43,6 +45,10 @@ class Volume:
     def cropped(self, box: Box) -> Volume:
         """The part inside ``box`` (which must lie in the image), as a view."""
         return replace(self, voxels=self.voxels[(slice(None), *box.slices)], geometry=self.geometry.cropped(box))
+
+    def with_notes(self, *notes: str) -> Volume:
+        """The same image with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,4 +125,9 @@ def stack_channels(volumes: Sequence[Volume]) -> Volume:
                 f"'{first.name}' and '{other.name}' do not share a grid ({difference}).",
                 "Resample one to the other first.",
             )
-    return replace(first, voxels=np.concatenate([v.voxels for v in volumes]))
+    return replace(first, voxels=np.concatenate([v.voxels for v in volumes]), notes=notes_of(volumes))
+
+
+def notes_of(volumes: Iterable[Volume]) -> tuple[str, ...]:
+    """The notes of several volumes, each once."""
+    return tuple(dict.fromkeys(note for volume in volumes for note in volume.notes))

@@ -23,6 +23,9 @@ _WIDE_FACTOR = 2.0
 _SAME_SIZE = 1.15
 _MUCH_SMALLER = 0.6
 _LEAST_SIGMA = 0.25
+# Points an axis on which the overlap of two grids is judged; a share below the rounding is the same field of view.
+_LATTICE = 32
+_ROUNDING = 0.001
 
 
 def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
@@ -190,4 +193,21 @@ def _onto(volume: Volume, geometry: Geometry) -> Volume:
             f"'{volume.name}' does not overlap the first image.",
             "Check that both images show the same patient and part.",
         )
-    return volume if volume.geometry.is_close(geometry) else resample_to(volume, geometry)
+    if volume.geometry.is_close(geometry):
+        return volume
+    note = f"'{volume.name}' does not lie on the grid of the first image and was resampled onto it."
+    outside = 1 - _share_inside(geometry, volume.geometry)
+    if outside > _ROUNDING:
+        note += (
+            f" It does not reach {max(outside, 0.01):.0%} of the first image: there its lowest value of each channel "
+            "was filled in."
+        )
+    return resample_to(volume, geometry).with_notes(note)
+
+
+def _share_inside(geometry: Geometry, other: Geometry) -> float:
+    """Which share of a grid's voxel centres lies within ``other``, judged on a lattice of at most 32 points an axis."""
+    axes = [np.linspace(0, size - 1, min(size, _LATTICE)) for size in geometry.size]
+    centres = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    indices = other.to_index(geometry.to_physical(centres))
+    return float(np.all((indices >= -0.5) & (indices <= np.asarray(other.size) - 0.5), axis=1).mean())

@@ -139,7 +139,8 @@ class Segmenter:
         first = field_of_view_warnings(self.model.card, tasks[0].layout.record)
         first += colour_warnings(image, self.model.card) + photograph_warnings(image, self.model.card)
         about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
-        return replace(result, warnings=(*first, *result.warnings), settings={**about, **result.settings})
+        warnings = tuple(dict.fromkeys((*image.notes, *first, *result.warnings)))
+        return replace(result, warnings=warnings, settings={**about, **result.settings})
 
     def _task(self, model: Model, image: Volume, region: Box | None, number: int) -> _Task:
         card = model.card

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import UNetSegmentError
 from ..geometry import Box
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
-from ..volume import Volume
+from ..volume import Volume, notes_of
 from .client import WorkerClient
 from .errors import error_from_code
 from .listener import Listener
@@ -75,7 +76,8 @@ class WorkerSession:
         """
         self._answers.progress = progress
         result: SegmentResult = self._wait(self.client.segment(request), cancel)
-        return result
+        # Notes stay on this side of the line, with the volumes that they are about.
+        return replace(result, warnings=tuple(dict.fromkeys((*notes_of(request.inputs), *result.warnings))))
 
     def load(self, model: str, device: str = "auto", preset: str = "balanced") -> Loaded:
         """Warms a model up. Raises as :meth:`segment`."""

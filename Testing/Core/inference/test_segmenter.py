@@ -201,6 +201,24 @@ def test_a_second_channel_on_another_grid_is_resampled():
         Segmenter(model, device="cpu").segment([first, far])
 
 
+def test_what_reading_and_resampling_chose_is_among_the_warnings():
+    labels = random_labels((8, 10, 10), classes=2)
+    first = volume_of(labels).with_notes("Three slices were sorted.")
+    # The second channel reaches the lower quarter of the slices only.
+    ramp = np.linspace(1, 1.0001, 200, dtype=np.float32).reshape(1, 2, 10, 10)
+    model = Model.in_memory(card(channels=2), [NearestLevel(4)])
+    quarter = Volume(ramp, Geometry((10, 10, 2)), "flair")
+    warnings = Segmenter(model, device="cpu").segment([first, quarter.with_notes("NaN was replaced.")]).warnings
+    assert "Three slices were sorted." in warnings
+    assert "NaN was replaced." in warnings
+    (resampled,) = [warning for warning in warnings if "resampled" in warning]
+    assert "'flair'" in resampled
+    assert "75%" in resampled
+    aside = Volume(np.repeat(ramp, 4, axis=1), Geometry((10, 10, 8), origin=(0.2, 0, 0)), "aside")
+    (resampled,) = [w for w in Segmenter(model, device="cpu").segment([first, aside]).warnings if "resampled" in w]
+    assert "filled" not in resampled
+
+
 def test_cancel_stops_within_one_tile():
     token = CancelToken()
     ran = []
