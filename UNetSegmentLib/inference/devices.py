@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
 import torch
 
+from ..budget import available_memory
 from ..errors import ResourceError
 
 
@@ -56,16 +50,7 @@ def free_memory(device: torch.device | str) -> int:
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     if device.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
-    return free_ram()
-
-
-def free_ram() -> int:
-    """Bytes of main memory that are free or can be freed at once."""
-    if sys.platform.startswith("linux"):
-        return _linux_free()
-    if sys.platform == "win32":
-        return _windows_free()
-    return _mac_free()
+    return available_memory()
 
 
 def release_cache(device: torch.device) -> None:
@@ -74,36 +59,3 @@ def release_cache(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
-
-
-def _linux_free() -> int:
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            free = int(line.split()[1]) * 1024
-    # A container's limit counts more than the machine's memory.
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and used.exists() and (text := limit.read_text().strip()) != "max":
-        free = min(free, int(text) - int(used.read_text()))
-    return max(free, 0)
-
-
-def _windows_free() -> int:
-    class Status(ctypes.Structure):
-        _fields_ = [
-            ("length", ctypes.c_uint32),
-            ("load", ctypes.c_uint32),
-            *[(name, ctypes.c_uint64) for name in ("total", "free", "a", "b", "c", "d", "e")],
-        ]
-
-    status = Status(length=ctypes.sizeof(Status))
-    kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined]
-    kernel.GlobalMemoryStatusEx(ctypes.byref(status))
-    return int(status.free)
-
-
-def _mac_free() -> int:
-    report = subprocess.run(["vm_stat"], capture_output=True, text=True, check=True).stdout.splitlines()
-    page = int(report[0].split("page size of")[1].split()[0])
-    counted = ("Pages free", "Pages inactive", "Pages purgeable", "Pages speculative")
-    return sum(int(line.split(":")[1].strip(" .")) for line in report if line.startswith(counted)) * page

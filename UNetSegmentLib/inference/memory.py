@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..budget import available_memory
 from ..geometry import Shape
 from ..models.card import ModelCard
 from ..networks.config import OpaqueNetwork
 from ..networks.costs import NetworkCost, cost
-from .devices import free_memory, free_ram
+from .devices import free_memory
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def ladder(
     """
     plans = list(_rungs(card, device, patch, batch))
     free = min(free_memory(device), limit or math.inf)
-    ram = min(free_ram(), limit or math.inf) if device.type == "cpu" else free_ram()
+    ram = min(available_memory(), limit or math.inf) if device.type == "cpu" else available_memory()
     for number, plan in enumerate(plans):
         need = need_of(plan, card, shape, half, features)
         on_cpu = plan.device.type == "cpu"
@@ -158,13 +159,3 @@ def _smaller_patches(card: ModelCard, patch: Shape) -> Iterator[Shape]:
     for _ in range(3):
         current = [max(int(n * _SMALLER_PATCH) // s * s, min(s * 2, n)) for n, s in zip(current, strides, strict=True)]
         yield current[0], current[1], current[2]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch (or numpy) said that memory ran out; on the CPU and MPS it is a plain RuntimeError."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        sign in text for sign in ("out of memory", "not enough memory", "can't allocate memory", "alloc_cpu")
-    )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..budget import is_out_of_memory
 from ..errors import ResourceError
 from ..models.card import ModelCard
 from ..models.model import Model
@@ -21,7 +22,7 @@ from .backends import BackendRequest, make_backend
 from .devices import device_title, free_memory, release_cache
 from .engine import Pass, crop_of, run_tiles, tiles_of
 from .head import Bodies, Head, split_head
-from .memory import RunPlan, is_out_of_memory, ladder, need_of
+from .memory import RunPlan, ladder, need_of
 from .reduction import Reduced, ReductionPlan
 from .settings import EngineSettings
 from .tiles import plan_tiles

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..budget import available_memory
 from ..errors import OutputError
-from ..inference.devices import free_ram
 
 if TYPE_CHECKING:
     from .dataset import Case
@@ -29,7 +29,7 @@ class Spill:
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder = folder
-        self.limit = int(free_ram() * _SHARE) if limit is None else limit
+        self.limit = int(available_memory() * _SHARE) if limit is None else limit
         self.used = 0
         self.files = 0
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..budget import available_memory
 from ..errors import DependencyError, ResourceError
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Volume
@@ -64,7 +65,7 @@ class CoreEngine:
     ) -> None:
         self._warm = WarmModels(load or _load_model)
         self._make = make or _make_segmenter
-        self._free_ram = free_ram or _free_ram
+        self._free_ram = free_ram or available_memory
 
     def probe(self) -> Ready:
         """Imports torch and the engine; an installation that does not work becomes the ``problem``."""
@@ -245,12 +246,6 @@ def _device(name: str) -> Device:
     from ..inference import devices
 
     return Device(name, devices.device_title(name), free_memory=devices.free_memory(name))
-
-
-def _free_ram() -> int:
-    from ..inference import devices
-
-    return devices.free_ram()
 
 
 def _release_device_memory() -> None:

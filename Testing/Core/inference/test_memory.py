@@ -8,7 +8,8 @@ import pytest
 import torch
 from phantoms import card
 
-from UNetSegmentLib.inference.memory import is_out_of_memory, ladder, need_of
+from UNetSegmentLib.budget import is_out_of_memory
+from UNetSegmentLib.inference.memory import ladder, need_of
 
 SCRIPT = """
 import resource, sys

@@ -14,7 +14,7 @@ import sys
 import threading
 import weakref
 
-from ..devices import free_ram
+from ...budget import available_memory
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD = -1
@@ -40,7 +40,7 @@ class MemoryReuse:
     """
 
     def __init__(self) -> None:
-        if _glibc() is None or free_ram() < _LEAST_FREE_RAM:
+        if _glibc() is None or available_memory() < _LEAST_FREE_RAM:
             return
         _enter()
         # Also runs at the end of the process, where giving back is harmless.

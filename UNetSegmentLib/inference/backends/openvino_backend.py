@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...budget import available_memory
 from ...errors import ModelError
-from ..devices import free_ram
 from .compiled_cache import CompiledCache
 from .conversion import CONVERSION, to_openvino
 from .installed import check_backend, version_of
@@ -147,7 +147,7 @@ class OpenVinoBackend:
         def run(tiles: torch.Tensor) -> torch.Tensor:
             network = self._networks[(self._batch, *tiles.shape[1:])][fold]
             result = network(tiles)
-            if len(self._modules) > 1 and free_ram() < _LITTLE_RAM:
+            if len(self._modules) > 1 and available_memory() < _LITTLE_RAM:
                 network.release()
             return result
 
