@@ -39,9 +39,17 @@ class SetupTest(support.SlicerTestCase):
 
     def break_torch(self, how: str) -> None:
         """Starts a worker whose torch cannot be imported."""
+        self.shadow("torch", BROKEN_TORCH[how])
+
+    def break_package(self, name: str) -> None:
+        """Starts a worker that lacks a package."""
+        self.shadow(name, f"raise ModuleNotFoundError({name!r}, name={name!r})")
+
+    def shadow(self, name: str, code: str) -> None:
+        """Starts a worker that finds ``code`` in place of a package."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        (Path(folder.name) / "torch.py").write_text(BROKEN_TORCH[how], encoding="utf-8")
+        (Path(folder.name) / f"{name}.py").write_text(code, encoding="utf-8")
         environment = self.runner._client._environment
         path = os.pathsep.join([folder.name, environment["PYTHONPATH"]])
         patch = mock.patch.dict(environment, {"PYTHONPATH": path})
@@ -72,6 +80,36 @@ class SetupTest(support.SlicerTestCase):
         with self.assertRaises(DependencyError):
             support.logic().segment(self.panel.parameters.input_volume, model="threshold")
 
+    def test_safetensors_alone_missing_is_asked_for_before_the_first_click(self):
+        from UNetSegmentPlugin import environment
+
+        self.break_package("safetensors")
+        with mock.patch.object(environment, "missing_packages", lambda: ["safetensors>=0.4"]):
+            self.panel.refresh()
+            self.assertTrue(self.setup.root.isVisibleTo(self.setup.root.parentWidget()))
+            self.assertTrue(self.setup.ui.installButton.isVisibleTo(self.setup.root))
+            text = self.setup.ui.setupLabel.text
+        self.assertIn("safetensors is not installed", text)
+        self.assertIn("Click Install", text)
+        self.assertNotIn("pip install", text)
+        self.assertNotIn("gigabytes", text)
+        self.assertFalse(self.panel.run.ui.segmentButton.enabled)
+
+    def test_install_and_repair_need_the_pytorch_extension_only_where_torch_is_to_be_installed(self):
+        from UNetSegmentPlugin import environment
+
+        installed = []
+        with (
+            mock.patch.object(environment, "torch_extension_available", lambda: False),
+            mock.patch.object(environment, "missing_packages", lambda: ["safetensors>=0.4"]),
+            mock.patch.object(environment, "_version", lambda name: "2.13.0"),
+            mock.patch.object(environment, "_pip_install", installed.append),
+        ):
+            self.assertEqual(environment.install(), "")
+            self.assertEqual(installed, [["safetensors>=0.4"]])
+            remark = environment.install(anew=True)
+        self.assertIn("PyTorch itself was left as it is", remark)
+
     def test_a_broken_torch_offers_repair(self):
         self.break_torch("broken")
         text = self.setup.ui.setupLabel.text
@@ -93,6 +131,7 @@ class SetupTest(support.SlicerTestCase):
         with (
             mock.patch.object(environment, "missing_packages", lambda: []),
             mock.patch.object(environment, "torch_extension_available", lambda: False),
+            mock.patch.object(environment, "_version", lambda name: "not installed"),
         ):
             self.setup.ui.installButton.click()
         self.assertIn("extension 'PyTorch'", self.setup.ui.setupLabel.text)

@@ -42,18 +42,30 @@ def torch_extension_available() -> bool:
     return importlib.util.find_spec("PyTorchUtils") is not None
 
 
-def install(anew: bool = False, tell: Callable[[str], None] = lambda text: None) -> None:
+def install(anew: bool = False, tell: Callable[[str], None] = lambda text: None) -> str:
     """Installs what is missing. Called when the user asks for it, never by itself.
 
     Args:
         anew: also reinstall what is there.
         tell: gets a line per step.
 
+    Returns:
+        What could not be renewed though it was asked for, in words; empty when all was done.
+
     Raises:
         InstallError: with the reason in words.
     """
     _install_packages(anew, tell)
-    _install_torch(anew, tell)
+    # Looked up without importing it: a broken torch could take Slicer down.
+    there = _version("torch") != _NOT_INSTALLED
+    if there and not anew:
+        return ""
+    if there and not torch_extension_available():
+        return _(
+            "PyTorch itself was left as it is: the extension 'PyTorch', which could install it anew, is not there."
+        )
+    _install_torch(there, tell)
+    return ""
 
 
 def openvino_is_missing() -> bool:
@@ -119,7 +131,8 @@ def _pip_install(arguments: list[str]) -> None:
         ) from error
 
 
-def _install_torch(anew: bool, tell: Callable[[str], None]) -> None:
+def _install_torch(replace: bool, tell: Callable[[str], None]) -> None:
+    """Through the PyTorch extension; ``replace`` takes away what is there first."""
     if not torch_extension_available():
         raise InstallError(
             _("PyTorch is installed by the extension 'PyTorch', which is not there. Install it in the Extensions "
@@ -128,10 +141,7 @@ def _install_torch(anew: bool, tell: Callable[[str], None]) -> None:
     from PyTorchUtils import PyTorchUtilsLogic
 
     logic = PyTorchUtilsLogic()
-    # Looked up without importing it: a broken torch could take Slicer down.
-    if _version("torch") != _NOT_INSTALLED:
-        if not anew:
-            return
+    if replace:
         tell(_("Removing PyTorch..."))
         logic.uninstallTorch()
     tell(_("Installing PyTorch. This downloads up to several gigabytes..."))

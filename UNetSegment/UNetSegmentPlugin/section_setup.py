@@ -19,6 +19,7 @@ class SetupSection(Section):
         super().__init__(panel)
         self._wanted = False
         self._message = ""
+        self._remark = ""
         self._busy = False
         self._test = None
         self.ui.installButton.connect("clicked()", lambda: self._run(lambda: environment.install(False, self._tell)))
@@ -49,7 +50,7 @@ class SetupSection(Section):
         # Looked up only where it is seen: it goes through the installed packages.
         shown = problem is None and self._wanted
         self.ui.openvinoButton.setVisible(shown and environment.openvino_is_missing())
-        self.ui.installButton.setVisible(problem is not None and not self.panel.runner.torch_is_installed)
+        self.ui.installButton.setVisible(problem is not None and bool(self._missing()))
         set_text(self.ui.setupLabel, self._text(problem))
 
     def on_run(self, run) -> None:
@@ -67,6 +68,7 @@ class SetupSection(Section):
         """See Section.scene_closing. The self-test uses no scene, so it goes on."""
 
     def _on_tested(self, passed: bool, text: str) -> None:
+        text, self._remark = f"{text} {self._remark}".strip(), ""
         self._busy, self._wanted, self._message, self._test = False, True, text, None
         if passed:
             self.panel.runner.start()
@@ -78,7 +80,7 @@ class SetupSection(Section):
         # The worker holds the libraries' files open, which Windows would not let pip replace.
         self.panel.runner.shutdown()
         try:
-            install()
+            self._remark = install() or ""
         except environment.InstallError as error:
             self._busy = False
             self._tell(str(error))
@@ -107,10 +109,18 @@ class SetupSection(Section):
             lines.append(_("Everything that is needed is installed."))
         return "<br>".join(lines)
 
+    def _missing(self) -> list[str]:
+        """What is not installed, by name, PyTorch first."""
+        torch = [] if self.panel.runner.torch_is_installed else ["PyTorch"]
+        return [*torch, *environment.missing_packages()]
+
     def _what_to_do(self, problem) -> str:
-        if not self.panel.runner.torch_is_installed:
+        missing = self._missing()
+        if "PyTorch" in missing:
             return _(
-                "Click Install: PyTorch comes through the extension 'PyTorch', which chooses the build for this "
-                "computer and may download several gigabytes."
-            )
+                "Click Install: {packages}. PyTorch comes through the extension 'PyTorch', which chooses the build for "
+                "this computer and may download several gigabytes."
+            ).format(packages=", ".join(missing))
+        if missing:
+            return _("Click Install: {packages}. A small download.").format(packages=", ".join(missing))
         return f"{problem.cure} " + _("Repair installs the packages anew.")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..budget import available_memory
-from ..errors import DependencyError, ResourceError
+from ..errors import ResourceError
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Volume
 from .exchange import discard, read_array, write_array
@@ -24,7 +23,6 @@ from .messages import (
     LibraryInstall,
     Load,
     Loaded,
-    Problem,
     Ready,
     Result,
     Segment,
@@ -34,6 +32,7 @@ from .messages import (
     Unloaded,
     VolumeFile,
 )
+from .needs import broken_installation
 from .warm import WarmModel, WarmModels
 
 if TYPE_CHECKING:
@@ -71,16 +70,17 @@ class CoreEngine:
         """Imports torch and the engine; an installation that does not work becomes the ``problem``."""
         started = time.perf_counter()
         try:
+            import safetensors.torch
             import torch
 
             from .. import inference, models
             from ..inference import devices
 
             names = devices.available_devices()
-            _ = inference.Segmenter, models.load_model
+            _ = inference.Segmenter, models.load_model, safetensors.torch.load_file
             found = tuple(_device(name) for name in names)
         except Exception as error:
-            return Ready(problem=_broken_installation(error), seconds=time.perf_counter() - started)
+            return Ready(problem=broken_installation(error), seconds=time.perf_counter() - started)
         return Ready(str(torch.__version__), found, seconds=time.perf_counter() - started)
 
     def warm_up(self) -> None:
@@ -255,13 +255,3 @@ def _release_device_memory() -> None:
 
     for name in devices.available_devices():
         devices.release_cache(torch.device(name))
-
-
-def _broken_installation(error: Exception) -> Problem:
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
-    if name and not name.startswith(__name__.split(".")[0]):
-        cause, cure = f"{name} is not installed.", f"Install it: pip install {name}."
-    else:
-        cause = f"The installation does not work ({type(error).__name__}: {error})."
-        cure = "Reinstall UNetSegment, and torch in the build that fits this computer."
-    return Problem(DependencyError.code, cause, cure, traceback.format_exc())

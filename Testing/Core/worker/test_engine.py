@@ -188,7 +188,12 @@ def test_a_result_that_cannot_be_written_leaves_nothing(world: World, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("blocked", "words"), [("torch", "torch is not installed."), ("UNetSegmentLib.inference", "does not work")]
+    ("blocked", "words"),
+    [
+        ("torch", "torch is not installed."),
+        ("safetensors.torch", "safetensors is not installed."),
+        ("UNetSegmentLib.inference", "does not work"),
+    ],
 )
 def test_a_broken_installation_is_told_not_raised(
     blocked: str, words: str, monkeypatch: pytest.MonkeyPatch, block: Callable[[str], None]
@@ -197,6 +202,15 @@ def test_a_broken_installation_is_told_not_raised(
     problem = CoreEngine().probe().problem
     assert problem is not None and problem.code == "missing-package"
     assert words in problem.cause and problem.cure and "Traceback" in problem.detail
+
+
+def test_everything_that_is_missing_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("torch", "safetensors"):
+        monkeypatch.setitem(sys.modules, name, None)
+    problem = CoreEngine().probe().problem
+    assert problem is not None
+    assert "torch" in problem.cause and "safetensors" in problem.cause
+    assert "pip install" in problem.cure and "torch" in problem.cure and "safetensors" in problem.cure
 
 
 @pytest.fixture
