@@ -12,7 +12,7 @@ import typer
 from ..errors import InputError, OutputError
 from ..progress import CancelToken, ProgressCallback, Stage
 from .console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
-from .evaluate_pictures import Drawing, case_of, files_of
+from .evaluate_pictures import Drawing
 from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
 
 # Beyond this many cases the terminal shows the summary only.
@@ -171,16 +171,20 @@ def _score_files(
 
 
 def _pairs(prediction: Path, reference: Path) -> Iterator[tuple[str, Path, Path]]:
-    """Case name, prediction and reference, by file names up to the first dot."""
+    """Case name, prediction and reference: two files, or the files of one name in two folders."""
+    from ..io.case_names import case_name, cases_by_name, is_image_file
+
     if prediction.is_file() and reference.is_file():
-        yield case_of(prediction), prediction, reference
+        yield case_name(prediction), prediction, reference
         return
     for path in (prediction, reference):
         if not path.exists():
             raise InputError(f"'{path}' does not exist.", "Check the path and its spelling.")
         if not path.is_dir():
             raise InputError(f"'{path}' is a file, the other is a folder.", "Give two files or two folders.")
-    ours, theirs = files_of(prediction), files_of(reference)
+    ours, theirs = (
+        cases_by_name(sorted(filter(is_image_file, folder.iterdir()))) for folder in (prediction, reference)
+    )
     lacking = sorted(set(ours) - set(theirs))
     if not ours:
         raise InputError(f"'{prediction}' holds no segmentations.", "Give the folder that holds them.")

@@ -75,21 +75,11 @@ class Drawing:
     def _file(images: Path, name: str) -> Path:
         if not images.is_dir():
             return images
-        files = files_of(images)
+        from ..io.case_names import cases_by_name, is_image_file
+
+        files = cases_by_name(sorted(filter(is_image_file, images.iterdir())))
         # nnU-Net numbers the channels of a case.
         path = files.get(name) or files.get(f"{name}_0000")
         if path is None:
             raise InputError(f"'{images}' holds no image named {name}.", "Give images the names of their references.")
         return path
-
-
-def files_of(folder: Path) -> dict[str, Path]:
-    """The images or label maps of a folder by the name of their case."""
-    # Label tables lie beside the label maps.
-    found = (path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix.lower() != ".json")
-    return {case_of(path): path for path in found if not path.name.startswith(".")}
-
-
-def case_of(path: Path) -> str:
-    """A case's name: that of its file up to the first dot."""
-    return path.name.split(".")[0]

@@ -124,6 +124,30 @@ def test_a_prediction_without_its_reference(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 3 and "have no reference of their name" in result.stderr
 
 
+def test_dots_belong_to_the_names_of_cases(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    """Patients named by UIDs stay apart; a table beside a label map is no case."""
+    uids = [f"1.3.6.1.4.1.{n}000" for n in (1, 2, 3)]
+    for folder, low in (("ours", 2), ("theirs", 5)):
+        (tmp_path / folder).mkdir()
+        for uid in uids:
+            _block(tmp_path / folder / f"{uid}.nii.gz", low if uid == uids[2] else 2, 8)
+    (tmp_path / "ours" / "notes.txt").write_text("of the reader")
+    cases = run_json("evaluate", tmp_path / "ours", tmp_path / "theirs")["cases"]
+    assert [round(cases[uid][0]["dice"], 3) for uid in uids] == [1, 1, round(2 * 3 / 9, 3)]
+    (tmp_path / "ours" / f"{uids[0]}.nii.gz").rename(tmp_path / "ours" / "1.3.6.1.4.1.4000.nii.gz")
+    strange = run("evaluate", tmp_path / "ours", tmp_path / "theirs")
+    assert strange.exit_code == 3 and "the first is '1.3.6.1.4.1.4000'" in strange.stderr
+
+
+def test_two_files_of_one_case(run: Run, tmp_path: Path) -> None:
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+        _block(tmp_path / folder / "a.nii.gz", 2, 8)
+    _block(tmp_path / "ours" / "a.seg.nrrd", 2, 8)
+    result = run("evaluate", tmp_path / "ours", tmp_path / "theirs")
+    assert result.exit_code == 3 and "are two files of one case, 'a'" in result.stderr
+
+
 def test_a_cropped_prediction_is_placed_on_the_reference(run_json: RunJson, tmp_path: Path) -> None:
     reference = _block(tmp_path / "r.nii.gz", 2, 8)
     image = sitk.ReadImage(str(reference))[1:10, 1:10, 1:10]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import InputError
+from ...io.case_names import case_name
 from .dataset import CaseFiles, Dataset, Region
-from .files import image_files, natural, plain_name
+from .files import image_files, natural
 
 CHANNELS = ("T1", "T1 with contrast", "T2", "FLAIR")
 # Endings up to 2021, and from 2023 on.
@@ -55,7 +56,13 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _case(folder: Path) -> CaseFiles:
-    by_ending = {plain_name(p).replace("-", "_").rpartition("_")[2].lower(): p for p in image_files(folder)}
+    by_ending: dict[str, Path] = {}
+    for image in image_files(folder):
+        other = by_ending.setdefault(case_name(image).replace("-", "_").rpartition("_")[2].lower(), image)
+        if other is not image:
+            raise InputError(
+                f"'{other.name}' and '{image.name}' are two files of one channel.", f"Keep one of them in {folder}."
+            )
     found = []
     for endings in _ENDINGS:
         file = next((by_ending[ending] for ending in endings if ending in by_ending), None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import InputError
+from ...io.case_names import case_name, cases_by_name
 from .dataset import CaseFiles, Dataset
-from .files import image_files, in_order, label_names, lacking_label, natural, plain_name, read_json
+from .files import image_files, in_order, label_names, lacking_label, natural, read_json
 
 
 def matches(path: Path) -> bool:
@@ -35,7 +36,7 @@ def read(path: Path) -> Dataset:
         name=str(table.get("name", path.resolve().name)),
         folder=path,
         layout="decathlon",
-        cases=tuple(CaseFiles(plain_name(image), (image,), label) for image, label in pairs),
+        cases=tuple(CaseFiles(case_name(image), (image,), label) for image, label in pairs),
         channels=channels,
         labels=label_names(table.get("labels", {}), path / "dataset.json"),
         modality=channels[0] if len(channels) == 1 else "MR" if channels else "",
@@ -60,9 +61,9 @@ def _listed(path: Path, table: dict[str, object]) -> list[tuple[Path, Path]]:
 
 
 def _found(path: Path) -> list[tuple[Path, Path]]:
-    labels = {plain_name(p): p for p in image_files(path / "labelsTr")}
-    images = image_files(path / "imagesTr")
-    lacking = [plain_name(p) for p in images if plain_name(p) not in labels]
+    labels = cases_by_name(image_files(path / "labelsTr"))
+    images = cases_by_name(image_files(path / "imagesTr"))
+    lacking = [name for name in images if name not in labels]
     if lacking:
         raise lacking_label(lacking[0], len(lacking), path / "labelsTr")
-    return [(p, labels[plain_name(p)]) for p in images]
+    return [(file, labels[name]) for name, file in images.items()]

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...io.atomic import full_suffix
-
-IMAGE_SUFFIXES = (
-    ".nii",
-    ".nii.gz",
-    ".nrrd",
-    ".seg.nrrd",
-    ".mha",
-    ".mhd",
-    ".png",
-    ".tif",
-    ".tiff",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".gif",
-    ".ppm",
-    ".pgm",
-)
+from ...io.case_names import is_image_file
 
 
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts numbers by their size: slice 2 before slice 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
-
-
-def plain_name(path: Path) -> str:
-    """The file's name up to its ending."""
-    return path.name[: len(path.name) - len(full_suffix(path))]
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -48,8 +26,7 @@ def image_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.", "Give a folder with images/ and labels/ in it.")
-    paths = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    return sorted((p for p in paths if full_suffix(p) in IMAGE_SUFFIXES), key=lambda p: natural(p.name))
+    return sorted(filter(is_image_file, folder.iterdir()), key=lambda p: natural(p.name))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -91,7 +68,7 @@ def named_folds(table: Any, where: Path) -> tuple[tuple[str, ...], ...]:
         InputError: something else.
     """
     try:
-        return tuple(tuple(str(name) for name in fold) for fold in table)
+        return tuple(tuple(unicodedata.normalize("NFC", str(name)) for name in fold) for fold in table)
     except TypeError as error:
         raise InputError(
             f"The 'folds' of {where} are no lists of case names.", "Correct the file.", str(error)

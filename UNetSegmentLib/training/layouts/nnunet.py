@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ...io.case_names import case_name, cases_by_name
 from .dataset import CaseFiles, Dataset, Region
-from .files import image_files, in_order, lacking_label, natural, plain_name, read_json
+from .files import image_files, in_order, lacking_label, natural, read_json
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
@@ -70,7 +71,7 @@ def _listed(path: Path, table: dict[str, Any]) -> tuple[CaseFiles, ...]:
 def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:
     found: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in image_files(path / "imagesTr"):
-        match = _CHANNEL.fullmatch(plain_name(file))
+        match = _CHANNEL.fullmatch(case_name(file))
         if match is None:
             raise InputError(
                 f"'{file.name}' does not end in the number of its channel.", "Name it NAME_0000, NAME_0001 and so on."
@@ -79,7 +80,7 @@ def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:
         if number in found[name]:
             raise InputError(f"The case {name} has two files for channel {number:04}.", "Keep one of them in imagesTr.")
         found[name][number] = file
-    labels = {plain_name(p): p for p in image_files(path / "labelsTr")}
+    labels = cases_by_name(image_files(path / "labelsTr"))
     lacking = [name for name in found if name not in labels]
     if lacking:
         raise lacking_label(lacking[0], len(lacking), path / "labelsTr")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...io.case_names import cases_by_name
 from .dataset import CaseFiles, Dataset
-from .files import image_files, in_order, label_names, lacking_label, named_folds, plain_name, read_json
+from .files import image_files, in_order, label_names, lacking_label, named_folds, read_json
 
 
 def matches(path: Path) -> bool:
@@ -18,12 +19,12 @@ def read(path: Path) -> Dataset:
     ``ignored`` and ``licence`` of ``dataset.json``.
 
     Raises:
-        InputError: an image without a label map, or a broken table of contents.
+        InputError: an image without a label map, two files of one name, or a broken table of contents.
     """
     table = read_json(path / "dataset.json")
-    images = image_files(path / "images")
-    labels = {plain_name(p): p for p in image_files(path / "labels")}
-    lacking = [plain_name(p) for p in images if plain_name(p) not in labels]
+    images = cases_by_name(image_files(path / "images"))
+    labels = cases_by_name(image_files(path / "labels"))
+    lacking = [name for name in images if name not in labels]
     if lacking:
         raise lacking_label(lacking[0], len(lacking), path / "labels")
     modality = table.get("modality", "")
@@ -32,7 +33,7 @@ def read(path: Path) -> Dataset:
         name=str(table.get("name", path.resolve().name)),
         folder=path,
         layout="pairs",
-        cases=tuple(CaseFiles(plain_name(p), (p,), labels[plain_name(p)]) for p in images),
+        cases=tuple(CaseFiles(name, (file,), labels[name]) for name, file in images.items()),
         channels=in_order(modality) or tuple(map(str, channels)),
         labels=label_names(table.get("labels", {}), path / "dataset.json"),
         ignored=table.get("ignored"),

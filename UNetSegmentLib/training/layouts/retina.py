@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
+from ...io.case_names import case_name
 from .dataset import CaseFiles, Dataset
-from .files import image_files, natural, plain_name
+from .files import image_files, natural
 
 COLOURS = ("Red", "Green", "Blue")
 IGNORED = 255
@@ -19,7 +20,7 @@ _STARE_IMAGE = re.compile(r"im\d{4}")
 def matches_drive(path: Path) -> bool:
     """Whether the folder holds ``images/NN_training.tif``."""
     folder = path / "images"
-    return folder.is_dir() and any(_DRIVE_IMAGE.fullmatch(plain_name(p)) for p in image_files(folder))
+    return folder.is_dir() and any(_DRIVE_IMAGE.fullmatch(case_name(p)) for p in image_files(folder))
 
 
 def read_drive(path: Path) -> Dataset:
@@ -38,13 +39,13 @@ def read_drive(path: Path) -> Dataset:
         for table, what in ((labels, "manual segmentation"), (masks, "mask of the field of view")):
             if number not in table:
                 raise InputError(f"The photograph {image.name} has no {what}.", "Add the file or remove the image.")
-        cases.append(CaseFiles(plain_name(image), (image,), labels[number], masks[number]))
+        cases.append(CaseFiles(case_name(image), (image,), labels[number], masks[number]))
     return _vessels("DRIVE", path, "drive", cases, "Staal et al., IEEE TMI 2004")
 
 
 def matches_stare(path: Path) -> bool:
     """Whether the folder holds ``im0001.ppm`` and so on."""
-    return path.is_dir() and any(_STARE_IMAGE.fullmatch(plain_name(p)) for p in _stare_images(path))
+    return path.is_dir() and any(_STARE_IMAGE.fullmatch(case_name(p)) for p in _stare_images(path))
 
 
 def read_stare(path: Path) -> Dataset:
@@ -62,7 +63,7 @@ def read_stare(path: Path) -> Dataset:
     masks = {p.name[:6]: p for p in image_files(path / "masks")} if (path / "masks").is_dir() else {}
     cases = []
     for image in sorted(_stare_images(path), key=lambda p: natural(p.name)):
-        name = plain_name(image)
+        name = case_name(image)
         if not _STARE_IMAGE.fullmatch(name):
             continue
         if name not in labels:
@@ -95,7 +96,14 @@ def _by_number(path: Path, folders: tuple[str, ...]) -> dict[str, Path]:
     folder = next((path / name for name in folders if (path / name).is_dir()), None)
     if folder is None:
         raise InputError(f"There is no folder '{folders[0]}' in {path}.", f"Add it (or '{folders[1]}').")
-    return {p.name.split("_")[0]: p for p in image_files(folder)}
+    found: dict[str, Path] = {}
+    for file in image_files(folder):
+        other = found.setdefault(file.name.split("_")[0], file)
+        if other is not file:
+            raise InputError(
+                f"'{other.name}' and '{file.name}' begin with the same number.", f"Keep one of them in {folder}."
+            )
+    return found
 
 
 def _stare_images(path: Path) -> list[Path]:

@@ -7,8 +7,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from ...errors import InputError
+from ...io.case_names import case_name
 from .dataset import CaseFiles, Dataset
-from .files import label_names, plain_name, read_json
+from .files import label_names, read_json
 
 IGNORED = 255
 
@@ -37,7 +38,7 @@ def read(path: Path) -> Dataset:
                 raise InputError(
                     f"Line {number} of {file.name} names {wanted}, which is not there.", "Correct the path."
                 )
-        name = row.get("case") or plain_name(paths[0])
+        name = row.get("case") or case_name(paths[0])
         cases.append(CaseFiles(name, tuple(paths), label, mask))
         if row.get("fold"):
             folds[row["fold"]].append(name)

@@ -1,0 +1,62 @@
+"""What a case is called: one rule for evaluation, training, tables and pictures.
+
+A case has the name of its file without the ending of its format. A dot inside a name is part of it: patients are often
+named by DICOM UIDs, recordings by ``rec02.x1909``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import InputError
+
+# Longest first, so that no ending is cut in its middle.
+IMAGE_ENDINGS = (
+    *(".seg.nrrd", ".seg.nhdr", ".nii.gz"),
+    *(".nii", ".nrrd", ".nhdr", ".mha", ".mhd"),
+    *(".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm"),
+)
+# Read, but not looked for in folders of cases: a DICOM file is a slice, and the halves of a pair have one name.
+_FURTHER = (".dcm", ".hdr", ".img")
+
+
+def case_name(path: Path | str) -> str:
+    """The file's name without the ending of its format, whatever dots it has; the whole name where it has none.
+
+    Letters with accents are composed (NFC), since macOS stores them apart and others do not.
+    """
+    name = Path(path).name
+    ending = image_ending(name) or next((e for e in _FURTHER if name.lower().endswith(e)), "")
+    plain = name[: len(name) - len(ending)] or name
+    return unicodedata.normalize("NFC", plain)
+
+
+def image_ending(path: Path | str) -> str:
+    """The ending out of :data:`IMAGE_ENDINGS`, in lower case; empty for a file of another kind."""
+    name = Path(path).name.lower()
+    return next((ending for ending in IMAGE_ENDINGS if name.endswith(ending)), "")
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file in a folder of cases is one of them, by its name. Hidden files are not."""
+    return bool(image_ending(path)) and not path.name.startswith(".") and path.is_file()
+
+
+def cases_by_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """The files by the names of their cases, in the given order.
+
+    Raises:
+        InputError: two files of one name.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = case_name(path)
+        if name in found:
+            raise InputError(
+                f"'{found[name].name}' and '{path.name}' are two files of one case, '{name}'.",
+                f"Keep one of them in {path.parent}.",
+            )
+        found[name] = path
+    return found
