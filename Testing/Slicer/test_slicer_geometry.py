@@ -238,3 +238,36 @@ class RegionTest(support.SlicerTestCase):
         roi = place(volume, (30.0, 30.0, 30.0))
         self.assertIs(place(volume, (20.0, 20.0, 20.0), roi), roi)
         np.testing.assert_allclose(roi.GetSize(), (20.0, 20.0, 20.0))
+
+    def test_placing_moves_the_region_that_an_earlier_placing_made_and_no_other(self):
+        from UNetSegmentPlugin.regions import place
+
+        volume = ball_volume(GRIDS["straight"])
+        foreign = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Somebody's box")
+        roi = place(volume, (30.0, 30.0, 30.0))
+        self.assertIsNot(roi, foreign)
+        self.assertIs(place(volume, (20.0, 20.0, 20.0)), roi)
+        self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")), 2)
+
+    def test_a_region_of_one_slice_is_the_slice_that_is_shown(self):
+        from UNetSegmentPlugin.regions import box_of, place_on_slice
+
+        for name, grid in GRIDS.items():
+            with self.subTest(name):
+                volume = ball_volume(grid)
+                roi = place_on_slice(volume)
+                box = box_of(roi, volume)
+                _, y, x = slicer.util.arrayFromVolume(volume).shape
+                self.assertEqual((box.shape[1], box.shape[2]), (y, x))
+                self.assertEqual(box.shape[0], 1)
+
+    def test_a_placed_region_does_not_cover_the_image(self):
+        from UNetSegmentPlugin import samples
+        from UNetSegmentPlugin.regions import place
+
+        for roi in (place(ball_volume(GRIDS["straight"]), (30.0, 30.0, 30.0)), *samples.add_regions()):
+            display = roi.GetDisplayNode()
+            self.assertFalse(display.GetFillVisibility())
+            self.assertTrue(display.GetOutlineVisibility())
+            self.assertFalse(display.GetPropertiesLabelVisibility())
+            self.assertNotEqual(display.GetSelectedColor(), slicer.vtkMRMLMarkupsDisplayNode().GetSelectedColor())

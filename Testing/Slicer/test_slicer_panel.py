@@ -138,6 +138,48 @@ class ModelSectionTest(PanelTestCase):
         self.assertEqual(self.panel.input_errors(), ["Choose an image."])
 
 
+class PhotographStackTest(PanelTestCase):
+    """Slicer loads numbered photographs as one volume when it is asked for one of them."""
+
+    def stack(self, count: int, suffix: str = ".png"):
+        volume = ball_volume(GRIDS["straight"], name="img_003")
+        storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+        for number in range(count):
+            storage.AddFileName(f"img_{number:03}{suffix}")
+        storage.SetFileName(f"img_000{suffix}")
+        volume.SetAndObserveStorageNodeID(storage.GetID())
+        return volume
+
+    def test_it_is_said_and_one_slice_is_offered(self):
+        self.panel.parameters.model = "threshold"
+        self.panel.parameters.whole_volume = True
+        self.panel.parameters.input_volume = self.stack(64)
+        label = self.panel.region.ui.regionHintLabel
+        self.assertIn("64 numbered photographs", label.text)
+        self.panel.region.place_on_slice()
+        self.assertFalse(self.panel.parameters.whole_volume)
+        from UNetSegmentPlugin.regions import box_of
+
+        box = box_of(self.panel.parameters.region, self.panel.parameters.input_volume)
+        self.assertEqual(box.shape[0], 1)
+        self.assertNotIn("photographs", label.text)
+
+    def test_the_link_does_what_it_says(self):
+        self.panel.parameters.whole_volume = True
+        self.panel.parameters.input_volume = self.stack(64)
+        self.panel.region.ui.regionHintLabel.linkActivated.emit("slice")
+        self.assertFalse(self.panel.parameters.whole_volume)
+
+    def test_other_volumes_are_no_photographs(self):
+        from UNetSegmentPlugin import photographs
+
+        self.assertEqual(photographs.count(self.stack(64)), 64)
+        self.assertEqual(photographs.count(self.stack(64, ".dcm")), 0)
+        self.assertEqual(photographs.count(self.stack(1)), 0)
+        self.assertEqual(photographs.count(ball_volume(GRIDS["straight"])), 0)
+        self.assertEqual(photographs.count(None), 0)
+
+
 class StateTest(PanelTestCase):
     def test_state_survives_saving_and_loading_the_scene(self):
         parameters = self.panel.parameters

@@ -11,6 +11,7 @@ from UNetSegmentLib.models.card import ModelCard
 from UNetSegmentLib.models.colour import reads_colours
 
 from . import parameters as chosen
+from . import photographs
 from .volumes import is_vector
 
 _COLOUR_COMPONENTS = (3, 4)
@@ -70,7 +71,7 @@ def check(nodes: Sequence, card: ModelCard) -> None:
 
 def warnings(nodes: Sequence) -> list[str]:
     """What is worth knowing about the images beside the result."""
-    return [
+    frames = [
         _("'{name}' is one frame of the sequence '{browser}': only the frame that was shown is segmented.").format(
             name=node.GetName(), browser=browser.GetName()
         )
@@ -78,6 +79,14 @@ def warnings(nodes: Sequence) -> list[str]:
         for browser in slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
         if browser.IsProxyNodeID(node.GetID())
     ]
+    stacks = [
+        _("'{name}' holds {count} numbered photographs that Slicer has loaded as one volume.").format(
+            name=node.GetName(), count=photographs.count(node)
+        )
+        for node in nodes
+        if photographs.count(node)
+    ]
+    return frames + stacks
 
 
 def _problem_of_only(node, card: ModelCard) -> InputError | None:

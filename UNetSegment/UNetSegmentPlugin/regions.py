@@ -13,6 +13,9 @@ from UNetSegmentLib.geometry import Box
 from .volumes import geometry_of, transform_between
 
 ROI_NAME = "UNetSegment region"
+_PLACED = "UNetSegment.PlacedRegion"
+# The yellow of the module's icon.
+_COLOR = (0.957, 0.769, 0.306)
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 # Points a side on which a box is followed through a transform that may bend it.
 _SAMPLES = 5
@@ -48,24 +51,61 @@ def box_of(roi_node, volume_node) -> Box:
 def place(volume_node, size_mm, roi_node=None):
     """Puts an ROI of ``size_mm`` (x, y, z, or None for the whole volume) where the slice views meet.
 
-    The ROI follows the volume's axes and parent transform and stays within the volume. A new one is made unless
-    ``roi_node`` is given. Returns the ROI node.
+    The ROI follows the volume's axes and parent transform and stays within the volume. ``roi_node`` is moved; without
+    one, the ROI that an earlier call has made is; a new one is made only where there is neither. Returns the ROI node.
     """
     geometry = geometry_of(volume_node)
     extent = np.array(geometry.size) * np.array(geometry.spacing)
     size = extent if size_mm is None else np.minimum(_along_axes(size_mm, geometry), extent)
-    center = _within(geometry, _slice_crossing(volume_node), size)
+    return _put(volume_node, geometry, _within(geometry, _slice_crossing(volume_node), size), size, roi_node)
+
+
+def place_on_slice(volume_node, roi_node=None):
+    """Puts an ROI around the one slice (along k) that the slice views show; see :func:`place`."""
+    geometry = geometry_of(volume_node)
+    size = np.array(geometry.size) * np.array(geometry.spacing)
+    size[2] = geometry.spacing[2]
+    index = geometry.to_index(_within(geometry, _slice_crossing(volume_node), size))
+    return _put(volume_node, geometry, geometry.to_physical([*index[:2], np.round(index[2])]), size, roi_node)
+
+
+def dress(roi_node) -> None:
+    """Shows an ROI as an outline in the module's colour: no fill and no name, which would cover the image."""
+    roi_node.CreateDefaultDisplayNodes()
+    display = roi_node.GetDisplayNode()
+    display.SetColor(*_COLOR)
+    display.SetSelectedColor(*_COLOR)
+    display.SetActiveColor(*_COLOR)
+    display.SetFillVisibility(False)
+    display.SetOutlineVisibility(True)
+    display.SetPropertiesLabelVisibility(False)
+    display.SetPointLabelsVisibility(False)
+
+
+def _put(volume_node, geometry, center, size, roi_node):
+    """Moves an ROI, or a new one, to ``center`` (LPS) with ``size`` mm along i, j, k."""
     if roi_node is None:
-        roi_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", ROI_NAME)
-        roi_node.CreateDefaultDisplayNodes()
+        roi_node = _placed_before() or _new_roi()
     roi_node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
     roi_node.SetAndObserveObjectToNodeMatrix(_object_matrix(geometry, center))
     roi_node.SetSize(*map(float, size))
     display = roi_node.GetDisplayNode()
     if display is not None:
-        display.SetFillOpacity(0.1)
         display.SetVisibility(True)
     return roi_node
+
+
+def _placed_before():
+    """The ROI that :func:`place` has made in this scene, also before it was saved and loaded again, or None."""
+    placed = (node for node in slicer.util.getNodesByClass("vtkMRMLMarkupsROINode") if node.GetAttribute(_PLACED))
+    return next(placed, None)
+
+
+def _new_roi():
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", ROI_NAME)
+    node.SetAttribute(_PLACED, "1")
+    dress(node)
+    return node
 
 
 def _points_of(roi_node) -> list:

@@ -7,6 +7,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from . import regions
+
 SAMPLE = "UNetSegmentHead"
 NODE_NAME = "ICBM152 T1"
 # The average of 152 T1 images that nilearn carries; a tagged release, so the file cannot change.
@@ -57,7 +59,7 @@ def add_regions() -> list:
     nodes = []
     for name, center in REGIONS.items():
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", _(name))
-        node.CreateDefaultDisplayNodes()
+        regions.dress(node)
         node.SetCenter(vtk.vtkVector3d(*center))
         node.SetSize(*SIZE_MM)
         nodes.append(node)

@@ -1,11 +1,14 @@
 """Region: the whole volume, or a box placed by one click."""
 
+import html
+
 import slicer
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import regions, volumes
+from . import photographs, regions, volumes
+from .problems import LINK_COLOR
 from .section import Section, set_text
 
 # A volume this many times wider than the model's field of view is worth a hint to place a region.
@@ -21,6 +24,7 @@ class RegionSection(Section):
         super().__init__(panel)
         self.ui.regionSelector.setMRMLScene(slicer.mrmlScene)
         self.ui.placeRegionButton.connect("clicked()", self.place)
+        self.ui.regionHintLabel.connect("linkActivated(QString)", lambda *_: self.place_on_slice())
 
     def refresh(self) -> None:
         """See Section.refresh."""
@@ -44,7 +48,28 @@ class RegionSection(Section):
             return
         parameters.whole_volume = False
 
+    def place_on_slice(self) -> None:
+        """Puts the region around the one slice that is shown."""
+        parameters = self.panel.parameters
+        if parameters is None or parameters.input_volume is None:
+            return
+        try:
+            parameters.region = regions.place_on_slice(parameters.input_volume, parameters.region)
+        except UNetSegmentError as error:
+            self.panel.show_problem(error)
+            return
+        parameters.whole_volume = False
+
     def _hint(self, parameters) -> str:
+        """What is worth knowing before the whole volume is segmented, as rich text."""
+        pictures = photographs.count(parameters.input_volume) if parameters.whole_volume else 0
+        if pictures:
+            said = _("Slicer has loaded {count} numbered photographs as one volume: all of them would be segmented.")
+            link = f"<a href='slice' style='color:{LINK_COLOR}'>{_('This slice only')}</a>"
+            return f"{said.format(count=pictures)} {link}"
+        return html.escape(self._size_hint(parameters), quote=False)
+
+    def _size_hint(self, parameters) -> str:
         card, volume = self.panel.card, parameters.input_volume
         if card is None or volume is None or not parameters.whole_volume or card.field_of_view_mm is None:
             return ""
