@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ import typer
 from ..errors import InputError, OutputError
 from ..progress import CancelToken, ProgressCallback, Stage
 from .console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
+from .evaluate_pairs import Pairs, open_pairs
 from .evaluate_pictures import Drawing
 from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
 
@@ -42,6 +43,9 @@ def evaluate(
     images: Annotated[
         Path | None, typer.Option(help="The images of the predictions, for the pictures: a file, or a folder.")
     ] = None,
+    by_value: Annotated[
+        bool, typer.Option("--by-value", help="Compare segments by their values, whatever their names.")
+    ] = False,
     outcomes_only: Annotated[
         bool, typer.Option("--outcomes-only", help="Leave the images out of the pictures, to pass these on.")
     ] = False,
@@ -58,6 +62,9 @@ def evaluate(
 
     A picture shows every voxel of a case: found and real, found in error, missed. Beside it stands the image, of
     predictions and references where --images gives it.
+
+    Segments are the same where they have the same name, in whatever files name them (.seg.nrrd, or a table beside a
+    label map), else where they have the same value.
     """
     with session(debug, json) as cancel:
         if csv is not None:
@@ -75,17 +82,21 @@ def evaluate(
                 run = _Run(model, network, data, fold, cases, device, preset, layout)
                 outcome = _score_model(run, tolerance, drawing, progress, cancel)
             else:
-                outcome = _score_files(prediction, reference, cases, tolerance, drawing, progress, cancel)
+                outcome = _score_files(
+                    Pairs(prediction, reference, cases, by_value), tolerance, drawing, progress, cancel
+                )
         _report(outcome, csv, json)
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Scores by case, the pictures that were drawn, and scores of pixels where the data set's field reports them."""
+    """Scores by case, the pictures that were drawn, scores of pixels where the data set's field reports them, and what
+    was chosen on the way."""
 
     scores: Scores
     pictures: Sequence[Path] = ()
     pixels: PixelScores | None = None
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -118,12 +129,15 @@ def _score_model(
     from ..models import Model, load_model
     from ..training.dataset import open_dataset
     from ..training.evaluation import evaluate_fold
+    from ..training.layouts.naming import numbered_like, unlike_names
     from ..training.planning.configuration import FOLDS
 
     model = load_model(run.model)
     if run.network is not None:
         model = Model.in_memory(model.card, [model.network(run.network)])
     data = open_dataset(run.data, run.layout, FOLDS)
+    notes = (*data.notes, *unlike_names(numbered_like(data, model.card.labels), model.card.labels))
+    data = numbered_like(data, model.card.labels)
     names = data.split(run.fold)[1][: run.limit]
     settings = preset(run.preset)
     evaluation = evaluate_fold(
@@ -137,66 +151,26 @@ def _score_model(
             model, data, names, device=run.device, settings=settings, progress=progress, cancel=cancel
         )
     if drawing is None:
-        return _Outcome(scores, pixels=pixels)
+        return _Outcome(scores, pixels=pixels, notes=notes)
     from ..training.report.pictures import write_cases
 
     images = not drawing.outcomes_only
     drawn = write_cases(model, data, scores, drawing.folder, run.device, settings, images, progress, cancel)
-    return _Outcome(scores, drawn, pixels)
+    return _Outcome(scores, drawn, pixels, notes)
 
 
 def _score_files(
-    prediction: Path | None,
-    reference: Path | None,
-    limit: int | None,
-    tolerance: float,
-    drawing: Drawing | None,
-    progress: ProgressCallback | None,
-    cancel: CancelToken,
+    given: Pairs, tolerance: float, drawing: Drawing | None, progress: ProgressCallback | None, cancel: CancelToken
 ) -> _Outcome:
-    if prediction is None or reference is None:
-        raise InputError("There is nothing to compare.", "Give predictions and references, or --model and --data.")
-    from ..io import place_on_grid, read_segmentation
     from ..reporting import compare
 
-    pairs = list(_pairs(prediction, reference))[:limit]
+    pairs, notes = open_pairs(given)
     stage = Stage("evaluate", len(pairs), progress, cancel)
     scores: Scores = {}
-    for name, ours, theirs in pairs:
-        expected = read_segmentation(theirs)
-        found = place_on_grid(read_segmentation(ours), expected.geometry, f"'{ours.name}'")
-        scores[name] = compare(found, expected, tolerance)
-        stage.step(message=name)
-    return _Outcome(scores, () if drawing is None else drawing.draw(scores, pairs))
-
-
-def _pairs(prediction: Path, reference: Path) -> Iterator[tuple[str, Path, Path]]:
-    """Case name, prediction and reference: two files, or the files of one name in two folders."""
-    from ..io.case_names import case_name, cases_by_name, is_image_file
-
-    if prediction.is_file() and reference.is_file():
-        yield case_name(prediction), prediction, reference
-        return
-    for path in (prediction, reference):
-        if not path.exists():
-            raise InputError(f"'{path}' does not exist.", "Check the path and its spelling.")
-        if not path.is_dir():
-            raise InputError(f"'{path}' is a file, the other is a folder.", "Give two files or two folders.")
-    ours, theirs = (
-        cases_by_name(sorted(filter(is_image_file, folder.iterdir()))) for folder in (prediction, reference)
-    )
-    lacking = sorted(set(ours) - set(theirs))
-    if not ours:
-        raise InputError(f"'{prediction}' holds no segmentations.", "Give the folder that holds them.")
-    if lacking:
-        raise InputError(
-            f"{len(lacking)} of {len(ours)} predictions have no reference of their name, the first is '{lacking[0]}'.",
-            "Give both the same name, or take the others out of the folder.",
-        )
-    if len(theirs) > len(ours):
-        say(f"Note: {len(theirs) - len(ours)} references have no prediction and are left out.", error=True)
-    for name in sorted(ours):
-        yield name, ours[name], theirs[name]
+    for pair in pairs:
+        scores[pair.name] = compare(*pair.read(), tolerance)
+        stage.step(message=pair.name)
+    return _Outcome(scores, () if drawing is None else drawing.draw(scores, pairs), notes=notes)
 
 
 def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
@@ -210,9 +184,13 @@ def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
         shown: dict[str, object] = {"pictures": [str(path) for path in pictures]} if pictures else {}
         if outcome.pixels is not None:
             shown["pixels"] = asdict(outcome.pixels)
+        if outcome.notes:
+            shown["notes"] = list(outcome.notes)
         cases = {name: to_json(rows) for name, rows in scores.items()}
         print_json({"cases": cases, "summary": to_json(summary), **shown})
         return
+    for note in outcome.notes:
+        say(f"Note: {note}", error=True)
     console = output()
     if len(scores) <= _MANY:
         console.print(table(_all_cases(scores), hide=SCORES_HIDDEN))

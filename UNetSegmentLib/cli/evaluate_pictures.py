@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..geometry import Geometry
     from ..reporting import LabelScores
     from ..volume import Volume
+    from .evaluate_pairs import Pair
 
 
 @dataclass(frozen=True)
@@ -28,27 +29,24 @@ class Drawing:
     images: Path | None = None
     outcomes_only: bool = False
 
-    def draw(self, scores: dict[str, list[LabelScores]], pairs: Sequence[tuple[str, Path, Path]]) -> list[Path]:
+    def draw(self, scores: dict[str, list[LabelScores]], pairs: Sequence[Pair]) -> list[Path]:
         """Draws the worst, the median and the best case.
 
         Args:
-            pairs: name, prediction and reference of every case.
+            pairs: every case.
 
         Raises:
             InputError: a case has no image, or one on another grid.
         """
-        from ..io import place_on_grid, read_segmentation
         from ..reporting.agreement import agreement
         from ..reporting.case_picture import ShownCase, case_path, unit_of, write_case
         from ..reporting.extremes import extremes, heading, mean_dice, score_words
 
-        files = {name: (ours, theirs) for name, ours, theirs in pairs}
+        files = {pair.name: pair for pair in pairs}
         means = mean_dice(scores)
         written = []
         for which, name in extremes(means).items():
-            ours, theirs = files[name]
-            expected = read_segmentation(theirs)
-            found = place_on_grid(read_segmentation(ours), expected.geometry, f"'{ours.name}'")
+            found, expected = files[name].read()
             values = [score.label.value for score in scores[name]]
             outcomes = agreement(found.voxels, expected.voxels, values)
             image = self._image(name, expected.geometry)

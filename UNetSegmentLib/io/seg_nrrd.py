@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from ..labels import Label, Terminology
 _KEY = re.compile(r"Segment(\d+)_(.+)")
 _REFERENCE = "Reference image geometry"
 _GREY = (128, 174, 128)
+# Headers end within this many bytes, or are not read further.
+_LONGEST = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,22 @@ def parse(fields: Mapping[str, str]) -> list[StoredSegment]:
     return [_segment(number, groups[number]) for number in sorted(groups)]
 
 
+def read_fields(path: Path) -> dict[str, str]:
+    """The key-value texts of an NRRD header, without the voxels; empty for a file that is none or cannot be read."""
+    fields: dict[str, str] = {}
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != b"NRRD":
+                return {}
+            while file.tell() < _LONGEST and (line := file.readline(_LONGEST).rstrip(b"\r\n")):
+                key, found, value = line.decode("utf-8", "surrogateescape").partition(":=")
+                if found:
+                    fields[key] = _unescaped(value)
+    except OSError:
+        return {}
+    return fields
+
+
 def reference_geometry(fields: Mapping[str, str]) -> Geometry | None:
     """The grid of the image that was segmented, where Slicer has noted it; it stores the label map cropped."""
     for parameter in fields.get("Segmentation_ConversionParameters", "").split("&"):
@@ -99,6 +118,11 @@ def _deserialized(text: str) -> Geometry | None:
         return Geometry((i, j, k), tuple(spacing), tuple(origin), tuple((matrix[:3, :3] / spacing).ravel()))
     except (ValueError, GeometryError):
         return None
+
+
+def _unescaped(text: str) -> str:
+    """NRRD writes a line break as ``\\n`` and a backslash twice."""
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], text)
 
 
 def _segment(number: int, group: Mapping[str, str]) -> StoredSegment:

@@ -17,6 +17,7 @@ from ..reporting import LabelScores, LabelSummary, compare, summarize
 from ..volume import Segmentation
 from .dataset import open_dataset, read_pair
 from .layouts.dataset import Dataset
+from .layouts.naming import numbered_like
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def evaluate_fold(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> Evaluation:
-    """Segments the cases that ``fold`` holds out and compares them with their label maps.
+    """Segments the cases that ``fold`` holds out and compares them with their label maps, labels of equal name with
+    each other where both sides have names.
 
     Args:
         model: trained without that fold, or the numbers mean nothing.
@@ -61,7 +63,7 @@ def evaluate_fold(
     Raises:
         InputError: no such fold, or a case that the fold does not hold out.
     """
-    data = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    data = numbered_like(dataset if isinstance(dataset, Dataset) else open_dataset(dataset), model.card.labels)
     held_out = data.split(fold)[1]
     strangers = [name for name in cases or () if name not in held_out]
     if strangers:

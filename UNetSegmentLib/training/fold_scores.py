@@ -17,6 +17,7 @@ from ..progress import CancelToken, ProgressCallback
 from ..reporting.pixel_metrics import PixelScores, pixel_scores
 from .evaluation import Evaluation, evaluate_fold
 from .layouts.dataset import Dataset
+from .layouts.naming import numbered_like
 from .report.pixels import Pixels, joined, judged_pixels
 
 SCORES, PIXELS = "scores.json", "pixels.npz"
@@ -61,6 +62,7 @@ def score_fold(
         the scores; the judged pixels of all cases where the field reports scores of pixels; the evaluation itself.
     """
     evaluation = evaluate_fold(model, data, fold, device=device, settings=_SETTINGS, progress=progress, cancel=cancel)
+    data = numbered_like(data, model.card.labels)
     names = {label.value: label.name for label in model.card.labels}
     cases = {
         case: tuple(

@@ -19,6 +19,7 @@ from .dataset import load_cases, open_dataset
 from .distributed import World, join_world
 from .export import export_model
 from .labelling import labelling_of
+from .layouts.naming import numbered_like
 from .run import CHECKPOINT, LOG, Run
 from .spilling import Spill
 from .state import load_checkpoint, start_state
@@ -73,7 +74,7 @@ def _train(
 ) -> TrainingResult:
     started = time.monotonic()
     output = _output_folder(config)
-    data = open_dataset(config.dataset, config.layout, config.folds)
+    data = numbered_like(open_dataset(config.dataset, config.layout, config.folds), config.card.labels)
     names, held_out = data.split(config.fold)
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")

@@ -154,7 +154,7 @@ def _dressed(labels: tuple[Label, ...], data: Dataset) -> tuple[Label, ...]:
     """Colours and terminology as the first case's label file has them, where it has."""
     from ..io import read_segmentation
 
-    if data.values or data.regions:
+    if data.values or data.regions or data.segments.labels:
         return labels
     try:
         known = {label.value: label for label in read_segmentation(data.cases[0].label).labels}

@@ -148,6 +148,31 @@ def test_two_files_of_one_case(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 3 and "are two files of one case, 'a'" in result.stderr
 
 
+def test_segments_are_compared_by_their_names(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    """The same voxels and names, numbered in another order; without names, the values must do."""
+    voxels = np.zeros((10, 10, 10), np.uint8)
+    voxels[2:8, 2:8, 2:5], voxels[2:8, 2:8, 5:6] = 1, 2
+    grid = Geometry((10, 10, 10))
+    names = ("liver", "Spleen")
+    first = Segmentation(voxels, grid, tuple(Label(n, name) for n, name in enumerate(names, start=1)))
+    turned = Segmentation(np.array([0, 2, 1], np.uint8)[voxels], grid, (Label(2, "liver"), Label(1, "spleen")))
+    write_segmentation(first, tmp_path / "a.nii.gz")
+    write_segmentation(turned, tmp_path / "b.seg.nrrd")
+    files = (tmp_path / "a.nii.gz", tmp_path / "b.seg.nrrd")
+    answer = run_json("evaluate", *files)
+    assert [(row["name"], row["dice"]) for row in answer["cases"]["a"]] == [("liver", 1), ("Spleen", 1)]
+    assert "the files number them differently" in answer["notes"][0]
+    assert [row["dice"] for row in run_json("evaluate", *files, "--by-value")["cases"]["a"]] == [0, 0]
+    (tmp_path / "a.json").unlink()
+    bare = run_json("evaluate", *files)
+    assert [row["dice"] for row in bare["cases"]["a"]] == [0, 0] and "no names" in bare["notes"][-1]
+    write_segmentation(Segmentation(voxels, grid, (Label(1, "hepar"), Label(2, "lien"))), tmp_path / "c.seg.nrrd")
+    strange = run("evaluate", tmp_path / "c.seg.nrrd", tmp_path / "b.seg.nrrd")
+    assert (
+        strange.exit_code == 3 and "no segment has the same name" in strange.stderr and "--by-value" in strange.stderr
+    )
+
+
 def test_a_cropped_prediction_is_placed_on_the_reference(run_json: RunJson, tmp_path: Path) -> None:
     reference = _block(tmp_path / "r.nii.gz", 2, 8)
     image = sitk.ReadImage(str(reference))[1:10, 1:10, 1:10]

@@ -37,6 +37,16 @@ def test_a_decathlon_file_with_its_channels_along_a_fourth_axis(tmp_path: Path) 
     assert np.allclose(volume.voxels[1], 2 * volume.voxels[0])
 
 
+def test_4d_in_a_name_is_no_fourth_axis(tmp_path: Path) -> None:
+    """A file that is cut short is refused by its case, whatever it is called."""
+    make.write_image(tmp_path / "images" / "scan4D.nii", make.image(0, make.nested_boxes((1,))))
+    make.write_image(tmp_path / "labels" / "scan4D.nii", make.nested_boxes((1,)))
+    file = tmp_path / "images" / "scan4D.nii"
+    file.write_bytes(file.read_bytes()[:3000])
+    with pytest.raises(InputError, match=r"Case scan4D: 'scan4D\.nii' is cut short"):
+        read_case(open_layout(tmp_path), "scan4D")
+
+
 def test_nnunet(tmp_path: Path) -> None:
     data = open_layout(make.nnunet(tmp_path))
     assert (data.layout, data.channels, data.modality) == ("nnunet", ("T1", "T2"), "MR")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import InputError
+from ...io.segment_names import SegmentNames
 
 _FOLD_SEED = 5
 
@@ -57,6 +58,9 @@ class Dataset:
         regions: overlapping outputs made of the labels, in the order of painting; empty for exclusive labels.
         values: value in the files to label value, where they differ; other values are then errors.
         ignored: label value of voxels that are not judged; masks are read as this value too.
+        segments: names of the segments in the label files, where these decide what is what; their values are those of
+            ``labels``.
+        notes: sentences on what was chosen while the data set was read.
         folds: names of cases that are held out together; empty where the data set defines none.
         modality: ``CT``, ``MR``, ``fundus``, ...; empty where unknown.
         licence, reference: of the data, for the model card.
@@ -75,6 +79,8 @@ class Dataset:
     regions: tuple[Region, ...] = ()
     values: dict[int, int] = field(default_factory=dict)
     ignored: int | None = None
+    segments: SegmentNames = field(default_factory=SegmentNames)
+    notes: tuple[str, ...] = ()
     folds: tuple[tuple[str, ...], ...] = ()
     modality: str = ""
     licence: str = ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
 from ...errors import InputError, UNetSegmentError
 from ...io import read_segmentation, read_volume
-from ...io.itk import geometry_of, read_image
+from ...io.integrity import check_integrity
+from ...io.itk import geometry_of, quiet, read_image
 from ...volume import Segmentation, Volume, stack_channels
 from .dataset import CaseFiles, Dataset
 
@@ -44,20 +47,35 @@ def _read_channels(path: Path) -> Volume:
     """A volume; the fourth axis of a 4D file, as the Decathlon has them, becomes channels."""
     try:
         return read_volume(path)
-    except InputError as error:
-        if "4D" not in error.cause:
+    except InputError:
+        if _axes(path) != 4:
             raise
+    check_integrity(path)
     image = read_image(path)
     parts = [image[:, :, :, n] for n in range(image.GetSize()[3])]
-    import SimpleITK as sitk
-
     voxels = np.stack([sitk.GetArrayFromImage(part) for part in parts]).astype(np.float32)
     return Volume(voxels, geometry_of(parts[0]), path.name)
 
 
+def _axes(path: Path) -> int:
+    """How many axes the image of a file has by its header; 0 where that cannot be read."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with quiet():
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            return 0
+    return int(reader.GetDimension())
+
+
 def _meaning(data: Dataset, files: CaseFiles, segmentation: Segmentation) -> Segmentation:
     """The label map in the data set's own values, checked."""
-    voxels = _translated(segmentation.voxels, data.values) if data.values else segmentation.voxels
+    if segmentation.labels and data.segments.labels:
+        segmentation = data.segments.apply(segmentation, files.label.name)
+    elif data.values:
+        segmentation = replace(segmentation, voxels=_translated(segmentation.voxels, data.values), labels=())
+    voxels = segmentation.voxels
     if files.mask is not None and data.ignored is not None:
         mask = read_volume(files.mask)
         difference = mask.geometry.difference(segmentation.geometry)
@@ -72,7 +90,7 @@ def _meaning(data: Dataset, files: CaseFiles, segmentation: Segmentation) -> Seg
                 f"The label map holds the value {unknown[0]}, which the data set does not name.",
                 f"Known are {', '.join(map(str, sorted(known)))}. Correct the label map, or name the value.",
             )
-    return Segmentation(voxels, segmentation.geometry, segmentation.labels if not data.values else ())
+    return replace(segmentation, voxels=voxels)
 
 
 def _translated(voxels: np.ndarray, values: dict[int, int]) -> np.ndarray:

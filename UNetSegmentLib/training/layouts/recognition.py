@@ -9,6 +9,7 @@ from pathlib import Path
 from ...errors import InputError
 from . import brats, decathlon, membranes, nnunet, pairs, retina, table, tumours
 from .dataset import Dataset
+from .naming import with_names
 
 AUTO = "auto"
 
@@ -38,7 +39,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def open_layout(path: str | Path, layout: str = AUTO) -> Dataset:
-    """Reads a data set's table of contents.
+    """Reads a data set's table of contents, and the names in the headers of its label files.
 
     Args:
         path: its folder, or a CSV file.
@@ -53,10 +54,10 @@ def open_layout(path: str | Path, layout: str = AUTO) -> Dataset:
     if layout != AUTO:
         if layout not in LAYOUTS:
             raise InputError(f"There is no layout '{layout}'.", f"Known are: {AUTO}, {', '.join(LAYOUTS)}.")
-        return LAYOUTS[layout].read(path)
+        return with_names(LAYOUTS[layout].read(path))
     for known in LAYOUTS.values():
         if known.matches is not None and known.matches(path):
-            return known.read(path)
+            return with_names(known.read(path))
     raise InputError(
         f"'{path}' has no layout that is known.",
         "Known are: " + "; ".join(f"{name} ({known.needs})" for name, known in LAYOUTS.items()) + ".",

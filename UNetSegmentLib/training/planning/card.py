@@ -18,6 +18,7 @@ from .preferences import Preferences
 from .spacing import ANISOTROPY
 
 _CROPPED = 0.75
+_NAMED = 5
 _USE = "Research and education. Not a medical device, not for diagnosis."
 
 
@@ -43,13 +44,19 @@ def outputs_of(data: Dataset, fingerprint: Fingerprint) -> tuple[Outputs, tuple[
         return Outputs(labels, tuple(r.value for r in data.regions), "sigmoid", regions), ()
     found = fingerprint.values
     names = data.labels or {value: f"Label {value}" for value in found}
-    labels = tuple(Label(v, names[v], colour(n)) for n, v in enumerate(sorted(names)) if v in found)
+    drawn = {label.value: label for label in data.segments.labels}
+    labels = tuple(
+        replace(drawn[v], name=names[v]) if v in drawn else Label(v, names[v], colour(n))
+        for n, v in enumerate(sorted(names))
+        if v in found
+    )
     if not labels:
         raise InputError(
             f"None of the labels of {data.name} occurs in its label maps.", "Correct the names of the labels."
         )
-    absent = [f"No case holds '{names[v]}' ({v}), so the model leaves it out." for v in sorted(names) if v not in found]
-    return Outputs(labels, (0, *(label.value for label in labels)), "softmax"), tuple(absent)
+    absent = [f"'{names[v]}' ({v})" for v in sorted(names) if v not in found]
+    notes = (f"No case holds {_either(absent)}, so the model leaves {_it(absent)} out.",) if absent else ()
+    return Outputs(labels, (0, *(label.value for label in labels)), "softmax"), notes
 
 
 def normalization_of(fingerprint: Fingerprint, channel: int, name: str) -> Normalization:
@@ -160,6 +167,16 @@ def _training_data(data: Dataset, fingerprint: Fingerprint) -> str:
 def _millimetres(spacing: Sequence[float | None]) -> str:
     known = [f"{s:.3g}" for s in reversed(spacing) if s is not None]
     return " x ".join(known) + " mm (x, y, z)"[: None if len(known) == 3 else -8]
+
+
+def _either(words: Sequence[str]) -> str:
+    """Some of the words, and how many more there are."""
+    more = len(words) - _NAMED
+    return ", ".join(words[:_NAMED]) + (f" or {more} more" if more > 0 else "")
+
+
+def _it(words: Sequence[str]) -> str:
+    return "it" if len(words) == 1 else "them"
 
 
 def _listed(names: Sequence[str]) -> str:

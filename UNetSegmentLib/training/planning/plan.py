@@ -80,6 +80,7 @@ def _plan(
         held_out = max((list(names) for names in data.folds), key=len, default=[])
     fingerprint = take_fingerprint(data, names, progress, cancel)
     outputs, notes = outputs_of(data, fingerprint)
+    notes = data.notes + notes
     if not data.folds:
         notes += ("There is one case only: nothing is held out, so nobody knows how good the model is.",)
     seconds = request.minutes * 60 * FOR_STEPS / wanted_steps(request.minutes)

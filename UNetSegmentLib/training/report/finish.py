@@ -18,6 +18,7 @@ from ...reporting.pixel_metrics import PixelScores
 from ..config import TrainingConfig
 from ..dataset import open_dataset
 from ..evaluation import Evaluation, evaluate_fold
+from ..layouts.naming import numbered_like
 from ..loop import TrainingResult
 from . import page
 from .pictures import write_cases
@@ -65,6 +66,7 @@ def finish_run(
         limit = max(config.validation_cases, _SCORED) if config.validation_cases else None
         names = data.split(config.fold)[1][:limit]
         model = load_model(result.model)
+        data = numbered_like(data, model.card.labels)
         evaluation = evaluate_fold(
             model, data, config.fold, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
         )

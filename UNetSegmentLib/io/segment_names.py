@@ -1,0 +1,231 @@
+"""Which segments of several files are the same: by their names, where files have names.
+
+Programs number segments as they like: in Slicer, ``liver`` is 1 in one file and 2 in the next. What stays is the name.
+Files without names (a plain label image) have nothing but their values.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..labels import Label
+from ..volume import Segmentation
+from . import seg_nrrd
+from .case_names import image_ending
+from .label_table import read_label_table, table_path
+
+_NRRD = (".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class SegmentNames:
+    """What the segments of several files have in common.
+
+    Args:
+        labels: one for each name; its value is that of the common numbering. Empty: there are no names, or they
+            change nothing, and values are compared.
+        notes: sentences on what was matched, and how.
+    """
+
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def apply(self, segmentation: Segmentation, file: str) -> Segmentation:
+        """The label map in the common numbering; one without names stays as it is.
+
+        Raises:
+            InputError: a segment that is not among ``labels``, or voxels that belong to no segment of the file.
+        """
+        if not self.labels or not segmentation.labels:
+            return segmentation
+        common = {folded(label.name): label for label in self.labels}
+        table = {0: 0}
+        for label in segmentation.labels:
+            if folded(label.name) not in common:
+                raise InputError(
+                    f"'{file}' has a segment '{label.name}', which the others do not have.", "Read the files again."
+                )
+            table[label.value] = common[folded(label.name)].value
+        voxels = _renumbered(segmentation.voxels, table, file)
+        labels = tuple(common[folded(label.name)] for label in segmentation.labels)
+        return replace(segmentation, voxels=voxels, labels=labels)
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: letter case, doubled blanks and the way accents are stored do not count."""
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+
+
+def read_names(path: Path | str) -> tuple[Label, ...]:
+    """The labels that :func:`~.segmentations.read_segmentation` would find, out of the header or the table alone.
+
+    Empty where the file has no names, or is no file that can be read (which reading it will say).
+
+    Raises:
+        InputError: a broken label table.
+    """
+    path = Path(path)
+    if image_ending(path) in _NRRD:
+        segments = seg_nrrd.parse(seg_nrrd.read_fields(path))
+        if segments:
+            values = [segment.label.value for segment in segments]
+            # As layers with the same values are joined.
+            values = values if len(set(values)) == len(values) else list(range(1, len(values) + 1))
+            return tuple(replace(segment.label, value=v) for segment, v in zip(segments, values, strict=True))
+    return read_label_table(table_path(path))
+
+
+def match_names(
+    files: Mapping[str, Sequence[Label]], declared: Mapping[int, str] | None = None, where: str = "dataset.json"
+) -> SegmentNames:
+    """Finds one numbering for the segments of all files.
+
+    Where all files have names, the name decides. Where only some have, the values decide, which must then agree with
+    the names of those. ``declared`` names take the place of the files' order.
+
+    Args:
+        files: the labels of each file (:func:`read_names`) by what to call it; empty for one without names.
+        declared: name by value, as the data set says.
+        where: what declares them.
+
+    Raises:
+        InputError: two segments of one name in a file; names and values that contradict each other.
+    """
+    named = {file: labels for file, labels in files.items() if labels}
+    if not named:
+        return SegmentNames()
+    for file, labels in named.items():
+        _check_twice(file, labels)
+    if declared:
+        return _declared(named, declared, where)
+    first, steady = _first_seen(named), _steady(named)
+    bare = len(files) - len(named)
+    if bare and not steady:
+        raise _contradiction(named, next(file for file in files if not files[file]))
+    if not steady:
+        first = {key: replace(label, value=n) for n, (key, label) in enumerate(first.items(), start=1)}
+    notes = [_matched(first.values(), steady), *_rare(named, first), *_spellings(named)]
+    if bare:
+        count = f"{bare} of {len(files)} label maps have" if bare > 1 else f"1 of {len(files)} label maps has"
+        notes.append(f"{count} no names: there the values decide, as in the others.")
+    return SegmentNames(tuple(first.values()), tuple(notes))
+
+
+def same_names(names: Collection[str], others: Collection[str]) -> set[str]:
+    """What both name, as :func:`folded` compares."""
+    return {folded(name) for name in names} & {folded(name) for name in others}
+
+
+def _declared(named: Mapping[str, Sequence[Label]], declared: Mapping[int, str], where: str) -> SegmentNames:
+    known = {folded(name): value for value, name in declared.items()}
+    first = _first_seen(named)
+    strange = [key for key in first if key not in known]
+    if not strange:
+        labels = tuple(
+            replace(first[key], value=value, name=declared[value]) if key in first else Label(value, declared[value])
+            for key, value in known.items()
+        )
+        return SegmentNames(labels, (_matched(labels, _steady(named)), *_rare(named, first)))
+    moved = [f for f, labels in named.items() if any(known.get(folded(s.name), s.value) != s.value for s in labels)]
+    if moved or not _steady(named):
+        file = next(f for f, labels in named.items() if any(folded(label.name) == strange[0] for label in labels))
+        raise InputError(
+            f"'{file}' has a segment '{first[strange[0]].name}', which {where} does not name.",
+            f"Add it to the 'labels' of {where}, or rename the segment; known are {_listed(declared.values())}.",
+        )
+    words = _listed([f"'{first[key].name}' is '{declared.get(first[key].value, '-')}'" for key in strange])
+    return SegmentNames((), (f"The label maps have names of their own; those of {where} are taken: {words}.",))
+
+
+def _first_seen(named: Mapping[str, Sequence[Label]]) -> dict[str, Label]:
+    """Each name as it is written where it comes first."""
+    first: dict[str, Label] = {}
+    for labels in named.values():
+        for label in sorted(labels, key=lambda label: label.value):
+            first.setdefault(folded(label.name), label)
+    return first
+
+
+def _steady(named: Mapping[str, Sequence[Label]]) -> bool:
+    """Whether a name has the same value everywhere, and a value the same name."""
+    pairs = {(folded(label.name), label.value) for labels in named.values() for label in labels}
+    return len({name for name, _ in pairs}) == len(pairs) == len({value for _, value in pairs})
+
+
+def _check_twice(file: str, labels: Sequence[Label]) -> None:
+    seen: dict[str, str] = {}
+    for label in labels:
+        other = seen.setdefault(folded(label.name), label.name)
+        if other is not label.name:
+            raise InputError(
+                f"'{file}' has two segments of one name ('{other}' and '{label.name}').",
+                "Rename one of them, so that it is known which is meant.",
+            )
+
+
+def _contradiction(named: Mapping[str, Sequence[Label]], bare: str) -> InputError:
+    values: dict[str, tuple[str, Label]] = {}
+    names: dict[int, tuple[str, Label]] = {}
+    words = ""
+    for file, labels in named.items():
+        for label in labels:
+            other = values.setdefault(folded(label.name), (file, label))
+            another = names.setdefault(label.value, (file, label))
+            if other[1].value != label.value and not words:
+                words = f"'{label.name}' is {other[1].value} in '{other[0]}' and {label.value} in '{file}'"
+            elif folded(another[1].name) != folded(label.name) and not words:
+                words = f"{label.value} is '{another[1].name}' in '{another[0]}' and '{label.name}' in '{file}'"
+    return InputError(
+        f"Files number their segments in different ways ({words}), and '{bare}' has no names to go by.",
+        "Save all of them with names (.seg.nrrd), or number all of them alike.",
+    )
+
+
+def _matched(labels: Collection[Label], steady: bool) -> str:
+    words = _listed([label.name for label in labels])
+    return f"Segments are matched by their names ({words}){'' if steady else ': the files number them differently'}."
+
+
+def _rare(named: Mapping[str, Sequence[Label]], first: Mapping[str, Label]) -> list[str]:
+    """Names that are not in every file: a segment that is really absent, or a slip of the pen."""
+    counts = {key: sum(any(folded(s.name) == key for s in labels) for labels in named.values()) for key in first}
+    rare = [f"'{first[key].name}' in {count}" for key, count in counts.items() if count < len(named)]
+    return [f"Not all of the {len(named)} files have every segment: {_listed(rare)}."] if rare else []
+
+
+def _spellings(named: Mapping[str, Sequence[Label]]) -> list[str]:
+    spelled: dict[str, dict[str, None]] = {}
+    for labels in named.values():
+        for label in labels:
+            spelled.setdefault(folded(label.name), {})[label.name] = None
+    words = [" = ".join(f"'{name}'" for name in names) for names in spelled.values() if len(names) > 1]
+    return [f"Taken for one name: {_listed(words)}."] if words else []
+
+
+def _listed(words: Collection[str]) -> str:
+    shown = list(words)[:_LISTED]
+    more = len(words) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _renumbered(voxels: np.ndarray, table: Mapping[int, int], file: str) -> np.ndarray:
+    if all(there == here for there, here in table.items()):
+        return voxels
+    present = np.flatnonzero(np.bincount(voxels.ravel()))
+    strange = [int(value) for value in present if int(value) not in table]
+    if strange:
+        raise InputError(
+            f"'{file}' holds the value {strange[0]}, to which none of its segments belongs.",
+            "Save it again with Slicer, or correct the table beside it.",
+        )
+    lookup = np.zeros(int(present.max()) + 1, np.uint8 if max(table.values()) <= 255 else np.uint16)
+    for value in present:
+        lookup[value] = table[int(value)]
+    return lookup[voxels]
