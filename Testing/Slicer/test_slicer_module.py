@@ -104,4 +104,4 @@ print([name for name in ("torch", "numpy", "SimpleITK", "UNetSegmentLib", "UNetS
         runner.shutdown()
         support.wait_until(lambda: not alive(pid), 10, "the worker to end")
         support.leave()
-        self.assertEqual(list(Path(tempfile.gettempdir()).glob(f"unetsegment-{os.getpid()}-*")), [])
+        self.assertEqual(list(Path(tempfile.gettempdir()).glob(f"unetsegment-*-{os.getpid()}-*")), [])

@@ -13,7 +13,7 @@ from ..errors import OutputError
 
 # ITK chooses the format by the ending, so the temporary file must keep the whole of it.
 _DOUBLE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".seg.nhdr", ".tar.gz")
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def full_suffix(path: Path | str) -> str:
@@ -76,7 +76,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 def output_error(target: Path, error: OSError) -> OutputError:
     """An operating system's refusal to write, in words."""
-    if error.errno in _DISK_FULL:
+    if error.errno in DISK_FULL:
         return OutputError(
             f"The disk is full while writing '{target.name}'.",
             "Free some space or choose a folder on another disk. The previous file, if any, is unchanged.",

@@ -24,9 +24,11 @@ from typing import Any
 
 from ..errors import Cancelled, UNetSegmentError
 from ..progress import ProgressEvent
+from ..volume import Volume
 from . import processes
 from .errors import crash_error, error_from_code, start_error
-from .exchange import ExchangeFolder
+from .exchange import output_error, write_array
+from .folders import ExchangeFolder, HeldFile
 from .incoming import Incoming
 from .launch import default_command, default_environment
 from .listener import Listener, WorkerState
@@ -59,6 +61,7 @@ from .requests import (
     SegmentResult,
     import_message,
     install_message,
+    result_names,
     result_of,
     segment_message,
 )
@@ -154,19 +157,15 @@ class WorkerClient:
             InputError: voxels of an odd type.
             WorkerError: the worker could not be started.
         """
-        folder = self._exchange()
-        files: list[VolumeFile] = []
+        held: list[HeldFile] = []
         try:
-            for volume in request.inputs:
-                files.append(VolumeFile(folder.write(volume.voxels, "input"), volume.geometry, volume.name))
+            inputs = [self._handed_over(volume, held) for volume in request.inputs]
+            results = {name: str(self._new_file(name, held).path) for name in result_names(request)}
         except UNetSegmentError:
-            discard(tuple(file.array for file in files))
+            discard(tuple(held))
             raise
-
-        where = str(folder.path)
-        return self._ask(
-            lambda number: segment_message(number, request, files, where), tuple(file.array for file in files)
-        )
+        where = str(self._exchange().path)
+        return self._ask(lambda number: segment_message(number, request, inputs, where, results), tuple(held))
 
     def load(
         self, model: str, device: str = "auto", preset: str = "balanced", settings: dict[str, Any] | None = None
@@ -284,14 +283,16 @@ class WorkerClient:
             self._tell(self._listener.on_error, event.id, error)
 
     def _on_result(self, event: Result) -> None:
-        known = self._finish(event.id)
         try:
-            result = result_of(event)
+            # Before the request is finished, which lets go of its files.
+            result: SegmentResult | UNetSegmentError = result_of(event)
         except UNetSegmentError as error:
-            if known:
-                self._tell(self._listener.on_error, event.id, error)
+            result = error
+        if not self._finish(event.id):
             return
-        if known:
+        if isinstance(result, UNetSegmentError):
+            self._tell(self._listener.on_error, event.id, result)
+        else:
             self._tell(self._listener.on_result, event.id, result)
 
     # -- internals -----------------------------------------------------------------------------------------------------
@@ -362,8 +363,25 @@ class WorkerClient:
 
     def _exchange(self) -> ExchangeFolder:
         if self._folder is None or not self._folder.path.is_dir():
-            self._folder = ExchangeFolder(self._parent)
+            self._remove_folder()
+            try:
+                self._folder = ExchangeFolder(self._parent)
+            except OSError as error:
+                raise output_error(self._parent or "the folder for temporary files", error) from error
         return self._folder
+
+    def _new_file(self, name: str, held: list[HeldFile]) -> HeldFile:
+        folder = self._exchange()
+        try:
+            held.append(folder.file(name))
+        except OSError as error:
+            raise output_error(folder.path, error) from error
+        return held[-1]
+
+    def _handed_over(self, volume: Volume, held: list[HeldFile]) -> VolumeFile:
+        """A volume in a new file, which is put on the list."""
+        file = self._new_file("input", held)
+        return VolumeFile(write_array(volume.voxels, file.path, held=True), volume.geometry, volume.name)
 
     def _remove_folder(self) -> None:
         if self._folder is not None:

@@ -113,7 +113,7 @@ class CoreEngine:
     def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result:
         """Runs a model over the request's images and writes the result beside them."""
         started = time.perf_counter()
-        volumes = [_read(file) for file in request.inputs]
+        volumes = [_read(file, Path(request.folder)) for file in request.inputs]
 
         def run() -> tuple[WarmModel, bool, Any]:
             stage = Stage("load", 1, progress, cancel)
@@ -196,8 +196,12 @@ def _make_segmenter(model: Model, request: Load | Segment) -> Segmenter:
     return Segmenter(model, device=request.device, preset=request.preset, settings=settings)
 
 
-def _read(file: VolumeFile) -> Volume:
-    return Volume(read_array(file.array), file.geometry, file.name)
+def _read(file: VolumeFile, folder: Path) -> Volume:
+    """An input, mapped; a file of the client's folder needs no name any more then."""
+    voxels = read_array(file.array)
+    if Path(file.array.path).parent == folder:
+        discard(file.array)
+    return Volume(voxels, file.geometry, file.name)
 
 
 def _result(request: Segment, warm: WarmModel, was_warm: bool, outcome: Any, started: float) -> Result:
@@ -207,6 +211,8 @@ def _result(request: Segment, warm: WarmModel, was_warm: bool, outcome: Any, sta
     written: list[ArrayFile] = []
 
     def write(array: Any, name: str) -> ArrayFile:
+        if name in request.results:
+            return write_array(array, Path(request.results[name]), held=True)
         file = write_array(array, folder / f"result-{request.id}-{name}.raw")
         written.append(file)
         return file

@@ -97,9 +97,11 @@ class Segment:
     Args:
         inputs: one image per input channel of the model (or one image with all channels).
         model: a bundled model's name, or a path to a package.
-        folder: where the worker writes the result's arrays.
+        folder: of the client's files; the worker writes those of the result's arrays there that ``results`` leaves out.
         region: part to segment, in the array order of the first input's grid; None is all of it.
         settings: changes to the preset's engine settings, by name.
+        results: empty files for the result's arrays (``labels``, ``probabilities``, ``uncertainty``) that the client
+            holds.
     """
 
     kind: ClassVar[str] = "segment"
@@ -113,6 +115,7 @@ class Segment:
     settings: dict[str, Any] = field(default_factory=dict)
     probabilities: bool = False
     uncertainty: bool = False
+    results: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -271,7 +274,8 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished segmentation; the arrays lie in files of the request's folder, which the client now owns.
+    """A finished segmentation; the arrays lie in the request's ``results``, or in files of its folder, which the client
+    now owns.
 
     Args:
         voxels: label map (z, y, x).

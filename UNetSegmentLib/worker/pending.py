@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from . import exchange
-from .messages import ArrayFile
+from .folders import HeldFile
 
-Files = tuple[ArrayFile, ...]
+Files = tuple[HeldFile, ...]
 
 
 class PendingRequests:
@@ -70,6 +69,6 @@ class PendingRequests:
 
 
 def discard(files: Files) -> None:
-    """Removes voxel files."""
+    """Lets voxel files go."""
     for file in files:
-        exchange.discard(file)
+        file.release()

@@ -81,7 +81,8 @@ def _decode(line: bytes, kinds: dict[str, type], side: str) -> Any:
     try:
         body = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("A line is not JSON.", detail=f"{error}: {line[:200]!r}") from error
+        wide = " (it looks like UTF-16)" if line[:80].count(0) > len(line[:80]) // 3 else ""
+        raise ProtocolError(f"A line is not JSON in UTF-8{wide}.", detail=f"{error}: {line[:200]!r}") from error
     if not isinstance(body, dict):
         raise ProtocolError("A line is not a JSON object.", detail=repr(line[:200]))
     request = body.get("id")

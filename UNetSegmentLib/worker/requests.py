@@ -105,8 +105,16 @@ class SegmentResult:
     uncertainty: Volume | None = None
 
 
-def segment_message(number: int, request: SegmentRequest, files: Sequence[VolumeFile], folder: str) -> Segment:
-    """The request as a message; ``files`` hold its voxels, ``folder`` will hold the result's."""
+def result_names(request: SegmentRequest) -> list[str]:
+    """The arrays of its result, by the names of :class:`~.messages.Segment`'s ``results``."""
+    maps = {"probabilities": request.probabilities, "uncertainty": request.uncertainty}
+    return ["labels", *(name for name, wanted in maps.items() if wanted)]
+
+
+def segment_message(
+    number: int, request: SegmentRequest, files: Sequence[VolumeFile], folder: str, results: dict[str, str]
+) -> Segment:
+    """The request as a message; ``files`` hold its voxels, ``results`` will hold the result's."""
     return Segment(
         id=number,
         inputs=tuple(files),
@@ -118,6 +126,7 @@ def segment_message(number: int, request: SegmentRequest, files: Sequence[Volume
         settings=dict(request.settings),
         probabilities=request.probabilities,
         uncertainty=request.uncertainty,
+        results=results,
     )
 
 

@@ -7,6 +7,7 @@ writes. Whoever finds that the client is gone ends the process on the spot.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -15,12 +16,15 @@ import threading
 import traceback
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ..errors import Cancelled, UNetSegmentError
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .errors import ProtocolError, VersionError, WorkerError, error_from_code
+from .folders import remove_abandoned
 from .jobs import Job, JobQueue
+from .lines import GuardedLines
 from .messages import (
     Cancel,
     ClientHello,
@@ -52,6 +56,8 @@ from .stdio import Channel
 
 SHUTDOWN_GRACE = 4.0
 EXIT_DEVICE_LOST = 75
+_CHUNK = 1 << 16
+_LINES = "Send one JSON object in a line, in UTF-8, with a line feed at its end."
 
 logger = logging.getLogger(__name__)
 
@@ -89,12 +95,13 @@ class Server:
         self._engine = engine
         self._input = channel.input
         self._leave = leave
-        self._outbox = Outbox(channel.output, lambda: leave(0))
+        self._outbox = Outbox(channel.output, self._leave_alone)
         self._jobs = JobQueue()
         self._problem: Problem | None = None
         self._greeted = False
         self._current: Job | None = None
         self._exit_code = 0
+        self._folders: set[str] = set()
 
     def run(self) -> int:
         """Serves until the client says ``shutdown`` or goes away; returns the exit code."""
@@ -151,16 +158,16 @@ class Server:
     # -- reader thread ---------------------------------------------------------------------------------------------
 
     def _read(self, stream: BinaryIO) -> None:
-        try:
-            for line in stream:
-                if line.strip():
-                    self._take(line)
-        except (OSError, ValueError):
-            pass
+        lines = GuardedLines(lambda reason: self._outbox.send(Failure(Problem.of(ProtocolError(reason, _LINES)))))
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(stream.fileno(), _CHUNK):
+                for line in lines.feed(data):
+                    if line.strip():
+                        self._take(line)
         # The client is gone: nobody wants a result or an orderly end. (One that only closed its end, a script's pipe,
         # may still want to read what was said.)
         self._outbox.close(0.5)
-        self._leave(0)
+        self._leave_alone()
 
     def _take(self, line: bytes) -> None:
         try:
@@ -170,11 +177,15 @@ class Server:
             self._stop()
         except ProtocolError as error:
             self._outbox.send(Failure(Problem.of(error), error.request_id))
+        except Exception as error:
+            # The thread must outlive whatever a line does to it: nobody would hear a cancel any more.
+            logger.exception("unexpected error in a line")
+            self._outbox.send(Failure(Problem.of(_internal_error(error))))
 
     def _accept(self, request: Request) -> None:
         if isinstance(request, ClientHello):
             if not self._greeted:
-                watch_parent(request.pid, request.host, lambda: self._leave(0))
+                watch_parent(request.pid, request.host, self._leave_alone)
             self._greeted = True
         elif not self._greeted:
             raise ProtocolError("The first message must be 'hello'.", request_id=getattr(request, "id", None))
@@ -186,7 +197,15 @@ class Server:
         elif self._jobs.knows(request.id):
             raise ProtocolError(f"There already is a request {request.id}.")
         else:
+            if isinstance(request, Segment):
+                self._folders.add(request.folder)
             self._jobs.put(Job(request))
+
+    def _leave_alone(self) -> None:
+        """The end of a worker whose client is gone: what that had in files goes too."""
+        for folder in tuple(self._folders):
+            remove_abandoned(Path(folder))
+        self._leave(0)
 
     def _stop(self) -> None:
         """Cancels everything and lets the inference thread end; ends the process when that takes too long."""

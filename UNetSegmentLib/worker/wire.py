@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -114,6 +115,7 @@ def _tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
 
 def _scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        _require(abs(value) <= sys.float_info.max, where, "a number of double precision", value)
         return float(value)
     fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if kind is float:
@@ -124,4 +126,4 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
 
 def _require(condition: bool, where: str, expected: str, value: Any) -> None:
     if not condition:
-        raise ProtocolError(f"'{where}' should be {expected}, not {repr(value)[:80]}.")
+        raise ProtocolError(f"'{where[:200]}' should be {expected}, not {repr(value)[:80]}.")

@@ -76,7 +76,7 @@ class FakeEngine:
         getattr(self, f"_{request.model}")(request, progress, cancel)
         first = request.inputs[0]
         voxels = (read_array(first.array)[0] > 0).astype(np.uint8)
-        file = write_array(voxels, Path(request.folder) / f"result-{request.id}.raw")
+        file = write_array(voxels, Path(request.results["labels"]), held=True)
         return Result(request.id, file, first.geometry, (Label(1, "blob"),), request.model, "1")
 
     def _echo(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from UNetSegmentLib.errors import InputError, OutputError
-from UNetSegmentLib.worker.exchange import ExchangeFolder, folder_prefix, read_array, take_array, write_array
+from UNetSegmentLib.worker.exchange import read_array, take_array, write_array
 from UNetSegmentLib.worker.protocol import ArrayFile
 
 
@@ -60,6 +60,8 @@ def test_taking_removes_the_file_and_keeps_the_voxels(tmp_path: Path, copy: bool
         ((3, 4), "<f4", "holds 24 bytes instead of 48"),
         ((2, 3), "|O", "cannot be read"),
         ((2, 3), "nonsense", "no type of voxels"),
+        ((2, 3), "4294967296f4", "no type of voxels"),
+        ((2, 3), "f4,(", "no type of voxels"),
         ((-1, 3), "<f4", "cannot be read"),
         ((2**40, 2**40), "<f4", "instead of"),
     ],
@@ -109,6 +111,46 @@ with tempfile.TemporaryDirectory() as folder:
     assert done.stdout.strip() == "cannot-write []"
 
 
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = Path(write_array(np.zeros(3), tmp_path / "a.raw").path)
+    assert os.name != "posix" or path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("kind", ["written", "folder", "pipe", "missing"])
+def test_only_an_empty_file_that_is_held_for_it_is_written_to(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "slot"
+    if kind == "written":
+        path.write_bytes(b"precious")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("no pipes with names here")
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OutputError):
+        write_array(np.zeros(3), path, held=True)
+    if kind == "pipe":
+        os.close(reader)
+    assert kind != "written" or path.read_bytes() == b"precious"
+
+
+def test_a_pipe_is_no_file_of_voxels(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes with names here")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="no file of voxels"):
+        read_array(ArrayFile(str(tmp_path / "pipe"), (0,), "<f4"))
+
+
+@pytest.mark.parametrize("path", ["/a\0b", "/a\udcffb\ud800", "x" * 5000])
+def test_paths_that_no_system_knows_are_refused(path: str) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_array(ArrayFile(path, (1,), "<f4"))
+    with pytest.raises(OutputError):
+        write_array(np.zeros(1), Path(path))
+
+
 def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.raw").write_text("precious")
     with pytest.raises(OutputError):
@@ -116,51 +158,11 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "a.raw").read_text() == "precious"
 
 
-def test_the_folder_is_private_and_goes(tmp_path: Path) -> None:
-    folder = ExchangeFolder(tmp_path)
-    folder.write(np.zeros(3), "x")
-    folder.write(np.zeros(3), "x")
-    assert len(list(folder.path.iterdir())) == 2
-    if os.name == "posix":
-        assert folder.path.stat().st_mode & 0o777 == 0o700
-    folder.remove()
-    assert not folder.path.exists()
-
-
-@pytest.mark.parametrize("where", ["missing", "file"])
-def test_a_folder_that_cannot_be_made_is_an_error_with_a_cure(tmp_path: Path, where: str) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError) as error:
-        ExchangeFolder(tmp_path / where)
-    assert error.value.cure and str(tmp_path / where) in error.value.cause
-
-
-def test_what_a_dead_client_left_is_swept(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    orphan = tmp_path / f"{folder_prefix(dead.pid)}abc"
-    living = tmp_path / f"{folder_prefix(os.getpid())}abc"
-    elsewhere = tmp_path / f"unetsegment-0123abcd-{dead.pid}-abc"
-    foreign = tmp_path / "unetsegment-notes"
-    for folder in (orphan, living, elsewhere, foreign):
-        folder.mkdir()
-        (folder / "1-input.raw").write_bytes(b"x")
-    treasure = tmp_path / "treasure"
-    treasure.mkdir()
-    (treasure / "map").write_text("x")
-    (tmp_path / f"{folder_prefix(dead.pid)}link").symlink_to(treasure, target_is_directory=True)
-    ExchangeFolder(tmp_path)
-    assert not orphan.exists()
-    for folder in (living, elsewhere, foreign):
-        assert (folder / "1-input.raw").exists(), folder
-    assert (treasure / "map").exists()
-
-
 def test_no_permission_has_its_own_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any, **options: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(OutputError, match="Permission denied") as error:
         write_array(np.zeros(3), tmp_path / "a.raw")
     assert "may write" in error.value.cure

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worker_helpers import FAKE, PATIENCE, RawWorker, ended, request, until, volume
+from worker_helpers import ENVIRONMENT, FAKE, PATIENCE, RawWorker, ended, request, until, volume
 
 from UNetSegmentLib.errors import Cancelled, OutputError
 from UNetSegmentLib.progress import CancelToken
@@ -131,14 +131,19 @@ def test_errors_are_structured_and_the_worker_goes_on(start: Start, model: str, 
     assert not isinstance(listener.answer(client.segment(request("echo"))), Exception)
 
 
-def test_a_result_folder_that_vanished_is_an_error(start: Start, tmp_path: Path) -> None:
+def test_a_result_folder_that_vanished_is_an_error_or_no_matter(start: Start, tmp_path: Path) -> None:
     client, listener = start()
     number = client.segment(request("gated", settings={"gate": str(tmp_path / "gate")}))
     listener.wait("progress", number)
     (folder,) = tmp_path.glob("unetsegment-*")
     folder.rename(tmp_path / "elsewhere")
     (tmp_path / "gate").touch()
-    assert listener.answer(number).code in ("bad-input", "cannot-write")
+    answer = listener.answer(number)
+    if sys.platform.startswith("linux"):
+        # The files have no name that could be lost.
+        assert np.array_equal(answer.segmentation.voxels, volume().voxels[0] > 0)
+    else:
+        assert answer.code in ("bad-input", "cannot-write")
     (tmp_path / "elsewhere").rename(folder)
 
 
@@ -178,7 +183,16 @@ def test_malformed_lines_are_answered_and_harmless(raw: RawWorker) -> None:
         (b'{"type":"segment","id":4}\n', 4),
         (b'{"type":"refine","id":5}\n', 5),
         (b"\n" + b"x" * 1_000_000 + b"\n", None),
+        (b"\x00" * 1000 + b"\n", None),
+        (b"[" * 1_000_000 + b"\n", None),
+        (b'{"type":"load","id":' + b"9" * 5000 + b"}\n", None),
+        (b'{"type":"load","id":7,"model":"m","settings":' + b'{"a":' * 900 + b"1" + b"}" * 901 + b"\n", None),
+        (encode(Load(8, "m")).decode().encode("utf-16"), None),
     ):
+        if b'{"a":' in line:
+            raw.send(line)
+            assert raw.receive("loaded").id == 7
+            continue
         raw.send(line)
         failure = raw.receive("error")
         assert failure.problem.code == WorkerError.BAD_MESSAGE and failure.problem.cure and failure.id == number
@@ -250,11 +264,56 @@ sys.stdin.read()
     client.kill()
     client.communicate()
     until(lambda: ended(pid), "the worker's end")
-    # What the dead client left behind goes with the next one.
-    assert list(tmp_path.glob("unetsegment-*"))
-    with WorkerSession(folder=tmp_path, command=FAKE) as worker:
-        worker.segment(request("echo"))
+    # The worker has taken what the client had in files along.
     assert not list(tmp_path.glob("unetsegment-*"))
+
+
+def files_with_voxels(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+@posix
+@pytest.mark.parametrize("victims", ["client", "worker", "both"])
+def test_killed_at_any_moment_nothing_of_the_scan_is_left(tmp_path: Path, victims: str) -> None:
+    """Not in the temporary folder while the run lasts (on Linux), nor after it."""
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from worker_helpers import FAKE, Recorder, request
+from UNetSegmentLib.worker.client import WorkerClient
+from UNetSegmentLib.worker.transports import SubprocessTransport
+client = WorkerClient(SubprocessTransport(), Recorder(), sys.argv[2], FAKE)
+client.start()
+print(client._transport._process.pid, flush=True)
+while True:
+    client._listener.answer(client.segment(request("echo")))
+"""
+    moments = np.random.default_rng(len(victims)).uniform(0, 0.6, 4)
+    for moment in moments:
+        client = subprocess.Popen(
+            [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)],
+            env={**os.environ, **ENVIRONMENT},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert client.stdout is not None
+        worker = int(client.stdout.readline())
+        time.sleep(moment)
+        if sys.platform.startswith("linux"):
+            assert not files_with_voxels(tmp_path)
+        if victims != "client":
+            processes.kill(worker)
+        if victims == "worker":
+            # A listener that is told of the crash fails and ends the client in an orderly way or not at all.
+            time.sleep(0.05)
+        client.kill()
+        client.communicate()
+        until(lambda: ended(worker), "the worker's end")  # noqa: B023
+        assert not files_with_voxels(tmp_path)
+    # An empty folder may be left where nobody was there to remove it; it goes with the next client.
+    with WorkerSession(folder=tmp_path, command=FAKE) as session:
+        session.segment(request("echo"))
+    assert not list(tmp_path.iterdir())
 
 
 @posix
@@ -302,7 +361,7 @@ print(len(set(sys.modules) - before))
         )
         first, count = done.stdout.split()
         seconds.append(float(first))
-    assert int(count) < 80
+    assert int(count) < 90
     assert min(seconds) < 0.3, seconds  # processor time: about 0.05 s
 
 

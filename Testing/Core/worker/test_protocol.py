@@ -187,6 +187,27 @@ def test_version_skew_names_the_side_to_update(decode: Any, other: Any, side: st
     assert f"Update the {older}" in error.value.cure
 
 
+def test_no_number_is_too_large_to_be_refused() -> None:
+    for number in (b"9" * 400, b"9" * 5000):
+        line = b'{"type":"progress","id":1,"stage":"s","done":1,"total":2,"seconds_left":' + number + b"}"
+        with pytest.raises(ProtocolError):
+            decode_event(line)
+
+
+@pytest.mark.parametrize("name", ["\udcff.nii", "\ud800", "\x1b[31mred\x1b]8;;x", "line\nbreak", "\x00"])
+def test_names_that_are_no_text_travel_as_ascii_and_come_back(name: str) -> None:
+    """A path that is not UTF-8 must come back as it was, or the worker would not find the file."""
+    line = encode(Segment(3, (VolumeFile(ARRAY, GEOMETRY, name),), f"/models/{name}", "/tmp"))
+    assert line.isascii() and line.count(b"\n") == 1 and b"\x1b" not in line and b"\x00" not in line
+    assert json.loads(line.decode("utf-8"))["inputs"][0]["name"] == name
+    assert decode_request(line).model == f"/models/{name}"
+
+
+def test_utf16_is_named() -> None:
+    with pytest.raises(ProtocolError, match="UTF-16"):
+        decode_request(encode(Load(1, "m")).decode().encode("utf-16"))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.zeros(2), object()])
 def test_what_json_cannot_carry_is_refused(value: Any) -> None:
     with pytest.raises(ProtocolError, match="cannot carry"):

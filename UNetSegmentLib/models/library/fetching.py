@@ -10,6 +10,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from ...errors import Cancelled, ModelError, UNetSegmentError
+from ...io.locks import file_lock
 from .cache import LOCKS, cached_path, check_space
 from .entries import RemoteFile
 from .failures import (
@@ -20,7 +21,6 @@ from .failures import (
     retry_after,
     web_page_error,
 )
-from .locks import file_lock
 from .meter import Meter
 from .partial import Partial, Source, range_start, source_of
 from .settings import DownloadSettings

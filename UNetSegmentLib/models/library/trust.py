@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ModelError
+from ...io.locks import file_lock
 from .. import typed_json
 from .cache import LOCKS, TRUST
-from .locks import file_lock
 
 
 @dataclass(frozen=True)

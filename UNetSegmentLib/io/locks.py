@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ...progress import CancelToken
+from ..progress import CancelToken
 
 _POLL = 0.1
 
@@ -32,7 +32,7 @@ def file_lock(
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         told = False
-        while not _try(handle):
+        while not try_lock(handle):
             if not told and waiting is not None:
                 waiting()
             told = True
@@ -48,7 +48,8 @@ def file_lock(
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(handle: int) -> bool:
+    def try_lock(handle: int) -> bool:
+        """Takes the lock of an open file unless somebody else holds it. Closing the file drops it."""
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -58,7 +59,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try(handle: int) -> bool:
+    def try_lock(handle: int) -> bool:
+        """Takes the lock of an open file unless somebody else holds it. Closing the file drops it."""
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
