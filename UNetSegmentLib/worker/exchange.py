@@ -132,7 +132,7 @@ def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
             yield np.ascontiguousarray(part)
 
 
-def output_error(folder: Path | str, error: OSError | ValueError) -> OutputError:
+def output_error(folder: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:
     """An operating system's refusal to keep voxels, in words."""
     number = getattr(error, "errno", None) or 0
     reason = getattr(error, "strerror", None) or str(error)
