@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
 from ..geometry import Box, Geometry
+from ..io.json_files import read_json
 
 HELP = (
     "Region to segment: x0,x1,y0,y1,z0,z1 in mm RAS (the coordinates that Slicer shows); or voxels:i0,i1,j0,j1,k0,k1 "
@@ -55,11 +55,13 @@ def _numbers(text: str, whole: str) -> list[float]:
 def _of_markups(path: Path, geometry: Geometry) -> Box:
     """The smallest box of voxels around a (possibly turned) Markups ROI."""
     try:
-        roi = json.loads(path.read_text(encoding="utf-8"))["markups"][0]
+        roi = read_json(path)["markups"][0]
         center, size = np.array(roi["center"], float), np.array(roi["size"], float)
         axes = np.array(roi.get("orientation", np.eye(3).ravel()), float).reshape(3, 3)
+        if not all(np.isfinite(numbers).all() for numbers in (center, size, axes)):
+            raise ValueError("a number that is not finite")
         ras = str(roi.get("coordinateSystem", "LPS")).upper() in ("RAS", "0")
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (InputError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
             f"'{path.name}' is not a Markups ROI.", "Save the ROI in Slicer as .mrk.json.", repr(error)
         ) from error

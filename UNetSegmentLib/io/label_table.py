@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InputError, OutputError
 from ..labels import CodedTerm, Label, Terminology
 from .atomic import atomic_path, stem
+from .json_files import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +69,8 @@ def read_label_table(path: Path) -> tuple[Label, ...]:
 
 def _load(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except InputError:
         return None
     return content if isinstance(content, dict) and content.get("format") == _FORMAT else None
 

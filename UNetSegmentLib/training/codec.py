@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..errors import InputError, ModelError
 from ..io.atomic import atomic_path
+from ..io.json_files import parse_json
+from ..io.plain_files import read_limited
 from ..models import typed_json
 from .config import TrainingConfig
+
+_LARGEST = 1 << 24
 
 
 def config_to_text(config: TrainingConfig) -> str:
@@ -22,12 +25,11 @@ def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:
     Raises:
         InputError: not JSON, or a key or value that does not belong there.
     """
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{name} is not readable JSON: {error}.", "Correct or replace the file.") from None
+    data = parse_json(text, name)
     try:
         return typed_json.from_json(TrainingConfig, data)
+    except RecursionError:
+        raise InputError(f"{name} is nested too deeply.", "Correct or replace the file.") from None
     except ModelError as error:
         cause = error.cause.replace("The model card", "The training configuration", 1)
         raise InputError(cause, f"Correct the entry in {name}.") from None
@@ -41,9 +43,11 @@ def load_config(path: str | Path) -> TrainingConfig:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"The training configuration {path} cannot be read.", "Check the path.", str(error)) from None
+        text = read_limited(path, _LARGEST)
+    except InputError as error:
+        raise InputError(
+            f"The training configuration {path} cannot be read: {error.cause}", error.cure, error.detail
+        ) from None
     return config_from_text(text, path.name)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError
 from ..inference import EngineSettings
 from ..io.atomic import atomic_path
+from ..io.json_files import read_json
 from ..models import Model, typed_json
 from ..progress import CancelToken, ProgressCallback
 from ..reporting.pixel_metrics import PixelScores, pixel_scores
@@ -97,8 +97,8 @@ def save_fold(folder: Path, scores: FoldScores, pixels: Pixels | None) -> None:
 def load_fold(folder: Path) -> FoldScores | None:
     """The scores in a fold's folder; None where there are none, or none that can be read."""
     try:
-        return typed_json.from_json(FoldScores, json.loads((folder / SCORES).read_text(encoding="utf-8")))
-    except (OSError, ValueError, ModelError):
+        return typed_json.from_json(FoldScores, read_json(folder / SCORES))
+    except (InputError, ModelError):
         return None
 
 

@@ -221,18 +221,22 @@ def _put(text: str, path: Path) -> None:
 
 
 def _read(kind: type[T], path: Path) -> T:
+    from ..io.json_files import read_json
+
     try:
-        return from_json(kind, json.loads(path.read_text(encoding="utf-8")), path.name)
-    except (OSError, ValueError, ProtocolError) as error:
+        return from_json(kind, read_json(path), path.name)
+    except (InputError, ValueError, ProtocolError) as error:
         raise InputError(
             f"'{path.parent}' holds no training that can be read.", "Discard it and start anew.", str(error)
         ) from error
 
 
 def _steps(folder: Path) -> int:
+    from ..io.json_files import read_json
+
     try:
-        return int(json.loads((folder / PLAN).read_text(encoding="utf-8"))["steps"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(read_json(folder / PLAN)["steps"])
+    except (InputError, ValueError, LookupError, TypeError):
         return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...io.case_names import case_name, cases_by_name
 from .dataset import CaseFiles, Dataset
-from .files import image_files, in_order, label_names, lacking_label, natural, read_json
+from .files import image_files, in_order, is_there, label_names, lacking_label, natural, read_json
 
 
 def matches(path: Path) -> bool:
@@ -27,7 +27,7 @@ def read(path: Path) -> Dataset:
     pairs = _listed(path, table) or _found(path)
     for image, label in pairs:
         for file, what in ((image, "image"), (label, "label map")):
-            if not file.is_file():
+            if not is_there(file):
                 raise InputError(
                     f"dataset.json names the {what} {file.name}, which is not there.", "Add the file or correct it."
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
+from ...io import json_files
 from ...io.case_names import is_image_file
 
 
@@ -29,20 +29,32 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(filter(is_image_file, folder.iterdir()), key=lambda p: natural(p.name))
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file that a table names exists; a name that no file can have does not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A table of contents; empty when there is none.
 
     Raises:
         InputError: not a JSON object.
     """
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError(f"a JSON object expected, not {type(content).__name__}")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a readable table of contents.", "Correct the file.", str(error)) from error
+        content = json_files.read_json(path)
+    except InputError as error:
+        raise InputError(
+            f"{path} is not a readable table of contents: {error.cause}", error.cure, error.detail
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path} is not a readable table of contents: it holds no JSON object.", "Begin it with '{' and keys."
+        )
     return content
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import InputError
 from ...io.case_names import case_name, cases_by_name
 from .dataset import CaseFiles, Dataset, Region
-from .files import image_files, in_order, lacking_label, natural, read_json
+from .files import image_files, in_order, is_there, lacking_label, natural, read_json
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
@@ -62,7 +62,7 @@ def _listed(path: Path, table: dict[str, Any]) -> tuple[CaseFiles, ...]:
             str(error),
         ) from error
     for case in cases:
-        missing = [file for file in (*case.images, case.label) if not file.is_file()]
+        missing = [file for file in (*case.images, case.label) if not is_there(file)]
         if missing:
             raise InputError(f"The case {case.name} names {missing[0]}, which is not there.", "Correct the path.")
     return tuple(sorted(cases, key=lambda case: natural(case.name)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...io.atomic import atomic_path
+from ...io.json_files import read_json
 from ...models import typed_json
 from ...preprocessing.preparation import nonzero_box
 from ...progress import CancelToken, ProgressCallback, Stage
@@ -123,7 +123,7 @@ def save_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
 
 def load_fingerprint(path: Path) -> Fingerprint:
     """Reads :func:`save_fingerprint`'s form."""
-    return typed_json.from_json(Fingerprint, json.loads(path.read_text(encoding="utf-8")))
+    return typed_json.from_json(Fingerprint, read_json(path))
 
 
 def _look(volume: Volume, segmentation: Segmentation, ignored: int | None, seed: int) -> _Look:
