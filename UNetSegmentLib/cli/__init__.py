@@ -8,6 +8,22 @@ from __future__ import annotations
 
 def main() -> None:
     """The console script ``unetsegment``."""
-    from .app import app
+    import sys
 
-    app()
+    from .app import app
+    from .clock import process_clock
+    from .streams import StreamError, standard_output
+
+    try:
+        try:
+            app(obj=process_clock())
+        except OSError as error:
+            # Help texts and the version are written by others.
+            raise standard_output().lost(error) from error
+        finally:
+            # What they left in the buffer must not fail behind our back.
+            standard_output().flush()
+    except StreamError as error:
+        if not error.closed:
+            print(f"Error: {error.cause}", file=sys.stderr)
+        sys.exit(error.exit_code)

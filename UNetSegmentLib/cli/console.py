@@ -1,4 +1,4 @@
-"""Where text goes: results to standard output, everything else to standard error; tables and the progress bar."""
+"""Where text goes: results to standard output, everything else to standard error; the progress bar."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import contextlib
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from ..progress import ProgressCallback, ProgressEvent
+from ..text import shown
+from .streams import standard_error, standard_output
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
 
     from ..reporting import Table
+    from .tables import FittingTable
 
 # Columns that the CSV and JSON keep but a terminal has no room for.
 MEASURES_HIDDEN = ("Value", "Voxels", "Centre L", "Centre P", "Centre S", "Centre x", "Centre y")
 SCORES_HIDDEN = ("Value", "Missed", "Reference (mL)", "Prediction (mL)")
 
-_WHOLE = ("Case", "Segment")
 # Wide enough for every table where there is no terminal to fit into.
 _FILE_WIDTH = 110
 
@@ -43,48 +44,30 @@ def output() -> Console:
     """Standard output as it is now (tests and pipes replace it)."""
     from rich.console import Console
 
-    console = Console()
-    return console if console.is_terminal else Console(width=_FILE_WIDTH)
+    stream = cast("IO[str]", standard_output())
+    console = Console(file=stream)
+    return console if console.is_terminal else Console(file=stream, width=_FILE_WIDTH)
 
 
 def errors() -> Console:
     """Standard error."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(file=cast("IO[str]", standard_error()))
 
 
-def say(text: str, error: bool = False) -> None:
-    """Plain words: no markup, so that brackets in file names survive."""
-    (errors() if error else output()).print(text, markup=False, highlight=False, soft_wrap=True)
+def say(text: str, error: bool = False, style: str = "") -> None:
+    """Plain words: no markup, so that brackets in file names survive, and nothing in them that a terminal obeys."""
+    console = errors() if error else output()
+    cleaned = shown(text, None, lines=True)
+    console.print(cleaned, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
 
-def table(content: Table, title: str = "", hide: Collection[str] = ()) -> RichTable:
-    """A report's table for the terminal, without the columns whose headings are in ``hide``."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def table(content: Table, title: str = "", hide: Collection[str] = ()) -> FittingTable:
+    """A report's table for the terminal; see :func:`.tables.table`."""
+    from .tables import table as fitting
 
-    result = RichTable(
-        title=title or None, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold"
-    )
-    shown = [n for n, heading in enumerate(content.heading) if heading not in hide]
-    for n in shown:
-        # In a narrow terminal headings wrap between words; names and numbers stay whole.
-        heading, numeric = content.heading[n], content.numeric[n]
-        longest = max((len(word) for word in heading.split()), default=0)
-        if numeric:
-            longest = max(longest, *(len(row[n]) for row in content.rows), 0)
-        result.add_column(
-            heading,
-            justify="right" if numeric else "left",
-            overflow="fold",
-            no_wrap=heading in _WHOLE,
-            min_width=longest,
-        )
-    for row in content.rows:
-        result.add_row(*(Text(row[n]) for n in shown))
-    return result
+    return fitting(content, title, hide)
 
 
 def write_text(text: str, path: Path) -> None:
@@ -95,12 +78,11 @@ def write_text(text: str, path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def words_table(heading: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> RichTable:
-    """A table of words, all columns to the left."""
-    from ..reporting import Table
+def words_table(heading: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> FittingTable:
+    """A table of words for the terminal; see :func:`.tables.words_table`."""
+    from .tables import words_table as fitting
 
-    lines = tuple(tuple(row) for row in rows)
-    return table(Table(tuple(heading), lines, (False,) * len(heading)), title)
+    return fitting(heading, rows, title)
 
 
 def duration(seconds: float | None) -> str:
@@ -117,7 +99,7 @@ def duration(seconds: float | None) -> str:
 def stage_words(event: ProgressEvent) -> str:
     """What is happening, in words."""
     words = _WORDS.get(event.stage, event.stage.capitalize())
-    return f"{words} ({event.message})" if event.message else words
+    return f"{words} ({shown(event.message)})" if event.message else words
 
 
 @contextlib.contextmanager
@@ -132,14 +114,14 @@ def progress_bar(wanted: bool = True) -> Iterator[ProgressCallback | None]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as bar:
         task = bar.add_task("Starting", total=None, left="")
-        shown = 0.0
+        drawn = 0.0
 
         def update(event: ProgressEvent) -> None:
-            nonlocal shown
+            nonlocal drawn
             now = time.monotonic()
-            if 0 < event.done < event.total and now - shown < 0.1:
+            if 0 < event.done < event.total and now - drawn < 0.1:
                 return
-            shown = now
+            drawn = now
             left = f"{duration(event.seconds_left)} left" if event.seconds_left is not None else ""
             bar.update(task, description=stage_words(event), completed=event.done, total=event.total, left=left)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,9 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import Cancelled, ResourceError, UNetSegmentError
+from ..errors import Cancelled, InputError, ResourceError, UNetSegmentError
 from ..progress import CancelToken
+from ..text import shown
 from .console import errors, say
+from .streams import StreamError, print_json, standard_output
+
+__all__ = ["print_json", "session"]
 
 _LIBRARY = __name__.partition(".")[0]
 STOPPING = "Cancelling. Press Ctrl-C again to stop at once."
@@ -39,6 +43,12 @@ def session(debug: bool = False, as_json: bool = False, stopping: str = STOPPING
     with _logging(debug), _signals(token, stopping):
         try:
             yield token
+            standard_output().flush()
+        except StreamError as error:
+            # Nothing can be said there any more; who closed it on purpose (| head) wants to hear nothing.
+            if not error.closed:
+                _finish(error, debug, as_json=False)
+            raise typer.Exit(error.exit_code) from error
         except UNetSegmentError as error:
             raise _finish(error, debug, as_json) from error
         except KeyboardInterrupt as error:
@@ -48,45 +58,64 @@ def session(debug: bool = False, as_json: bool = False, stopping: str = STOPPING
             raise _finish(wrapped, debug, as_json) from error
         except (typer.Exit, typer.Abort):
             raise
+        except OSError as error:
+            raise _finish(_refused_path(error) or _defect(error), debug, as_json) from error
         except Exception as error:
-            wrapped_error = UNetSegmentError(
-                f"Something unexpected went wrong: {type(error).__name__}: {error}",
-                "This is a defect. Run the command again with --debug and report what it prints.",
-                traceback.format_exc(),
-            )
-            raise _finish(wrapped_error, debug, as_json) from error
-
-
-def print_json(value: Any) -> None:
-    """The one JSON document that a command prints on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+            raise _finish(_defect(error), debug, as_json) from error
 
 
 def _finish(error: UNetSegmentError, debug: bool, as_json: bool) -> typer.Exit:
-    if debug:
-        say(traceback.format_exc(), error=True)
-    if as_json:
-        print_json({"error": {"code": error.code, "cause": error.cause, "cure": error.cure, "detail": error.detail}})
-    else:
-        console = errors()
-        console.print(f"Error: {error.cause}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        if error.cure:
-            console.print(error.cure, markup=False, highlight=False, soft_wrap=True)
-        if debug and error.detail:
-            console.print(error.detail, style="dim", markup=False, highlight=False)
+    with contextlib.suppress(StreamError):
+        if debug:
+            say(traceback.format_exc(), error=True)
+        if as_json:
+            texts = {"cause": error.cause, "cure": error.cure, "detail": error.detail}
+            print_json({"error": {"code": error.code, **texts}})
+        else:
+            say(f"Error: {error.cause}", error=True, style="bold red")
+            if error.cure:
+                say(error.cure, error=True)
+            if debug and error.detail:
+                say(error.detail, error=True, style="dim")
     return typer.Exit(error.exit_code)
+
+
+def _refused_path(error: OSError) -> UNetSegmentError | None:
+    """A path that the operating system does not let us use: no defect of ours. None for other troubles."""
+    if error.filename is None:
+        return None
+    return InputError(
+        f"'{error.filename}' cannot be used: {os.strerror(error.errno or 0)}.",
+        "Check the path, its length and its permissions.",
+        repr(error),
+    )
+
+
+def _defect(error: Exception) -> UNetSegmentError:
+    return UNetSegmentError(
+        f"Something unexpected went wrong: {type(error).__name__}: {error}",
+        "This is a defect. Run the command again with --debug and report what it prints.",
+        traceback.format_exc(),
+    )
 
 
 @contextlib.contextmanager
 def _signals(token: CancelToken, stopping: str) -> Iterator[None]:
+    seen: set[int] = set()
+
     def stop(number: int, frame: FrameType | None) -> None:
         if token.cancelled:
-            # A launcher (torchrun) may pass on the Ctrl-C that has come here already, as a request to terminate.
-            if number == signal.SIGINT:
+            # A launcher (torchrun) may pass on the Ctrl-C that has come here already, as a request to terminate: the
+            # first one of these behind a Ctrl-C says nothing new.
+            if number == signal.SIGINT or number in seen:
                 raise KeyboardInterrupt
+            seen.add(number)
             return
+        seen.add(number)
         token.cancel()
-        say(stopping, error=True)
+        # Nothing may fail in here: the terminal may be gone, and the stream may be in the middle of a write.
+        with contextlib.suppress(StreamError, RuntimeError):
+            say(stopping, error=True)
 
     before: dict[int, Callable[..., Any] | int | None] = {}
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -100,6 +129,13 @@ def _signals(token: CancelToken, stopping: str) -> Iterator[None]:
             signal.signal(restored, handler)
 
 
+class _CleanFormatter(logging.Formatter):
+    """Messages quote names out of files: nothing in them acts on the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record), None, lines=True)
+
+
 @contextlib.contextmanager
 def _logging(debug: bool) -> Iterator[None]:
     """The library's log on standard error while a command runs; afterwards its logger is what it was before."""
@@ -108,6 +144,7 @@ def _logging(debug: bool) -> Iterator[None]:
     logger = logging.getLogger(_LIBRARY)
     level, propagate = logger.level, logger.propagate
     handler = RichHandler(console=errors(), show_time=debug, show_path=debug, rich_tracebacks=False)
+    handler.setFormatter(_CleanFormatter("%(message)s"))
     logger.setLevel(logging.DEBUG if debug else logging.WARNING)
     logger.addHandler(handler)
     logger.propagate = False

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def check_writable(path: Path | str) -> None:
     Raises:
         OutputError: the folder is missing or read-only, or the target is a folder.
     """
-    target = Path(path)
+    target = _through_links(Path(path))
     _check_folder(target)
     temporary = _temporary(target)
     try:
@@ -54,17 +55,21 @@ def check_writable(path: Path | str) -> None:
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """A temporary path beside ``path`` with the same ending; renamed onto ``path`` when the block succeeds.
 
-    When the block fails, for whatever reason, the temporary file is removed and ``path`` is as it was.
+    When the block fails, for whatever reason, the temporary file is removed and ``path`` is as it was. Where ``path``
+    is a symbolic link, the file that it leads to is replaced and the link stays. A file that is replaced passes its
+    permissions on.
 
     Raises:
         OutputError: the folder is missing, not writable, or the disk is full; or nothing was written.
     """
-    target = Path(path)
+    target = _through_links(Path(path))
     _check_folder(target)
     temporary = _temporary(target)
     try:
         yield temporary
         _flush(temporary)
+        with contextlib.suppress(OSError):
+            shutil.copymode(target, temporary)
         temporary.replace(target)
         _flush_folder(target.parent)
     except OSError as error:
@@ -100,12 +105,25 @@ def _temporary(target: Path) -> Path:
     return target.parent / f".{secrets.token_hex(4)}.tmp{full_suffix(target)}"
 
 
+def _through_links(path: Path) -> Path:
+    """What a symbolic link leads to, the path itself otherwise."""
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:  # links that go round in a circle
+        raise OutputError(f"'{path}' leads nowhere.", "Remove the symbolic link, or choose another name.") from error
+
+
 def _check_folder(target: Path) -> None:
     if not target.name:
         raise OutputError(f"'{target}' names no file.", "Give the output a file name.")
     try:
+        # Says that a name is too long, which the questions below do not.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            target.lstat()
         if target.is_dir():
             raise OutputError(f"'{target}' is a folder.", "Give the output a file name inside it.")
+        if target.exists() and not target.is_file():
+            raise OutputError(f"'{target}' is a device or a pipe, no file.", "Give the output a file name.")
         if not target.parent.is_dir():
             raise OutputError(f"The folder '{target.parent}' does not exist.", "Create it, or choose another one.")
     except OSError as error:

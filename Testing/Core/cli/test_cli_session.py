@@ -34,3 +34,12 @@ def test_a_request_to_terminate_after_ctrl_c_does_not_stop_at_once() -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
     assert caught.value.exit_code == 130
+
+
+def test_a_second_request_to_terminate_stops_at_once() -> None:
+    for numbers in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM, signal.SIGTERM)):
+        with pytest.raises(typer.Exit) as caught, session() as cancel:
+            for number in numbers:
+                signal.raise_signal(number)
+            raise AssertionError("went on")
+        assert cancel.cancelled and caught.value.exit_code == 130
