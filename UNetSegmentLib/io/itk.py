@@ -37,8 +37,11 @@ def quiet() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
-def read_image(path: Path) -> sitk.Image:
+def read_image(path: Path, image_io: str = "") -> sitk.Image:
     """Reads one file.
+
+    Args:
+        image_io: ITK's name of the reader to use; it finds one itself where this is empty.
 
     Raises:
         InputError: the file is no image, or is broken.
@@ -46,7 +49,7 @@ def read_image(path: Path) -> sitk.Image:
     """
     with quiet():
         try:
-            return sitk.ReadImage(str(path))
+            return sitk.ReadImage(str(path), imageIO=image_io)
         except RuntimeError as error:
             raise read_error(path, str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     path = Path(path)
     _check_exists(path)
     if path.is_dir() or is_dicom(path):
-        image, geometry = read_series(choose_series(path, series))
-        return Volume(_channels(image, path), geometry, path.name)
+        return replace(read_series(choose_series(path, series)), name=path.name)
     if series is not None:
         raise InputError(f"'{path.name}' is not DICOM, so it has no series '{series}'.", "Leave the series out.")
     check_integrity(path)

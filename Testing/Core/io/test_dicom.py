@@ -99,7 +99,7 @@ def test_sub_folders_are_searched_when_the_folder_has_none(write_slice: Write) -
 
 
 def test_missing_slice(write_slice: Write) -> None:
-    with pytest.raises(GeometryError, match=r"not evenly spaced \(1 to 2 mm\)"):
+    with pytest.raises(GeometryError, match=r"not evenly spaced \(1 to 2 mm, "):
         read_volume(_stack(write_slice, (0.0, 1.0, 2.0, 4.0)))
 
 

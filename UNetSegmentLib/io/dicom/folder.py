@@ -1,0 +1,135 @@
+"""All DICOM files of a folder, grouped by series."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...errors import InputError
+from ...text import shown
+from .header import Broken, SeriesKey, Slice, read_header
+from .kinds import Other
+
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One image series: its identifier (may be empty when anonymised), what it is called, and its files.
+
+    Args:
+        notes: what was left out when it was chosen, as sentences.
+    """
+
+    uid: str
+    number: str
+    description: str
+    modality: str
+    slices: tuple[Slice, ...] = field(repr=False)
+    localizer: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        name = shown(self.description, 60) or "no description"
+        kind = f"{shown(self.modality, 16) or '?'}, series {shown(self.number, 16) or '?'}"
+        identifier = f", UID {shown(self.uid, 70)}" if self.uid else ""
+        return f"'{name}' ({kind}, {self._counted()}{', a localizer' if self.localizer else ''}{identifier})"
+
+    def _counted(self) -> str:
+        pictures = sum(len(item.frames) for item in self.slices)
+        files = f"{len(self.slices)} file{'' if len(self.slices) == 1 else 's'}"
+        return files if pictures == len(self.slices) else f"{files} with {pictures} slices"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a folder holds; the series with the most slices come first."""
+
+    series: tuple[Series, ...]
+    others: tuple[Other, ...]
+    broken: tuple[Broken, ...]
+
+
+def contents_of(folder: Path, deep: bool = True) -> Contents:
+    """Reads all headers in a folder.
+
+    Args:
+        deep: look into sub-folders as well.
+
+    Raises:
+        InputError: the folder, or one inside it, cannot be listed.
+    """
+    groups: dict[tuple[object, ...], list[Slice]] = {}
+    others: list[Other] = []
+    broken: list[Broken] = []
+    with warnings.catch_warnings():
+        # pydicom warns of every value that bends the standard.
+        warnings.simplefilter("ignore")
+        for path in _files(folder, deep):
+            found = read_header(path)
+            if isinstance(found, Slice):
+                groups.setdefault(found.key.identity, []).append(found)
+            elif isinstance(found, Other):
+                others.append(found)
+            else:
+                broken.append(found)
+    series = [_series(slices) for slices in groups.values()]
+    series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), str(one)))
+    return Contents(tuple(series), tuple(others), tuple(broken))
+
+
+def lost_slices(series: Series, broken: tuple[Broken, ...]) -> list[Broken]:
+    """The unreadable files that may have been slices of ``series``: they say so, or are called like them."""
+    names: dict[Path, set[str]] = {}
+    for item in series.slices:
+        names.setdefault(item.path.parent, set()).add(_pattern(item.path))
+    suffixes = {item.path.suffix.lower() for item in series.slices}
+    return [file for file in broken if _may_be_lost(file, series.uid, names.get(file.path.parent, set()), suffixes)]
+
+
+def _may_be_lost(file: Broken, uid: str, patterns: set[str], suffixes: set[str]) -> bool:
+    if file.series:
+        return file.series == uid
+    if not patterns or file.path.name.startswith("."):
+        return False
+    if _pattern(file.path) in patterns:
+        return "#" in _pattern(file.path) or file.dicom
+    suffix = file.path.suffix.lower()
+    return (file.dicom or suffix in _DICOM_SUFFIXES) and suffix in suffixes and not suffix[1:].isdigit()
+
+
+def _pattern(path: Path) -> str:
+    """A name with every run of digits as ``#``: the slices of a series are mostly called alike."""
+    return re.sub(r"\d+", "#", path.name)
+
+
+def _series(slices: list[Slice]) -> Series:
+    keys = [item.key for item in slices]
+    key: SeriesKey = keys[0]
+    # One file may have lost its description, or spell it in another way.
+    descriptions = Counter(one.description for one in keys if one.description)
+    description = descriptions.most_common(1)[0][0] if descriptions else ""
+    return Series(key.uid, key.number, description, key.modality, tuple(slices), key.localizer)
+
+
+def _files(folder: Path, deep: bool) -> Iterator[Path]:
+    """Files, sorted, each folder's own before those of its sub-folders; links to folders are not followed."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InputError(
+            f"The folder '{shown(folder.name)}' cannot be listed.", "Check its permissions.", str(error)
+        ) from error
+    for entry in entries:
+        # A link to nothing is kept: it may have been a slice.
+        if not entry.is_dir() and (entry.is_file() or entry.is_symlink()):
+            yield folder / entry.name
+    for entry in entries if deep else ():
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(folder / entry.name, deep)

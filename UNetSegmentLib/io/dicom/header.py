@@ -1,0 +1,182 @@
+"""One file: what its header says, or what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ...errors import DependencyError, InputError, ResourceError
+from ..plain_files import open_plain
+from .frames import Frame, applied_by_gdcm, frames_of, is_localizer, is_mosaic
+from .kinds import Other, kind_of
+from .pixel_data import check_deflated, fault_of_pixels, pixel_bytes
+from .recognition import HEAD, looks_like_dicom
+from .values import Dataset, count, element, number, text
+
+_SERIES_UID, _SERIES_NUMBER, _DESCRIPTION = 0x0020000E, 0x00200011, 0x0008103E
+_INSTANCE_UID, _MODALITY = 0x00080018, 0x00080060
+_IMAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+
+
+@dataclass(frozen=True)
+class SeriesKey:
+    """What the files of one series share. ``uid`` and ``number`` may be empty when anonymised."""
+
+    uid: str
+    number: str
+    modality: str
+    description: str
+    localizer: bool = False
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells series apart; a description that a single file spells in another way must not split them."""
+        return (self.uid, self.number, self.modality, "" if self.uid else self.description, self.localizer)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one file's header says: one slice, or the many of a multi-frame file.
+
+    Args:
+        instance: SOP instance UID.
+        size: columns, rows.
+        samples: 1, or 3 for colour.
+        photometric: how stored numbers become brightness or colour, in DICOM's word.
+        gdcm: slope and intercept that GDCM applies to all frames.
+        stored: least and largest number that a pixel can hold.
+        volume_bytes: of all its pixels.
+    """
+
+    path: Path
+    key: SeriesKey
+    instance: str
+    size: tuple[int, int]
+    samples: int
+    photometric: str
+    gdcm: tuple[float, float]
+    stored: tuple[int, int]
+    volume_bytes: int
+    mosaic: bool
+    film: bool
+    frames: tuple[Frame, ...] = field(repr=False)
+
+    @cached_property
+    def colour(self) -> bool:
+        return self.samples > 1 or self.photometric == "PALETTE COLOR"
+
+    @property
+    def position(self) -> np.ndarray | None:
+        """LPS mm of the first frame's first pixel."""
+        position = self.frames[0].position
+        return None if position is None else np.asarray(position)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that cannot be read and may have been a slice.
+
+    Args:
+        fault: as the end of "It ...".
+        series: UID of its series where that much could be read.
+        dicom: whether it is DICOM, or empty, or cannot be opened; False for another kind of file, which matters only
+            where it is called like the slices beside it.
+    """
+
+    path: Path
+    fault: str
+    series: str = ""
+    dicom: bool = True
+
+
+def read_header(path: Path) -> Slice | Other | Broken:
+    """What a file is.
+
+    Raises:
+        DependencyError: pydicom is not installed.
+        ResourceError: a header that asks for more memory than there is.
+    """
+    try:
+        with open_plain(path) as file:
+            head = file.read(HEAD)
+            if not head:
+                return Broken(path, "is empty")
+            if not any(head):
+                return Broken(path, "holds nothing but zeros")
+            if not looks_like_dicom(head):
+                return Broken(path, "is not DICOM", dicom=False)
+            file.seek(0)
+            check_deflated(file, path.name)
+            return _judge(path, file)
+    except OSError as error:
+        return Broken(path, f"cannot be read ({error.strerror or error})")
+    except (DependencyError, ResourceError):
+        raise
+    except InputError as error:
+        return Broken(path, "cannot be opened" if path.is_file() else error.cause.partition("' ")[2].rstrip("."))
+
+
+def _judge(path: Path, file: BinaryIO) -> Slice | Other | Broken:
+    try:
+        from pydicom import dcmread
+    except ImportError as error:
+        raise DependencyError("Reading DICOM needs pydicom.", "Install it with: pip install pydicom") from error
+    try:
+        data = dcmread(file, stop_before_pixels=True, force=True)
+        uid = text(data, _SERIES_UID)
+        sop_class = _sop_class(data)
+    # A damaged header fails in as many ways as there are types of elements, endless nesting among them.
+    except Exception as error:
+        return Broken(path, f"has a damaged header ({type(error).__name__})")
+    kind = kind_of(sop_class)
+    names = (uid, text(data, _SERIES_NUMBER), text(data, _DESCRIPTION))
+    if kind is not None:
+        return Other(path, kind, names)
+    if not (count(data, "Rows") and count(data, "Columns")):
+        if sop_class.startswith(_IMAGE_ROOT) and text(data, _MODALITY) in ("", "CT", "MR", "PT"):
+            return Broken(path, "ends before its pixels", uid)
+        return Other(path, "file without an image", names)
+    fault = _fault(file, data)
+    return Broken(path, fault, uid) if fault else _slice(path, data, uid)
+
+
+def _sop_class(data: Dataset) -> str:
+    stated = element(data, "SOPClassUID") or getattr(data.file_meta, "MediaStorageSOPClassUID", "")
+    return str(stated).strip(" \0")
+
+
+def _fault(file: BinaryIO, data: Dataset) -> str:
+    try:
+        fault = fault_of_pixels(file, data)
+    except (OSError, ValueError):
+        return "ends before its pixels"
+    frames = count(data, "NumberOfFrames", 1)
+    if not fault and frames > file.seek(0, 2):
+        return f"states {frames} pictures, more than it has bytes"
+    return fault
+
+
+def _slice(path: Path, data: Dataset, uid: str) -> Slice:
+    key = SeriesKey(
+        uid, text(data, _SERIES_NUMBER), text(data, _MODALITY), text(data, _DESCRIPTION), is_localizer(data)
+    )
+    bits = count(data, "BitsStored") or count(data, "BitsAllocated", 16)
+    signed = count(data, "PixelRepresentation") == 1
+    return Slice(
+        path=path,
+        key=key,
+        instance=text(data, _INSTANCE_UID),
+        size=(count(data, "Columns"), count(data, "Rows")),
+        samples=max(count(data, "SamplesPerPixel", 1), 1),
+        photometric=str(element(data, "PhotometricInterpretation") or "").strip(" \0"),
+        gdcm=applied_by_gdcm(data),
+        stored=(-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1),
+        volume_bytes=pixel_bytes(data),
+        mosaic=is_mosaic(data),
+        film=number(data, "FrameTime") is not None or element(data, "FrameTimeVector") is not None,
+        frames=frames_of(data),
+    )

@@ -1,0 +1,96 @@
+"""Whether the pixels of a file are all there: GDCM fills what is missing with whatever memory held.
+
+Only lengths are looked at; nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from typing import BinaryIO
+
+from ...budget import require_memory
+from .values import Dataset, count, element
+
+_PIXEL_GROUP = 0x7FE0
+_PIXELS = 0x0010
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+_ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_CHUNK = 1 << 20
+_FIRST_GROUP = 2048
+_SHORT_OF = "ends before its last pixel"
+
+
+def pixel_bytes(data: Dataset) -> int:
+    """Bytes of all pixels of a file as its header states them, uncompressed."""
+    pixels = count(data, "Rows") * count(data, "Columns") * max(count(data, "NumberOfFrames", 1), 1)
+    bits = pixels * max(count(data, "SamplesPerPixel", 1), 1) * count(data, "BitsAllocated", 16)
+    if str(element(data, "PhotometricInterpretation")).strip() in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+        bits = bits * 2 // 3
+    return (bits + 7) // 8
+
+
+def fault_of_pixels(file: BinaryIO, data: Dataset) -> str:
+    """What is wrong with a file's pixels, as the end of "It ..."; "" when they are all there.
+
+    Args:
+        file: where pydicom has left it: before the pixels.
+    """
+    syntax = str(getattr(data.file_meta, "TransferSyntaxUID", ""))
+    if syntax == _DEFLATED:
+        # The stream that pydicom read from is gone, and zlib itself notices when something is missing.
+        return ""
+    order, explicit = (">" if syntax == _BIG_ENDIAN else "<"), not data.is_implicit_VR
+    head = file.read(12)
+    if len(head) < 12:
+        return "ends before its pixels"
+    group, element_number = struct.unpack_from(f"{order}HH", head)
+    if group != _PIXEL_GROUP:
+        return "ends before its pixels"
+    if element_number != _PIXELS:
+        return "holds its pixels as real numbers, which only parametric maps do"
+    length = struct.unpack_from(f"{order}I", head, 8 if explicit else 4)[0]
+    start = file.tell() if explicit else file.tell() - 4
+    there = os.fstat(file.fileno()).st_size - start
+    if length == _UNKNOWN_LENGTH:
+        return _fault_of_fragments(file, start, there)
+    return _SHORT_OF if min(length, there) < pixel_bytes(data) else ""
+
+
+def _fault_of_fragments(file: BinaryIO, start: int, there: int) -> str:
+    """Compressed pixels are a row of pieces with their lengths, and a mark at the end."""
+    at = 0
+    while at + 8 <= there:
+        file.seek(start + at)
+        group, number, length = struct.unpack("<HHI", file.read(8))
+        if (group, number) == _END:
+            return ""
+        if (group, number) != _ITEM:
+            return "has compressed pixels that are damaged"
+        at += 8 + length
+    # Some writers leave the mark out; then the last piece ends with the file.
+    return "" if at == there else _SHORT_OF
+
+
+def check_deflated(file: BinaryIO, name: str) -> None:
+    """Refuses a deflated file that would unpack to more than there is memory for; leaves ``file`` where it was.
+
+    Raises:
+        ResourceError: it would.
+    """
+    begin = file.tell()
+    head = file.read(_FIRST_GROUP)
+    if _DEFLATED.encode() in head:
+        # The file's first group is never compressed; its length is stated at a fixed place.
+        skip = 144 + struct.unpack_from("<I", head, 140)[0] if len(head) > 144 else 0
+        unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        file.seek(begin + skip)
+        rest = file.read(_CHUNK)
+        while rest:
+            size += len(unpacker.decompress(rest, _CHUNK))
+            require_memory(2 * size, f"Unpacking '{name}'", "Save it uncompressed, or use a machine with more memory.")
+            rest = unpacker.unconsumed_tail or file.read(_CHUNK)
+    file.seek(begin)

@@ -1,0 +1,30 @@
+"""``read_series``: a series as a volume."""
+
+from __future__ import annotations
+
+from ...volume import Volume
+from .folder import Series
+from .pixels import inverted, read_voxels
+from .stacking import stack
+
+_INVERTED = (
+    "The series is stored with bright and dark exchanged (MONOCHROME1); it was turned round, so that dense is bright."
+)
+
+
+def read_series(series: Series) -> Volume:
+    """Reads and stacks the pictures of a series, sorted along their normal.
+
+    Returns:
+        voxels (channels, z, y, x), integers where all values are, else float32; the name is the series' description.
+
+    Raises:
+        InputError: slices of different sizes or planes, several volumes, no positions, films, broken files.
+        GeometryError: missing slices or a tilted gantry.
+        ResourceError: not enough memory.
+    """
+    stacked = stack(series)
+    voxels = read_voxels(stacked.planes, str(series))
+    turned = (_INVERTED,) if any(inverted(item) for item, _ in stacked.planes) else ()
+    notes = series.notes + stacked.notes + turned
+    return Volume(voxels, stacked.geometry, series.description or "series", notes)

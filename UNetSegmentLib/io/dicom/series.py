@@ -1,0 +1,166 @@
+"""The one series that a path and a name mean; what was left out for it is said in its notes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import InputError
+from ...text import shown
+from .folder import Contents, Series, contents_of, lost_slices
+from .header import Broken, read_header
+from .kinds import Other, counted
+
+_LISTED = 12
+_IN_SENTENCE = 3
+_CHOOSE = "Choose one: give one of its files, or its UID, number or description as the series (--series)."
+
+
+def find_series(folder: Path) -> list[Series]:
+    """All image series in a folder and its sub-folders; the largest first, localizers last."""
+    return sorted(contents_of(folder).series, key=lambda series: series.localizer)
+
+
+def choose_series(path: Path, wanted: str | None = None) -> Series:
+    """The one series that ``path`` (a folder, or a file of the series) and ``wanted`` mean.
+
+    A file means the series that it belongs to, within its own folder. In a folder with several, localizers are left
+    out, and series in sub-folders where the folder itself has one; the notes of what is returned say so.
+
+    Args:
+        wanted: UID, number or description of a series.
+
+    Raises:
+        InputError: no series, several and none chosen, or none of that name (the message lists what there is); what is
+            asked for is no image; files that may be slices of it cannot be read.
+    """
+    if path.is_file():
+        _check_image(path, wanted)
+    folder = path if path.is_dir() else path.parent
+    contents = contents_of(folder, deep=path.is_dir())
+    if wanted is not None:
+        chosen = _wanted(folder, contents, wanted)
+    elif path.is_file():
+        chosen = next(s for s in contents.series if any(item.path == path for item in s.slices))
+    else:
+        chosen = _only(folder, contents)
+    lost = lost_slices(chosen, contents.broken)
+    if lost:
+        raise _lost(chosen, lost)
+    return chosen
+
+
+def _check_image(path: Path, wanted: str | None) -> None:
+    """Refuses a file that was given itself and is no image, or cannot be read."""
+    found = read_header(path)
+    if isinstance(found, Broken):
+        raise _damaged(found)
+    if isinstance(found, Other) and wanted is None:
+        raise _no_image(found)
+
+
+def _wanted(folder: Path, contents: Contents, wanted: str) -> Series:
+    chosen = [series for series in contents.series if _answers((series.uid, series.number, series.description), wanted)]
+    # A scanner may store the localizer under the identifier of the series itself.
+    chosen = [series for series in chosen if not series.localizer] or chosen
+    if len(chosen) == 1:
+        return chosen[0]
+    name = f"'{shown(folder.name)}'"
+    other = next((other for other in contents.others if _answers(other.names, wanted)), None)
+    if not chosen and other is not None:
+        raise _no_image(other)
+    if not chosen:
+        raise InputError(f"{name} has no series called '{shown(wanted)}'. {_held(contents.series)}", _CHOOSE)
+    raise InputError(
+        f"{name} has {len(chosen)} series called '{shown(wanted)}':{_listing(chosen)}", "Choose one by its UID."
+    )
+
+
+def _only(folder: Path, contents: Contents) -> Series:
+    """The series of a folder where nobody said which."""
+    if not contents.series:
+        raise _nothing(folder, contents)
+    images = [series for series in contents.series if not series.localizer] or list(contents.series)
+    notes = []
+    localizers = [series for series in contents.series if series not in images]
+    if localizers:
+        notes.append(f"Left out as localizers: {_some(localizers)}.")
+    here = [series for series in images if any(item.path.parent == folder for item in series.slices)]
+    if len(images) > 1 and len(here) == 1:
+        below = [series for series in images if series is not here[0]]
+        notes.append(
+            f"The series in the folder itself was read, {here[0]}. Left out in its sub-folders: {_some(below)}."
+        )
+        images = here
+    if len(images) > 1:
+        raise InputError(
+            f"'{shown(folder.name)}' holds {len(images)} DICOM series:{_listing(images)}",
+            _CHOOSE,
+        )
+    if contents.others:
+        notes.append(f"Left out because they are no images: {counted(contents.others)}.")
+    return replace(images[0], notes=tuple(notes))
+
+
+def _answers(names: Sequence[str], wanted: str) -> bool:
+    """Whether somebody who writes ``wanted`` means this one: as it is written in the file, or as we show it."""
+    asked = _same(wanted)
+    return bool(asked) and any(asked in (_same(name), _same(shown(name, 60))) for name in names if name)
+
+
+def _same(name: str) -> str:
+    """Letters with accents have two spellings in Unicode; keyboards and file systems differ in which they give."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _held(series: Sequence[Series]) -> str:
+    return f"It holds:{_listing(series)}" if series else "It holds no image series."
+
+
+def _listing(series: Sequence[Series]) -> str:
+    """What there is, a series a line, not more than fit on a screen."""
+    lines = [f"- {one}" for one in series[:_LISTED]]
+    if len(series) > _LISTED:
+        lines.append(f"- and {len(series) - _LISTED} more with fewer slices")
+    return "\n".join(["", *lines])
+
+
+def _some(series: Sequence[Series]) -> str:
+    """Series within a sentence."""
+    more = f" and {len(series) - _IN_SENTENCE} more" if len(series) > _IN_SENTENCE else ""
+    return "; ".join(map(str, series[:_IN_SENTENCE])) + more
+
+
+def _nothing(folder: Path, contents: Contents) -> InputError:
+    damaged = [file for file in contents.broken if file.dicom and not file.path.name.startswith(".")]
+    if contents.others:
+        cure = contents.others[0].cure if len(contents.others) == 1 else "Give the folder of an image series."
+        return InputError(f"'{shown(folder.name)}' holds no DICOM image, only: {counted(contents.others)}.", cure)
+    if damaged:
+        return _damaged(damaged[0])
+    return InputError(
+        f"'{shown(folder.name)}' holds no DICOM image.",
+        "Choose the folder that holds the series' files, or one of them.",
+    )
+
+
+def _damaged(file: Broken) -> InputError:
+    return InputError(
+        f"'{shown(file.path.name)}' is damaged or incomplete: it {file.fault}.",
+        "Copy or export the file again, and check that its size is the same as the original's.",
+    )
+
+
+def _no_image(other: Other) -> InputError:
+    return InputError(f"'{shown(other.path.name)}' is no image: it is a DICOM {other.kind}.", other.cure)
+
+
+def _lost(series: Series, lost: list[Broken]) -> InputError:
+    first = lost[0]
+    more = f" {len(lost) - 1} more files beside it cannot be read either." if len(lost) > 1 else ""
+    return InputError(
+        f"'{shown(first.path.name)}' may be a slice of series {series} and cannot be read: it {first.fault}.{more}",
+        "Copy or export it again. If it is none of the series, move it out of the folder.",
+    )
