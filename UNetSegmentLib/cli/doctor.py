@@ -48,6 +48,7 @@ def doctor(json: JsonOption = False, debug: DebugOption = False) -> None:
                 report["compiled_mb"] = _compiled_mb()
                 report["models"] = _models()
                 report["self_test"] = [_self_test(device["name"]) for device in report["devices"]]
+        report["bundled_models"] = _bundled_models()
         report["free_disk_gb"] = round(shutil.disk_usage(Path.cwd()).free / _GB, 1)
         healthy = _healthy(report)
         if json:
@@ -97,6 +98,23 @@ def _models() -> list[str]:
     return [f"{card.name} {card.version}" for card in list_models()]
 
 
+def _bundled_models() -> list[dict[str, Any]]:
+    """Whether the models that come with UNetSegment are there and as they were packed."""
+    from ..errors import UNetSegmentError
+    from ..models import load_model
+    from ..models.registry import bundled_packages
+
+    checks: list[dict[str, Any]] = []
+    for folder in bundled_packages():
+        try:
+            load_model(folder)
+        except UNetSegmentError as error:
+            checks.append({"name": folder.name, "passed": False, "detail": str(error)})
+        else:
+            checks.append({"name": folder.name, "passed": True, "detail": ""})
+    return checks
+
+
 def _self_test(device: str) -> dict[str, Any]:
     """A tiny network with random weights through the whole engine."""
     from ..inference.self_test import run_self_test
@@ -111,7 +129,8 @@ def _self_test(device: str) -> dict[str, Any]:
 
 def _healthy(report: dict[str, Any]) -> bool:
     needed = all(report["packages"][name] for name in _NEEDED)
-    return needed and bool(report["self_test"]) and all(test["passed"] for test in report["self_test"])
+    checks = ("self_test", "bundled_models")
+    return needed and all(report[name] and all(check["passed"] for check in report[name]) for name in checks)
 
 
 def _show(report: dict[str, Any], healthy: bool) -> None:
@@ -130,10 +149,25 @@ def _show(report: dict[str, Any], healthy: bool) -> None:
     backends = [f"{name} {version}" for name, version in report["backends"].items() if version]
     say(f"Backends: {', '.join(backends) or 'none'}; compiled networks kept on the disk: {report['compiled_mb']} MB")
     say(f"Models: {', '.join(report['models']) or 'none'}")
+    for line in _model_problems(report["bundled_models"]):
+        say(line)
     say(f"Free disk space here: {report['free_disk_gb']} GB")
     say("All is well." if healthy else "Something is wrong: see above.")
     if report["packages"]["torch"] is None:
         say("torch is missing. Install it with: pip install torch")
+
+
+def _model_problems(checks: list[dict[str, Any]]) -> list[str]:
+    from ..models.registry import bundled_folder
+
+    if not checks:
+        folder = bundled_folder()
+        return [
+            f"The bundled models are missing: '{folder}' holds none. Install UNetSegment again, from a whole package."
+        ]
+    return [
+        f"The bundled model '{check['name']}' is broken: {check['detail']}" for check in checks if not check["passed"]
+    ]
 
 
 def _verdict(test: dict[str, Any]) -> str:

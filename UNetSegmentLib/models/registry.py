@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import difflib
+import importlib.resources
 import logging
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ModelError
+from ..folders import data_folder, usual_data_folder
 from .card import ModelCard
 from .files import CARD
 from .package import read_card
 
 log = logging.getLogger(__name__)
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_BUNDLED = "bundled"
+_MODELS = "models"
+
+
+def bundled_folder() -> Path:
+    """The models that come with UNetSegment: data of this package, wherever and however it is installed."""
+    return Path(str(importlib.resources.files(__package__) / _BUNDLED))
+
+
+def bundled_packages() -> list[Path]:
+    """The folders in :func:`bundled_folder`, whole or not; none where the models are missing."""
+    folder = bundled_folder()
+    return sorted(item for item in folder.iterdir() if item.is_dir()) if folder.is_dir() else []
 
 
 def model_folders(user_folder: Path | None = None) -> list[Path]:
     """Folders that are searched for packages, in order; a name found earlier hides the same name later.
 
     Args:
-        user_folder: in place of :func:`user_model_folder`.
+        user_folder: in place of the user's own folders.
     """
-    return [
-        # A checkout, and an installed Slicer extension, where the core lies beside the module's Resources.
-        _PACKAGE.parent / "Resources" / "Models",
-        # Inside an installed Python package.
-        _PACKAGE / "Resources" / "Models",
-        user_folder if user_folder is not None else user_model_folder(),
-    ]
+    own = [user_folder] if user_folder is not None else [user_model_folder(), *earlier_folders()]
+    return [bundled_folder(), *own]
 
 
 def user_model_folder() -> Path:
     """Where a user's own models lie on this system by custom. It need not exist."""
-    base = {
-        "Windows": Path("AppData", "Local"),
-        "Darwin": Path("Library", "Application Support"),
-    }.get(platform.system(), Path(".local", "share"))
-    return Path.home() / base / "unetsegment" / "models"
+    return data_folder() / _MODELS
+
+
+def earlier_folders() -> list[Path]:
+    """Where the user's models lay before XDG_DATA_HOME moved them; they are still found there."""
+    usual = usual_data_folder() / _MODELS
+    return [usual] if user_model_folder() == data_folder() / _MODELS != usual else []
 
 
 def list_models(user_folder: Path | None = None) -> list[ModelCard]:
@@ -86,4 +96,12 @@ def _candidates(folder: Path) -> list[Path]:
         items = sorted(folder.iterdir())
     except OSError:
         return []
-    return [item for item in items if (item / CARD).is_file() or (item.suffix.lower() == ".zip" and item.is_file())]
+    # A name with a dot at its start is something unfinished, left behind by a run that was killed.
+    return [item for item in items if not item.name.startswith(".") and _is_candidate(item)]
+
+
+def _is_candidate(item: Path) -> bool:
+    try:
+        return (item / CARD).is_file() or (item.suffix.lower() == ".zip" and item.is_file())
+    except OSError:
+        return True  # reading it says what is the matter

@@ -37,10 +37,15 @@ class TrustedProgram:
 
 
 def trust_file() -> Path:
-    """The list's file, beside the user's models. It need not exist."""
-    from .registry import user_model_folder
+    """The list's file, beside the user's models. It need not exist.
 
-    return user_model_folder() / TRUST_FILE
+    Where a list from before XDG_DATA_HOME was set is the only one, it is that.
+    """
+    from .registry import earlier_folders, user_model_folder
+
+    file = user_model_folder() / TRUST_FILE
+    earlier = [folder / TRUST_FILE for folder in earlier_folders()]
+    return next((each for each in (file, *earlier) if each.exists()), file)
 
 
 def ask_for_trust(name: str, trust: bool) -> None:

@@ -10,8 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 
+import UNetSegmentLib
+from UNetSegmentLib import folders
 from UNetSegmentLib.errors import ModelError
-from UNetSegmentLib.models import ModelCard, find_model, list_models, load_model, model_folders, save_model, zip_model
+from UNetSegmentLib.models import (
+    ModelCard,
+    find_model,
+    list_models,
+    load_model,
+    model_folders,
+    save_model,
+    user_model_folder,
+    zip_model,
+)
+from UNetSegmentLib.models.trust import trust_program, trusted_programs
 from UNetSegmentLib.networks import build
 
 
@@ -51,9 +63,39 @@ def test_a_path_is_never_taken_for_a_name(tmp_path: Path) -> None:
             load_model(path)
 
 
-def test_bundled_models_lie_beside_the_core() -> None:
-    root = Path(__file__).resolve().parents[3]
-    assert model_folders()[0] == root / "Resources" / "Models"
+def test_bundled_models_are_data_of_the_package() -> None:
+    folder = Path(UNetSegmentLib.__file__).parent / "models" / "bundled"
+    assert model_folders()[0] == folder
+    assert {path.name for path in folder.iterdir()} == {"hippocampus-t1", "retinal-vessels"}
+
+
+def test_xdg_folders_are_honoured_and_what_lay_in_the_usual_place_is_still_found(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    usual = tmp_path / ".local" / "share" / "unetsegment" / "models"
+    assert model_folders()[1:] == [usual]
+    assert folders.cache_folder() == tmp_path / ".cache" / "unetsegment"
+    usual.mkdir(parents=True)
+    save_model(replace(card, name="earlier"), [build(card.network).state_dict()], usual / "earlier")
+    trust_program("0" * 64, "earlier")
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert folders.cache_folder() == tmp_path / "cache" / "unetsegment"
+    assert user_model_folder() == tmp_path / "data" / "unetsegment" / "models"
+    assert find_model("earlier") == usual / "earlier"
+    assert [program.model for program in trusted_programs()] == ["earlier"]
+    monkeypatch.setenv("XDG_DATA_HOME", "not/absolute")
+    assert user_model_folder() == usual
+
+
+def test_what_a_killed_run_left_behind_is_no_model(card: ModelCard, tmp_path: Path) -> None:
+    save_model(replace(card, name="unfinished"), [build(card.network).state_dict()], tmp_path / ".1a2b3c4d.tmp")
+    assert "unfinished" not in [each.name for each in list_models(tmp_path)]
 
 
 def test_importing_and_listing_cost_no_torch() -> None:

@@ -65,8 +65,7 @@ LISTS: Iterable[FileList] = (
         ("Resources/UI/*.ui", "Resources/Icons/*", "Resources/Terminology/*", "Resources/*.txt"),
     ),
     FileList("UNetSegmentLib", "set(CORE_PYTHON_SCRIPTS", ("**/*.py",)),
-    FileList("UNetSegmentLib", "set(CORE_PYTHON_RESOURCES", ("**/*.json",)),
-    FileList("Resources", "set(MODEL_FILES", ("Models/*/model.json", "Models/*/*.safetensors")),
+    FileList("UNetSegmentLib", "set(CORE_PYTHON_RESOURCES", ("**/*.json", "**/*.safetensors", "py.typed")),
     FileList("Testing/Slicer", "foreach(test IN ITEMS", ("test_*.py",), ".py"),
 )
 

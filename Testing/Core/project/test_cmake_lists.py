@@ -46,7 +46,7 @@ def test_no_package_folder_lacks_its_init_file() -> None:
 
 
 def test_weights_and_card_of_each_model_are_complete() -> None:
-    for card in (REPOSITORY / "Resources" / "Models").glob("*/model.json"):
+    for card in (REPOSITORY / "UNetSegmentLib" / "models" / "bundled").glob("*/model.json"):
         for name in json.loads(card.read_text(encoding="utf-8"))["digests"]:
             assert (card.parent / name).is_file(), f"{card.parent.name} lacks {name}"
 

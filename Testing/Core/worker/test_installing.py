@@ -11,14 +11,14 @@ import pytest
 from worker_helpers import ENVIRONMENT, FAKE
 
 from UNetSegmentLib.errors import Cancelled, ModelError
+from UNetSegmentLib.models import find_model
 from UNetSegmentLib.progress import CancelToken, ProgressEvent, Stage
 from UNetSegmentLib.worker import installing
 from UNetSegmentLib.worker.messages import Import, ImportedModel
 from UNetSegmentLib.worker.requests import ImportRequest, InstallRequest
 from UNetSegmentLib.worker.session import WorkerSession
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-HIPPOCAMPUS = REPOSITORY / "Resources" / "Models" / "hippocampus-t1"
+HIPPOCAMPUS = find_model("hippocampus-t1")
 
 
 @pytest.fixture

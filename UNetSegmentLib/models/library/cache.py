@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import platform
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import OutputError
+from ...folders import cache_folder
 from .entries import RemoteFile
 
 PARTIAL = ".part"
@@ -28,15 +28,6 @@ class CachedFile:
     path: Path
     bytes: int
     complete: bool
-
-
-def cache_folder() -> Path:
-    """Where downloads lie on this system by custom. It need not exist."""
-    base = {
-        "Windows": Path("AppData", "Local", "unetsegment", "cache"),
-        "Darwin": Path("Library", "Caches", "unetsegment"),
-    }.get(platform.system(), Path(".cache", "unetsegment"))
-    return Path.home() / base
 
 
 def cache_contents(folder: Path | None = None) -> list[CachedFile]:
