@@ -3,8 +3,8 @@
 #   make demo    both hippocampi of an average head, results in demo-output/
 #   make test    style, types and all tests
 #
-# and for developers: make lint, make bench, make train-demo (both need ../shared/data), make bad-input (prints the
-# message of every bad input), make clean.
+# and for developers: make test-quick (without the slow files), make lint, make bench, make train-demo (both need
+# ../shared/data), make bad-input (prints the message of every bad input), make clean.
 #
 # torch is installed first and alone, so that nothing else chooses another one. To choose it yourself:
 #   make demo TORCH="torch==2.13.0 --index-url <the index of PyTorch builds for CPUs>"
@@ -20,13 +20,20 @@ else
 BIN := $(VENV)/bin
 endif
 
-.PHONY: demo test lint bench train-demo bad-input clean
+# Test processes side by side; a file's tests stay in one, which shares what they have made. JOBS=0 runs all in one.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo test test-quick lint bench train-demo bad-input clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m UNetSegmentLib.cli demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-quick: $(VENV)/.test
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .

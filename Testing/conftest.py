@@ -13,6 +13,48 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from level_model import save_level_model
 
+TESTING = Path(__file__).parent
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several test processes share the processor, and so do those that they start. torch is not imported yet.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SLOW = (
+    "Parity/test_nnunet_parity.py",
+    "Slicer/test_slicer_runs.py",
+    "Slicer/test_slicer_training.py",
+    "Parity/test_monai_parity.py",
+    "Core/cli/test_cli_train.py",
+    "Core/training/test_compilation.py",
+    "Slicer/test_slicer_nnunet.py",
+    "Slicer/test_slicer_import.py",
+    "Core/training/test_distributed.py",
+    "Slicer/test_slicer_library.py",
+    "Core/worker/test_training.py",
+    "Core/inference/test_backends.py",
+    "Slicer/test_slicer_colour.py",
+    "Core/inference/test_memory.py",
+    "Core/training/test_recipes.py",
+    "Core/importing/test_further_training.py",
+    "SlicerHarness/tests/test_endurance.py",
+    "Core/cli/test_cli_demo.py",
+    "Core/training/test_pretrained.py",
+)
+"""Files that take a quarter of a minute or more, the slowest first."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: in a file that takes long; left out by make test-quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of slow files and puts these first, so that no test process is left with one at the end."""
+    rank = {TESTING / name: number for number, name in enumerate(SLOW)}
+    for item in items:
+        if item.path in rank:
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
