@@ -283,7 +283,7 @@ BAD_INPUTS = [
         "text called .nii", lambda p: p.segment(bytes_file(p, "text.nii", b"hello " * 100)), 3, "not a NIfTI file"
     ),
     BadInput("folder without DICOM", lambda p: p.segment(p.folder), 3, "holds no DICOM image"),
-    BadInput("two DICOM series", lambda p: p.segment(two_series(p)), 3, "2 DICOM series: .*T1 sagittal.*Choose one"),
+    BadInput("two DICOM series", lambda p: p.segment(two_series(p)), 3, "2 DICOM series:.*T1 sagittal.*Choose one"),
     BadInput("constant image", lambda p: p.segment(saved(p, np.ones(SHAPE, np.float32), "c.nii")), 3, "is constant"),
     BadInput("NaN voxels", lambda p: p.segment(with_value(p, np.nan)), 3, "1 voxels that are NaN or infinite.*Replace"),
     BadInput("infinite voxels", lambda p: p.segment(with_value(p, np.inf)), 3, "1 voxels that are NaN or infinite"),
