@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -67,17 +66,14 @@ def contents_of(folder: Path, deep: bool = True) -> Contents:
     groups: dict[tuple[object, ...], list[Slice]] = {}
     others: list[Other] = []
     broken: list[Broken] = []
-    with warnings.catch_warnings():
-        # pydicom warns of every value that bends the standard.
-        warnings.simplefilter("ignore")
-        for path in _files(folder, deep):
-            found = read_header(path)
-            if isinstance(found, Slice):
-                groups.setdefault(found.key.identity, []).append(found)
-            elif isinstance(found, Other):
-                others.append(found)
-            else:
-                broken.append(found)
+    for path in _files(folder, deep):
+        found = read_header(path)
+        if isinstance(found, Slice):
+            groups.setdefault(found.key.identity, []).append(found)
+        elif isinstance(found, Other):
+            others.append(found)
+        else:
+            broken.append(found)
     series = [_series(slices) for slices in groups.values()]
     series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), str(one)))
     return Contents(tuple(series), tuple(others), tuple(broken))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +112,10 @@ def read_header(path: Path) -> Slice | Other | Broken:
                 return Broken(path, "is not DICOM", dicom=False)
             file.seek(0)
             check_deflated(file, path.name)
-            return _judge(path, file)
+            with warnings.catch_warnings():
+                # pydicom warns of every value that bends the standard.
+                warnings.simplefilter("ignore")
+                return _judge(path, file)
     except OSError as error:
         return Broken(path, f"cannot be read ({error.strerror or error})")
     except (DependencyError, ResourceError):
