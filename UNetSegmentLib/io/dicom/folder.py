@@ -14,6 +14,8 @@ from ...text import shown
 from .header import Broken, SeriesKey, Slice, read_header
 from .kinds import Other
 
+# An empty file that macOS keeps in folders with a picture of their own.
+_MAC_ICON = "Icon\r"
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
@@ -91,7 +93,7 @@ def lost_slices(series: Series, broken: tuple[Broken, ...]) -> list[Broken]:
 def _may_be_lost(file: Broken, uid: str, patterns: set[str], suffixes: set[str]) -> bool:
     if file.series:
         return file.series == uid
-    if not patterns or file.path.name.startswith("."):
+    if not patterns or file.path.name.startswith(".") or file.path.name == _MAC_ICON:
         return False
     if _pattern(file.path) in patterns:
         return "#" in _pattern(file.path) or file.dicom

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def _forbidden(path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["IM0001", "IM0003", "IM0005"])
 @pytest.mark.parametrize("harm", [_empty, _zeros, _half, _without_last_byte, _page, _dangling, _forbidden])
-def test_a_slice_that_cannot_be_read_is_named(series: Path, place: str, harm) -> None:  # noqa: ANN001
+def test_a_slice_that_cannot_be_read_is_named(series: Path, place: str, harm: Callable[[Path], object]) -> None:
     harm(series / place)
     with pytest.raises(InputError, match=f"'{place}' may be a slice of series 'T1'.*cannot be read: it "):
         read_volume(series)
@@ -78,12 +79,9 @@ def test_slices_are_recognised_by_their_ending_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["notes.txt", "README", ".DS_Store", "._IM0006", "Thumbs.db", "IM0001.jpg", "Icon\r"])
 def test_other_files_do_not_matter(series: Path, name: str) -> None:
-    (series / name).write_bytes(b"no slice" if name != "Icon\r" else b"")
-    if name == "Icon\r":
-        # An empty file without ending among slices without ending is suspicious unless it is hidden.
-        with pytest.raises(InputError, match="may be a slice"):
-            read_volume(series)
-        return
+    if os.name == "nt" and not name.isprintable():
+        pytest.skip("macOS's name for a folder's picture is none on Windows")
+    (series / name).write_bytes(b"" if name.startswith((".", "Icon")) else b"no slice")
     assert read_volume(series).voxels.shape[1] == 5
 
 
@@ -134,11 +132,11 @@ def test_one_identifier_for_all_slices_is_read_by_position(tmp_path: Path) -> No
 
 def test_slices_without_position(series: Path, tmp_path: Path) -> None:
     save_slice(series / "IM0006", None)
-    with pytest.raises(InputError, match="1 of the 6 slices of series 'T1'.*do not say where in the patient they lie"):
+    with pytest.raises(InputError, match=r"1 of the 6 slices of series 'T1'.*do not say where in the patient they lie"):
         read_volume(series)
     for number in range(3):
         save_slice(tmp_path / "all" / f"IM{number}", None, orientation=None)
-    with pytest.raises(InputError, match="The slices of series 'T1'.*do not say where in the patient they lie"):
+    with pytest.raises(InputError, match=r"The slices of series 'T1'.*do not say where in the patient they lie"):
         read_volume(tmp_path / "all")
 
 
