@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import GeometryError, InputError, OutputError
+from ..budget import available_memory, is_out_of_memory, size_words
+from ..errors import GeometryError, InputError, OutputError, ResourceError
 from ..geometry import Geometry
 from .atomic import atomic_path, full_suffix, output_error
-from .integrity import check_integrity
+from .formats.recognition import read_header
+from .formats.stored import load
+from .itk_paths import readable, writable
 
 READABLE = "NIfTI (.nii, .nii.gz), NRRD, MHA/MHD, DICOM, PNG, TIFF or JPEG"
 _KNOWN_SUFFIXES = (".nrrd", ".nhdr", ".seg.nrrd", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -41,16 +44,23 @@ def read_image(path: Path, image_io: str = "") -> sitk.Image:
     """Reads one file.
 
     Args:
-        image_io: ITK's name of the reader to use; it finds one itself where this is empty.
+        image_io: ITK's reader of the format; empty lets ITK look for one.
 
     Raises:
         InputError: the file is no image, or is broken.
         GeometryError: spacing or direction that ITK itself refuses.
+        ResourceError: it does not fit into memory.
     """
-    with quiet():
+    with quiet(), readable(path) as name:
         try:
-            return sitk.ReadImage(str(path), imageIO=image_io)
+            return sitk.ReadImage(name, imageIO=image_io)
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise ResourceError(
+                    f"'{path.name}' does not fit into memory ({size_words(available_memory())} are free).",
+                    "Crop it, or use a machine with more memory.",
+                    str(error),
+                ) from error
             raise read_error(path, str(error)) from error
 
 
@@ -73,10 +83,6 @@ def read_error(path: Path, text: str) -> InputError:
         )
     if "unable to determine imageio" in lowered:
         return InputError(f"'{path.name}' is not an image that can be read.", f"Use {READABLE}.", text)
-    if "bad_alloc" in lowered or "failed to allocate" in lowered:
-        return InputError(
-            f"'{path.name}' does not fit into memory.", "Crop it, or use a machine with more memory.", text
-        )
     return InputError(
         f"'{path.name}' is damaged or incomplete: its voxels could not be read.",
         "Copy or export the file again, and check that its size is the same as the original's.",
@@ -95,7 +101,8 @@ def write_image(image: sitk.Image, path: Path | str, compress: bool = True) -> N
         # ITK says only that it failed; the operating system says why the folder cannot be written to.
         temporary.touch()
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=compress)
+            with writable(temporary) as name:
+                sitk.WriteImage(image, name, useCompression=compress)
         except RuntimeError as error:
             raise _incomplete(target, error) from error
         _check_complete(temporary, target)
@@ -104,8 +111,13 @@ def write_image(image: sitk.Image, path: Path | str, compress: bool = True) -> N
 def _check_complete(temporary: Path, target: Path) -> None:
     """Refuses a file that was cut short without ITK noticing, as happens on a full disk."""
     try:
-        check_integrity(temporary)
-        sitk.ReadImage(str(temporary))
+        stored = read_header(temporary)
+        if stored is not None:
+            load(stored, further_as_channels=True)
+        else:
+            read_image(temporary)
+    except ResourceError:
+        return  # complete as far as can be told
     except (InputError, RuntimeError) as error:
         raise _incomplete(target, error) from error
 

@@ -15,11 +15,12 @@ from ..labels import Label
 from ..volume import Segmentation, Volume
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
+from .formats.recognition import read_header
+from .formats.stored import load
 from .grid import place_on_grid
-from .integrity import check_integrity
-from .itk import geometry_of, read_image, to_image, write_image
+from .itk import to_image, write_image
 from .label_table import check_table_target, read_label_table, table_path, write_label_table
-from .reading import read_volume
+from .reading import check_file, read_volume
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +45,17 @@ def read_segmentation(path: Path | str) -> Segmentation:
             segments that overlap; a broken label table.
     """
     path = Path(path)
-    if path.is_file() and full_suffix(path) in (".nrrd", ".seg.nrrd", ".seg.nhdr", ".nhdr"):
-        check_integrity(path)
-        image = read_image(path)
-        fields = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-        segments = seg_nrrd.parse(fields)
+    stored = None
+    if not path.is_dir():
+        check_file(path)
+        stored = read_header(path)
+    if stored is not None:
+        segments = seg_nrrd.parse(stored.fields)
         if segments:
-            return _uncropped(_merge(image, segments, path), seg_nrrd.reference_geometry(fields), path)
+            volume = load(stored)
+            return _uncropped(_merge(volume, segments, path), seg_nrrd.reference_geometry(stored.fields), path)
     volume = read_volume(path)
+    _check_lossless(volume, path)
     if volume.channels != 1:
         raise InputError(f"'{path.name}' has {volume.channels} channels; a label map has one.", "Choose a label map.")
     return Segmentation(
@@ -160,11 +164,22 @@ def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
     return array.astype(np.uint8 if high <= 255 else np.uint16)
 
 
-def _merge(image: sitk.Image, segments: list[seg_nrrd.StoredSegment], path: Path) -> Segmentation:
+def _check_lossless(volume: Volume, path: Path) -> None:
+    """Refuses a mask saved as JPEG, whose compression invents values along every edge."""
+    if full_suffix(path) not in (".jpg", ".jpeg"):
+        return
+    values = len(np.unique(volume.voxels))
+    if values > 2:
+        raise InputError(
+            f"The label map '{path.name}' is a JPEG, which changes values along every edge: it holds {values} of them.",
+            "Save the original again as PNG. A mask of one label may also be thresholded at half its highest value.",
+        )
+
+
+def _merge(volume: Volume, segments: list[seg_nrrd.StoredSegment], path: Path) -> Segmentation:
     """One label map of all layers; see :func:`read_segmentation`."""
-    geometry = geometry_of(image)
-    array = sitk.GetArrayFromImage(image).reshape(*geometry.shape, -1)
-    layers = [_whole_numbers(array[..., n], path.name) for n in range(array.shape[-1])]
+    geometry = volume.geometry
+    layers = [_whole_numbers(layer, path.name) for layer in volume.voxels]
     values = [segment.label.value for segment in segments]
     unique = len(set(values)) == len(values)
     if len(layers) == 1 and unique:

@@ -270,7 +270,7 @@ BAD_INPUTS = [
     BadInput("missing file", lambda p: p.segment(p.folder / "none.nii.gz"), 3, "does not exist.*Check the path"),
     BadInput("truncated .nii", lambda p: p.segment(cut(p, "cut.nii")), 3, "cut short.*Copy or export"),
     BadInput("truncated .nii.gz", lambda p: p.segment(cut(p, "cut.nii.gz")), 3, "cut short.*Copy or export"),
-    BadInput("truncated .nrrd", lambda p: p.segment(cut(p, "cut.nrrd")), 3, "damaged or incomplete.*Copy or export"),
+    BadInput("truncated .nrrd", lambda p: p.segment(cut(p, "cut.nrrd")), 3, "cut short.*Copy or export"),
     BadInput("truncated .mha", lambda p: p.segment(cut(p, "cut.mha")), 3, "cut short.*Copy or export"),
     BadInput("truncated PNG", lambda p: p.segment(cut_picture(p, "png")), 3, "damaged or incomplete|cut short"),
     BadInput("truncated JPEG", lambda p: p.segment(cut_picture(p, "jpg")), 3, "cut short.*Copy or export"),

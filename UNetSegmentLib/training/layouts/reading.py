@@ -6,12 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from ...errors import InputError, UNetSegmentError
 from ...io import read_segmentation, read_volume
-from ...io.integrity import check_integrity
-from ...io.itk import geometry_of, quiet, read_image
 from ...volume import Segmentation, Volume, stack_channels
 from .dataset import CaseFiles, Dataset
 
@@ -45,28 +42,7 @@ def read_case(data: Dataset, name: str) -> tuple[Volume, Segmentation]:
 
 def _read_channels(path: Path) -> Volume:
     """A volume; the fourth axis of a 4D file, as the Decathlon has them, becomes channels."""
-    try:
-        return read_volume(path)
-    except InputError:
-        if _axes(path) != 4:
-            raise
-    check_integrity(path)
-    image = read_image(path)
-    parts = [image[:, :, :, n] for n in range(image.GetSize()[3])]
-    voxels = np.stack([sitk.GetArrayFromImage(part) for part in parts]).astype(np.float32)
-    return Volume(voxels, geometry_of(parts[0]), path.name)
-
-
-def _axes(path: Path) -> int:
-    """How many axes the image of a file has by its header; 0 where that cannot be read."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    with quiet():
-        try:
-            reader.ReadImageInformation()
-        except RuntimeError:
-            return 0
-    return int(reader.GetDimension())
+    return read_volume(path, further_as_channels=True)
 
 
 def _meaning(data: Dataset, files: CaseFiles, segmentation: Segmentation) -> Segmentation:
