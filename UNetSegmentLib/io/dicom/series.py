@@ -43,7 +43,7 @@ def choose_series(path: Path, wanted: str | None = None) -> Series:
     if wanted is not None:
         chosen = _wanted(folder, contents, wanted)
     elif path.is_file():
-        chosen = next(s for s in contents.series if any(item.path == path for item in s.slices))
+        chosen = _around(path, contents)
     else:
         chosen = _only(folder, contents)
     lost = lost_slices(chosen, contents.broken)
@@ -59,6 +59,16 @@ def _check_image(path: Path, wanted: str | None) -> None:
         raise _damaged(found)
     if isinstance(found, Other) and wanted is None:
         raise _no_image(found)
+
+
+def _around(path: Path, contents: Contents) -> Series:
+    """The series that a file belongs to; the file alone where the series is a collection of single pictures."""
+    series = next(one for one in contents.series if any(item.path == path for item in one.slices))
+    if len(series.slices) == 1 or any(item.frames[0].position is not None for item in series.slices):
+        return series
+    alone = tuple(item for item in series.slices if item.path == path)
+    note = f"'{shown(path.name)}' was read alone: the files of series {series} are single pictures without a place."
+    return replace(series, slices=alone, notes=(note,))
 
 
 def _wanted(folder: Path, contents: Contents, wanted: str) -> Series:

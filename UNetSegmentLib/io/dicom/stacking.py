@@ -120,7 +120,8 @@ def _check_positions(name: str, slices: list[Slice], frames: list[Frame]) -> Non
     which = "The" if lost == len(frames) else f"{lost} of the {len(frames)}"
     raise InputError(
         f"{which} slices of series {name} do not say where in the patient they lie.",
-        "Export the series again with its positions. Without them the order and distance of slices is a guess.",
+        "Export the series again with its positions (without them order and distance are a guess), or give one of its "
+        "files to read that picture alone.",
     )
 
 

@@ -40,8 +40,9 @@ def several_volumes(name: str, frames: Sequence[Frame], places: np.ndarray) -> I
                 f"({listed}{more}).",
                 _CURE,
             )
+    places_there = "one place" if total == 1 else f"{total} places"
     return InputError(
-        f"Series {name} has several slices at one place ({len(frames)} slices, {total} places): a time series or "
+        f"Series {name} has several slices at one place ({len(frames)} slices at {places_there}): a time series or "
         "several acquisitions.",
         _CURE,
     )

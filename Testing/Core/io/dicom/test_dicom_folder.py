@@ -140,6 +140,15 @@ def test_slices_without_position(series: Path, tmp_path: Path) -> None:
         read_volume(tmp_path / "all")
 
 
+def test_one_of_several_pictures_without_a_place_is_read_alone(tmp_path: Path) -> None:
+    for number in range(3):
+        pixels = np.full((4, 5), number, np.uint8)
+        save_slice(tmp_path / f"IM{number}", None, pixels, orientation=None, sop_class=STORAGE + "6.1")
+    volume = read_volume(tmp_path / "IM1")
+    assert volume.voxels.shape == (1, 1, 4, 5) and (volume.voxels == 1).all()
+    assert volume.notes[0].startswith("'IM1' was read alone: the files of series 'T1'")
+
+
 def test_a_film_is_no_volume(tmp_path: Path) -> None:
     pixels = np.zeros((8, 4, 5), np.uint8)
     path = save_slice(tmp_path / "a", None, pixels, orientation=None, FrameTime=40, sop_class=STORAGE + "3.1")
