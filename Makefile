@@ -4,7 +4,7 @@
 #   make test    style, types and all tests
 #
 # and for developers: make test-quick (without the slow files), make lint, make bench, make train-demo (both need
-# ../shared/data), make bad-input (prints the message of every bad input), make clean.
+# ../shared/data), make bad-input (prints the message of every bad input), make docs (the pages as a site), make clean.
 #
 # torch is installed first and alone, so that nothing else chooses another one. To choose it yourself:
 #   make demo TORCH="torch==2.13.0 --index-url <the index of PyTorch builds for CPUs>"
@@ -24,7 +24,7 @@ endif
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-quick lint bench train-demo bad-input clean
+.PHONY: demo test test-quick lint bench train-demo bad-input docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m UNetSegmentLib.cli demo
@@ -50,6 +50,10 @@ train-demo: $(VENV)/.test
 bad-input: $(VENV)/.test
 	$(BIN)/python Testing/Core/bad_input/show.py
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q -f Testing/Site/mkdocs.yml
+	@echo "The first page: build/site/index.html"
+
 clean:
 	rm -rf $(VENV) demo-output
 
@@ -63,6 +67,10 @@ $(VENV)/.base:
 # The stamps are renewed when the dependencies change, so that a second run installs nothing.
 $(VENV)/.demo: $(VENV)/.base pyproject.toml
 	$(BIN)/python -m pip install -e ".[demo]"
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.base pyproject.toml
+	$(BIN)/python -m pip install -e ".[docs,report]"
 	touch $@
 
 # nnU-Net and MONAI are what our answers are compared with. Without their dependencies, which would bring another torch;
