@@ -24,7 +24,7 @@ endif
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-quick lint bench train-demo bad-input docs clean
+.PHONY: demo test test-quick lint bench train-demo bad-input fix package docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m UNetSegmentLib.cli demo
@@ -49,6 +49,15 @@ train-demo: $(VENV)/.test
 
 bad-input: $(VENV)/.test
 	$(BIN)/python Testing/Core/bad_input/show.py
+
+fix: $(VENV)/.test
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+# sdist and wheel in dist/.
+package: $(VENV)/.base
+	$(BIN)/python -m pip install build
+	$(BIN)/python -m build
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q -f Testing/Site/mkdocs.yml
