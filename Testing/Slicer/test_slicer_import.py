@@ -70,7 +70,7 @@ class ImportTest(ImportTestCase):
         self.assertTrue((self.own / "threshold" / "model.json").is_file())
         self.assertEqual(self.panel.parameters.model, "threshold")
         self.assertIn("Threshold", self.titles())
-        self.assertEqual(self.ui.modelList.currentItem().text().splitlines()[0], "Threshold")
+        self.assertEqual(self.panel.model.chooser.box.currentText, "Threshold")
         self.assertIn("Imported: Threshold.", self.ui.importStatusLabel.text)
         self.assertFalse(self.shown(self.ui.importProgressBar))
         self.assertFalse(self.shown(self.ui.importCancelButton))

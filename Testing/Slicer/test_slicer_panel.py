@@ -93,11 +93,11 @@ class InputErrorTest(PanelTestCase):
 
 class ModelSectionTest(PanelTestCase):
     def visible(self) -> list[str]:
-        view = self.panel.model.ui.modelList
+        view = self.panel.model.chooser.ui.modelList
         return [view.item(row).text().splitlines()[0] for row in range(view.count) if not view.item(row).isHidden()]
 
     def test_search_by_name_anatomy_and_structure(self):
-        box = self.panel.model.ui.modelSearchBox
+        box = self.panel.model.chooser.ui.modelSearchBox
         for text, expected in (
             ("slow", ["Threshold, slow"]),
             ("phantom pair", ["Threshold of two"] if "pair" in "Threshold of two" else []),
@@ -111,9 +111,13 @@ class ModelSectionTest(PanelTestCase):
         self.assertEqual(len(self.visible()), len(self.panel.cards))
 
     def test_choosing_a_row_shows_its_card(self):
-        view = self.panel.model.ui.modelList
+        chooser = self.panel.model.chooser
+        self.panel.choose_model("slow")
         row = [card.name for card in self.panel.cards].index("threshold")
-        view.setCurrentRow(row)
+        chooser.open()
+        chooser.ui.modelList.setCurrentRow(row)
+        self.assertNotEqual(self.panel.parameters.model, "threshold")
+        chooser.accept()
         self.assertEqual(self.panel.parameters.model, "threshold")
         text = self.panel.model.ui.modelCardLabel.text
         for expected in ("Threshold", "Low", "High", "rgb(60,120,220)", "Apache-2.0", "about 40 × 40 × 40 mm"):

@@ -74,7 +74,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertFalse(self.panel.run.ui.segmentButton.enabled)
         self.panel.region.ui.placeRegionButton.click()
         self.assertIsNotNone(self.panel.parameters.region)
-        self.assertGreater(self.panel.model.ui.modelList.count, 0)
+        self.assertGreater(self.panel.model.chooser.ui.modelList.count, 0)
         from UNetSegmentLib.errors import DependencyError
 
         with self.assertRaises(DependencyError):

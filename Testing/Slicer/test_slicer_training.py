@@ -26,7 +26,7 @@ class TrainTest(TrainingTestCase):
         self.assertEqual(card.labels[1].color, (102, 128, 26))
         self.assertEqual(len(card.accuracy), 2)
         self.assertEqual(self.parameters.model, "Balls")
-        self.assertIn("Balls", self.panel.model.ui.modelList.currentItem().text())
+        self.assertIn("Balls", self.panel.model.chooser.box.currentText)
         self.assertIn("Dice on held-out cases: Shell", self.section.progress.ui.trainStatusLabel.text)
         self.assertNotIn("licence", " ".join(self.panel.input_errors()))
         self.assertTrue(self.shown(self.section.ui.trainForm))

@@ -318,7 +318,8 @@ def _plain_set(self, name: str, value) -> None:
 def _set(self, name: str, value) -> None:
     cls = type(self)
     kind = cls._strict_kind
-    if name.startswith("_") and kind != "auto":
+    # PySide6 itself hangs the signals of an object that Qt made on it.
+    if (name.startswith("_") and kind != "auto") or isinstance(value, QtCore.SignalInstance):
         _plain_set(self, name, value)
         return
     try:

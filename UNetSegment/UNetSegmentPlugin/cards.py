@@ -1,65 +1,108 @@
 """A model's card as rich text."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.models.card import ModelCard
 from UNetSegmentLib.models.colour import reads_colours
 
-from . import licences
+from . import expectation, licences
 from .problems import LINK_COLOR
+from .widths import fitting
 
 FEW_LABELS = 12
 """Up to so many structures are listed in the card itself; more are counted and get a list of their own."""
 
-MORE, LESS, LABELS = "more", "less", "labels"
+LABELS = "labels"
+
+_DOT = " · "
+_LONGEST_TIP = 40
 
 
-def card_html(card: ModelCard, expected: str, whole: bool) -> str:
-    """The card as rich text for a label, with a link ``more`` or ``less``, and
-    one ``labels`` where there are too many structures for a line.
+def card_html(card: ModelCard, expected: str) -> str:
+    """The whole card as rich text for a label, with a link ``labels`` where there are too many structures for a line.
 
     Args:
         expected: the time that a run takes here, in words.
-        whole: with descriptions and the intended use.
     """
     rows = [
-        (_("Needs"), _needs(card, whole)),
+        (_("Needs"), _needs(card)),
         (_("Finds"), _structures(card)),
         (_("Region"), _escaped(_field_of_view(card))),
         (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
         (_("Time here"), _escaped(expected)),
         (_("Licence"), _escaped(licences.stated(card.licence))),
-        (_("For"), _escaped(card.intended_use if whole else _first_sentences(card.intended_use))),
-        (_("Trained on"), _escaped(card.training_data) if whole else ""),
-        (_("Cite"), _escaped(card.citation) if whole else ""),
-        (_("From"), _escaped(card.source) if whole else ""),
+        (_("For"), _escaped(card.intended_use)),
+        (_("Trained on"), _escaped(card.training_data)),
+        (_("Cite"), _escaped(card.citation)),
+        (_("From"), _escaped(card.source)),
     ]
     body = "".join(
         f"<tr><td style='padding-right:8px'><b>{name}</b></td><td>{value}</td></tr>" for name, value in rows if value
     )
-    link = _link(LESS, _("less")) if whole else _link(MORE, _("more"))
-    description = f"<br>{_escaped(card.description)}" if whole else ""
-    return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)} {link}{description}<table>{body}</table>"
+    description = f"<br>{_escaped(card.description)}" if card.description else ""
+    return f"<b>{_escaped(card.title)}</b> {_escaped(card.version)}{description}<table>{body}</table>"
 
 
-def _needs(card: ModelCard, whole: bool) -> str:
+def finds_html(card: ModelCard, width: int, measure: Callable[[str], int]) -> str:
+    """What the model finds, on one line: as many names as fit into ``width`` pixels, and how many more there are.
+
+    Args:
+        measure: the pixels that a text takes.
+    """
+    if len(card.labels) > FEW_LABELS:
+        return _counted_html(card, width, measure)
+    mark = measure("\N{BLACK SQUARE}\N{NO-BREAK SPACE}")
+    taken = [measure(f"{label.name}, ") + mark for label in card.labels]
+    head = _("Finds") + " "
+    if sum(taken) <= width:
+        names = ", ".join(_swatch(label) for label in card.labels)
+        return head + names if measure(head) + sum(taken) <= width else names
+    count = max(fitting(taken, width - measure(_more(len(taken)))), 1)
+    return ", ".join([*(_swatch(label) for label in card.labels[:count]), *_rest(len(taken) - count)])
+
+
+def _counted_html(card: ModelCard, width: int, measure: Callable[[str], int]) -> str:
+    """The number of structures as a link to their list, and the first of them."""
+    head = _("{count} structures").format(count=len(card.labels))
+    taken = [measure(f"{label.name}, ") for label in card.labels[:FEW_LABELS]]
+    count = fitting(taken, width - measure(f"{head}: ..."))
+    names = "".join(f"{_escaped(label.name)}, " for label in card.labels[:count])
+    return f"{_link(LABELS, head)}: {names}..."
+
+
+def facts_text(card: ModelCard, seconds: float | None) -> str:
+    """Time here and licence, on one line."""
+    time = _("{time} here").format(time=expectation.in_words(seconds)) if seconds is not None else _("not yet run here")
+    return _DOT.join([time, licences.stated(card.licence)])
+
+
+def names_tip(card: ModelCard) -> str:
+    """All structures, for a tool tip; of very many the first."""
+    names = ", ".join(label.name for label in card.labels[:_LONGEST_TIP])
+    more = len(card.labels) - _LONGEST_TIP
+    return f"{names}, {_more(more)}" if more > 0 else names
+
+
+def _more(count: int) -> str:
+    return _("+{count} more").format(count=count)
+
+
+def _rest(count: int) -> list[str]:
+    return [_more(count)] if count > 0 else []
+
+
+def _needs(card: ModelCard) -> str:
     if reads_colours(card):
         return _escaped(_("A colour image ({modality})").format(modality=card.inputs[0].modality))
-    return "<br>".join(_escaped(_channel(channel, whole)) for channel in card.inputs)
+    return "<br>".join(_escaped(_channel(channel)) for channel in card.inputs)
 
 
-def _channel(channel, whole: bool) -> str:
+def _channel(channel) -> str:
     text = f"{channel.name} ({channel.modality})" if channel.modality not in ("", channel.name) else channel.name
-    return f"{text}: {channel.description}" if whole and channel.description else text
-
-
-def _first_sentences(text: str) -> str:
-    """The first two: what it is for and what not."""
-    sentences = text.split(". ")
-    return ". ".join(sentences[:2]).rstrip(".") + "." if text else ""
+    return f"{text}: {channel.description}" if channel.description else text
 
 
 def licence_html(card: ModelCard) -> str:

@@ -49,8 +49,10 @@ class LibraryDialog:
         self._connect()
         self._fill()
 
-    def show(self) -> None:
-        """Opens the window, or brings it to the front."""
+    def show(self, search: str = "") -> None:
+        """Opens the window, or brings it to the front; ``search`` takes the place of what was searched for."""
+        if search:
+            self.ui.librarySearchBox.text = search
         self.refresh()
         self.root.show()
         self.root.activateWindow()

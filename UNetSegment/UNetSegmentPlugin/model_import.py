@@ -25,7 +25,11 @@ class ModelImport:
     def __init__(self, panel, ui) -> None:
         self._panel, self._button = panel, ui.importButton
         self._menu = qt.QMenu(ui.importButton)
-        for text, slot in ((_("File..."), self._on_file), (_("Folder..."), self._on_folder)):
+        for text, slot in (
+            (_("Library of public models..."), lambda: panel.show_library()),
+            (_("From a file..."), self._on_file),
+            (_("From a folder..."), self._on_folder),
+        ):
             action = qt.QAction(text, self._menu)
             action.connect("triggered()", slot)
             self._menu.addAction(action)

@@ -8,7 +8,7 @@ from slicer.util import VTKObservationMixin
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import catalog, display, expectation, inputs, licences, volumes
+from . import catalog, display, expectation, inputs, licences, volumes, widths
 from .results import Destination
 from .runs import Order, RunState
 from .section_advanced import AdvancedSection
@@ -144,6 +144,7 @@ class Panel(VTKObservationMixin):
     def segment(self) -> None:
         """Queues the run that the panel asks for; problems stand under the button."""
         if self.input_errors():
+            self.run.bring_problem_into_view()
             return
         self.run.started()
         try:
@@ -178,10 +179,9 @@ class Panel(VTKObservationMixin):
             self.choose_model(names[0])
 
     def choose_model(self, name: str) -> None:
-        """Chooses a model and shows it in the list."""
+        """Chooses a model and shows it."""
         if self.parameters is not None:
             self.parameters.model = name
-            self.model.reveal(name)
             self.refresh()
 
     def choose_any_model(self) -> None:
@@ -189,8 +189,8 @@ class Panel(VTKObservationMixin):
         if self.card is None and self.parameters is not None:
             self.parameters.model = self.cards[0].name if self.cards else ""
 
-    def show_library(self) -> None:
-        """Opens the library of models, in a window that leaves the panel usable."""
+    def show_library(self, search: str = "") -> None:
+        """Opens the library of models, in a window that leaves the panel usable, searched for ``search`` if given."""
         if self._library is None:
             from .library_dialog import LibraryDialog
 
@@ -199,7 +199,7 @@ class Panel(VTKObservationMixin):
             except UNetSegmentError as error:
                 self.show_problem(error)
                 return
-        self._library.show()
+        self._library.show(search)
 
     def refresh(self) -> None:
         """Shows the parameter node in all sections."""
@@ -226,6 +226,9 @@ class Panel(VTKObservationMixin):
         for section in self.sections:
             self._layout.addWidget(section.root)
         self._layout.addStretch(1)
+        self.volume.stand_above(self.model.ui.modelLabel, self.region.ui.regionLabel)
+        # It is always there, so the whole panel keeps the width.
+        self.run.root.setMinimumWidth(widths.MINIMUM_WIDTH)
 
     def _make_shortcuts(self) -> list:
         shortcuts = []
@@ -238,7 +241,8 @@ class Panel(VTKObservationMixin):
         return shortcuts
 
     def _cancel_current(self) -> None:
-        if self.runner.runs:
+        # The list of models is a child of the panel, so its Esc comes here too.
+        if not self.model.chooser.close() and self.runner.runs:
             self.runner.runs[0].cancel()
 
     def _attach(self) -> None:

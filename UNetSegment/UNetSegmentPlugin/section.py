@@ -19,6 +19,8 @@ class Section:
         self.panel = panel
         self.root = slicer.util.loadUI(panel.resource_path(f"UI/{self.ui_file}"))
         self.ui = slicer.util.childWidgetVariables(self.root)
+        if self.root.inherits("ctkCollapsibleButton"):
+            self.root.connect("contentsCollapsed(bool)", self._on_folded)
 
     def refresh(self) -> None:
         """Shows the state of the parameter node."""
@@ -37,6 +39,11 @@ class Section:
 
     def scene_closing(self) -> None:
         """The scene is about to be emptied."""
+
+    def _on_folded(self, folded: bool) -> None:
+        # Unfolding shows every widget that was there at the folding, also those that were hidden since.
+        if not folded:
+            self.refresh()
 
 
 def set_buddies(ui, **fields: str) -> None:

@@ -1,67 +1,61 @@
-"""Model: a searchable list, the card of the chosen model, and the ways to bring more."""
+"""Model: chosen on one line, its card folded to two, and the ways to bring more."""
 
+import html
 from pathlib import Path
 
 import qt
+import slicer
+from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
 
 from . import cards, catalog, expectation, licences, questions
 from .drop_area import DropArea
 from .label_list import LabelList
+from .model_chooser import ModelChooser
 from .model_import import ModelImport
 from .section import Section, set_text
-
-_VISIBLE_ROWS = 4
+from .widths import FittedLabel
 
 
 class ModelSection(Section):
-    """The list shows what the search lets through; the card belongs to the chosen model, even while filtered out."""
+    """The card belongs to the chosen model. What has to be read before the first use is never folded away."""
 
     ui_file = "Model.ui"
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self._whole_card = self._with_labels = False
+        self._with_labels = False
         self._labels = LabelList(self.ui.labelSearchBox, self.ui.labelList)
-        self.ui.modelSearchBox.connect("textChanged(QString)", lambda text: self._filter())
-        self.ui.modelList.connect("currentRowChanged(int)", self._on_row)
+        self.chooser = ModelChooser(
+            slicer.util.loadUI(panel.resource_path("UI/ModelList.ui")), self.panel.choose_model, self.panel.show_library
+        )
+        self.finds, self.facts = FittedLabel("modelFindsLabel"), FittedLabel("modelFactsLabel")
+        self._lay_out()
+        self.finds.connect("linkActivated(QString)", self._on_link)
         self.ui.modelCardLabel.connect("linkActivated(QString)", self._on_link)
+        self.ui.modelMoreButton.connect("toggled(bool)", lambda whole: self.refresh())
         self.ui.acceptLicenceButton.connect("clicked()", self._on_accept)
         self.ui.modelFolderButton.connect("clicked()", self._on_folder)
         self.ui.removeModelButton.connect("clicked()", self._on_remove)
-        self.ui.libraryButton.connect("clicked()", lambda: self.panel.show_library())
         self.importing = ModelImport(panel, self.ui)
         self.root = DropArea(self.root, self.importing.start)
         self.fill()
 
     def fill(self) -> None:
         """Lists the models anew."""
-        view = self.ui.modelList
-        blocked = view.blockSignals(True)
-        view.clear()
-        for row, card in enumerate(self.panel.cards):
-            view.addItem(f"{card.title}\n{catalog.subtitle(card)}")
-            view.item(row).setToolTip(card.description)
-        view.blockSignals(blocked)
-        self._filter()
-
-    def reveal(self, name: str) -> None:
-        """Makes sure that a model is seen in the list."""
-        self.ui.modelSearchBox.text = ""
-        names = [card.name for card in self.panel.cards]
-        if name in names:
-            self.ui.modelList.scrollToItem(self.ui.modelList.item(names.index(name)))
+        self.chooser.fill(self.panel.cards)
 
     def refresh(self) -> None:
         """See Section.refresh."""
         card = self.panel.card
-        names = [other.name for other in self.panel.cards]
-        blocked = self.ui.modelList.blockSignals(True)
-        self.ui.modelList.setCurrentRow(names.index(card.name) if card is not None else -1)
-        self.ui.modelList.blockSignals(blocked)
-        self.ui.modelCardFrame.setVisible(card is not None)
-        if card is not None:
+        self.chooser.show(card)
+        for widget in (self.finds, self.facts, self.ui.modelMoreButton):
+            widget.setVisible(card is not None)
+        if card is None:
+            self.ui.licenceFrame.hide()
+            self.ui.modelCardFrame.hide()
+        else:
             self._show_card(card)
 
     def on_run(self, run) -> None:
@@ -73,46 +67,54 @@ class ModelSection(Section):
         """See Section.close."""
         self.importing.close()
 
+    def _lay_out(self) -> None:
+        grid = self.ui.modelGridLayout
+        grid.addWidget(self.chooser.box, 0, 1)
+        grid.addWidget(self.finds, 1, 1, 1, 2)
+        self.ui.modelFactsLayout.insertWidget(0, self.facts)
+        self.ui.modelFactsLayout.setStretch(0, 1)
+        self.ui.modelLabel.setBuddy(self.chooser.box)
+        for before, after in (
+            (self.chooser.box, self.ui.importButton),
+            (self.ui.importButton, self.finds),
+            (self.finds, self.ui.modelMoreButton),
+        ):
+            qt.QWidget.setTabOrder(before, after)
+
     def _show_card(self, card) -> None:
-        self.ui.modelCardLabel.text = cards.card_html(card, self._expected(card), self._whole_card)
+        seconds, chosen = None, self.panel.parameters
+        if chosen is not None:
+            seconds = expectation.recall(card.name, chosen.device, chosen.preset)
+        self._show_folded(card, seconds)
+        whole = self.ui.modelMoreButton.checked
+        own = not licences.is_bundled(card.name)
         many = self._with_labels and len(card.labels) > cards.FEW_LABELS
+        self.ui.modelMoreButton.text = _("L&ess") if whole else _("Mor&e")
+        self.ui.modelMoreButton.arrowType = qt.Qt.DownArrow if whole else qt.Qt.RightArrow
+        self.ui.modelCardFrame.setVisible(whole or many)
+        self.ui.modelCardLabel.setVisible(whole)
+        self.ui.modelCardLabel.text = cards.card_html(card, expectation.in_words(seconds))
+        self.ui.modelFolderButton.setVisible(whole and own)
+        self.ui.removeModelButton.setVisible(whole and own)
         self._labels.set_visible(many)
         if many:
             self._labels.show((label.name, label.color) for label in card.labels)
         asking = licences.must_be_accepted(card)
         self.ui.licenceFrame.setVisible(asking)
         set_text(self.ui.licenceLabel, cards.licence_html(card) if asking else "")
-        own = not licences.is_bundled(card.name)
-        self.ui.modelFolderButton.setVisible(own)
-        self.ui.removeModelButton.setVisible(own)
 
-    def _expected(self, card) -> str:
-        chosen = self.panel.parameters
-        if chosen is None:
-            return expectation.in_words(None)
-        return expectation.in_words(expectation.recall(card.name, chosen.device, chosen.preset))
-
-    def _filter(self) -> None:
-        view, text = self.ui.modelList, self.ui.modelSearchBox.text
-        shown = 0
-        for row, card in enumerate(self.panel.cards):
-            fits = catalog.matches(card, text)
-            view.item(row).setHidden(not fits)
-            shown += fits
-        height = max((view.sizeHintForRow(row) for row in range(len(self.panel.cards))), default=0)
-        rows = min(max(shown, 1), _VISIBLE_ROWS)
-        view.setFixedHeight(rows * (max(height, 20) + 2 * view.spacing) + 2 * view.frameWidth + 2)
-
-    def _on_row(self, row: int) -> None:
-        if self.panel.parameters is not None and 0 <= row < len(self.panel.cards):
-            self.panel.parameters.model = self.panel.cards[row].name
+    def _show_folded(self, card, seconds: float | None) -> None:
+        finds, facts = self.finds, self.facts
+        finds.show_fitted(lambda width, ruler: cards.finds_html(card, width, ruler.advance))
+        finds.toolTip = html.escape(cards.names_tip(card))
+        text = cards.facts_text(card, seconds)
+        facts.show_fitted(lambda width, ruler: html.escape(ruler.elided(text, width), quote=False))
+        facts.toolTip = html.escape(text)
 
     def _on_link(self, link: str) -> None:
         if link == cards.LABELS:
             self._with_labels = not self._with_labels
-        else:
-            self._whole_card = link == cards.MORE
-        self.refresh()
+            self.refresh()
 
     def _on_accept(self) -> None:
         card = self.panel.card

@@ -1,4 +1,4 @@
-"""Region: the whole volume, or a box placed by one click."""
+"""Region: the whole volume, or a box placed by one click; on one line."""
 
 import html
 
@@ -31,7 +31,7 @@ class RegionSection(Section):
         parameters = self.panel.parameters
         if parameters is None:
             return
-        self.ui.regionSelector.enabled = not parameters.whole_volume
+        self.ui.regionSelector.setVisible(not parameters.whole_volume)
         self.ui.placeRegionButton.enabled = parameters.input_volume is not None
         set_text(self.ui.regionHintLabel, self._hint(parameters))
 

@@ -1,7 +1,7 @@
 """Report: volumes and diameters of the segments; copy, CSV, 3D."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import qt
@@ -9,9 +9,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from . import display, report
+from .runs import RunState
 from .section import Section, set_text
+from .widths import Ruler, breakable
 
 _SHOWN = 3
+_NAME, _SIZE, _DIAMETER = range(_SHOWN)
+# Beside a name: its swatch and the cell's margins.
+_SWATCH_WIDTH = 34
 _MAXIMUM_ROWS_SHOWN = 10
 _NAMES_SHOWN = 6
 # As long as nobody notices; then in bits that leave the panel alive.
@@ -28,19 +33,30 @@ class ReportSection(Section):
         self._rows: list[report.Row] = []
         self._left: Iterator[report.Row] = iter(())
         self._measured = None
+        # Not from within the table's own layout, whose widths are still changing.
+        self._fitting = qt.QTimer()
+        self._fitting.setSingleShot(True)
+        self._fitting.setInterval(0)
+        self._fitting.connect("timeout()", self._fit_names)
         self._titles = {
+            # On two lines, so that the numbers leave the names as much room as they can.
             "Segment": _("Segment"),
-            "Volume (mL)": _("Volume (mL)"),
-            "Area (mm²)": _("Area (mm²)"),
-            "Area (px)": _("Area (px)"),
-            "Diameter (mm)": _("Diameter (mm)"),
-            "Diameter (px)": _("Diameter (px)"),
+            "Volume (mL)": _("Volume\nmL"),
+            "Area (mm²)": _("Area\nmm²"),
+            "Area (px)": _("Area\npx"),
+            "Diameter (mm)": _("Diameter\nmm"),
+            "Diameter (px)": _("Diameter\npx"),
         }
+        self._hint = ""
+        self._opened = False
+        self._ruler = Ruler(self.ui.reportTable)
         table = self.ui.reportTable
         header = table.horizontalHeader()
-        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        for column in (1, 2):
+        header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
+        for column in (_SIZE, _DIAMETER):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        # The first column takes what is left, so it changes whenever the table does.
+        header.connect("sectionResized(int,int,int)", lambda column: column == _NAME and self._fitting.start())
         table.verticalHeader().hide()
         self.root.hide()
         self.ui.copyReportButton.connect("clicked()", self.copy)
@@ -52,12 +68,19 @@ class ReportSection(Section):
         node = self._node()
         if node is not self._measured:
             self.measure()
+        set_text(self.ui.reportHintLabel, self._hint)
         blocked = self.ui.show3dButton.blockSignals(True)
         self.ui.show3dButton.checked = node is not None and display.is_shown_in_3d(node)
         self.ui.show3dButton.blockSignals(blocked)
         flat = node is not None and display.is_flat(node)
         self.ui.show3dButton.enabled = not flat
         self.ui.show3dButton.toolTip = _("A single slice has no surfaces to show.") if flat else ""
+
+    def on_run(self, run) -> None:
+        """See Section.on_run. The first result opens the section; whether it stays open is up to the user."""
+        if run is not None and run.state is RunState.DONE and not self._opened:
+            self._opened = True
+            self.root.collapsed = False
 
     def measure(self) -> None:
         """Measures the segmentation anew; :meth:`refresh` does so only for another one, because it takes time. Many
@@ -110,11 +133,12 @@ class ReportSection(Section):
             self._left = iter(())
         self._fill(before)
         self.root.setVisible(bool(self._rows))
-        set_text(self.ui.reportHintLabel, self._hint(self._left is left))
+        self._hint = self._hint_text(self._left is left)
+        set_text(self.ui.reportHintLabel, self._hint)
         if self._left is left:
             qt.QTimer.singleShot(0, lambda: self._left is left and self._go_on(_AT_A_TIME_S))
 
-    def _hint(self, unfinished: bool) -> str:
+    def _hint_text(self, unfinished: bool) -> str:
         if unfinished:
             return _("Measuring, {count} segments so far...").format(count=len(self._rows))
         missing = [row.name for row in self._rows if row.voxels == 0]
@@ -128,17 +152,34 @@ class ReportSection(Section):
     def _fill(self, first: int) -> None:
         """Shows the rows from number ``first`` on; those before stand there already."""
         table = self.ui.reportTable
-        table.setHorizontalHeaderLabels([self._titles[title] for title in report.columns(self._rows)[:_SHOWN]])
+        titles = report.columns(self._rows)[:_SHOWN]
+        table.setHorizontalHeaderLabels([self._titles[title] for title in titles])
         table.setRowCount(len(self._rows))
         for number, row in enumerate(self._rows[first:], first):
             for column, text in enumerate(row.cells()[:_SHOWN]):
                 item = qt.QTableWidgetItem(text)
-                if column == 0:
+                if column == _NAME:
                     item.setIcon(_swatch(row.color))
                 else:
                     item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-                item.setToolTip(_tool_tip(row))
+                item.setToolTip(_tool_tip(row, titles))
                 table.setItem(number, column, item)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        """Names come before numbers: where they need the room, the diameter goes; then they take more lines."""
+        table = self.ui.reportTable
+        widest = max((self._ruler.advance(row.name) for row in self._rows), default=0) + _SWATCH_WIDTH
+        numbers = [table.sizeHintForColumn(column) for column in (_SIZE, _DIAMETER)]
+        heads = [table.horizontalHeader().sectionSizeHint(column) for column in (_SIZE, _DIAMETER)]
+        room = table.viewport().width - sum(map(max, numbers, heads))
+        table.setColumnHidden(_DIAMETER, widest > room)
+        for number, row in enumerate(self._rows):
+            item = table.item(number, _NAME)
+            text = breakable(row.name) if widest > table.columnWidth(_NAME) else row.name
+            if item.text() != text:
+                item.setText(text)
+        table.resizeRowsToContents()
         height = table.horizontalHeader().sizeHint.height() + 2 * table.frameWidth
         shown = min(len(self._rows), _MAXIMUM_ROWS_SHOWN)
         table.setFixedHeight(height + sum(table.rowHeight(row) for row in range(shown)))
@@ -150,5 +191,6 @@ def _swatch(color):
     return qt.QIcon(pixmap)
 
 
-def _tool_tip(row: report.Row) -> str:
-    return f"{row.name}: {row.in_words()}. {row.algorithm}"
+def _tool_tip(row: report.Row, titles: Sequence[str]) -> str:
+    shown = "; ".join(f"{title} {text}" for title, text in list(zip(titles, row.cells(), strict=False))[1:])
+    return f"{row.name}: {shown}; {row.in_words()}. {row.algorithm}"

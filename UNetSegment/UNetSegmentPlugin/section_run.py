@@ -9,9 +9,18 @@ from . import expectation
 from .problems import problem_html, warning_html
 from .runs import RunState
 from .section import Section, set_text
+from .widths import bring_into_view
 
 # Share of the bar that each stage ends at; tiles take nearly all the time.
 _STAGE_ENDS = {"load": (0.0, 0.1), "prepare": (0.1, 0.2), "segment": (0.2, 0.97), "finish": (0.97, 1.0)}
+
+# The one thing to click, in a blue on which white can be read in either style.
+_CALL = """
+QPushButton { background-color: #2372b5; color: white; border: 1px solid #1b5c94; border-radius: 4px; }
+QPushButton:hover { background-color: #2b80c8; }
+QPushButton:pressed { background-color: #1b5c94; }
+QPushButton:focus { border: 2px solid palette(window-text); }
+"""
 
 
 class RunSection(Section):
@@ -32,6 +41,11 @@ class RunSection(Section):
         """Shows an error (or a text) under the button, until the next click or the next change of an input."""
         self._problem = problem
         self.refresh()
+        self.bring_problem_into_view()
+
+    def bring_problem_into_view(self) -> None:
+        """Scrolls to what keeps a run from starting, or has ended it, with the button above it."""
+        bring_into_view(self.ui.runProblemLabel)
 
     def forget_problem(self) -> None:
         """The user has changed something: the last error need not be true any more."""
@@ -45,6 +59,7 @@ class RunSection(Section):
         cancelling = bool(runs) and runs[0].state is RunState.CANCELLING
         button.text = _("Cancelling...") if cancelling else _("Cancel") if runs else _("Segment")
         button.enabled = not cancelling and (bool(runs) or not errors)
+        _set_style(button, _CALL if button.enabled and not runs else "")
         button.toolTip = _("Stop the run (Esc).") if runs else "\n".join(errors) or _("Start (Ctrl+Return).")
         queue.setVisible(bool(runs))
         queue.enabled = not errors
@@ -64,6 +79,8 @@ class RunSection(Section):
         if run.state.final:
             self._last = run
             self._problem = run.error
+            if run.error is not None:
+                self.bring_problem_into_view()
         self.refresh()
 
     def started(self) -> None:
@@ -103,6 +120,12 @@ class RunSection(Section):
             return
         self.ui.runLogText.setPlainText("\n".join(self.panel.runner.log))
         self.ui.runLogText.moveCursor(qt.QTextCursor.End)
+
+
+def _set_style(button, style: str) -> None:
+    # Qt works a style out anew even if it is the same.
+    if button.styleSheet != style:
+        button.styleSheet = style
 
 
 def _running_text(runs, worker_state) -> str:

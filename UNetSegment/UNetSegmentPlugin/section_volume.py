@@ -10,6 +10,7 @@ from . import parameters as chosen
 from .inputs import needs_one_node
 from .section import Section, set_buddies
 from .volumes import IMAGE_CLASSES
+from .widths import Ruler, align, label_text
 
 
 class VolumeSection(Section):
@@ -20,8 +21,14 @@ class VolumeSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._others: list[tuple[object, object]] = []
+        self._below: tuple = ()
+        self._ruler = Ruler(self.root)
         set_buddies(self.ui, inputVolumeLabel="inputVolumeSelector")
         self.ui.inputVolumeSelector.setMRMLScene(slicer.mrmlScene)
+
+    def stand_above(self, *labels) -> None:
+        """Names the labels of other sections whose fields begin where the selectors do."""
+        self._below = labels
 
     def refresh(self) -> None:
         """See Section.refresh."""
@@ -31,22 +38,26 @@ class VolumeSection(Section):
         if card is not None and needs_one_node(first, card):
             channels = channels[:1]
         several = len(channels) > 1
-        self.ui.inputVolumeLabel.text = f"&{channels[0].name}" if several else _("&Image")
+        if several:
+            label_text(self.ui.inputVolumeLabel, channels[0].name, self._ruler, "&")
+        else:
+            self.ui.inputVolumeLabel.text, self.ui.inputVolumeLabel.toolTip = _("&Image"), ""
         self.ui.inputVolumeSelector.toolTip = self._first_hint(card) if card is not None else _("The image to segment.")
         while len(self._others) > max(len(channels) - 1, 0):
             for widget in self._others.pop():
-                self.root.layout().removeWidget(widget)
+                self.ui.volumeLayout.removeWidget(widget)
                 widget.hide()
                 widget.deleteLater()
         while len(self._others) < len(channels) - 1:
             self._others.append(self._add_selector(len(self._others) + 1))
         for number, (label, selector) in enumerate(self._others, 1):
-            label.text = channels[number].name
+            label_text(label, channels[number].name, self._ruler)
             selector.toolTip = self._hint(channels[number])
             if self.panel.parameters is not None:
                 blocked = selector.blockSignals(True)
                 selector.setCurrentNode(chosen.channel(self.panel.parameters, number))
                 selector.blockSignals(blocked)
+        align([self.ui.inputVolumeLabel, *(label for label, _selector in self._others), *self._below])
 
     def _add_selector(self, number: int) -> tuple[object, object]:
         label = qt.QLabel()
@@ -62,7 +73,8 @@ class VolumeSection(Section):
         selector.setMRMLScene(slicer.mrmlScene)
         selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._on_changed(number, node))
         label.setBuddy(selector)
-        self.root.layout().addRow(label, selector)
+        self.ui.volumeLayout.addWidget(label, number, 0)
+        self.ui.volumeLayout.addWidget(selector, number, 1)
         return label, selector
 
     def _on_changed(self, number: int, node) -> None:
