@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...text import shown
 from .folder import Contents, Series, contents_of, lost_slices
-from .header import Broken, read_header
+from .header import Broken
 from .kinds import Other, counted
 
 _LISTED = 12
@@ -36,10 +36,11 @@ def choose_series(path: Path, wanted: str | None = None) -> Series:
         InputError: no series, several and none chosen, or none of that name (the message lists what there is); what is
             asked for is no image; files that may be slices of it cannot be read.
     """
-    if path.is_file():
-        _check_image(path, wanted)
     folder = path if path.is_dir() else path.parent
     contents = contents_of(folder, deep=path.is_dir())
+    if path.is_file():
+        path = _listed(path, contents)
+        _check_image(path, contents, wanted)
     if wanted is not None:
         chosen = _wanted(folder, contents, wanted)
     elif path.is_file():
@@ -52,13 +53,23 @@ def choose_series(path: Path, wanted: str | None = None) -> Series:
     return chosen
 
 
-def _check_image(path: Path, wanted: str | None) -> None:
+def _listed(path: Path, contents: Contents) -> Path:
+    """A file as its folder lists it; systems that take a name in several spellings list it in one."""
+    paths = [item.path for series in contents.series for item in series.slices]
+    paths += [other.path for other in contents.others] + [file.path for file in contents.broken]
+    if path in paths:
+        return path
+    return next((found for found in paths if found.exists() and found.samefile(path)), path)
+
+
+def _check_image(path: Path, contents: Contents, wanted: str | None) -> None:
     """Refuses a file that was given itself and is no image, or cannot be read."""
-    found = read_header(path)
-    if isinstance(found, Broken):
-        raise _damaged(found)
-    if isinstance(found, Other) and wanted is None:
-        raise _no_image(found)
+    broken = next((file for file in contents.broken if file.path == path), None)
+    if broken is not None:
+        raise _damaged(broken)
+    other = next((file for file in contents.others if file.path == path), None)
+    if other is not None and wanted is None:
+        raise _no_image(other)
 
 
 def _around(path: Path, contents: Contents) -> Series:
