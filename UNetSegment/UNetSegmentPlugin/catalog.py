@@ -1,11 +1,6 @@
 """The models at hand: finding them, searching them, removing one."""
 
-import shutil
-
-from slicer.i18n import tr as _
-
-from UNetSegmentLib.errors import ModelError, OutputError
-from UNetSegmentLib.models import find_model, list_models, registry
+from UNetSegmentLib.models import find_model, list_models, remove_model
 from UNetSegmentLib.models.card import ModelCard
 
 
@@ -43,19 +38,4 @@ def remove(name: str) -> None:
         ModelError: it is not one of them.
         OutputError: it cannot be deleted.
     """
-    package = find_model(name)
-    if package.parent != registry.user_model_folder():
-        raise ModelError(_("'{name}' comes with UNetSegment and stays.").format(name=name))
-    doomed = package.with_name(f".{package.name}.removed")
-    try:
-        # In one step first, so that a file in use leaves the whole model rather than half of it.
-        package.replace(doomed)
-    except OSError as error:
-        raise OutputError(
-            _("The model could not be removed ({reason}).").format(reason=error.strerror),
-            _("Stop the run that uses it and try again."),
-        ) from error
-    if doomed.is_dir():
-        shutil.rmtree(doomed, ignore_errors=True)
-    else:
-        doomed.unlink(missing_ok=True)
+    remove_model(name)

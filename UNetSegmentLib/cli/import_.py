@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +42,10 @@ def import_model(
     contract: Annotated[
         Path | None, typer.Option(help="TorchScript and ONNX: JSON that describes input and output.", metavar="FILE")
     ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="The model's licence as its author states it, where its files do not, e.g. CC-BY-4.0."),
+    ] = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -59,10 +64,27 @@ def import_model(
                 configuration=configuration,
                 folds=_folds(folds),
                 checkpoint=checkpoint,
+                licence=licence or "",
                 progress=progress,
                 cancel=cancel,
             )
+        if licence is None and not json and sys.stdin.isatty():
+            _ask_for_licence(written)
         _tell(written, [read_card(folder) for folder in written], json, to is None)
+
+
+def _ask_for_licence(folders: Sequence[Path]) -> None:
+    """Few foreign formats hold a licence, and without one nobody knows what they may do."""
+    from ..models import read_card
+    from ..models.licence import state_licence
+
+    silent = [folder for folder in folders if not read_card(folder).licence.strip()]
+    if not silent:
+        return
+    say("The model's files state no licence; its author does, where you got it.")
+    answer = typer.prompt("Licence (such as CC-BY-4.0; Enter leaves it open)", default="", show_default=False).strip()
+    for folder in silent if answer else ():
+        state_licence(folder, answer)
 
 
 def _folds(text: str | None) -> list[int | str] | None:

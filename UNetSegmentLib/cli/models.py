@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import InputError
 from .console import output, say, words_table
 from .session import DebugOption, JsonOption, print_json, session
 
@@ -57,6 +59,28 @@ def card(
             print_json(card_to_json(shown))
             return
         _show(shown)
+
+
+@app.command("remove")
+def remove(
+    model: Annotated[str, typer.Argument(help="Name of one of your own models.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Delete one of your own models from the disk; those that come with UNetSegment stay."""
+    with session(debug, json):
+        from ..models import find_model
+        from ..models.removal import remove_model
+
+        folder = find_model(model)
+        if not yes and not (not json and sys.stdin.isatty() and typer.confirm(f"Delete '{model}' ({folder})?")):
+            raise InputError(f"'{model}' ({folder}) was not removed.", "Confirm it, or give --yes.")
+        removed = remove_model(model)
+        if json:
+            print_json({"name": model, "removed": str(removed)})
+            return
+        say(f"Removed {removed}.")
 
 
 def _read(model: str) -> ModelCard:

@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "load_model": "package",
         "model_folders": "registry",
         "read_card": "package",
+        "remove_model": "removal",
         "save_model": "package",
         "user_model_folder": "registry",
         "zip_model": "package",

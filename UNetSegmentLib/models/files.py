@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import stat
 import zipfile
@@ -20,6 +21,8 @@ MAX_TOTAL_BYTES = 16 * 1024**3
 MAX_CARD_BYTES = 16 * 1024**2
 
 _GET_AGAIN = "Copy or download the model again from its source."
+# What reading a file of a folder or a damaged zip may raise.
+_READING = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
 class PackageFiles(Protocol):
@@ -45,10 +48,10 @@ class FolderFiles:
         self.path = path
 
     def has(self, name: str) -> bool:
-        return (self.path / name).is_file()
+        return is_plain(self.path / name)
 
     def open(self, name: str) -> BinaryIO:
-        return (self.path / name).open("rb")
+        return open_plain(self.path / name)
 
     def size(self, name: str) -> int:
         return (self.path / name).stat().st_size
@@ -57,15 +60,55 @@ class FolderFiles:
         return FolderFiles(self.path / folder)
 
 
+def is_plain(path: Path) -> bool:
+    """Whether there is an ordinary file at ``path``, or a link to one.
+
+    Raises:
+        ModelError: the folder around it may not be looked into.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise not_allowed(path, error) from error
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Opens an ordinary file: what is none (a pipe, a device) would never end.
+
+    Raises:
+        ModelError: it is no ordinary file.
+        OSError: it is missing or may not be read.
+    """
+    if path.exists() and not path.is_file():
+        raise ModelError(f"'{path}' is no ordinary file (a folder, pipe or device).", _GET_AGAIN)
+    return path.open("rb")
+
+
+def not_allowed(path: Path, error: OSError) -> ModelError:
+    """The system's refusal to let a model be read."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ModelError(
+            f"You may not read '{path}': its permissions, or those of a folder above it, do not allow it.",
+            "Ask its owner, or whoever looks after this computer, to let you read the model's folder and all that is "
+            "in it (on Linux and macOS: chmod -R a+rX FOLDER).",
+            str(error),
+        )
+    return ModelError(f"'{path}' cannot be read.", "Check the path and the disk.", str(error))
+
+
 def zip_members(path: Path, cure: str) -> list[zipfile.ZipInfo]:
     """What a zip file holds, by its directory alone; nothing of it is checked.
 
     Raises:
-        ModelError: it is no readable zip file.
+        ModelError: it is no readable zip file, or may not be read.
     """
     try:
+        if not is_plain(path):
+            raise ModelError(f"'{path}' is no ordinary file (a pipe or device).", cure)
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
+    except PermissionError as error:
+        raise not_allowed(path, error) from error
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise ModelError(f"'{path.name}' is not a readable zip file.", cure, str(error)) from error
 
@@ -125,7 +168,20 @@ def read_file(files: PackageFiles, name: str, limit: int | None = None) -> bytes
             raise ModelError(f"{name} in '{files.path.name}' is far too large for what it is.", _GET_AGAIN)
         with files.open(name) as file:
             return file.read()
-    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except _READING as error:
+        raise _unreadable(files, name, error) from error
+
+
+def read_start(files: PackageFiles, name: str, count: int) -> bytes:
+    """The first ``count`` bytes of a file.
+
+    Raises:
+        ModelError: it is missing, damaged or not readable.
+    """
+    try:
+        with files.open(name) as file:
+            return file.read(count)
+    except _READING as error:
         raise _unreadable(files, name, error) from error
 
 
@@ -141,13 +197,15 @@ def sha256(files: PackageFiles, name: str) -> str:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
             return digest.hexdigest()
-    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except _READING as error:
         raise _unreadable(files, name, error) from error
 
 
 def _unreadable(files: PackageFiles, name: str, error: Exception) -> ModelError:
     if not files.has(name):
         return ModelError(f"The model '{files.path.name}' lacks the file {name}.", _GET_AGAIN)
+    if isinstance(error, PermissionError):
+        return not_allowed(files.path / name, error)
     return ModelError(f"{name} in '{files.path.name}' cannot be read.", _GET_AGAIN, str(error))
 
 
@@ -170,9 +228,9 @@ def check_members(
         raise suspicious(path, f"it unpacks to {total / 1e9:.1f} GB, {most_bytes / 1e9:.0f} at most are allowed")
     seen: set[str] = set()
     for member in members:
-        name = member.filename
+        name = member_name(member)
         parts = PurePosixPath(name).parts
-        if name.startswith("/") or "\\" in name or ":" in name or ".." in parts or "\0" in name:
+        if name.startswith("/") or ":" in name or ".." in parts or "\0" in name:
             raise suspicious(path, f"its member '{name}' points outside the package")
         mode = member.external_attr >> 16
         if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_IFMT(mode) == 0):
@@ -184,9 +242,14 @@ def check_members(
         seen.add(name)
 
 
+def member_name(member: zipfile.ZipInfo) -> str:
+    """A member's name with slashes: some programs of Windows write backslashes, which the zip format does not know."""
+    return member.filename.replace("\\", "/")
+
+
 def _by_plain_name(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """Files by their name inside the package: below the folder that holds the card, or at the top."""
-    files = {PurePosixPath(m.filename): m for m in members if not m.is_dir()}
+    files = {PurePosixPath(member_name(m)): m for m in members if not member_name(m).endswith("/")}
     # Archives made on a Mac carry a shadow tree of resource forks.
     files = {name: m for name, m in files.items() if name.parts[0] != "__MACOSX"}
     tops = {name.parts[0] for name in files if len(name.parts) > 1}

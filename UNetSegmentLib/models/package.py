@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import zipfile
@@ -13,11 +14,15 @@ from pathlib import Path
 from ..errors import ModelError, OutputError
 from ..networks.config import OpaqueNetwork
 from .card import FORMAT_VERSION, ModelCard
-from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, package_files, read_file, sha256
+from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, not_allowed, package_files, read_file, sha256
 from .model import Model
 from .serialization import card_from_text, card_to_text
+from .staging import staging_folder
 from .validation import WEIGHT_SUFFIXES, check_card
 from .weights import PICKLE_SUFFIXES, StateDict, check_fit, is_pickle_name, pickle_error, refuse_pickle, write_weights
+
+# A cascade's first stage and the parts of a composite are one or two levels down.
+_MAX_DEPTH = 4
 
 
 def load_model(name_or_path: str | Path, verify: bool = True, user_folder: Path | None = None) -> Model:
@@ -79,29 +84,33 @@ def save_model(
     for companion in companions:
         load_model(companion)
     kept = _foreign_to_keep(folder)
-    temporary = folder.parent / f".{secrets.token_hex(4)}.tmp"
     try:
-        temporary.mkdir()
-        for name, state in zip(card.weights, weights, strict=True):
-            if isinstance(state, Path):
-                shutil.copyfile(state, temporary / name)
-            else:
-                write_weights(state, temporary / name)
-        for listed, companion in zip(card.companions, companions, strict=True):
-            shutil.copytree(companion, temporary / listed.folder)
-        files = FolderFiles(temporary)
-        members = [*card.weights, *(f"{listed.folder}/{CARD}" for listed in card.companions)]
-        card = replace(card, digests={name: sha256(files, name) for name in members})
-        (temporary / CARD).write_text(card_to_text(card), encoding="utf-8")
-        for item in kept:
-            if not (temporary / item.name).exists():
-                shutil.copy2(item, temporary / item.name)
-        swap_in(temporary, folder)
+        with staging_folder(folder.parent) as staging:
+            new = staging / "package"
+            new.mkdir()
+            _fill(new, card, weights, companions)
+            for item in kept:
+                if not (new / item.name).exists():
+                    shutil.copy2(item, new / item.name)
+            swap_in(new, folder)
     except OSError as error:
         raise output_error(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _fill(folder: Path, card: ModelCard, weights: Sequence[StateDict | Path], companions: Sequence[Path]) -> None:
+    """Writes the files of a package, the card with their digests last."""
+    for name, state in zip(card.weights, weights, strict=True):
+        if isinstance(state, Path):
+            shutil.copyfile(state, folder / name)
+        else:
+            write_weights(state, folder / name)
+    for listed, companion in zip(card.companions, companions, strict=True):
+        shutil.copytree(companion, folder / listed.folder)
+    files = FolderFiles(folder)
+    members = [*card.weights, *(f"{listed.folder}/{CARD}" for listed in card.companions)]
+    card = replace(card, digests={name: sha256(files, name) for name in members})
+    (folder / CARD).write_text(card_to_text(card), encoding="utf-8")
 
 
 def zip_model(folder: str | Path, path: str | Path) -> Path:
@@ -125,14 +134,10 @@ def zip_model(folder: str | Path, path: str | Path) -> Path:
 
 
 def _open(path: Path) -> tuple[ModelCard, PackageFiles]:
-    if not path.exists():
-        raise ModelError(
-            f"There is no model at '{path}'.", "Check the path; it must be a package's folder or its .zip."
-        )
-    if path.is_file() and is_pickle_name(path.name):
-        raise pickle_error(path.name)
-    if path.name == CARD and path.is_file():
-        path = path.parent
+    try:
+        path = _existing(path)
+    except (OSError, ValueError) as error:
+        raise not_allowed(path, error if isinstance(error, OSError) else OSError(str(error))) from error
     files = package_files(path)
     if not files.has(CARD):
         foreign = _foreign_files(path)
@@ -145,23 +150,51 @@ def _open(path: Path) -> tuple[ModelCard, PackageFiles]:
     return card_from_text(read_file(files, CARD, MAX_CARD_BYTES)), files
 
 
-def _loaded(card: ModelCard, files: PackageFiles, verify: bool) -> Model:
+def _existing(path: Path) -> Path:
+    """The folder or zip that ``path`` means.
+
+    Raises:
+        ModelError: there is none, or it is a pickle.
+        OSError: it may not be looked at.
+    """
+    if not path.exists():
+        raise ModelError(
+            f"There is no model at '{path}'.", "Check the path; it must be a package's folder or its .zip."
+        )
+    if path.is_file() and is_pickle_name(path.name):
+        raise pickle_error(path.name)
+    if path.name == CARD and path.is_file():
+        path = path.parent
+    if path.is_dir():
+        with os.scandir(path) as items:
+            next(items, None)
+    return path
+
+
+def _loaded(card: ModelCard, files: PackageFiles, verify: bool, depth: int = 0) -> Model:
     """The checked model with its companions."""
     _check_files(card, files, verify)
-    companions = []
-    for companion in card.companions:
-        inner = files.below(companion.folder)
-        companions.append(_loaded(card_from_text(read_file(inner, CARD, MAX_CARD_BYTES)), inner, verify))
+    companions = [_loaded(*_companion(files, listed.folder, depth), verify, depth + 1) for listed in card.companions]
     return Model(card, files, companions)
 
 
-def _members(card: ModelCard, files: PackageFiles) -> list[str]:
+def _companion(files: PackageFiles, folder: str, depth: int) -> tuple[ModelCard, PackageFiles]:
+    """The card and files of a package inside another."""
+    if depth >= _MAX_DEPTH:
+        raise ModelError(
+            f"The model '{files.path.name}' has models inside models, more than {_MAX_DEPTH} deep.",
+            "Get the model again from its source.",
+        )
+    inner = files.below(folder)
+    return card_from_text(read_file(inner, CARD, MAX_CARD_BYTES)), inner
+
+
+def _members(card: ModelCard, files: PackageFiles, depth: int = 0) -> list[str]:
     """Every file of a package but its card, those of companions by their path."""
     members = list(card.digests)
-    for companion in card.companions:
-        inner = files.below(companion.folder)
-        below = _members(card_from_text(read_file(inner, CARD, MAX_CARD_BYTES)), inner)
-        members += [f"{companion.folder}/{name}" for name in below]
+    for listed in card.companions:
+        below = _members(*_companion(files, listed.folder, depth), depth + 1)
+        members += [f"{listed.folder}/{name}" for name in below]
     return members
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..errors import ModelError
@@ -10,6 +9,7 @@ from ..networks.architectures import check_config
 from ..networks.config import AnyNetwork
 from . import typed_json
 from .card import FORMAT_VERSION, ModelCard
+from .json_text import parse_json
 from .typed_json import fail
 from .validation import check_card
 
@@ -50,8 +50,8 @@ def card_from_text(text: str | bytes) -> ModelCard:
         ModelError: not JSON, or not a card (see :func:`card_from_json`).
     """
     try:
-        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text, _refuse_constant, _unique_keys)
+    except ValueError as error:
         raise ModelError(
             f"The model card (model.json) is not readable JSON: {error}.", "Get the model again from its source."
         ) from None
@@ -91,8 +91,9 @@ def _refuse_constant(text: str) -> float:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the field {next(k for k in keys if keys.count(k) > 1)!r} appears twice")
+    data: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in data:
+            raise ValueError(f"the field {key!r} appears twice")
+        data[key] = value
     return data

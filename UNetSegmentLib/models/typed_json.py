@@ -9,18 +9,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import types
 import typing
 from functools import cache
 from typing import Any, TypeVar
 
 from ..errors import ModelError
+from ..text import shown
 
 T = TypeVar("T")
 
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 _LINE = 110
+# Not a number compares with nothing, so it is refused with what is too large.
+_LARGEST = 1e300
 
 
 def to_json(value: Any) -> Any:
@@ -52,12 +54,22 @@ def from_json(kind: type[T], value: Any, where: str = "") -> T:
 
 def fail(where: str, found: Any, expected: str) -> ModelError:
     """The error for one bad field of a card."""
-    shown = found if isinstance(found, str) and not found.isidentifier() else json.dumps(found, default=str)
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
     return ModelError(
-        f"The model card's field '{where}' is {shown}; expected is {expected}.",
+        f"The model card's field '{shown(where)}' is {in_words(found)}; expected is {expected}.",
         "Correct the field in model.json, or get the model again from its source.",
     )
+
+
+def in_words(found: Any) -> str:
+    """A wrong value as messages show it: short, and harmless in a terminal."""
+    if isinstance(found, str) and not found.isidentifier():
+        return shown(found, 80)
+    try:
+        # Cut before it becomes text: a damaged file may hold a list of a million numbers.
+        part = list(found)[:40] if isinstance(found, list | tuple) else found
+        return shown(json.dumps(part, default=str), 80)
+    except (ValueError, RecursionError):
+        return f"a {type(found).__name__}"
 
 
 def readable(value: Any, indent: int = 0) -> str:
@@ -98,10 +110,10 @@ def _read_dataclass(kind: type, value: Any, where: str) -> Any:
     prefix = f"{where}." if where else ""
     for key in value:
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, 1)
+            near = difflib.get_close_matches(key[:80], fields, 1)
             hint = f"'{near[0]}' (did you mean that?)" if near else "one of " + ", ".join(fields)
             raise ModelError(
-                f"The model card has an unknown field '{prefix}{key}'; expected is {hint}.",
+                f"The model card has an unknown field '{prefix}{shown(key, 80)}'; expected is {hint}.",
                 "Correct or remove the field in model.json, or update UNetSegment if the model is newer than it.",
             )
     for name, field in fields.items():
@@ -133,7 +145,7 @@ def _tagged(kinds: list[Any], value: Any, where: str) -> Any:
             return kind
     known = ", ".join(sorted(tag for kind in kinds for tag in kind.TAGS))
     raise ModelError(
-        f"The model asks for the architecture '{tag}', which this version does not know.",
+        f"The model asks for the architecture '{shown(tag, 80)}', which this version does not know.",
         f"Known are: {known}. Update UNetSegment or choose another model.",
     )
 
@@ -149,12 +161,13 @@ def _read_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ..
 
 
 def _read_scalar(kind: Any, value: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
     if kind in (str, bool) and isinstance(value, kind):
         return value
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
+    if not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= _LARGEST:
+        if kind is float:
+            return float(value)
+        if kind is int and isinstance(value, int):
+            return value
     raise fail(where, value, _describe(kind))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -25,11 +27,20 @@ from .card import (
     PostprocessingStep,
     Preparation,
 )
-from .typed_json import fail
+from .json_text import check_values
+from .typed_json import fail, to_json
 
 ACTIVATIONS = ("softmax", "sigmoid")
 SPLINE_ORDERS = (0, 1, 3)
 MAX_LABEL = 65535
+# Beyond these a card is damaged or hostile: what they ask for would take hours or memory that no machine has.
+MAX_NAME = 128
+MAX_LABELS = 4096
+MAX_FOLDS = 100
+MAX_COMPANIONS = 64
+MAX_PATCH, MAX_PATCH_VOXELS = 8192, 2**30
+SPACINGS_MM = (0.0001, 10_000.0)
+MAX_PHOTOGRAPH_PIXELS = 65_536
 
 WEIGHT_SUFFIXES = {"torchscript": ".ts", "onnx": ".onnx"}
 """Ending of the weights by architecture; ``.safetensors`` for all others."""
@@ -50,9 +61,11 @@ def check_card(card: ModelCard, packaged: bool = False) -> None:
     Raises:
         ModelError: naming the field, what was found, and what is expected.
     """
-    _require(_NAME.fullmatch(card.name), "name", card.name, "letters, digits, '.', '_' and '-' only")
+    fits = _NAME.fullmatch(card.name) is not None and len(card.name) <= MAX_NAME
+    _require(fits, "name", card.name, f"letters, digits, '.', '_' and '-' only, {MAX_NAME} at most")
     for field in ("version", "title"):
         _require(getattr(card, field).strip(), field, getattr(card, field), "some text")
+    _check_texts(card)
     check_config(card.network)
     _check_inputs(card)
     _check_labels(card)
@@ -66,6 +79,14 @@ def check_card(card: ModelCard, packaged: bool = False) -> None:
         _check_accuracy(line, f"accuracy[{n}]")
     _check_companions(card)
     _check_files(card, packaged)
+
+
+def _check_texts(card: ModelCard) -> None:
+    """Texts that no file and no terminal takes; those in a card's JSON were refused when it was read."""
+    try:
+        check_values(to_json(card))
+    except ValueError as error:
+        raise fail("(whole card)", str(error), "texts of whole characters and numbers of 64 bits") from None
 
 
 def _check_inputs(card: ModelCard) -> None:
@@ -82,14 +103,15 @@ def _check_inputs(card: ModelCard) -> None:
 
 def _check_labels(card: ModelCard) -> None:
     _require(card.labels, "labels", [], "at least one label")
-    values = [label.value for label in card.labels]
-    names = [label.name for label in card.labels]
+    _require(len(card.labels) <= MAX_LABELS, "labels", f"a list of {len(card.labels)}", f"{MAX_LABELS} labels at most")
+    values = Counter(label.value for label in card.labels)
+    names = Counter(label.name for label in card.labels)
     for n, label in enumerate(card.labels):
         where = f"labels[{n}]"
         _require(1 <= label.value <= MAX_LABEL, f"{where}.value", label.value, f"1 to {MAX_LABEL} (0 is background)")
-        _require(values.count(label.value) == 1, f"{where}.value", label.value, "a value that no other label has")
+        _require(values[label.value] == 1, f"{where}.value", label.value, "a value that no other label has")
         _require(label.name.strip(), f"{where}.name", label.name, "some text")
-        _require(names.count(label.name) == 1, f"{where}.name", label.name, "a name that no other label has")
+        _require(names[label.name] == 1, f"{where}.name", label.name, "a name that no other label has")
         _require(all(0 <= c <= 255 for c in label.color), f"{where}.color", label.color, "three numbers from 0 to 255")
 
 
@@ -100,7 +122,9 @@ def _check_preparation(preparation: Preparation, dimension: int) -> None:
     spacing = preparation.spacing
     if spacing is not None:
         given = [s for s in spacing if s is not None]
-        _require(min(given) > 0, "preparation.spacing", spacing, "positive numbers of mm")
+        least, most = SPACINGS_MM
+        fits = bool(given) and least <= min(given) and max(given) <= most
+        _require(fits, "preparation.spacing", spacing, f"positive numbers of mm, from {least} to {most:.0f}")
         expected = "null first for a 2D network" if dimension == 2 else "three numbers for a 3D network"
         _require((spacing[0] is None) == (dimension == 2), "preparation.spacing", spacing, expected)
     transpose = preparation.transpose
@@ -113,7 +137,7 @@ def _check_preparation(preparation: Preparation, dimension: int) -> None:
     threshold = preparation.anisotropy_threshold
     _require(threshold is None or threshold >= 1, "preparation.anisotropy_threshold", threshold, "1 or more, or null")
     pixels = preparation.photograph_pixels
-    fits = pixels is None or (pixels > 0 and dimension == 2)
+    fits = pixels is None or (0 < pixels <= MAX_PHOTOGRAPH_PIXELS and dimension == 2)
     _require(fits, "preparation.photograph_pixels", pixels, "a positive number, for a 2D network only, or null")
     for n, normalization in enumerate(preparation.normalization):
         _check_normalization(normalization, f"preparation.normalization[{n}]")
@@ -144,6 +168,8 @@ def _check_normalization(normalization: Normalization, where: str) -> None:
 def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
     dimension = card.network.dimension
     _require(min(contract.patch) >= 1, "inference.patch", contract.patch, "three numbers from 1")
+    fits = max(contract.patch) <= MAX_PATCH and math.prod(contract.patch) <= MAX_PATCH_VOXELS
+    _require(fits, "inference.patch", contract.patch, f"numbers up to {MAX_PATCH}, 2^30 voxels together at most")
     if dimension == 2:
         _require(contract.patch[0] == 1, "inference.patch", contract.patch, "1 first (z) for a 2D network")
     _require(0 <= contract.overlap < 1, "inference.overlap", contract.overlap, "a number from 0 to below 1")
@@ -196,6 +222,7 @@ def _check_accuracy(line: Accuracy, where: str) -> None:
 
 def _check_companions(card: ModelCard) -> None:
     folders = [companion.folder for companion in card.companions]
+    _require(len(folders) <= MAX_COMPANIONS, "companions", f"a list of {len(folders)}", f"{MAX_COMPANIONS} at most")
     for n, companion in enumerate(card.companions):
         where = f"companions[{n}]"
         _one_of(companion.role, f"{where}.role", ROLES)
@@ -206,10 +233,11 @@ def _check_companions(card: ModelCard) -> None:
 
 
 def _check_files(card: ModelCard, packaged: bool) -> None:
-    _require(card.weights, "weights", [], "at least one file")
+    fits = 1 <= len(card.weights) <= MAX_FOLDS
+    _require(fits, "weights", f"a list of {len(card.weights)}", f"1 to {MAX_FOLDS} files")
     suffix = WEIGHT_SUFFIXES.get(card.network.architecture, ".safetensors")
     for n, name in enumerate(card.weights):
-        fits = _WEIGHTS.fullmatch(name) and name.endswith(suffix)
+        fits = _WEIGHTS.fullmatch(name) is not None and name.endswith(suffix)
         _require(fits, f"weights[{n}]", name, f"the plain name of a {suffix} file")
         _require(card.weights.count(name) == 1, f"weights[{n}]", name, "a file that is not listed twice")
         _require(not packaged or name in card.digests, "digests", sorted(card.digests), f"a SHA-256 digest of {name}")

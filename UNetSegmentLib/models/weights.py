@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from ..errors import DependencyError, ModelError
 from ..networks.config import AnyNetwork
-from .files import FolderFiles, PackageFiles, read_file
+from .files import FolderFiles, PackageFiles, read_file, read_start
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 StateDict = Mapping[str, "Tensor"]
 
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".ts", ".tar")
-# A torch archive is a zip file, a bare pickle starts with its protocol number (2 to 5).
+# A torch archive is a zip file, a bare pickle starts with its protocol number (2 to 5). The first bytes of safetensors
+# are the length of its header and can be any of these, so that form is asked for first.
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _IMPORT = "Ask for the model as safetensors, or bring a foreign model in through 'unetsegment import'."
 
@@ -35,10 +38,24 @@ def is_pickle_name(name: str) -> bool:
 
 
 def write_weights(state: StateDict, path: Path) -> None:
-    """Writes a state dict as safetensors, on the CPU, each tensor on its own (shared ones are copied)."""
+    """Writes a state dict as safetensors, on the CPU, each tensor on its own (shared ones are copied).
+
+    Raises:
+        OSError: the file cannot be written, or the disk is full.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}, str(path))
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    # Some versions of safetensors make files that only their owner may read; others are to share a folder of models.
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    try:
+        save_file(tensors, str(path))
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]) if number else 0, str(error)) from error
+    path.chmod(mode)
 
 
 def read_weights(files: PackageFiles, name: str) -> dict[str, Tensor]:
@@ -60,7 +77,7 @@ def read_weights(files: PackageFiles, name: str) -> dict[str, Tensor]:
         if isinstance(files, FolderFiles):
             return load_file(files.path / name)
         return load(read_file(files, name))
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, OverflowError) as error:
         raise ModelError(
             f"The weights {name} of '{files.path.name}' are cut short or damaged.",
             "Copy or download the model again from its source.",
@@ -71,9 +88,14 @@ def read_weights(files: PackageFiles, name: str) -> dict[str, Tensor]:
 def refuse_pickle(files: PackageFiles, name: str) -> None:
     """Raises ModelError when the file's first bytes are those of a pickle or a torch archive."""
     if files.has(name):
-        with files.open(name) as file:
-            if file.read(4).startswith(_PICKLE_STARTS):
-                raise pickle_error(name)
+        start = read_start(files, name, 9)
+        if not _is_safetensors(start, files.size(name)) and start.startswith(_PICKLE_STARTS):
+            raise pickle_error(name)
+
+
+def _is_safetensors(start: bytes, size: int) -> bool:
+    """Whether a file begins as the format says: the header's length (8 bytes, little end first), then its JSON."""
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= size - 8
 
 
 def check_fit(config: AnyNetwork, state: StateDict, what: str) -> None:

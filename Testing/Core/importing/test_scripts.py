@@ -212,7 +212,7 @@ def test_a_contract_that_is_none(tmp_path: Path, destination: Path, text: bytes)
     (tmp_path / "c.json").write_bytes(text)
     with pytest.raises(ModelError, match="contract"):
         import_model(write_script(tmp_path / "m.ts"), destination, trust=True, contract=tmp_path / "c.json")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         import_model(write_script(tmp_path / "m.ts"), destination, trust=True, contract=tmp_path / "no.json")
 
 
@@ -250,7 +250,7 @@ def test_the_template_is_a_contract() -> None:
 
 def test_a_checkpoint_is_no_script(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "m.pt")
-    with pytest.raises(ModelError, match="No model"):
+    with pytest.raises(ModelError, match="a checkpoint by itself"):
         recognise(tmp_path / "m.pt")
 
 

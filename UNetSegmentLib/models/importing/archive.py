@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from ...errors import ModelError, OutputError
-from ..files import ZipMembers, check_members, suspicious, zip_members
+from ..files import ZipMembers, check_members, is_plain, member_name, not_allowed, open_plain, suspicious, zip_members
 
 MAX_MEMBERS = 100_000
 MAX_TOTAL_BYTES = 64 * 1024**3
@@ -26,6 +26,8 @@ _RATIO_COUNTS_FROM = 16 * 1024**2
 # A results folder lies at most this deep below what a user chooses.
 _MAX_DEPTH = 8
 _CHUNK = 1 << 20
+# What reading a file of a folder or a damaged zip may raise.
+_READING = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 _OWN_FORMATS = (".pt", ".pth", ".ts", ".onnx", ".safetensors")
 _GET_AGAIN = "Copy or download the source again, and choose its folder or its .zip."
 
@@ -64,16 +66,43 @@ def open_source(path: Path) -> Iterator[SourceFiles]:
     Raises:
         ModelError: there is nothing at ``path``, or an archive that is damaged or not safe to open.
     """
-    if not path.exists():
-        raise ModelError(f"There is nothing at '{path}'.", "Check the path of the model that is to be imported.")
-    if path.is_dir():
+    if _is_folder(path):
         yield FolderSource(path)
     elif _is_archive(path):
         # A file may be mapped into memory still (on Windows it cannot be removed then).
-        with tempfile.TemporaryDirectory(prefix="unetsegment-", ignore_cleanup_errors=True) as temporary:
-            yield ZipSource(path, _checked_members(path), Path(temporary))
+        with _temporary_folder() as temporary:
+            yield ZipSource(path, _checked_members(path), temporary)
     else:
         yield SingleFile(path)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a source is a folder; otherwise it is an ordinary file that may be read."""
+    try:
+        if path.is_dir():
+            with os.scandir(path) as items:
+                next(items, None)
+            return True
+        if not path.exists():
+            raise ModelError(f"There is nothing at '{path}'.", "Check the path of the model that is to be imported.")
+        open_plain(path).close()
+    except (OSError, ValueError) as error:
+        raise not_allowed(path, error if isinstance(error, OSError) else OSError(str(error))) from error
+    return False
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="unetsegment-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"No temporary folder can be made in '{tempfile.gettempdir()}'.",
+            "Free some space there, or name another folder in the variable TMPDIR.",
+            str(error),
+        ) from error
+    with folder as path:
+        yield Path(path)
 
 
 def read_bytes(files: SourceFiles, name: str, limit: int) -> bytes:
@@ -87,7 +116,7 @@ def read_bytes(files: SourceFiles, name: str, limit: int) -> bytes:
             raise ModelError(f"{shown(files, name)} is far too large for what it is.", _GET_AGAIN)
         with files.open(name) as file:
             content = file.read(limit + 1)
-    except (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except _READING as error:
         raise _unreadable(files, name, error) from error
     if len(content) > limit:
         raise ModelError(f"{shown(files, name)} is far too large for what it is.", _GET_AGAIN)
@@ -113,10 +142,10 @@ class FolderSource:
         return self._names
 
     def has(self, name: str) -> bool:
-        return (self._folder / name).is_file()
+        return is_plain(self._folder / name)
 
     def open(self, name: str) -> BinaryIO:
-        return (self._folder / name).open("rb")
+        return open_plain(self._folder / name)
 
     def size(self, name: str) -> int:
         return (self._folder / name).stat().st_size
@@ -124,6 +153,7 @@ class FolderSource:
     def local(self, name: str) -> Path:
         if not self.has(name):
             raise _unreadable(self, name, None)
+        _check_readable(self._folder / name)
         return self._folder / name
 
     def below(self, folder: str) -> FolderSource:
@@ -161,8 +191,10 @@ def _checked_members(path: Path) -> dict[str, zipfile.ZipInfo]:
     for member in members:
         large = member.file_size > _RATIO_COUNTS_FROM
         if large and member.file_size > MAX_RATIO * max(member.compress_size, 1):
-            raise suspicious(path, f"its member '{member.filename}' unpacks to more than {MAX_RATIO} times its size")
-    files = {str(PurePosixPath(m.filename)): m for m in members if not m.is_dir()}
+            raise suspicious(
+                path, f"its member '{member_name(member)}' unpacks to more than {MAX_RATIO} times its size"
+            )
+    files = {str(PurePosixPath(member_name(m))): m for m in members if not member_name(m).endswith("/")}
     return {name: member for name, member in files.items() if not name.startswith("__MACOSX/")}
 
 
@@ -178,8 +210,8 @@ class ZipSource(ZipMembers):
         return tuple(sorted(self._members))
 
     def local(self, name: str) -> Path:
-        handle, target = tempfile.mkstemp(suffix=PurePosixPath(name).suffix, dir=self._temporary)
         try:
+            handle, target = tempfile.mkstemp(suffix=PurePosixPath(name).suffix, dir=self._temporary)
             with os.fdopen(handle, "wb") as copy, self.open(name) as member:
                 _copy(member, copy, self.size(name), self.path, name)
         except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
@@ -221,12 +253,20 @@ class SingleFile:
     def local(self, name: str) -> Path:
         if not self.has(name):
             raise _unreadable(self, name, None)
+        _check_readable(self.path)
         return self.path
 
     def below(self, folder: str) -> SingleFile:
         if folder:
             raise _unreadable(self, folder, None)
         return self
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        open_plain(path).close()
+    except OSError as error:
+        raise not_allowed(path, error) from error
 
 
 def _is_archive(path: Path) -> bool:
@@ -248,6 +288,8 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int, path: Path, name: str) 
 def _unreadable(files: SourceFiles, name: str, error: Exception | None) -> ModelError:
     if not files.has(name):
         return ModelError(f"'{files.path.name}' lacks the file {_joined(files.root, name)}.", _GET_AGAIN)
+    if isinstance(error, PermissionError):
+        return not_allowed(files.path / _joined(files.root, name), error)
     return ModelError(f"{shown(files, name)} cannot be read.", _GET_AGAIN, str(error))
 
 

@@ -12,9 +12,14 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ... import text
 from ...errors import DependencyError, ModelError
+from ..files import not_allowed
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _HELP = (
     "It was not opened, since that could run hidden code. Ask the author for a checkpoint that holds tensors and plain "
@@ -53,7 +58,47 @@ def load_checkpoint(path: Path, shown: str = "") -> dict[str, Any]:
             f"The checkpoint '{shown}' holds a {type(data).__name__}, not a dictionary of weights.",
             "Choose the folder that the training program wrote, unaltered.",
         )
+    _check_tensors(data, shown)
     return dict(data)
+
+
+def _check_tensors(data: Mapping[Any, Any], shown: str) -> None:
+    """Refuses tensors that are none of the plain ones on the CPU which a state dict holds.
+
+    Raises:
+        ModelError: a sparse, quantised or empty-handed (meta) tensor, or one that declares more numbers than it holds.
+    """
+    import torch
+
+    todo: list[Mapping[Any, Any]] = [data]
+    seen: set[int] = set()
+    while todo:
+        entries = todo.pop()
+        seen.add(id(entries))
+        for name, value in entries.items():
+            if isinstance(value, Mapping):
+                todo += [value] if id(value) not in seen else []
+            elif isinstance(value, torch.Tensor):
+                fault = _fault(value)
+                if fault:
+                    raise ModelError(
+                        f"The tensor '{text.shown(name, 80)}' in the checkpoint '{shown}' {fault}.",
+                        "Ask the author for a checkpoint with plain weights (the state_dict of a model on the CPU).",
+                    )
+
+
+def _fault(tensor: Tensor) -> str:
+    import torch
+
+    if tensor.layout != torch.strided:
+        return f"is sparse ({str(tensor.layout).removeprefix('torch.')})"
+    if tensor.is_quantized:
+        return "is quantised"
+    if tensor.device.type != "cpu":
+        return f"holds no numbers (it is on the device '{tensor.device}')"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return f"declares {tensor.numel()} numbers and holds fewer"
+    return ""
 
 
 def _load(path: Path, shown: str) -> Any:
@@ -110,7 +155,7 @@ def _check_start(path: Path, shown: str) -> None:
         with path.open("rb") as file:
             start = file.read(4)
     except OSError as error:
-        raise ModelError(f"The checkpoint '{shown}' cannot be read.", _GET_AGAIN, str(error)) from error
+        raise not_allowed(path, error) from error
     if not start:
         raise ModelError(f"The checkpoint '{shown}' is empty (0 bytes).", _GET_AGAIN)
     for known, words in _STARTS.items():

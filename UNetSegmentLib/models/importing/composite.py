@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import ModelError
+from ...io.atomic import output_error
 from ...labels import Label
 from ...networks.config import OpaqueNetwork
 from ..card import Companion, ModelCard
 from ..files import FolderFiles
 from ..package import load_model, save_model
+from ..staging import staging_folder
 from ..weights import StateDict, read_weights
 
 _PART = "part"
@@ -74,14 +74,14 @@ def combine(
     words = {key: text for key, text in vars(about).items() if text}
     companions = tuple(Companion(f"{_PART}{n}", _PART) for n in range(2, len(cards) + 1))
     whole = replace(renumbered[0], labels=tuple(labels), companions=companions, accuracy=(), **words)
-    temporary = Path(tempfile.mkdtemp(prefix=".", suffix=".tmp", dir=folder.parent))
     try:
-        inner = []
-        for listed, card, path in zip(companions, renumbered[1:], packages[1:], strict=True):
-            inner.append(save_model(card, _weights(card, path), temporary / listed.folder))
-        return save_model(whole, _weights(whole, packages[0]), folder, inner)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with staging_folder(folder.parent) as staging:
+            inner = []
+            for listed, card, path in zip(companions, renumbered[1:], packages[1:], strict=True):
+                inner.append(save_model(card, _weights(card, path), staging / listed.folder))
+            return save_model(whole, _weights(whole, packages[0]), folder, inner)
+    except OSError as error:
+        raise output_error(folder, error) from error
 
 
 def _check(card: ModelCard, first: ModelCard) -> None:

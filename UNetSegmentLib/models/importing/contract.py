@@ -8,7 +8,6 @@ it. ``name``, ``inputs``, ``labels``, ``patch`` and ``normalization`` must be th
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from ...labels import Label, Terminology
 from ...networks.config import OpaqueNetwork
 from .. import typed_json
 from ..card import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
+from ..json_text import parse_json
 from ..validation import WEIGHT_SUFFIXES, check_card
 from .colours import colour
 from .terminology import terminology
@@ -113,8 +113,8 @@ def read_contract(text: str | bytes, where: str) -> Contract:
         ModelError: not JSON, or a field is missing, unknown, of the wrong type or at odds with another.
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise ModelError(f"The contract ({where}) is not readable JSON: {error}.", "Correct it.") from None
     try:
         contract = typed_json.from_json(Contract, data)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +10,12 @@ from pathlib import Path
 from ...errors import ModelError, OutputError
 from ...progress import CancelToken, ProgressCallback
 from ..files import CARD
+from ..staging import staging_folder
 from .archive import open_source
 from .imported import Imported, ImportOptions
 from .recognition import importer, recognise_files
+
+_LONGEST_NAME = 100
 
 
 def import_model(
@@ -27,6 +28,7 @@ def import_model(
     configuration: str | None = None,
     folds: Sequence[int | str] | None = None,
     checkpoint: str | None = None,
+    licence: str = "",
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> list[Path]:
@@ -38,7 +40,7 @@ def import_model(
         destination: folder that the packages are put in, each in a folder of its name; the user's own models by
             default.
         name: what to call the model; its own name by default. Several models get their variant's name behind it.
-        trust, contract, configuration, folds, checkpoint: see :class:`~.imported.ImportOptions`.
+        trust, contract, configuration, folds, checkpoint, licence: see :class:`~.imported.ImportOptions`.
         progress, cancel: told about, and looked at, between steps.
 
     Returns:
@@ -53,10 +55,10 @@ def import_model(
 
     folder = Path(destination) if destination is not None else user_model_folder()
     chosen = tuple(folds) if folds is not None else None
-    options = ImportOptions(trust, contract, configuration, chosen, checkpoint, progress, cancel)
+    options = ImportOptions(trust, contract, configuration, chosen, checkpoint, licence, progress, cancel)
     with open_source(Path(source)) as files:
         models = importer(recognise_files(files)).read(files, options)
-        models = [_renamed(model, name, len(models) > 1) for model in models]
+        models = [_licensed(_renamed(model, name, len(models) > 1), licence) for model in models]
         for model in models:
             _refuse_other(folder / model.card.name, model)
         _make_folder(folder)
@@ -70,23 +72,23 @@ def write_imported(model: Imported, folder: Path) -> Path:
         ModelError: the weights do not fit the network of the card.
         OutputError: it cannot be written.
     """
+    from ...io.atomic import output_error
     from ..package import save_model
 
     if not model.companions:
         return save_model(model.card, model.weights, folder)
-    temporary = folder.parent / f".{secrets.token_hex(4)}.tmp"
     try:
-        temporary.mkdir()
-        pairs = zip(model.card.companions, model.companions, strict=True)
-        inner = [write_imported(companion, temporary / listed.folder) for listed, companion in pairs]
-        return save_model(model.card, model.weights, folder, inner)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with staging_folder(folder.parent) as staging:
+            pairs = zip(model.card.companions, model.companions, strict=True)
+            inner = [write_imported(companion, staging / listed.folder) for listed, companion in pairs]
+            return save_model(model.card, model.weights, folder, inner)
+    except OSError as error:
+        raise output_error(folder, error) from error
 
 
 def plain_name(text: str) -> str:
     """``text`` as the name of a model: what other characters than letters, digits, ``.``, ``_``, ``-`` become ``-``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text[:1000]).strip("-._")[:_LONGEST_NAME].rstrip("-._") or "model"
 
 
 def _write(models: Sequence[Imported], folder: Path, options: ImportOptions) -> list[Path]:
@@ -115,6 +117,15 @@ def _renamed(model: Imported, name: str | None, several: bool) -> Imported:
     return replace(model, card=replace(model.card, name=full))
 
 
+def _licensed(model: Imported, licence: str) -> Imported:
+    """What the source itself says of its licence stands; the user's word fills a gap, companions' too."""
+    if not licence.strip():
+        return model
+    companions = tuple(_licensed(companion, licence) for companion in model.companions)
+    card = model.card if model.card.licence.strip() else replace(model.card, licence=licence.strip())
+    return replace(model, card=card, companions=companions)
+
+
 def _refuse_other(folder: Path, model: Imported) -> None:
     """The same model may be imported again; another one of its name stays."""
     from ..package import read_card
@@ -134,10 +145,12 @@ def _refuse_other(folder: Path, model: Imported) -> None:
 
 
 def _make_folder(folder: Path) -> None:
+    from ...io.atomic import output_error
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The folder '{folder}' cannot be created.", "Choose another one.", str(error)) from error
+        raise output_error(folder, error) from error
 
 
 def _packages(model: Imported) -> int:

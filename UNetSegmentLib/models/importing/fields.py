@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ModelError
+from ...text import shown as shown_text
+from .. import typed_json
+from ..json_text import parse_json
 from .archive import SourceFiles, read_bytes, shown
 
-_MAX_JSON_BYTES = 64 * 1024**2
+_MAX_JSON_BYTES = 32 * 1024**2
 _CURE = "Use the file as the training program wrote it, or get the model again from its source."
 
 
@@ -69,9 +71,10 @@ class Fields:
 
     def wrong(self, key: str, expected: str) -> ModelError:
         """The error for a field that is not what it must be."""
-        found = json.dumps(self.data.get(key), default=str)
-        found = found if len(found) <= 80 else found[:77] + "..."
-        return ModelError(f"In {self.where}, '{key}' is {found}; expected is {expected}.", _CURE)
+        found = typed_json.in_words(self.data.get(key))
+        return ModelError(
+            f"In {shown_text(self.where)}, '{shown_text(key, 80)}' is {found}; expected is {expected}.", _CURE
+        )
 
     def _kind(self, key: str, default: Any, kinds: tuple[type, ...], words: str) -> Any:
         if key not in self:
@@ -96,8 +99,8 @@ def read_json(files: SourceFiles, name: str) -> Fields:
         ModelError: the file is missing, far too large, not JSON, or no object.
     """
     try:
-        data = json.loads(read_bytes(files, name, _MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
+        data = parse_json(read_bytes(files, name, _MAX_JSON_BYTES))
+    except ValueError as error:
         raise ModelError(f"{shown(files, name)} is not readable JSON: {error}.", _CURE) from None
     if not isinstance(data, dict):
         raise ModelError(f"{shown(files, name)} holds no JSON object.", _CURE)

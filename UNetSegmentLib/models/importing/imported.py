@@ -23,6 +23,7 @@ class ImportOptions:
         contract: JSON file that describes such a program's input and output.
         configuration: only this one of the source's configurations (nnU-Net: ``3d_fullres`` ...).
         folds: only these folds; all that there are by default.
+        licence: what the user says of the licence, where the source says nothing.
         checkpoint: file name of the checkpoint in each fold, where another than the importer's first choice is wanted.
         progress, cancel: told about, and looked at, between steps.
     """
@@ -32,6 +33,7 @@ class ImportOptions:
     configuration: str | None = None
     folds: tuple[int | str, ...] | None = None
     checkpoint: str | None = None
+    licence: str = ""
     progress: ProgressCallback | None = None
     cancel: CancelToken | None = None
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ...errors import InputError, ModelError
+from ...io.plain_files import open_plain
 from ..card import ModelCard
-from .archive import SourceFiles, read_bytes
+from .archive import SingleFile, SourceFiles, read_bytes
 from .contract import FILE, MAX_BYTES, Contract, read_contract
 from .imported import ImportOptions
 
@@ -33,6 +34,10 @@ def given_contract(files: SourceFiles, program: str, options: ImportOptions) -> 
     beside = str(PurePosixPath(program).with_name(FILE))
     if files.has(beside):
         return read_contract(read_bytes(files, beside, MAX_BYTES), FILE), FILE
+    # A program that was given by itself: the source is that file alone, but its folder may hold the contract.
+    near = files.path.with_name(FILE)
+    if isinstance(files, SingleFile) and near.is_file():
+        return read_contract(_users(near), FILE), FILE
     return None
 
 
@@ -67,9 +72,8 @@ def check_run(program: Path, card: ModelCard) -> None:
 
 
 def _users(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"The contract '{path}' is far too large.", "Give a JSON file of a few kB.")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"The contract '{path}' cannot be read.", "Check the path.", str(error)) from error
+    with open_plain(path) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"The contract '{path}' is far too large.", "Give a JSON file of a few kB.")
+    return content

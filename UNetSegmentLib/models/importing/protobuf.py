@@ -64,8 +64,12 @@ def integer(message: memoryview, number: int) -> int | None:
     return found
 
 
-def integers(message: memoryview, number: int) -> list[int]:
-    """The varints in the field ``number``, single or packed."""
+def integers(message: memoryview, number: int, most: int = 1000) -> list[int]:
+    """The varints in the field ``number``, single or packed.
+
+    Raises:
+        WireError: cut short, or more than ``most``.
+    """
     found: list[int] = []
     for n, value in fields(message):
         if n != number:
@@ -73,6 +77,8 @@ def integers(message: memoryview, number: int) -> list[int]:
         if isinstance(value, int):
             found.append(value)
             continue
+        if len(value) > 10 * most:
+            raise WireError(f"more than {most} numbers in a list of sizes")
         place = 0
         while place < len(value):
             item, place = _varint(value, place)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from ...errors import ModelError
 from .archive import SourceFiles, open_source
+from .near_misses import near_miss
 
 IMPORTERS = ("package", "nnunet", "monai", "torchscript", "onnx")
 """Modules of this package in the order in which they are asked. Each has ``matches(files) -> bool`` and
@@ -41,6 +42,9 @@ def recognise_files(files: SourceFiles) -> str:
             f"'{files.path.name}' holds no model but other archives ({', '.join(nested[:3])}).",
             "Unpack it first, then import each of the archives inside.",
         )
+    mistaken = near_miss(files)
+    if mistaken is not None:
+        raise mistaken
     raise ModelError(f"No model that UNetSegment can read was found in '{files.path.name}'.", _LOOKED_FOR)
 
 

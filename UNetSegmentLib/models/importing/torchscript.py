@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from ...errors import ModelError
+from ..json_text import parse_json
 from ..trust import ask_for_trust
 from .archive import SourceFiles
 from .contract import MAX_BYTES, Contract, card_of, missing, read_contract, template
@@ -65,7 +65,7 @@ def _embedded(files: SourceFiles, name: str) -> tuple[Contract, str] | None:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise ModelError(f"'{name}' cannot be read.", "Get it again from its source.", str(error)) from error
     try:
-        data = json.loads(content)
+        data = parse_json(content)
     except ValueError:
         return None
     if not isinstance(data, dict) or "network_data_format" in data or "patch" not in data:

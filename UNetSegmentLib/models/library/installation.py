@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ...errors import InputError, ModelError, OutputError
+from ...io.atomic import output_error
 from ...labels import Label
 from ...progress import CancelToken, ProgressCallback
+from ...text import shown
 from ..card import ModelCard
 from ..files import CARD, FolderFiles, sha256
 from ..package import swap_in
+from ..staging import staging_folder
 from .cache import check_space
 from .downloading import download
 from .entries import Entry, Part
 from .labels import entry_labels
 from .local_files import match_files
 from .reader import find_entry
+from .resemblance import check_resemblance
 from .settings import DownloadSettings
 
 log = logging.getLogger(__name__)
@@ -79,16 +81,13 @@ def install(
     size = sum(path.stat().st_size for path in sources if path.is_file())
     factor = _SPACE_SEVERAL if len(entry.parts) > 1 else _SPACE_ONE
     check_space(folder, int(size * factor), f"'{entry.name}'")
-    staging = folder / f".{secrets.token_hex(4)}.tmp"
     try:
-        staging.mkdir()
-        package = _built(entry, sources, staging, progress, cancel)
-        _check(cancel)
-        swap_in(package, target)
+        with staging_folder(folder) as staging:
+            package = _built(entry, sources, staging, bool(files), progress, cancel)
+            _check(cancel)
+            swap_in(package, target)
     except OSError as error:
-        raise OutputError(f"'{target}' could not be written.", "Check the folder and the disk.", str(error)) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        raise output_error(target, error) from error
     if not files and not keep_archives:
         for path in sources:
             path.unlink(missing_ok=True)
@@ -104,19 +103,28 @@ def installed(entry: Entry, destination: Path | None = None) -> bool:
 
 
 def _built(
-    entry: Entry, sources: Sequence[Path], staging: Path, progress: ProgressCallback | None, cancel: CancelToken | None
+    entry: Entry,
+    sources: Sequence[Path],
+    staging: Path,
+    brought: bool,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
 ) -> Path:
-    """The complete package, somewhere in ``staging``."""
+    """The complete package, somewhere in ``staging``. ``brought``: the user gave the files."""
     packages = []
+    unproven = []
     for part, source in zip(entry.parts, sources, strict=True):
         _check(cancel)
         package = _imported(part, source, staging / "parts" / part.name, progress, cancel)
+        if brought and not (source.is_file() and part.file.has_digest):
+            check_resemblance(entry, part, _read(package), source.name)
+            unproven.append(source.name)
         if entry.orientation is not None:
             _set_orientation(package, entry.orientation)
         packages.append(package)
     if len(packages) == 1:
-        return _completed(entry, packages[0])
-    return _completed(entry, _combined(entry, packages, staging / "whole"))
+        return _completed(entry, packages[0], unproven)
+    return _completed(entry, _combined(entry, packages, staging / "whole"), unproven)
 
 
 def _imported(
@@ -156,8 +164,12 @@ def _combined(entry: Entry, packages: Sequence[Path], folder: Path) -> Path:
     return combined
 
 
-def _completed(entry: Entry, package: Path) -> Path:
-    """Puts what the catalogue knows into the card: the original's files say neither licence nor anatomy."""
+def _completed(entry: Entry, package: Path, unproven: Sequence[str]) -> Path:
+    """Puts what the catalogue knows into the card: the original's files say neither licence nor anatomy.
+
+    Args:
+        unproven: files of the user's that no digest of the catalogue proves; the card says so.
+    """
     card = _read(package)
     note = f" {entry.protocol}" if entry.protocol else ""
     card = replace(
@@ -170,11 +182,18 @@ def _completed(entry: Entry, package: Path) -> Path:
         licence=f"{entry.licence} ({entry.licence_address})",
         citation=entry.citation,
         training_data=entry.training_data or card.training_data,
-        source=", ".join(part.file.address for part in entry.parts),
+        source=", ".join(part.file.address for part in entry.parts) + _provenance(unproven),
         labels=_labels(entry, card),
     )
     _write(package, card)
     return package
+
+
+def _provenance(unproven: Sequence[str]) -> str:
+    if not unproven:
+        return ""
+    names = ", ".join(shown(name, 80) for name in unproven)
+    return f" (installed from files on this computer that no published digest proves: {names})"
 
 
 def _labels(entry: Entry, card: ModelCard) -> tuple[Label, ...]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from ....errors import DependencyError, ModelError
+from ...json_text import MAX_NESTING, check_values, parse_json
 from ..archive import SourceFiles, read_bytes
 from .configuration import Configuration
 from .refusal import damaged, refused
 
 MAX_CONFIG_BYTES = 4 * 1024**2
 MAX_VALUES = 200_000
-MAX_NESTING = 100
+# Its reader in Python takes about a second for this much; configurations have a few kB.
+MAX_YAML_BYTES = 128 * 1024
 _METADATA = "configs/metadata.json"
 _INFERENCE = ("configs/inference.json", "configs/inference.yaml", "configs/inference.yml")
 
@@ -63,9 +64,9 @@ def open_bundle(files: SourceFiles) -> Bundle:
 def _read(files: SourceFiles, name: str) -> dict[str, Any]:
     text = read_bytes(files, name, MAX_CONFIG_BYTES)
     try:
-        data = json.loads(text) if name.endswith(".json") else _yaml(text, name)
-        _check_extent(data)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text) if name.endswith(".json") else _yaml(text, name)
+        check_values(data, MAX_VALUES)
+    except ValueError as error:
         raise damaged(f"{name} is not readable", str(error)) from None
     if not isinstance(data, dict):
         raise damaged(f"{name} holds no named entries")
@@ -73,6 +74,8 @@ def _read(files: SourceFiles, name: str) -> dict[str, Any]:
 
 
 def _yaml(text: bytes, name: str) -> Any:
+    if len(text) > MAX_YAML_BYTES:
+        raise refused(f"{name} has {len(text) // 1024} kB of YAML", "Convert it to JSON, which is read faster.")
     try:
         import yaml
     except ImportError as error:
@@ -80,24 +83,17 @@ def _yaml(text: bytes, name: str) -> Any:
             f"{name} is written in YAML, and reading that needs PyYAML.", "Install it: pip install pyyaml", str(error)
         ) from error
     try:
-        # Aliases make a few lines stand for billions of values; bundles have references of their own instead.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise refused(f"{name} has YAML aliases (&name, *name)", "Write the values out in full.")
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            # Aliases make a few lines stand for billions of values; bundles have references of their own instead.
+            if isinstance(event, yaml.AliasEvent):
+                raise refused(f"{name} has YAML aliases (&name, *name)", "Write the values out in full.")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_NESTING:
+                raise damaged(f"{name} is not readable: it is nested more than {MAX_NESTING} levels deep")
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise damaged(f"{name} is not readable YAML, or asks for an object of Python", str(error)) from None
-
-
-def _check_extent(data: Any) -> None:
-    """Refuses what is nested or repeated far beyond any real configuration."""
-    todo, count = [(data, 0)], 0
-    while todo:
-        value, depth = todo.pop()
-        count += 1
-        if depth > MAX_NESTING or count > MAX_VALUES:
-            raise ValueError("far too many values, or nested far too deep")
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        todo += [(item, depth + 1) for item in inner]
 
 
 def _with_text_keys(value: Any) -> Any:

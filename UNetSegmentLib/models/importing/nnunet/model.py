@@ -65,14 +65,22 @@ def read_models(files: SourceFiles, options: ImportOptions) -> list[Imported]:
     return _distinct(models, chosen)
 
 
-def _model(results: ResultsFolder, everything: Sequence[ResultsFolder], options: ImportOptions) -> Imported:
+def _model(
+    results: ResultsFolder, everything: Sequence[ResultsFolder], options: ImportOptions, later: tuple[str, ...] = ()
+) -> Imported:
+    """One configuration with its first stage. ``later``: the stages that it is a first stage of."""
     trained = _read(results, options)
     plans = trained.plans
+    if plans.name in later:
+        raise ModelError(
+            f"The plans' stages come before each other in a circle: {' after '.join((*later, plans.name))}.",
+            "Use the plans.json as nnU-Net wrote it.",
+        )
     channels, labels = channel_names(trained.dataset), label_plan(trained.dataset)
     companions: list[Imported] = []
     if plans.previous is not None:
         first = sibling(results, plans.previous, everything)
-        companions.append(_previous(first, everything, options, plans, labels))
+        companions.append(_previous(first, everything, options, plans, labels, (*later, plans.name)))
     further = len(labels.foreground) if companions else 0
     network = network_config(plans, len(channels) + further, len(labels.output_values), trained.trainer)
     weights: list[StateDict | Path] = []
@@ -96,10 +104,15 @@ def _model(results: ResultsFolder, everything: Sequence[ResultsFolder], options:
 
 
 def _previous(
-    first: ResultsFolder, everything: Sequence[ResultsFolder], options: ImportOptions, plans: Plans, labels: LabelPlan
+    first: ResultsFolder,
+    everything: Sequence[ResultsFolder],
+    options: ImportOptions,
+    plans: Plans,
+    labels: LabelPlan,
+    later: tuple[str, ...],
 ) -> Imported:
     """The first stage of a cascade, which must give the labels that the second one takes."""
-    previous = _model(first, everything, replace(options, folds=None))
+    previous = _model(first, everything, replace(options, folds=None), later)
     if tuple(sorted(label.value for label in previous.card.labels)) != labels.foreground:
         raise ModelError(
             f"The first stage '{first.shown}' does not give the labels {list(labels.foreground)} of the second.",
