@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -112,18 +112,18 @@ def _render_apart(scene: dict[str, np.ndarray]) -> np.ndarray | None:
     if not Path(sys.executable or "").stem.lower().startswith("python"):
         log.warning("No 3D picture: this program (%s) cannot start a Python of its own.", sys.executable)
         return None
-    with tempfile.TemporaryDirectory(prefix="unetsegment-") as folder:
-        inside, outside = Path(folder, "scene.npz"), Path(folder, "picture.npy")
-        np.savez(inside, **scene)  # type: ignore[arg-type]
+    sent = io.BytesIO()
+    np.savez(sent, **scene)  # type: ignore[arg-type]
+    try:
         # -P: the script's own folder must not stand in front of installed packages.
-        command = [sys.executable, "-P", str(_SCRIPT), str(inside), str(outside)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            log.warning("No 3D picture: %s", error)
-            return None
-        if done.returncode or not outside.is_file():
-            lines = done.stderr.strip().splitlines()
+        command = [sys.executable, "-P", str(_SCRIPT)]
+        done = subprocess.run(command, input=sent.getbuffer(), capture_output=True, timeout=_SECONDS, check=False)
+        if done.returncode:
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
             log.warning("No 3D picture: rendering ended with code %d. %s", done.returncode, lines[-1] if lines else "")
             return None
-        return np.load(outside, allow_pickle=False)
+        picture: np.ndarray = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    except (OSError, ValueError, EOFError, subprocess.TimeoutExpired) as error:
+        log.warning("No 3D picture: %s", error)
+        return None
+    return picture

@@ -1,22 +1,41 @@
-"""Renders segments in a process of its own: ``python scene_process.py SCENE.npz PICTURE.npy``.
+"""Renders segments in a process of its own: ``python scene_process.py < SCENE.npz > PICTURE.npy``.
 
 Where no OpenGL is to be had, VTK ends the whole process instead of raising an error. So it runs apart from ours. The
-script imports nothing of this package and can run from wherever it lies.
+script imports nothing of this package and can run from wherever it lies. What it is given and what it gives go through
+pipes: a file with a patient's surfaces would outlive a process that is killed.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import threading
+import time
 from typing import Any
 
 import numpy as np
 
 
-def main(scene_path: str, picture_path: str) -> None:
-    """Reads a scene (see :mod:`UNetSegmentLib.reporting.rendering`) and writes RGB bytes, shape (rows, columns, 3)."""
-    with np.load(scene_path) as scene:
+def main() -> None:
+    """Reads a scene (see :mod:`UNetSegmentLib.reporting.rendering`) from stdin and writes RGB bytes, shape (rows,
+    columns, 3), to stdout."""
+    target = os.dup(1)
+    os.dup2(2, 1)  # what VTK prints is no part of the picture
+    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    with np.load(io.BytesIO(sys.stdin.buffer.read())) as scene:
         picture = render(dict(scene))
-    np.save(picture_path, picture)
+    answer = io.BytesIO()  # numpy cannot save to a pipe
+    np.save(answer, picture)
+    with os.fdopen(target, "wb") as file:
+        file.write(answer.getbuffer())
+
+
+def _watch_parent(pid: int) -> None:
+    """Ends this process soon after its parent (Windows tells nothing of the kind)."""
+    while os.getppid() == pid:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def render(scene: dict[str, np.ndarray]) -> np.ndarray:
@@ -132,4 +151,4 @@ def _halved(picture: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main()

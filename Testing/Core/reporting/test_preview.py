@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,47 @@ def test_the_picture_shows_planes_and_surface(
     if "No 3D picture" not in caplog.text:  # a machine without OpenGL
         assert reddish(panels[0, 1]).mean() > 0.2
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
+STAND_IN = """
+import os, sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+import scene_process
+def render(scene):
+    os.write(1, b"what a library prints")
+    assert len(scene["points0"]) and int(scene["count"]) == 1
+    return np.full((4, 5, 3), scene["color0"], np.uint8)
+scene_process.render = render
+scene_process.main()
+"""
+
+
+def test_scene_and_picture_go_through_pipes_and_leave_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ball: Callable[..., Segmentation]
+) -> None:
+    """Also on a machine without OpenGL: only the drawing itself is another's here."""
+    script = tmp_path / "stand_in.py"
+    script.write_text(STAND_IN.format(folder=str(rendering._SCRIPT.parent)))
+    monkeypatch.setattr(rendering, "_SCRIPT", script)
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    segmentation = ball(Geometry((40, 40, 40), origin=tuple(CENTRE - 20)), 8.0)
+    picture = rendering.render(segmentation, label_boxes(segmentation.voxels), {1: (9, 8, 7)}, 4, (0, 0, 0))
+    assert picture is not None and picture.tolist() == np.full((4, 5, 3), (9, 8, 7)).tolist()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_the_renderer_ends_with_its_parent(tmp_path: Path) -> None:
+    child = f"import sys; sys.path.insert(0, {str(rendering._SCRIPT.parent)!r}); import scene_process as s, os\n"
+    child += "print(os.getpid(), flush=True); s._watch_parent(os.getppid())"
+    parent = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]],"
+    parent += " stdout=subprocess.PIPE).stdout.readline().decode())"
+    done = subprocess.run([sys.executable, "-c", parent, child], capture_output=True, text=True, check=True)
+    deadline = time.monotonic() + 60
+    while Path("/proc", done.stdout.strip()).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path("/proc", done.stdout.strip()).exists()
 
 
 def test_a_crash_of_the_renderer_costs_only_its_panel(
