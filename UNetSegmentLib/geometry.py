@@ -233,9 +233,20 @@ class Geometry:
         return replace(self, size=_shape(shape[::-1]), spacing=tuple(self.spacing * ratio), origin=tuple(origin))
 
     def shape_at(self, spacing: Sequence[float]) -> Shape:
-        """Array shape (z, y, x) that the field of view takes at ``spacing`` (mm, array order), at least 1 each."""
-        ratio = np.asarray(self.array_spacing) / np.asarray(spacing, dtype=float)
-        return _shape(np.maximum(np.round(np.asarray(self.shape) * ratio), 1))
+        """Array shape (z, y, x) that the field of view takes at ``spacing`` (mm, array order), at least 1 each.
+
+        Raises:
+            GeometryError: there are more voxels than a number can count.
+        """
+        with np.errstate(over="ignore", divide="ignore"):
+            voxels = np.asarray(self.shape) * (np.asarray(self.array_spacing) / np.asarray(spacing, dtype=float))
+        if not np.all(np.isfinite(voxels)):
+            raise GeometryError(
+                f"A voxel spacing of {_numbers(self.spacing)} mm and one of {_numbers(spacing[::-1])} mm are too far "
+                "apart.",
+                "Correct the spacing in the image's header, for example with Slicer's Volumes module.",
+            )
+        return _shape(np.maximum(np.round(voxels), 1))
 
     def reoriented(self, codes: str) -> tuple[Geometry, AxisMap]:
         """The same voxels with axes permuted and flipped so that :attr:`axis_codes` equals ``codes``.

@@ -12,6 +12,7 @@ from ..geometry import Box
 from ..progress import Stage
 from .accumulation import SlabAccumulator
 from .backend import Backend
+from .finite import FiniteWatch
 from .head import Head
 from .reduction import PlaneReducer, Reduced, ReductionPlan
 from .tiles import TilePlan, padding, plan_tiles
@@ -57,6 +58,7 @@ def run_tiles(
     reduction: ReductionPlan,
     stage: Stage,
     head: Head | None = None,
+    watch: FiniteWatch | None = None,
 ) -> Reduced:
     """Runs a network over an image and reduces its logits.
 
@@ -66,10 +68,13 @@ def run_tiles(
         reduction: what to make of the logits; its ``crop`` is that of :func:`crop_of`.
         stage: counts the tiles; its token is looked at for every tile.
         head: the network's last layer where the backend gives features.
+        watch: looks at what the network gives.
 
     Raises:
         Cancelled: between two tiles.
+        NotFiniteError: what the network gives is not finite.
     """
+    watch = watch or FiniteWatch()
     plan = tiles_of(image, settings)
     padded = _padded(image, settings)
     reducer = PlaneReducer(reduction, settings.accumulate_on, head)
@@ -77,9 +82,13 @@ def run_tiles(
     if len(plan) == 1:
         for _ in wanted:
             stage.check()
-            tile = backend.predict(padded[None])[0]
+            values = backend.predict(padded[None])
+            watch.look(values)
+            tile = values[0]
+            del values
             reducer.push(tile.to(settings.accumulate_on, torch.float32))
             stage.step()
+        watch.check()
         return reducer.finish()
     slab = SlabAccumulator(
         plan,
@@ -92,6 +101,7 @@ def run_tiles(
     for batch in _batches(wanted, settings.batch):
         stage.check()
         values = backend.predict(torch.stack([padded[(slice(None), *plan.slices(start))] for start in batch]))
+        watch.look(values)
         for number, start in enumerate(batch):
             for planes in slab.finish_before(start[0]):
                 reducer.push(planes)
@@ -101,6 +111,7 @@ def run_tiles(
         stage.step(len(batch))
     for planes in slab.finish():
         reducer.push(planes)
+    watch.check()
     return reducer.finish()
 
 

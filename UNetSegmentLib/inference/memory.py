@@ -30,13 +30,18 @@ _UNKNOWN_CHANNELS = 128
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Where and how a run is tried. ``warning`` says what the user should know about it."""
+    """Where and how a run is tried; ``str(plan)`` says it to people, ``warning`` what they should know about it."""
 
     device: torch.device
     accumulate_on: torch.device
     batch: int
     patch: Shape
     warning: str = ""
+
+    def __str__(self) -> str:
+        tiles = "a tile" if self.batch == 1 else f"{self.batch} tiles"
+        apart = f", put together on {self.accumulate_on}" if self.accumulate_on != self.device else ""
+        return f"{tiles} of {' x '.join(map(str, self.patch[::-1]))} voxels at once on {self.device}{apart}"
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,11 @@ def _default_batch(card: ModelCard, device: torch.device) -> int:
     if device.type == "cpu":
         return 1 if card.network.dimension == 3 else 4
     return _LARGEST_BATCH if card.network.dimension == 2 else 2
+
+
+def smallest_patch(card: ModelCard, patch: Shape) -> Shape:
+    """The tiles of the last rung."""
+    return (patch, *_smaller_patches(card, patch))[-1]
 
 
 def _smaller_patches(card: ModelCard, patch: Shape) -> Iterator[Shape]:

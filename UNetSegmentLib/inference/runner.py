@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from ..budget import is_out_of_memory
-from ..errors import ResourceError
+from ..errors import InputError, ModelError, ResourceError, UNetSegmentError
 from ..models.card import ModelCard
 from ..models.model import Model
+from ..networks.config import OpaqueNetwork
 from ..preprocessing.preparation import PreparationRecord, Prepared
 from ..progress import Stage
 from .backend import Backend
 from .backends import BackendRequest, make_backend
+from .demand import Demand
 from .devices import device_title, free_memory, release_cache
 from .engine import Pass, crop_of, run_tiles, tiles_of
+from .finite import FiniteWatch, NotFiniteError
 from .head import Bodies, Head, split_head
 from .memory import RunPlan, ladder, need_of
 from .reduction import Reduced, ReductionPlan
@@ -28,6 +31,8 @@ from .settings import EngineSettings
 from .tiles import plan_tiles
 
 log = logging.getLogger(__name__)
+
+_OVERFLOW = "'{}' gives numbers that are too large for half precision, so it ran in single precision."
 
 StageMaker = Callable[[int, str], Stage]
 """Makes the stage that counts the tiles: how many, and on what."""
@@ -71,10 +76,18 @@ class ModelRunner:
         self.settings = settings.for_model(model.card.inference)
         self._device = device
         self._split: tuple[Bodies, Head] | None = None
+        self._overflows = False
 
     @property
     def card(self) -> ModelCard:
         return self.model.card
+
+    def demand(self, record: PreparationRecord, maps: bool) -> Demand:
+        """What a run over such an image takes at least."""
+        how = self._pass(RunPlan(self._device, self._device, 1, self._patch), Outputs(maps))
+        mirrors = len(self.card.inference.mirror_axes) if self.settings.mirrors else 0
+        passes = self._folds * 2**mirrors
+        return Demand(self.card, record, how.patch, how.overlap, how.tiling, passes, maps)
 
     def tiles(self, record: PreparationRecord) -> int:
         """How many tiles a prepared image takes, unless memory is short."""
@@ -86,8 +99,24 @@ class ModelRunner:
 
         Raises:
             ResourceError: memory ran out on every rung of the ladder.
+            ModelError: what its network gives is not finite, in single precision too.
             Cancelled: between two tiles.
         """
+        try:
+            return self._down_the_ladder(prepared, outputs, stage)
+        except NotFiniteError as error:
+            if not self._half(self._device):
+                raise _not_finite(self.card, prepared) from error
+        # Kept for the runs to come: it would happen again.
+        log.warning("%s", _OVERFLOW.format(self.card.name))
+        self.settings = replace(self.settings, precision="fp32")
+        self._overflows = True
+        try:
+            return self._down_the_ladder(prepared, outputs, stage)
+        except NotFiniteError as error:
+            raise _not_finite(self.card, prepared) from error
+
+    def _down_the_ladder(self, prepared: Prepared, outputs: Outputs, stage: StageMaker) -> RunResult:
         failure: BaseException | None = None
         for plan in self._ladder(prepared.record):
             try:
@@ -96,11 +125,11 @@ class ModelRunner:
                 if not is_out_of_memory(error):
                     raise
                 failure = error
-                log.warning("out of memory on %s with %s; trying less", plan.device, plan)
+                log.warning("Memory ran out with %s; trying less.", plan)
             release_cache(self._device)
         raise ResourceError(
             f"Memory ran out, even on the CPU with the smallest tiles ({self.card.name}, "
-            f"{prepared.record.grid.shape} voxels).",
+            f"{' x '.join(map(str, prepared.record.grid.size))} voxels).",
             "Close other programs, segment a smaller region, or use the preset 'fast'.",
             str(failure),
         ) from failure
@@ -197,9 +226,11 @@ class ModelRunner:
         backend, head = self._backend(plan, tiles)
         timed = _Timed(backend)
         reduction = _reduction_plan(self.card, prepared.record, how, image, self.settings, outputs)
-        reduced = run_tiles(image, timed, how, reduction, stage(tiles, device_title(plan.device)), head)
+        watch = FiniteWatch(infinite=not isinstance(self.card.network, OpaqueNetwork))
+        reduced = run_tiles(image, timed, how, reduction, stage(tiles, device_title(plan.device)), head, watch)
         used = self._provenance(plan, backend, tiles)
-        return RunResult(reduced, prepared.record, used, plan.warning, timed.seconds)
+        told = [plan.warning, _OVERFLOW.format(self.card.name) if self._overflows else ""]
+        return RunResult(reduced, prepared.record, used, " ".join(filter(None, told)), timed.seconds)
 
     def _provenance(self, plan: RunPlan, backend: Backend, tiles: int) -> dict[str, Any]:
         settings = asdict(self.settings)
@@ -215,6 +246,20 @@ class ModelRunner:
             "precision": str(precision).removeprefix("torch."),
         }
         return {**settings, **taken}
+
+
+def _not_finite(card: ModelCard, prepared: Prepared) -> UNetSegmentError:
+    """Why: the weights, unless the image's own numbers are at fault."""
+    if not bool(torch.isfinite(prepared.tensor).all()):
+        return InputError(
+            f"The image's intensities are too large for the model '{card.name}': prepared for it they are no finite "
+            "numbers any more.",
+            "Check the image's intensities, or rescale them.",
+        )
+    return ModelError(
+        f"The network of '{card.name}' gives values that are NaN or infinite; nothing can be found with them.",
+        "Its weights are damaged, or its training went wrong: get or import the model again, or train it anew.",
+    )
 
 
 class _Timed:

@@ -19,6 +19,7 @@ from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Segmentation, Volume
 from .cascade import with_previous
 from .composition import Composition
+from .demand import check_demand
 from .devices import choose_device, release_cache
 from .inputs import (
     at_trained_size,
@@ -134,9 +135,10 @@ class Segmenter:
         tasks: list[_Task] = []
         for model in (self.model, *self.model.parts):
             tasks.append(self._task(model, image, region, sum(1 for task in tasks for _ in task.all())))
+        first = self._check_demands(tasks, image.name, probabilities)
         run = _Run(self, image, tasks, Outputs(probabilities, uncertainty), progress, cancel)
         result = run.result()
-        first = field_of_view_warnings(self.model.card, tasks[0].layout.record)
+        first += field_of_view_warnings(self.model.card, tasks[0].layout.record)
         first += colour_warnings(image, self.model.card) + photograph_warnings(image, self.model.card)
         about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
         warnings = tuple(dict.fromkeys((*image.notes, *first, *result.warnings)))
@@ -153,6 +155,13 @@ class Segmenter:
             previous = self._task(model.previous, image, inner, number)
             number += sum(1 for _ in previous.all())
         return _Task(self._runner(model), preparation, region, layout, previous, number)
+
+    def _check_demands(self, tasks: Sequence[_Task], name: str, maps: bool) -> list[str]:
+        """Refuses what cannot fit; gives warnings about what is odd."""
+        warnings: list[str] = []
+        for task in (inner for outer in tasks for inner in outer.all()):
+            warnings += check_demand(task.runner.demand(task.layout.record, maps), name, self.device)
+        return warnings
 
     def _runner(self, model: Model) -> ModelRunner:
         if id(model) not in self._runners:

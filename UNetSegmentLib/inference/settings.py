@@ -80,7 +80,31 @@ class EngineSettings:
         unknown = sorted(set(overrides) - known)
         if unknown:
             raise InputError(f"Unknown setting '{unknown[0]}'.", f"The settings are {', '.join(sorted(known))}.")
+        for name, value in overrides.items():
+            _check_type(name, value)
         return replace(self, **overrides)
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("overlap", "spacing_scale"), (int, float)),
+    **dict.fromkeys(("mirrors", "folds", "skip_background"), (bool,)),
+    **dict.fromkeys(("weighting", "tiling", "restored", "precision", "backend"), (str,)),
+    **dict.fromkeys(("tile_batch", "memory_limit"), (int,)),
+    "patch": (list, tuple),
+}
+_OPTIONAL = ("overlap", "weighting", "tiling", "restored", "memory_limit", "patch")
+
+
+def _check_type(name: str, value: Any) -> None:
+    """Refuses a value of the wrong type: settings come from other programs too."""
+    if value is None and name in _OPTIONAL:
+        return
+    kinds = _TYPES[name]
+    fits = isinstance(value, kinds) and (kinds == (bool,) or not isinstance(value, bool))
+    if name == "patch":
+        fits = fits and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+    if not fits:
+        raise InputError(f"The setting '{name}' cannot be {repr(value)[:80]}.", "See the manual for what it takes.")
 
 
 PRESETS: dict[str, EngineSettings] = {

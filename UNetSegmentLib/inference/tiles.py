@@ -53,15 +53,32 @@ def plan_tiles(shape: Sequence[int], patch: Sequence[int], overlap: float, tilin
     )
 
 
+def tile_count(shape: Sequence[int], patch: Sequence[int], overlap: float, tiling: str = "even") -> int:
+    """How many tiles :func:`plan_tiles` would plan, by arithmetic: also for sizes that no list could hold."""
+    count = 1
+    for size, length in zip(shape, patch, strict=True):
+        slack = max(size - length, 0)
+        if tiling == "stepped":
+            count *= -(-slack // max(int(length * (1.0 - overlap)), 1)) + 1
+        else:
+            count *= _gaps(slack, length, overlap) + 1
+    return count
+
+
 def axis_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
     """First voxels of the fewest tiles along one axis whose even stride is at most ``patch * (1 - overlap)``."""
     slack = size - patch
     if slack <= 0:
         return (0,)
+    gaps = _gaps(slack, patch, overlap)
+    return tuple(round(slack / gaps * n) for n in range(gaps + 1))
+
+
+def _gaps(slack: int, patch: int, overlap: float) -> int:
+    """Strides from the first tile to the last; 0 where one tile covers all."""
     stride = max(patch * (1.0 - overlap), 1.0)
     # The small allowance keeps 2.0000001 strides from costing a third tile.
-    gaps = max(math.ceil(slack / stride - 1e-9), 1)
-    return tuple(round(slack / gaps * n) for n in range(gaps + 1))
+    return max(math.ceil(slack / stride - 1e-9), 1) if slack > 0 else 0
 
 
 def stepped_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:

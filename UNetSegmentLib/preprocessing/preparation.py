@@ -184,6 +184,7 @@ def _record(
     if preparation.alignment == "centres":
         own = cropped.array_spacing
         z, y, x = (w / o for o, w in zip(own, spacing, strict=True))
+        cropped.shape_at(spacing)  # refuses what no number can hold
         shape = [round((n - 1) / step + 1) for n, step in zip(cropped.shape, (z, y, x), strict=True)]
         grid = replace(cropped, size=(shape[2], shape[1], shape[0]), spacing=spacing[::-1])
         starts = (0.0, 0.0, 0.0)
@@ -252,8 +253,10 @@ def _orthogonal(image: Geometry, spacing: Sequence[float]) -> bool:
     It looks for a corner that no other voxel lies before, in units of the new spacing and to eight digits. In an
     oblique image the rounding of the directions in the file decides that.
     """
-    matrix = np.array(image.direction).reshape(3, 3) * np.array(image.spacing)
-    sheared = np.linalg.cholesky(matrix.T @ matrix).T / np.array(spacing[::-1])[:, None]
+    # In units of the longest spacing, whose square may be too large a number.
+    unit = max(image.spacing)
+    matrix = np.array(image.direction).reshape(3, 3) * (np.array(image.spacing) / unit)
+    sheared = np.linalg.cholesky(matrix.T @ matrix).T / (np.array(spacing[::-1]) / unit)[:, None]
     reach = np.minimum(sheared - np.diag(np.diag(sheared)), 0.0) @ (np.array(image.size) - 1.0)
     return bool((reach >= -_SAME_CORNER).all())
 
