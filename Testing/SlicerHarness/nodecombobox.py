@@ -43,7 +43,8 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
         self._current = ""
         self._wanted = ""
         self._box = QtWidgets.QComboBox(self)
-        self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        # As in Slicer, a long name makes it wide, unless its user has a cure for that.
+        self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._box)
