@@ -56,17 +56,19 @@ def attention(
         wanted = _slice(number)
         _check_targets(target, volume)
         with working("Reading the image; loading torch and the model", not json):
+            from ..io.guarded import begin, read_volume
+
+            reading = begin(image, series, cancel=cancel)
             from ..inference import Segmenter, attention_of
             from ..inference import preset as settings_of
             from ..inference.attention import check_gates
-            from ..io import read_volume
             from ..models import load_model
             from ..reporting.attention_picture import AttentionPicture, write_attention
             from ..reporting.flat import flat_view
 
             loaded = load_model(model)
             check_gates(loaded.card)
-            volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
+            volumes = [reading.wait(), *(read_volume(path, cancel=cancel) for path in channel or [])]
             if wanted is not None:
                 flat_view(volumes[0].geometry).at(wanted)  # refused before the run
             region = parse_region(roi, volumes[0].geometry) if roi else None

@@ -44,7 +44,8 @@ class Pair:
         Raises:
             InputError: a file cannot be read, or lies on another grid.
         """
-        from ..io import place_on_grid, read_segmentation
+        from ..io import place_on_grid
+        from ..io.guarded import read_segmentation
 
         expected = self.segments.apply(read_segmentation(self.reference), self.reference.name)
         found = self.segments.apply(read_segmentation(self.prediction), self.prediction.name)

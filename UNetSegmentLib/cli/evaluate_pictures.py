@@ -58,7 +58,7 @@ class Drawing:
     def _image(self, name: str, geometry: Geometry) -> Volume | None:
         if self.images is None or self.outcomes_only:
             return None
-        from ..io import read_volume
+        from ..io.guarded import read_volume
 
         image = read_volume(self._file(self.images, name))
         difference = image.geometry.difference(geometry)

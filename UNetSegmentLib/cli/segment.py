@@ -146,13 +146,13 @@ def segment(
     """
     extras = Extras(probabilities, uncertainty, preview, table, surfaces)
     with session(debug, json) as cancel:
-        from ..io import check_segmentation_target, read_volume, write_segmentation
+        from ..io import check_segmentation_target, write_segmentation
 
         started = time.monotonic()
         check_segmentation_target(target)
         extras.check()
         with working("Reading the image", not json):
-            volumes = [read_volume(image, series), *(read_volume(path) for path in channel or [])]
+            volumes = _read(image, series, channel or [], cancel, not worker)
         extras.check_image(volumes[0])
         region = parse_region(roi, volumes[0].geometry) if roi else None
         given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend}
@@ -165,6 +165,18 @@ def segment(
         write_segmentation(result.segmentation, target, algorithm=algorithm)
         written = [target, *extras.write(volumes[0], result, cancel)]
         _report(result, written, time.monotonic() - started, json)
+
+
+def _read(
+    image: Path, series: str | None, channels: Sequence[Path], cancel: CancelToken, run_here: bool
+) -> list[Volume]:
+    """The image and its further channels; where another process reads, torch is loaded meanwhile."""
+    from ..io import guarded
+
+    volume = guarded.begin(image, series, cancel=cancel)
+    if run_here and volume.elsewhere:
+        from ..inference import Segmenter  # noqa: F401  (loads torch)
+    return [volume.wait(), *(guarded.read_volume(path, cancel=cancel) for path in channels)]
 
 
 def _write_surfaces(result: SegmentationResult | SegmentResult, folder: Path, cancel: CancelToken) -> list[Path]:

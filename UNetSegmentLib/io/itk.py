@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from .atomic import atomic_path, full_suffix, output_error
 from .formats.recognition import read_header
 from .formats.stored import load
 from .itk_paths import readable, writable
+
+_log = logging.getLogger(__name__)
 
 READABLE = "NIfTI (.nii, .nii.gz), NRRD, MHA/MHD, DICOM, PNG, TIFF or JPEG"
 _KNOWN_SUFFIXES = (".nrrd", ".nhdr", ".seg.nrrd", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -51,9 +54,12 @@ def read_image(path: Path, image_io: str = "") -> sitk.Image:
         GeometryError: spacing or direction that ITK itself refuses.
         ResourceError: it does not fit into memory.
     """
+    _log.debug("reading %r", path.name)
     with quiet(), readable(path) as name:
         try:
-            return sitk.ReadImage(name, imageIO=image_io)
+            image = sitk.ReadImage(name, imageIO=image_io)
+            _log.debug("read %r", path.name)
+            return image
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise ResourceError(

@@ -37,10 +37,10 @@ def writable(path: Path) -> Iterator[str]:
 
 def _is_utf8(path: Path) -> bool:
     try:
-        str(path).encode("utf-8")
+        text = str(path).encode("utf-8")
     except UnicodeEncodeError:
         return False
-    return True
+    return os.name == "nt" or text == os.fsencode(path)
 
 
 def _plain(suffix: str) -> str:

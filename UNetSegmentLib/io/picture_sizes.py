@@ -16,6 +16,8 @@ _MAGIC = ((b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", JPEG), (b"BM", BMP), (b
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _PNM_WORDS = re.compile(rb"P([1-6])\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s")
+# Deflate packs at most 1032 bytes into one, the runs of a BMP 255 into two.
+_LARGEST_RATIO, _BMP_RATIO = 1040, 128
 _MOST_PAGES = 100_000
 _LONGEST_DESCRIPTION = 1 << 20
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -23,7 +25,13 @@ _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 @dataclass(frozen=True)
 class PictureSize:
-    """A picture's header. ``width`` of one number is in bytes; ``description`` is a TIFF's own text."""
+    """A picture's header.
+
+    Args:
+        width: of one number, in bytes.
+        description: a TIFF's own text.
+        least: bytes that a file of such pixels has at least.
+    """
 
     kind: str
     columns: int
@@ -32,6 +40,7 @@ class PictureSize:
     width: int
     pages: int = 1
     description: str = ""
+    least: int = 0
 
     @property
     def bytes(self) -> int:
@@ -55,10 +64,17 @@ def picture_size(path: Path) -> PictureSize | None:
             return None
         try:
             size = _READERS[kind](file, head)
+            there = file.seek(0, 2)
         except (struct.error, ValueError, KeyError, IndexError) as error:
             raise _damaged(path, error) from error
     if min(size.columns, size.rows, size.channels, size.width) < 1:
         raise _damaged(path, ValueError(str(size)))
+    if there < size.least:
+        raise InputError(
+            f"'{path.name}' is cut short: it holds less data than its header says.",
+            "Copy or export the file again, and check that its size is the same as the original's.",
+            f"{there} of {size.least} bytes",
+        )
     return size
 
 
@@ -73,7 +89,9 @@ def _kind(head: bytes) -> str | None:
 
 def _png(file: BinaryIO, head: bytes) -> PictureSize:
     columns, rows, depth, colour = struct.unpack_from(">IIBB", head, 16)
-    return PictureSize(PNG, columns, rows, _PNG_CHANNELS[colour], 2 if depth == 16 else 1)
+    bits = columns * rows * depth * (1 if colour == 3 else _PNG_CHANNELS[colour])
+    least = bits // 8 // _LARGEST_RATIO
+    return PictureSize(PNG, columns, rows, _PNG_CHANNELS[colour], 2 if depth == 16 else 1, least=least)
 
 
 def _jpeg(file: BinaryIO, head: bytes) -> PictureSize:
@@ -98,7 +116,10 @@ def _jpeg(file: BinaryIO, head: bytes) -> PictureSize:
 
 def _bmp(file: BinaryIO, head: bytes) -> PictureSize:
     columns, rows = struct.unpack_from("<ii", head, 18)
-    return PictureSize(BMP, abs(columns), abs(rows), 3, 1)
+    columns, rows = abs(columns), abs(rows)
+    bits, packed = struct.unpack_from("<HI", head, 28)
+    least = rows * ((columns * bits + 31) // 32 * 4) // (_BMP_RATIO if packed in (1, 2) else 1)
+    return PictureSize(BMP, columns, rows, 3, 1, least=least)
 
 
 def _gif(file: BinaryIO, head: bytes) -> PictureSize:
@@ -111,7 +132,10 @@ def _pnm(file: BinaryIO, head: bytes) -> PictureSize:
     match = _PNM_WORDS.match(file.read(1 << 16))
     if match is None:
         raise ValueError("no size")
-    return PictureSize(PNM, int(match[2]), int(match[3]), 3 if int(match[1]) in (3, 6) else 1, 2)
+    kind, columns, rows = (int(word) for word in match.groups())
+    channels = 3 if kind in (3, 6) else 1
+    numbers = columns * rows * channels
+    return PictureSize(PNM, columns, rows, channels, 2, least=numbers // 8 if kind == 4 else numbers)
 
 
 def _tiff(file: BinaryIO, head: bytes) -> PictureSize:

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import GeometryError
+from ..errors import GeometryError, InputError
 from ..geometry import Geometry
 from ..labels import Label, Terminology
+from .plain_files import open_plain
 
 _KEY = re.compile(r"Segment(\d+)_(.+)")
 _REFERENCE = "Reference image geometry"
 _GREY = (128, 174, 128)
 # Headers end within this many bytes, or are not read further.
+_MOST_LAYERS, _LARGEST_VALUE = 1 << 20, 65535
 _LONGEST = 1 << 24
 
 
@@ -66,28 +68,40 @@ def header(
     return fields
 
 
-def parse(fields: Mapping[str, str]) -> list[StoredSegment]:
-    """The segments that a header describes, in its order; empty when it describes none."""
+def parse(fields: Mapping[str, str], name: str = "The file") -> list[StoredSegment]:
+    """The segments that a header describes, in its order; empty when it describes none.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        InputError: a value or a layer that is no number of a label map.
+    """
     groups: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
         match = _KEY.fullmatch(key)
         if match:
             groups.setdefault(int(match[1]), {})[match[2]] = value
-    return [_segment(number, groups[number]) for number in sorted(groups)]
+    try:
+        return [_segment(number, groups[number]) for number in sorted(groups)]
+    except ValueError as error:
+        raise InputError(
+            f"The segments in the header of '{name}' are damaged.", "Save it again with Slicer.", str(error)
+        ) from error
 
 
 def read_fields(path: Path) -> dict[str, str]:
     """The key-value texts of an NRRD header, without the voxels; empty for a file that is none or cannot be read."""
     fields: dict[str, str] = {}
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             if file.read(4) != b"NRRD":
                 return {}
             while file.tell() < _LONGEST and (line := file.readline(_LONGEST).rstrip(b"\r\n")):
                 key, found, value = line.decode("utf-8", "surrogateescape").partition(":=")
                 if found:
                     fields[key] = _unescaped(value)
-    except OSError:
+    except (InputError, OSError):
         return {}
     return fields
 
@@ -129,6 +143,8 @@ def _segment(number: int, group: Mapping[str, str]) -> StoredSegment:
     # Files from before Slicer 4.11 hold one binary layer per segment and name neither layer nor value.
     layer = int(group.get("Layer", number))
     value = int(group.get("LabelValue", 1))
+    if not (0 <= layer <= _MOST_LAYERS and 0 <= value <= _LARGEST_VALUE):
+        raise ValueError(f"layer {layer}, value {value}")
     name = group.get("Name") or group.get("ID") or f"Segment {number + 1}"
     return StoredSegment(Label(value, name, _color(group.get("Color", "")), _terminology(group.get("Tags", ""))), layer)
 

@@ -73,7 +73,7 @@ def read_names(path: Path | str) -> tuple[Label, ...]:
     """
     path = Path(path)
     if image_ending(path) in _NRRD:
-        segments = seg_nrrd.parse(seg_nrrd.read_fields(path))
+        segments = seg_nrrd.parse(seg_nrrd.read_fields(path), path.name)
         if segments:
             values = [segment.label.value for segment in segments]
             # As layers with the same values are joined.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,12 +31,15 @@ _PICTURES = (".png", ".tif", ".tiff")
 _LARGEST = np.iinfo(np.uint16).max
 
 
-def read_segmentation(path: Path | str) -> Segmentation:
+def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_volume) -> Segmentation:
     """Reads ``.seg.nrrd``, or any label image together with ``<stem>.json`` beside it.
 
     Layers of a ``.seg.nrrd`` whose segments do not overlap become one label map; values that occur in several layers
     are numbered anew in the file's order. Overlapping segments are an error, because a label map cannot hold them.
     Slicer stores the occupied part of the image only; where the file notes the image's grid, the map is put back on it.
+
+    Args:
+        read: reads what has no names of its own.
 
     Returns:
         voxels uint8 where all values fit, else uint16.
@@ -50,11 +54,11 @@ def read_segmentation(path: Path | str) -> Segmentation:
         check_file(path)
         stored = read_header(path)
     if stored is not None:
-        segments = seg_nrrd.parse(stored.fields)
+        segments = seg_nrrd.parse(stored.fields, path.name)
         if segments:
             volume = load(stored)
             return _uncropped(_merge(volume, segments, path), seg_nrrd.reference_geometry(stored.fields), path)
-    volume = read_volume(path)
+    volume = read(path)
     _check_lossless(volume, path)
     if volume.channels != 1:
         raise InputError(f"'{path.name}' has {volume.channels} channels; a label map has one.", "Choose a label map.")

@@ -152,7 +152,7 @@ def _named(card: ModelCard, order: TrainingOrder, data: Dataset) -> ModelCard:
 
 def _dressed(labels: tuple[Label, ...], data: Dataset) -> tuple[Label, ...]:
     """Colours and terminology as the first case's label file has them, where it has."""
-    from ..io import read_segmentation
+    from ..io.guarded import read_segmentation
 
     if data.values or data.regions or data.segments.labels:
         return labels

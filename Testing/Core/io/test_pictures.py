@@ -121,7 +121,7 @@ def _huge_tiff(path: Path) -> None:
 
 
 def _huge_bmp(path: Path) -> None:
-    path.write_bytes(b"BM" + bytes(16) + struct.pack("<ii", 500_000, -500_000) + bytes(40))
+    path.write_bytes(b"BM" + bytes(16) + struct.pack("<iiHHI", 60_000, -60_000, 1, 24, 0) + bytes(40))
 
 
 def _huge_jpeg(path: Path) -> None:
@@ -135,12 +135,8 @@ def _huge_jpeg(path: Path) -> None:
         ("a.png", _huge_png, "300000 x 300000 pixels"),
         ("a.tif", _huge_tiff, "400000 x 400000 pixels"),
         ("a.jpg", _huge_jpeg, "65500 x 65500 pixels"),
-        (
-            "a.bmp",
-            lambda p: p.write_bytes(b"BM" + bytes(16) + struct.pack("<ii", 500_000, -500_000) + bytes(40)),
-            "500000",
-        ),
-        ("a.ppm", lambda p: p.write_bytes(b"P6\n# a comment\n900000 900000\n255\n" + bytes(9)), "900000 x 900000"),
+        ("a.bmp", _huge_bmp, "60000 x 60000 pixels"),
+        ("a.ppm", lambda p: p.write_bytes(b"P6\n# a comment\n60000 60000\n255\n"), "60000 x 60000"),
         ("a.gif", lambda p: p.write_bytes(b"GIF89a" + struct.pack("<HH", 65535, 65535) + bytes(99)), "65535 x 65535"),
     ],
 )
@@ -149,9 +145,23 @@ def test_pictures_larger_than_memory_are_refused_before_they_are_unpacked(
 ) -> None:
     monkeypatch.setattr("UNetSegmentLib.budget.available_memory", lambda swap=False: 8_000_000_000)
     make(tmp_path / name)
+    os.truncate(tmp_path / name, 11_000_000_000)  # a hole: as long as its header says
+    if name == "a.jpg":
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"\xff\xd9")
     with pytest.raises(ResourceError, match=rf"'{name}' \({words}.* would take .* 8.0 GB are free") as caught:
         read_volume(tmp_path / name)
     assert "fewer pixels" in caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("a.png", _huge_png), ("a.bmp", _huge_bmp), ("a.ppm", lambda p: p.write_bytes(b"P6 60000 60000 255\n"))],
+)
+def test_a_short_file_that_promises_much_is_cut_short(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=rf"'{name}' is cut short"):
+        read_volume(tmp_path / name)
 
 
 def test_pages_that_never_end(tmp_path: Path) -> None:
@@ -163,7 +173,8 @@ def test_pages_that_never_end(tmp_path: Path) -> None:
 
 def test_a_frame_larger_than_pillow_allows(tmp_path: Path) -> None:
     """Pillow refuses twice 89 million pixels whatever memory there is: a sentence too."""
-    (tmp_path / "a.pgm").write_bytes(b"P5\n16000 16000\n255\n" + bytes(10))
+    (tmp_path / "a.pgm").write_bytes(b"P5\n16000 16000\n255\n")
+    os.truncate(tmp_path / "a.pgm", 16000 * 16000 + 20)
     with pytest.raises(InputError, match=r"more pixels than are read|damaged"):
         read_volume(tmp_path / "a.pgm")
 

@@ -79,9 +79,10 @@ def _grid(fields: Mapping[str, str], sizes: tuple[int, ...], path: Path) -> Geom
     turn = _numbers(fields, _DIRECTIONS, axes * axes, path)
     # MetaIO writes the direction of one axis after the other, so its rows are our columns.
     direction = np.eye(axes) if turn is None else np.array(turn).reshape(axes, axes).T
-    columns = (direction * np.abs(spacing) * np.sign(spacing))[:space, :space]
-    if min(spacing[:space]) <= 0:
-        columns = columns * 0  # named as spacing that is none
+    # What is no positive spacing is named by the grid.
+    steps = [value if value > 0 else 0.0 for value in spacing]
+    with np.errstate(invalid="ignore"):
+        columns = (direction * steps)[:space, :space]
     if space == 2:
         columns = flat_axes(columns)
     return grid(path, [*sizes[:space], 1][:3], columns, [*origin[:space], 0.0][:3])

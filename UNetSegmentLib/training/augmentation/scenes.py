@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...io import read_segmentation, read_volume
+from ...io.guarded import read_segmentation, read_volume
 from ...models.card import Normalization, Preparation
 from ...volume import Segmentation, Volume
 from ..config import AugmentationConfig, TrainingConfig

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError, UNetSegmentError
-from ...io import read_segmentation, read_volume
+from ...errors import InputError, ResourceError, UNetSegmentError
+from ...io.guarded import read_segmentation, read_volume
 from ...volume import Segmentation, Volume, stack_channels
 from .dataset import CaseFiles, Dataset
 
@@ -18,6 +18,7 @@ def read_case(data: Dataset, name: str) -> tuple[Volume, Segmentation]:
 
     Raises:
         InputError: naming the case: a file is unreadable, grids or channels differ, or a label value has no meaning.
+        ResourceError: naming the case: it does not fit into memory.
     """
     files = data.files[name]
     try:
@@ -37,7 +38,8 @@ def read_case(data: Dataset, name: str) -> tuple[Volume, Segmentation]:
             )
         return volume, _meaning(data, files, segmentation)
     except UNetSegmentError as error:
-        raise InputError(f"Case {name}: {error.cause}", error.cure, error.detail) from error
+        kind = ResourceError if isinstance(error, ResourceError) else InputError
+        raise kind(f"Case {name}: {error.cause}", error.cure, error.detail) from error
 
 
 def _read_channels(path: Path) -> Volume:
