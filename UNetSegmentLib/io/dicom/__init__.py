@@ -5,9 +5,9 @@ pixels (it knows the compressed ones). Grouping, sorting and checking are done h
 have empty identifiers, and because a missing slice or a tilted gantry must be an error, not a quietly wrong grid.
 
 Files by the order of their knowledge: ``recognition`` (is it DICOM), ``kinds`` (what it is), ``values`` (numbers and
-texts of a header), ``frames`` (where its pictures lie), ``pixel_data`` (are the pixels all there), ``header`` (one
-file), ``folder`` (many), ``series`` (the one that is meant), ``duplicates``, ``volumes``, ``stacking`` (the grid) and
-``reading`` (the voxels).
+texts of a header), ``frames`` (where its pictures lie), ``codestream`` and ``pixel_data`` (are the pixels all there),
+``header`` (one file), ``folder`` (many), ``series`` (the one that is meant), ``duplicates``, ``volumes``, ``stacking``
+(the grid), ``pixels`` and ``reading`` (the voxels).
 """
 
 from ..._lazy import lazy_names

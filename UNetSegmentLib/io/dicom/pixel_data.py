@@ -11,6 +11,7 @@ import zlib
 from typing import BinaryIO
 
 from ...budget import require_memory
+from .codestream import BEGIN, size_of
 from .values import Dataset, count, element
 
 _PIXEL_GROUP = 0x7FE0
@@ -56,11 +57,12 @@ def fault_of_pixels(file: BinaryIO, data: Dataset) -> str:
     start = file.tell() if explicit else file.tell() - 4
     there = os.fstat(file.fileno()).st_size - start
     if length == _UNKNOWN_LENGTH:
-        return _fault_of_fragments(file, start, there)
-    return _SHORT_OF if min(length, there) < pixel_bytes(data) else ""
+        return _fault_of_fragments(file, start, there, (count(data, "Columns"), count(data, "Rows")))
+    # GDCM allocates what the length says.
+    return _SHORT_OF if length > there or length < pixel_bytes(data) else ""
 
 
-def _fault_of_fragments(file: BinaryIO, start: int, there: int) -> str:
+def _fault_of_fragments(file: BinaryIO, start: int, there: int, size: tuple[int, int]) -> str:
     """Compressed pixels are a row of pieces with their lengths, and a mark at the end."""
     at = 0
     while at + 8 <= there:
@@ -70,6 +72,8 @@ def _fault_of_fragments(file: BinaryIO, start: int, there: int) -> str:
             return ""
         if (group, number) != _ITEM:
             return "has compressed pixels that are damaged"
+        if size_of(file.read(min(length, BEGIN))) not in (None, size):
+            return "holds compressed pictures of another size than its header says"
         at += 8 + length
     # Some writers leave the mark out; then the last piece ends with the file.
     return "" if at == there else _SHORT_OF

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dicom_files import CT, STORAGE, image, save, save_slice
+from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.io import read_volume
@@ -121,3 +125,50 @@ def test_real_numbers_as_pixels_say_what_they_are(tmp_path: Path) -> None:
         del data.PixelData
         with pytest.raises(InputError, match=message):
             read_volume(save(data, tmp_path / name))
+
+
+# -- compressed pictures ---------------------------------------------------------------------------------------------
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "JPEG", quality=100)
+    return written.getvalue()
+
+
+def _compressed(pixels: np.ndarray, path: Path, pictures: list[bytes], **elements: object) -> Path:
+    data = image(pixels, CT, syntax=JPEGBaseline8Bit, **elements)
+    data.PixelData = encapsulate(pictures)
+    data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+    return save(data, path)
+
+
+def test_jpeg_and_run_lengths(tmp_path: Path) -> None:
+    pixels = np.add.outer(np.arange(16) * 3, np.arange(24) * 5).astype(np.uint8)
+    place = {"ImagePositionPatient": [0, 0, 0], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "PixelSpacing": [1, 1]}
+    volume = read_volume(_compressed(pixels, tmp_path / "a", [_jpeg(pixels)], **place))
+    assert np.abs(volume.voxels[0, 0].astype(int) - pixels).max() <= 2
+    plain = image(pixels.astype(np.uint16) * 200, CT, **place)
+    plain.compress(RLELossless)
+    np.testing.assert_array_equal(read_volume(save(plain, tmp_path / "b" / "b")).voxels[0, 0], pixels * np.uint16(200))
+
+
+def test_compressed_pictures_of_another_size_are_not_decoded(tmp_path: Path, shared_data: Path) -> None:
+    # Decoders allocate what the picture itself says.
+    pixels = np.zeros((16, 24), np.uint8)
+    path = _compressed(pixels, tmp_path / "a", [_jpeg(np.zeros((3000, 4000), np.uint8))])
+    with pytest.raises(InputError, match="holds compressed pictures of another size than its header says"):
+        read_volume(path)
+    whole = sorted((shared_data / "ct" / "dicom_series").iterdir())[0].read_bytes()
+    at = whole.index(b"\xff\x4f\xff\x51") + 8
+    (tmp_path / "b").write_bytes(whole[:at] + b"\x5c" + whole[at + 1 :])
+    with pytest.raises(InputError, match="of another size"):
+        read_volume(tmp_path / "b")
+
+
+def test_more_pixels_stated_than_the_file_has(tmp_path: Path) -> None:
+    whole = save_slice(tmp_path / "a", (0, 0, 0)).read_bytes()
+    at = whole.rindex(b"OW\0\0") + 4
+    (tmp_path / "a").write_bytes(whole[:at] + (0xF0000000).to_bytes(4, "little") + whole[at + 4 :])
+    with pytest.raises(InputError, match="ends before its last pixel"):
+        read_volume(tmp_path / "a")
