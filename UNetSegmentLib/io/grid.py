@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -43,7 +44,8 @@ def place_on_grid(segmentation: Segmentation, geometry: Geometry, name: str = "T
 
 def _offset(geometry: Geometry, target: Geometry) -> tuple[int, int, int] | None:
     """Index (z, y, x) of the first voxel of ``geometry`` in ``target``; None when their voxels do not coincide."""
-    corners = np.array([(0, 0, 0), np.subtract(geometry.size, 1)])
+    # All eight: a grid that is turned about its diagonal keeps two of them in place.
+    corners = np.array(list(itertools.product(*((0, n - 1) for n in geometry.size))))
     indices = target.to_index(geometry.to_physical(corners))
     first = np.round(indices[0])
     if np.abs(indices - (first + corners)).max() > _TOLERANCE:

@@ -173,6 +173,20 @@ def test_a_turned_label_map_is_placed_on_its_grid() -> None:
     np.testing.assert_array_equal(place_on_grid(part, GRID).voxels, whole.voxels)
 
 
+def test_a_grid_turned_about_its_diagonal_is_refused() -> None:
+    # First and last voxel stay where they are, and nothing between them does.
+    grid = Geometry((9, 9, 9))
+    x, y, z = np.full(3, 3**-0.5)
+    cross = np.array([(0, -z, y), (z, 0, -x), (-y, x, 0)])
+    angle = np.radians(5)
+    turn = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    turned = Geometry(grid.size, direction=tuple(turn.ravel()))
+    for corner in ((0, 0, 0), (8, 8, 8)):
+        np.testing.assert_allclose(turned.to_physical(np.array(corner)), grid.to_physical(np.array(corner)), atol=1e-12)
+    with pytest.raises(GeometryError, match="does not lie on the image's grid"):
+        place_on_grid(Segmentation(np.ones(grid.shape, np.uint8), turned, LABELS[:1]), grid)
+
+
 def test_half_a_voxel_off_or_outside_is_refused() -> None:
     whole = _example()
     shifted = Geometry(GRID.size, GRID.spacing, tuple(GRID.to_physical(np.array([0.5, 0, 0]))), GRID.direction)
