@@ -115,10 +115,36 @@ def check_segmentation_target(path: Path | str) -> None:
     Raises:
         OutputError: as :func:`write_segmentation`.
     """
+    check_segmentation_ending(path)
+    check_writable(Path(path))
+
+
+def check_segmentation_ending(path: Path | str) -> None:
+    """Refuses a name that :func:`write_segmentation` cannot write to.
+
+    Raises:
+        OutputError: unknown ending, or the label table would take the place of another JSON file.
+    """
     target = Path(path)
-    if _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation") != ".seg.nrrd":
-        check_table_target(table_path(target))
-    check_writable(target)
+    _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation")
+    beside = table_beside(target)
+    if beside is not None:
+        check_table_target(beside)
+
+
+def check_volume_ending(path: Path | str) -> None:
+    """Refuses a name that :func:`write_volume` cannot write to.
+
+    Raises:
+        OutputError: unknown ending.
+    """
+    _check_suffix(Path(path), _VOLUME_WRITABLE, "an image")
+
+
+def table_beside(path: Path | str) -> Path | None:
+    """The label table that :func:`write_segmentation` writes beside ``path``; None for ``.seg.nrrd``."""
+    target = Path(path)
+    return None if full_suffix(target) == ".seg.nrrd" else table_path(target)
 
 
 def _check_suffix(target: Path, allowed: tuple[str, ...], what: str) -> str:

@@ -18,6 +18,13 @@ from UNetSegmentLib.volume import Volume
 GRID = Geometry((30, 24, 20), (1.0, 1.5, 2.0), (-15.0, 18.0, -20.0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
 
 
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notes on what commands have written stay with the test."""
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("state")))
+
+
 @pytest.fixture
 def run() -> Callable[..., Result]:
     """Runs a command in this process; ``.stdout``, ``.stderr`` and ``.exit_code`` as a shell would see them."""

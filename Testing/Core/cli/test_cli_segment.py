@@ -168,7 +168,7 @@ def test_interrupt_leaves_no_half_written_file(level_package: Path, tmp_path: Pa
     target.write_text("old")
     command = [sys.executable, "-m", "UNetSegmentLib.cli", "segment", str(tmp_path / "big.mha"), str(target)]
     process = subprocess.Popen(
-        [*command, "--model", str(level_package), "--overlap", "0.7", "--device", "cpu", "--debug"],
+        [*command, "--model", str(level_package), "--overlap", "0.7", "--device", "cpu", "--debug", "--force"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
