@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from level_model import save_level_model
+from level_model import NAMES, save_level_model
 
 TESTING = Path(__file__).parent
 
@@ -72,8 +72,8 @@ def shared_data() -> Path:
 def make_level_package(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Saves packages of :func:`level_model.save_level_model`."""
 
-    def make(dimension: int = 3, channels: int = 1, name: str = "levels") -> Path:
-        return save_level_model(tmp_path_factory.mktemp("models") / name, dimension, channels)
+    def make(dimension: int = 3, channels: int = 1, name: str = "levels", names: tuple[str, str] = NAMES) -> Path:
+        return save_level_model(tmp_path_factory.mktemp("models") / name, dimension, channels, names)
 
     return make
 

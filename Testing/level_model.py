@@ -15,8 +15,10 @@ from UNetSegmentLib.models import (
 )
 from UNetSegmentLib.networks.config import NetworkConfig
 
+NAMES = ("first level", "second level")
 
-def save_level_model(folder: Path, dimension: int = 3, channels: int = 1) -> Path:
+
+def save_level_model(folder: Path, dimension: int = 3, channels: int = 1, names: tuple[str, str] = NAMES) -> Path:
     """Saves the package and returns its folder.
 
     Under ReLU the intensity passes unchanged along the first encoder stage and the skip connection; the head's logit of
@@ -24,7 +26,7 @@ def save_level_model(folder: Path, dimension: int = 3, channels: int = 1) -> Pat
     """
     from UNetSegmentLib.networks import build
 
-    card = _level_card(dimension, channels, folder.name)
+    card = _level_card(dimension, channels, folder.name, names)
     state = {key: value.zero_() for key, value in build(card.network).state_dict().items()}
     centre = (1,) * dimension
     state["encoder.stages.0.0.conv.weight"][0, 0][centre] = 1
@@ -36,7 +38,7 @@ def save_level_model(folder: Path, dimension: int = 3, channels: int = 1) -> Pat
     return save_model(card, [state], folder)
 
 
-def _level_card(dimension: int, channels: int, name: str) -> ModelCard:
+def _level_card(dimension: int, channels: int, name: str, names: tuple[str, str]) -> ModelCard:
     axes = (3,) * dimension
     organ = CodedTerm("SCT", "123037004", "Anatomical Structure")
     return ModelCard(
@@ -48,8 +50,8 @@ def _level_card(dimension: int, channels: int, name: str) -> ModelCard:
         modality="any",
         inputs=tuple(InputChannel(f"channel {n}", "any") for n in range(channels)),
         labels=(
-            Label(1, "first level", (220, 60, 40), Terminology(organ, CodedTerm("SCT", "10200004", "Liver"))),
-            Label(2, "second level", (40, 90, 220)),
+            Label(1, names[0], (220, 60, 40), Terminology(organ, CodedTerm("SCT", "10200004", "Liver"))),
+            Label(2, names[1], (40, 90, 220)),
         ),
         network=NetworkConfig(
             dimension=dimension,

@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, OutputError
+from ..io.outputs import Input
+from ..io.own_outputs import Job, remember
 from .console import progress_bar, say, working
 from .regions import HELP as REGION_HELP
-from .regions import parse_region
-from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
+from .regions import parse_region, region_file
+from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..geometry import Box
     from ..inference import Attention
 
 _AUTO = "auto"
+# How many gates there are is known after the weights are loaded; no U-Net has more levels.
+_MOST_GATES = 9
 
 
 def attention(
@@ -39,6 +45,7 @@ def attention(
     maps_only: Annotated[
         bool, typer.Option("--maps-only", help="Leave the image out of the picture, to pass this on.")
     ] = False,
+    force: ForceOption = False,
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
     json: JsonOption = False,
@@ -54,7 +61,10 @@ def attention(
     """
     with session(debug, json) as cancel:
         wanted = _slice(number)
-        _check_targets(target, volume)
+        given = [("INPUT", image), *(("--channel", path) for path in channel or []), ("--roi", region_file(roi))]
+        inputs = [Input(path, role) for role, path in given if path is not None]
+        job = Job("attention", (image, *(channel or []), model))
+        _check_targets(target, volume, inputs, job, force)
         with working("Reading the image; loading torch and the model", not json):
             from ..io.guarded import begin, read_volume
 
@@ -81,6 +91,8 @@ def attention(
             volumes[0], found.segmentation, seen.maps, seen.steps, loaded.card.title, region, not maps_only
         )
         written = [write_attention(picture, target, wanted), *_write_levels(seen, volume)]
+        for path in written:
+            remember(path, job)
         warnings = list(dict.fromkeys([*seen.warnings, *found.warnings]))
         _report(_summary(seen, region), written, warnings, json)
 
@@ -94,18 +106,24 @@ def _slice(number: str) -> int | None:
         raise InputError(f"'{number}' is no slice.", "Give its number, from 0, or 'auto'.") from None
 
 
-def _check_targets(target: Path, volume: Path | None) -> None:
-    """Refuses before the run what could not be written after it."""
-    from ..io import check_writable
+def _check_targets(target: Path, volume: Path | None, inputs: Sequence[Input], job: Job, force: bool) -> None:
+    """Refuses before the run what could not be written after it, or would destroy something."""
     from ..io.atomic import full_suffix
+    from ..io.outputs import Output, check_outputs
 
     if full_suffix(target) != ".png":
         raise OutputError(f"The picture is a PNG; '{target.name}' ends otherwise.", "Let the name end with .png.")
-    check_writable(target)
-    if volume is not None:
-        check_writable(volume)
-        if full_suffix(volume) not in (".nrrd", ".nii.gz", ".nii", ".mha"):
-            raise OutputError(f"Maps cannot be written as '{volume.name}'.", "Use .nrrd, .nii.gz or .mha.")
+    if volume is not None and full_suffix(volume) not in (".nrrd", ".nii.gz", ".nii", ".mha"):
+        raise OutputError(f"Maps cannot be written as '{volume.name}'.", "Use .nrrd, .nii.gz or .mha.")
+    maps = [] if volume is None else [level_path(volume, number) for number in range(1, _MOST_GATES + 1)]
+    check_outputs([Output(target, "OUTPUT.png"), *(Output(path, "--volume") for path in maps)], inputs, job, force)
+
+
+def level_path(volume: Path, number: int) -> Path:
+    """Where the map of a gate lies, counted from 1."""
+    from ..io.atomic import full_suffix, stem
+
+    return volume.with_name(f"{stem(volume)}-{number}{full_suffix(volume)}")
 
 
 def _write_levels(seen: Attention, volume: Path | None) -> list[Path]:
@@ -113,11 +131,10 @@ def _write_levels(seen: Attention, volume: Path | None) -> list[Path]:
     if volume is None:
         return []
     from ..io import write_volume
-    from ..io.atomic import full_suffix, stem
 
     written = []
     for number, level in enumerate(seen.levels, start=1):
-        path = volume.with_name(f"{stem(volume)}-{number}{full_suffix(volume)}")
+        path = level_path(volume, number)
         write_volume(level, path)
         written.append(path)
     return written

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, OutputError
+from ..io.outputs import Input, Output, check_outputs
+from ..io.own_outputs import Job, remember
 from .console import say, working
-from .session import DebugOption, session
+from .session import DebugOption, ForceOption, session
 
 
 def augmentations(
@@ -19,6 +21,7 @@ def augmentations(
     config: Annotated[
         Path | None, typer.Option(help="A training's configuration: its ranges, patch and preparation.")
     ] = None,
+    force: ForceOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Draw every augmentation at several strengths: a row for each transform, from one end of its range to the other.
@@ -28,6 +31,12 @@ def augmentations(
     with session(debug):
         if labels is not None and image is None:
             raise InputError("There are labels but no image.", "Add --image FILE.")
+        if target.suffix.lower() != ".png":
+            raise OutputError(f"The picture is a PNG; '{target.name}' ends otherwise.", "Let the name end with .png.")
+        given = {"--image": image, "--labels": labels, "--config": config}
+        sources = [Input(path, role) for role, path in given.items() if path is not None]
+        job = Job("augmentations", tuple(source.path for source in sources))
+        check_outputs([Output(target, "OUTPUT.png")], sources, job, force)
         with working("Transforming"):
             from ..training import AugmentationConfig, load_config
             from ..training.augmentation.picture import write_gallery
@@ -37,4 +46,5 @@ def augmentations(
             settings = training.augmentation if training is not None else AugmentationConfig()
             scene, look = phantom_scene(settings) if image is None else case_scene(image, labels, training)
             write_gallery(scene, settings, look, target)
+        remember(target, job)
         say(f"Picture: {target}")

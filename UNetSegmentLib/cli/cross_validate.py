@@ -93,6 +93,7 @@ def _settings(
     source: Path, given: PlanOptions, resume: bool, plan_only: bool, talk: bool, cancel: CancelToken
 ) -> TrainingConfig:
     """The configuration of every fold: as written, or planned from a folder."""
+    from ..io.outputs import check_folder
     from ..training import load_config
 
     if source.suffix.lower() == ".json":
@@ -101,7 +102,9 @@ def _settings(
                 f"{source.name} is a finished configuration; options of planning do not change it.",
                 "Edit the file, or give the data set's folder instead.",
             )
-        return load_config(source)
+        settings = load_config(source)
+        check_folder(Path(settings.output))
+        return settings
     folder = given.folder(source)
     if resume:
         if not (folder / PLAN).is_file():

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DependencyError, OutputError
+from ..io.outputs import Output, OutputFolder, check_outputs
+from ..io.own_outputs import Job, remember
 from ..labels import CodedTerm, Label
 from ..progress import CancelToken, ProgressCallback
+from .clock import command_clock
 from .console import MEASURES_HIDDEN, duration, output, progress_bar, say, table, working, write_text
 from .regions import parse_region
-from .session import DebugOption, DeviceOption, session
+from .session import DebugOption, DeviceOption, ForceOption, session
 
 if TYPE_CHECKING:
     from ..inference import Segmenter
@@ -33,18 +36,22 @@ _SIDES = {
 
 
 def demo(
+    context: typer.Context,
     folder: Annotated[Path, typer.Option("--output", help="Folder for the results.")] = Path("demo-output"),
     model: Annotated[str, typer.Option("--model", "-m", help="Another model of the hippocampus.")] = "hippocampus-t1",
+    force: ForceOption = False,
     device: DeviceOption = "auto",
     debug: DebugOption = False,
 ) -> None:
     """Segment both hippocampi of the ICBM-152 average head that comes with nilearn."""
     with session(debug) as cancel:
+        clock, job = command_clock(context), Job("demo", (model,))
+        files = [folder / name for name in ("hippocampi.seg.nrrd", "hippocampi.csv", "hippocampi.png")]
+        check_outputs([OutputFolder(folder, "--output"), *(Output(path, "--output") for path in files)], (), job, force)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"The folder '{folder}' cannot be made.", "Choose another.", str(error)) from error
-        started = time.monotonic()
         with working("Reading the ICBM-152 average head; loading torch and the model"):
             from .. import reporting
             from ..inference import Segmenter
@@ -57,7 +64,6 @@ def demo(
         with progress_bar() as progress:
             result = _both_sides(segmenter, volume, progress, cancel)
         seconds = time.monotonic() - before
-        files = [folder / name for name in ("hippocampi.seg.nrrd", "hippocampi.csv", "hippocampi.png")]
         card = segmenter.model.card
         write_segmentation(result, files[0], algorithm=f"{card.name} {card.version}")
         measures = reporting.measure(result)
@@ -65,8 +71,10 @@ def demo(
         cancel.raise_if_cancelled()
         with working("Drawing the preview"):
             reporting.write_preview(volume, result, files[2])
+        for path in files:
+            remember(path, job)
         output().print(table(reporting.to_table(measures), "Hippocampi of the ICBM-152 average head", MEASURES_HIDDEN))
-        say(f"Both hippocampi in {duration(seconds)}, {duration(time.monotonic() - started)} in all. Written:")
+        say(f"Both hippocampi in {duration(seconds)}, {duration(clock.seconds())} in all. Written:")
         for path, what in zip(files, ("segmentation, opens in 3D Slicer", "table", "preview picture"), strict=True):
             say(f"  {path.resolve()}  ({what})")
 

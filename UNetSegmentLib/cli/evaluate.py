@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, OutputError
+from ..io.own_outputs import Job, remember
 from ..progress import CancelToken, ProgressCallback, Stage
+from ..text import csv_cell
 from .console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
 from .evaluate_pairs import Pairs, open_pairs
 from .evaluate_pictures import Drawing
-from .session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
+from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
 
 # Beyond this many cases the terminal shows the summary only.
 _MANY = 60
 
 if TYPE_CHECKING:
+    from ..io.outputs import Input
     from ..reporting import LabelScores, Table
     from ..reporting.pixel_metrics import PixelScores
 
@@ -49,6 +52,7 @@ def evaluate(
     outcomes_only: Annotated[
         bool, typer.Option("--outcomes-only", help="Leave the images out of the pictures, to pass these on.")
     ] = False,
+    force: ForceOption = False,
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
     json: JsonOption = False,
@@ -67,10 +71,8 @@ def evaluate(
     label map), else where they have the same value.
     """
     with session(debug, json) as cancel:
-        if csv is not None:
-            from ..io import check_writable
-
-            check_writable(csv)
+        job = Job("evaluate", tuple(source for source in (prediction, reference, model, data) if source is not None))
+        _check(csv, pictures, _inputs(prediction, reference, data, images), job, force)
         drawing = None if pictures is None else Drawing(_made(pictures), images, outcomes_only)
         with progress_bar(not json) as progress:
             if model is not None:
@@ -85,7 +87,31 @@ def evaluate(
                 outcome = _score_files(
                     Pairs(prediction, reference, cases, by_value), tolerance, drawing, progress, cancel
                 )
+        for picture in outcome.pictures:
+            remember(picture, job)
+        if csv is not None:
+            write_text(_csv(outcome.scores), csv)
+            remember(csv, job)
         _report(outcome, csv, json)
+
+
+def _inputs(prediction: Path | None, reference: Path | None, data: Path | None, images: Path | None) -> list[Input]:
+    from ..io.outputs import Input
+
+    given = {"the predictions": prediction, "the references": reference, "--data": data, "--images": images}
+    return [Input(path, role) for role, path in given.items() if path is not None]
+
+
+def _check(csv: Path | None, pictures: Path | None, inputs: list[Input], job: Job, force: bool) -> None:
+    """Refuses what could not be written, or would destroy something, before anything is read."""
+    from ..io.outputs import Output, OutputFolder, check_outputs
+    from ..reporting.case_picture import case_path
+
+    outputs: list[Output | OutputFolder] = [] if csv is None else [Output(csv, "--csv")]
+    if pictures is not None:
+        outputs.append(OutputFolder(pictures, "--pictures"))
+        outputs += [Output(case_path(pictures, which), "--pictures") for which in ("worst", "median", "best", "only")]
+    check_outputs(outputs, inputs, job, force)
 
 
 @dataclass(frozen=True)
@@ -178,8 +204,6 @@ def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
 
     scores, pictures = outcome.scores, outcome.pictures
     summary = summarize(list(scores.values()))
-    if csv is not None:
-        write_text(_csv(scores), csv)
     if as_json:
         shown: dict[str, object] = {"pictures": [str(path) for path in pictures]} if pictures else {}
         if outcome.pixels is not None:
@@ -236,4 +260,5 @@ def _csv(scores: Scores) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
+    cell = csv_cell(text)
+    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',"') else cell

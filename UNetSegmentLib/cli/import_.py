@@ -51,6 +51,7 @@ def import_model(
 ) -> None:
     """Import a model of nnU-Net, MONAI, TorchScript or ONNX. It is translated once and then like any other model."""
     with session(debug, json) as cancel:
+        _check(source, contract, to)
         with working("Loading torch", not json):
             from ..models import read_card
             from ..models.importing import import_model as run
@@ -85,6 +86,18 @@ def _ask_for_licence(folders: Sequence[Path]) -> None:
     answer = typer.prompt("Licence (such as CC-BY-4.0; Enter leaves it open)", default="", show_default=False).strip()
     for folder in silent if answer else ():
         state_licence(folder, answer)
+
+
+def _check(source: Path, contract: Path | None, to: Path | None) -> None:
+    """Refuses a folder that could not be written, or that is read, before the model is read."""
+    from ..io.outputs import Input, OutputFolder, check_outputs
+    from ..io.own_outputs import Job
+    from ..models.registry import user_model_folder
+
+    given = {"SOURCE": source, "--contract": contract}
+    inputs = [Input(path, role) for role, path in given.items() if path is not None]
+    folder = to if to is not None else user_model_folder()
+    check_outputs([OutputFolder(folder, "--to")], inputs, Job("import", (source,)))
 
 
 def _folds(text: str | None) -> list[int | str] | None:

@@ -18,14 +18,20 @@ HELP = (
 _PREFIX = "voxels:"
 
 
+def region_file(text: str | None) -> Path | None:
+    """The file that a region's text names; None where it is numbers."""
+    return Path(text) if text is not None and text.lower().endswith(".json") else None
+
+
 def parse_region(text: str, geometry: Geometry) -> Box:
     """The voxels that a region's text means on a grid.
 
     Raises:
         InputError: not of a form in :data:`HELP`, or no voxel of the image lies inside.
     """
-    if text.lower().endswith(".json"):
-        box = _of_markups(Path(text), geometry)
+    file = region_file(text)
+    if file is not None:
+        box = _of_markups(file, geometry)
     elif text.startswith(_PREFIX):
         numbers = _numbers(text.removeprefix(_PREFIX), text)
         starts, stops = (tuple(int(v) for v in numbers[end::2][::-1]) for end in (0, 1))

@@ -15,7 +15,7 @@ from .clock import Clock, command_clock
 from .console import MEASURES_HIDDEN, duration, output, progress_bar, say, working
 from .console import table as table_of
 from .regions import HELP as REGION_HELP
-from .regions import parse_region
+from .regions import parse_region, region_file
 from .segment_outputs import Files
 from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
 
@@ -135,8 +135,8 @@ def _read(
 def _inputs(image: Path, channels: Sequence[Path], roi: str | None) -> list[Input]:
     from ..io.outputs import Input
 
-    region = [Input(Path(roi), "--roi")] if roi is not None and roi.lower().endswith(".json") else []
-    return [Input(image, "INPUT"), *(Input(path, "--channel") for path in channels), *region]
+    given = [("INPUT", image), *(("--channel", path) for path in channels), ("--roi", region_file(roi))]
+    return [Input(path, role) for role, path in given if path is not None]
 
 
 def _labels(model: str, needed: bool) -> Sequence[Label]:

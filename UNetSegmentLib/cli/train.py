@@ -151,6 +151,7 @@ def _settings(
     source: Path, given: PlanOptions, resume: bool, plan_only: bool, talk: bool, cancel: CancelToken
 ) -> TrainingConfig:
     """The configuration to run: as written, or planned from a folder."""
+    from ..io.outputs import check_folder
     from ..training import load_config
 
     if source.suffix.lower() == ".json":
@@ -160,6 +161,7 @@ def _settings(
                 "Edit the file, or give the data set's folder instead.",
             )
         settings = load_config(source)
+        check_folder(Path(settings.output))
         _check_resume(settings, resume)
         return settings
     folder = given.folder(source)

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 PLAN, FINGERPRINT, CHECKPOINT = "plan.json", "fingerprint.json", "checkpoint.pt"
 _MINUTES = 60.0
+# What a run writes besides its plan.
+_FILES = (
+    CHECKPOINT,
+    FINGERPRINT,
+    "log.csv",
+    "training.json",
+    "curve.png",
+    "report.html",
+    "model",
+    "cross-validation.json",
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ def plan_folder(
 
     Raises:
         InputError: the folder holds a plan already, or the data cannot be used.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or lies inside of the data set.
     """
     folder = given.folder(source)
     if (folder / PLAN).exists():
@@ -71,6 +82,7 @@ def plan_folder(
             f"'{folder}' holds a plan already.",
             f"Train it with 'unetsegment {command} {folder / PLAN}', go on by --resume, or choose another --output.",
         )
+    check_run_folder(folder, source)
     # Before torch, whose import takes seconds.
     data, wishes = _open(source, given)
     _check_folds(data, given, command == "cross-validate")
@@ -88,6 +100,28 @@ def plan_folder(
     save_fingerprint(plan.fingerprint, folder / FINGERPRINT)
     save_config(plan.config, folder / PLAN)
     return plan
+
+
+def check_run_folder(folder: Path, source: Path) -> None:
+    """Refuses a run's folder before the data is read.
+
+    Args:
+        source: the data set.
+
+    Raises:
+        InputError: files of something else lie there that the run would replace.
+        OutputError: it cannot be written, or lies inside of the data set.
+    """
+    from ..io.outputs import Input, OutputFolder, check_outputs
+    from ..io.own_outputs import Job
+
+    check_outputs([OutputFolder(folder, "--output")], [Input(source, "DATA")], Job("train", (source,)))
+    for name in _FILES:
+        if (folder / name).exists():
+            raise InputError(
+                f"'{folder}' holds '{name}' already, which the training would replace.",
+                "Choose another --output, or move what lies there away.",
+            )
 
 
 def describe(plan: Plan) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..text import shown
 from .optional import needs
 from .typeface import typeset
 
@@ -51,18 +52,19 @@ class Canvas:
 
         With a ``plate`` the picture behind is darkened, so that the text can be read on a bright image.
         """
-        shown, font = typeset(text, size)
+        line, font = typeset(text, size)
         if plate:
-            left, top, right, bottom = self._draw.textbbox((x, y), shown, font=font, anchor=anchor)
+            left, top, right, bottom = self._draw.textbbox((x, y), line, font=font, anchor=anchor)
             self._darken(left - 7, top - 6, right + 7, bottom + 6)
-        self._draw.text((x, y), shown, fill=color, font=font, anchor=anchor)
+        self._draw.text((x, y), line, fill=color, font=font, anchor=anchor)
 
     def width(self, text: str, size: int) -> float:
-        shown, font = typeset(text, size)
-        return float(self._draw.textlength(shown, font=font))
+        line, font = typeset(text, size)
+        return float(self._draw.textlength(line, font=font))
 
     def fitted(self, text: str, size: int, width: float) -> str:
         """The text, cut with an ellipsis where it is wider than ``width``."""
+        text = shown(text)
         if self.width(text, size) <= width:
             return text
         while text and self.width(text + "...", size) > width:
@@ -106,18 +108,18 @@ class Canvas:
         step = min(58, max(34, height // max(len(entries), 1)))
         size = 22 if step >= 46 else 18
         room = max(height // step, 1)
-        shown = entries if len(entries) <= room else entries[: room - 1]
-        room_for_names = width - 34 - 18 - max((self.width(entry.size, size) for entry in shown), default=0.0)
-        fits = all(self.width(entry.name, size) <= room_for_names for entry in shown)
-        for n, entry in enumerate(shown):
+        listed = entries if len(entries) <= room else entries[: room - 1]
+        room_for_names = width - 34 - 18 - max((self.width(entry.size, size) for entry in listed), default=0.0)
+        fits = all(self.width(entry.name, size) <= room_for_names for entry in listed)
+        for n, entry in enumerate(listed):
             middle = y + n * step + step / 2
             self.box(x, middle - 10, 20, 20, entry.color, 5)
             name_size = size if fits else size - 3
             self.text(x + 34, middle, self.fitted(entry.name, name_size, room_for_names), name_size, TEXT, "lm")
             self.text(x + width, middle, entry.size, size, MUTED, "rm")
-        if len(shown) < len(entries):
-            middle = y + len(shown) * step + step / 2
-            self.text(x + 34, middle, f"and {len(entries) - len(shown)} more", size, MUTED, "lm")
+        if len(listed) < len(entries):
+            middle = y + len(listed) * step + step / 2
+            self.text(x + 34, middle, f"and {len(entries) - len(listed)} more", size, MUTED, "lm")
 
 
 def round_length(most: float) -> float:

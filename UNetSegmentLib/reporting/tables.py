@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..text import csv_cell, shown
 from .measures import SegmentMeasures
 from .metrics import LabelScores, LabelSummary
 from .units import SizeKind
@@ -70,12 +71,15 @@ def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Comma-separated text with a heading line (the keys of :func:`to_json`); what does not exist is empty."""
+    """Comma-separated text with a heading line (the keys of :func:`to_json`); what does not exist is empty.
+
+    Names hold no line break, and none is taken for a formula: see :func:`UNetSegmentLib.text.csv_cell`.
+    """
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(_fields(rows[0])), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in to_json(rows))
+        writer.writerows({k: _cell(v) for k, v in row.items()} for row in to_json(rows))
     return text.getvalue()
 
 
@@ -130,10 +134,16 @@ def _plain(value: Any) -> Any:
     return "inf" if isinstance(value, float) and math.isinf(value) else value
 
 
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return csv_cell(value) if isinstance(value, str) else value
+
+
 def _text(key: str, value: Any) -> str:
     if value is None:
         return "-"
     decimals = _COLUMNS[key][1]
     if decimals is None:
-        return str(value)
+        return shown(value)
     return "infinite" if math.isinf(value) else f"{value:.{decimals}f}"

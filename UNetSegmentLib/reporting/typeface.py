@@ -6,15 +6,18 @@ import unicodedata
 from functools import cache
 from typing import Any
 
+from ..text import shown
 from .optional import needs
 
 # Pillow's typeface holds ASCII alone; these are found by name where a system has them.
 _SYSTEM = ("DejaVuSans.ttf", "segoeui.ttf", "Arial Unicode.ttf", "Arial.ttf", "NotoSans-Regular.ttf", "msgothic.ttc")
+# No picture is so wide.
+_LONGEST = 400
 _MISSING = "\uffff"
 
 
 def typeset(text: str, size: int) -> tuple[str, Any]:
-    """The text and a font of ``size`` pixels that can show it.
+    """The text, in one line and without what cannot be seen, and a font of ``size`` pixels that can show it.
 
     Where no font at hand has all of its letters, accents are taken off and other letters become question marks.
 
@@ -23,6 +26,7 @@ def typeset(text: str, size: int) -> tuple[str, Any]:
     """
     with needs("Pillow", "A preview picture"):
         from PIL import ImageFont
+    text = shown(text, _LONGEST)
     if not text.isascii():
         for name in _SYSTEM:
             font = _system_font(name, size)

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..io.atomic import atomic_path, output_error
+from ..text import csv_cell
 from .events import TrainingEvent
 
 
 def log_header(labels: Sequence[str]) -> list[str]:
     """The columns of the log."""
-    return ["step", "loss", "learning_rate", "seconds_per_step", *(f"dice {name}" for name in labels)]
+    return ["step", "loss", "learning_rate", "seconds_per_step", *map(_column, labels)]
+
+
+def _column(label: str) -> str:
+    return csv_cell(f"dice {label}")
 
 
 def append_log(path: Path, labels: Sequence[str], event: TrainingEvent) -> None:
@@ -44,7 +49,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 def last_dice(path: Path, labels: Sequence[str]) -> tuple[float, ...] | None:
     """Dice of the last validation in the log."""
-    keys = [f"dice {name}" for name in labels]
+    keys = list(map(_column, labels))
     rows = [row for row in read_log(path) if all(key in row for key in keys)]
     return tuple(rows[-1][key] for key in keys) if rows and keys else None
 

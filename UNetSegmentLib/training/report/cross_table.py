@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...io.atomic import atomic_path
 from ...models import typed_json
+from ...text import shown as one_line
 from ..config import TrainingConfig
 from ..spread import PIXEL_SCORES, PixelSpread, Spread, Summary
 from . import page
@@ -124,7 +125,11 @@ def _plain(config: TrainingConfig, summary: Summary) -> dict[str, object]:
 
 def _markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     line = "|" + "|".join([" --- ", *[" ---: "] * (len(heading) - 1)]) + "|"
-    return [f"| {' | '.join(heading)} |", line, *(f"| {' | '.join(row)} |" for row in rows)]
+    return [_markdown_row(heading), line, *map(_markdown_row, rows)]
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(one_line(cell, None).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _write_page(config: TrainingConfig, summary: Summary, folders: dict[int, Path], path: Path) -> None:

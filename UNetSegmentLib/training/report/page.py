@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...io.atomic import atomic_path
+from ...text import shown
 from ...version import __version__
 
 _STYLE = """
@@ -21,17 +22,21 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } .note { col
 Rows = Sequence[Sequence[str]]
 
 
+def _escaped(text: str) -> str:
+    return html.escape(shown(text, None))
+
+
 def table(heading: Sequence[str], rows: Rows) -> str:
     """A table; the first column is words, the others numbers."""
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heading)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th>{_escaped(cell)}</th>" for cell in heading)
+    body = "".join("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def picture(path: Path, words: str) -> str:
     """A PNG inside the page."""
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{_escaped(words)}" src="data:image/png;base64,{data}">'
 
 
 def write_page(path: Path, title: str, sections: Sequence[tuple[str, Sequence[str]]]) -> Path:
@@ -43,14 +48,14 @@ def write_page(path: Path, title: str, sections: Sequence[tuple[str, Sequence[st
     Raises:
         OutputError: the file cannot be written.
     """
-    parts = [f"<h1>{html.escape(title)}</h1>"]
+    parts = [f"<h1>{_escaped(title)}</h1>"]
     for heading, pieces in sections:
-        parts += [f"<h2>{html.escape(heading)}</h2>", *pieces]
+        parts += [f"<h2>{_escaped(heading)}</h2>", *pieces]
     parts.append(f'<p class="note">UNetSegment {__version__}. For research, not for diagnosis.</p>')
     body = "\n".join(parts)
     text = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{_escaped(title)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -59,4 +64,4 @@ def write_page(path: Path, title: str, sections: Sequence[tuple[str, Sequence[st
 
 def words(text: str) -> str:
     """A paragraph."""
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{_escaped(text)}</p>"
