@@ -208,7 +208,18 @@ class Geometry:
             lower, upper: opposite corners of the box in LPS mm.
         """
         points = np.array(list(itertools.product(*zip(lower, upper, strict=True))), dtype=float)
-        indices = self.to_index(points)[:, ::-1]
+        return self.box_around(points)
+
+    def box_around(self, points: np.ndarray) -> Box:
+        """The smallest box of voxels around points, clipped to the grid (empty when they lie outside).
+
+        Args:
+            points: LPS mm, shape (n, 3); may lie as far away as numbers go.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Far outside is outside: beyond what an index can say, and beyond what a float can.
+            indices = np.nan_to_num(self.to_index(points)[:, ::-1], nan=np.inf)
+        indices = np.clip(indices, -2, np.array(self.shape) + 2)
         # A voxel spans index -0.5 to +0.5; a face that only touches a voxel's edge does not take that voxel in.
         start = np.floor(indices.min(axis=0) + 0.5 + 1e-6).astype(int)
         stop = np.ceil(indices.max(axis=0) + 0.5 - 1e-6).astype(int)

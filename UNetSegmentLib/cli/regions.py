@@ -34,7 +34,9 @@ def parse_region(text: str, geometry: Geometry) -> Box:
         box = _of_markups(file, geometry)
     elif text.startswith(_PREFIX):
         numbers = _numbers(text.removeprefix(_PREFIX), text)
-        starts, stops = (tuple(int(v) for v in numbers[end::2][::-1]) for end in (0, 1))
+        if any(number != round(number) for number in numbers):
+            raise InputError(f"'{text}' has parts of voxels.", "Give whole numbers, or mm without 'voxels:'.")
+        starts, stops = (tuple(_index(v) for v in numbers[end::2][::-1]) for end in (0, 1))
         box = Box((starts[0], starts[1], starts[2]), (stops[0], stops[1], stops[2]))
         box = box.intersect(Box.whole(geometry.shape))
     else:
@@ -58,6 +60,11 @@ def _numbers(text: str, whole: str) -> list[float]:
     return numbers
 
 
+def _index(number: float) -> int:
+    """A voxel's number; what lies beyond every image stays there."""
+    return int(min(max(number, -1.0), float(2**31)))
+
+
 def _of_markups(path: Path, geometry: Geometry) -> Box:
     """The smallest box of voxels around a (possibly turned) Markups ROI."""
     try:
@@ -71,14 +78,11 @@ def _of_markups(path: Path, geometry: Geometry) -> Box:
         raise InputError(
             f"'{path.name}' is not a Markups ROI.", "Save the ROI in Slicer as .mrk.json.", repr(error)
         ) from error
-    corners = np.array(list(itertools.product((-0.5, 0.5), repeat=3))) * size @ axes.T + center
+    with np.errstate(over="ignore", invalid="ignore"):
+        corners = np.array(list(itertools.product((-0.5, 0.5), repeat=3))) * size @ axes.T + center
     if ras:
         corners = corners * (-1.0, -1.0, 1.0)
-    indices = geometry.to_index(corners)[:, ::-1]
-    start = np.floor(indices.min(axis=0) + 0.5 + 1e-6).astype(int)
-    stop = np.ceil(indices.max(axis=0) + 0.5 - 1e-6).astype(int)
-    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    return box.intersect(Box.whole(geometry.shape))
+    return geometry.box_around(corners)
 
 
 def _extent(geometry: Geometry) -> str:

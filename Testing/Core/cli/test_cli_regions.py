@@ -71,3 +71,30 @@ def test_markups_roi(tmp_path: Path, system: str) -> None:
     path.write_text("{}")
     with pytest.raises(InputError, match="not a Markups ROI"):
         parse_region(str(path), GRID)
+
+
+@pytest.mark.parametrize("far", ["1e308", "1.7e308", "1e30"])
+def test_far_ends_are_ends_of_the_image(far: str, tmp_path: Path) -> None:
+    whole = Box.whole(GRID.shape)
+    assert parse_region(",".join([f"-{far},{far}"] * 3), GRID) == whole
+    assert parse_region("voxels:" + ",".join([f"-{far},{far}"] * 3), GRID) == whole
+    roi = {"center": [0, 0, 0], "size": [float(far)] * 3, "orientation": [0.6, 0.8, 0, -0.8, 0.6, 0, 0, 0, 1]}
+    (tmp_path / "roi.mrk.json").write_text(json.dumps({"markups": [roi]}))
+    assert parse_region(str(tmp_path / "roi.mrk.json"), GRID) == whole
+    with pytest.raises(InputError, match="outside"):
+        parse_region(f"{far},{far},0,1,0,1", GRID)
+
+
+def test_parts_of_voxels_are_not_rounded_silently() -> None:
+    with pytest.raises(InputError, match="parts of voxels"):
+        parse_region("voxels:0,1.5,0,2,0,2", GRID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"markups": [{"center": [0, 0, 0], "size": [NaN, 1, 1]}]}', '{"markups": [[1, 2]]}', "7", "\x00"],
+)
+def test_a_hostile_region_file_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "roi.json").write_text(text)
+    with pytest.raises(InputError, match="not a Markups ROI"):
+        parse_region(str(tmp_path / "roi.json"), GRID)

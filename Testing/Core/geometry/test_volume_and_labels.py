@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Box, Geometry
@@ -103,3 +104,64 @@ def test_slicers_own_text() -> None:
 @pytest.mark.parametrize("text", ["", "~~~~~~", "a~b~c", "c~^^~^^~^^~r~^^~^^"])
 def test_text_that_names_nothing(text: str) -> None:
     assert Terminology.from_slicer_entry(text) is None
+
+
+def test_an_image_of_an_array_is_what_simpleitk_makes_of_it() -> None:
+    array = np.random.default_rng(0).normal(size=(4, 5, 6))
+    turned = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+    volume = Volume.from_array(array, spacing=(0.5, 2, 3), origin=(1, 2, 3), direction=turned, name="a")
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.5, 2, 3))
+    image.SetOrigin((1, 2, 3))
+    image.SetDirection(turned)
+    point = volume.geometry.to_physical(np.array([5, 4, 3]))
+    np.testing.assert_allclose(point, image.TransformIndexToPhysicalPoint((5, 4, 3)))
+    assert volume.voxels[0, 3, 4, 5] == image[5, 4, 3] and volume.name == "a"
+    assert np.shares_memory(volume.voxels, array)
+    rows = np.array(turned).reshape(3, 3)
+    again = Volume.from_array(array, spacing=(0.5, 2, 3), origin=(1, 2, 3), direction=rows)
+    assert again.geometry == volume.geometry
+
+
+def test_slices_channels_and_masks_become_images() -> None:
+    assert Volume.from_array(np.zeros((4, 6))).geometry.size == (6, 4, 1)
+    assert Volume.from_array(np.zeros((2, 3, 4, 6))).channels == 2
+    assert Volume.from_array([[[1, 2], [3, 4]]]).voxels.tolist() == [[[[1, 2], [3, 4]]]]
+    mask = np.eye(4, dtype=bool)
+    assert Volume.from_array(mask).voxels.dtype == np.uint8
+    found = Segmentation.from_array(mask, labels=[Label(1, "line")], spacing=(1, 2, 3))
+    assert found.voxels.dtype == np.uint8 and found.geometry.spacing == (1, 2, 3) and found.mask(1).sum() == 4
+    assert Segmentation.from_array([[[0.0, 300.0]]]).voxels.dtype == np.uint16
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(3), np.zeros((1,) * 5), np.zeros((0, 2, 2)), ["a"], np.zeros((2, 2), complex)]
+)
+def test_what_is_no_image(array: object) -> None:
+    with pytest.raises(InputError):
+        Volume.from_array(array)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [-1, 65536, 0.5, np.nan, np.inf])
+def test_what_is_no_label_map(value: float) -> None:
+    with pytest.raises(InputError, match="whole numbers"):
+        Segmentation.from_array(np.full((2, 2, 2), value))
+
+
+@pytest.mark.parametrize(
+    "grid", [{"spacing": (1, 1)}, {"spacing": (1, 0, 1)}, {"direction": np.ones((3, 3))}, {"origin": (1, 2)}]
+)
+def test_what_is_no_grid(grid: dict) -> None:
+    with pytest.raises(GeometryError):
+        Volume.from_array(np.zeros((2, 2, 2)), **grid)
+
+
+def test_a_repr_is_one_short_line() -> None:
+    volume = Volume.from_array(np.zeros((2, 3, 4, 5), np.int16), spacing=(0.5, 1, 2.25), name="a\x1bb" * 200)
+    text = repr(volume)
+    assert "5 x 4 x 3 voxels of 0.5 x 1 x 2.25 mm (x, y, z)" in text and "2 channels" in text and "int16" in text
+    assert "\x1b" not in text and len(text) < 320
+    labels = [Label(n, f"organ {n}") for n in range(1, 100)]
+    text = repr(Segmentation.from_array(np.zeros((3, 4, 5)), labels=labels))
+    assert text.startswith("Segmentation(5 x 4 x 3 voxels") and "1 organ 1" in text and "and 93 more" in text
+    assert len(text) < 200
