@@ -21,6 +21,7 @@ from .cascade import with_previous
 from .composition import Composition
 from .demand import check_demand
 from .devices import choose_device, release_cache
+from .hounsfield import hounsfield_warnings
 from .inputs import (
     at_trained_size,
     check_dimension,
@@ -139,7 +140,8 @@ class Segmenter:
         run = _Run(self, image, tasks, Outputs(probabilities, uncertainty), progress, cancel)
         result = run.result()
         first += field_of_view_warnings(self.model.card, tasks[0].layout.record)
-        first += colour_warnings(image, self.model.card) + photograph_warnings(image, self.model.card)
+        for check in (colour_warnings, photograph_warnings, hounsfield_warnings):
+            first += check(image, self.model.card)
         about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
         warnings = tuple(dict.fromkeys((*image.notes, *first, *result.warnings)))
         return replace(result, warnings=warnings, settings={**about, **result.settings})

@@ -71,7 +71,8 @@ def _apply(step: PostprocessingStep, voxels: Array, values: list[int], box: Box,
     if step.kind == "keep-largest":
         kept = _largest(mask)
     else:
-        kept = _large_enough(mask, math.ceil((step.size_mm3 or 0) / voxel_mm3 - 1e-6))
+        # More voxels than there are is as many as one likes.
+        kept = _large_enough(mask, math.ceil(min((step.size_mm3 or 0) / voxel_mm3 - 1e-6, mask.size + 1)))
     part[mask & ~kept] = 0
 
 
