@@ -30,6 +30,12 @@ def cache_folder() -> Path:
     return _moved("XDG_CACHE_HOME") or Path.home() / places.get(platform.system(), Path(".cache", NAME))
 
 
+def state_folder() -> Path:
+    """For what a program notes about its own runs. It need not exist."""
+    places = {"Windows": Path("AppData", "Local", NAME, "state"), "Darwin": Path("Library", "Caches", NAME, "state")}
+    return _moved("XDG_STATE_HOME") or Path.home() / places.get(platform.system(), Path(".local", "state", NAME))
+
+
 def _moved(variable: str) -> Path | None:
     """The folder that an XDG variable asks for; relative paths are to be ignored, says the specification."""
     if platform.system() in ("Windows", "Darwin"):

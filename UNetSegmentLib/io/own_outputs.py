@@ -15,6 +15,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..folders import state_folder
+
 _KEPT = 2000
 
 
@@ -61,15 +63,6 @@ def remember(path: Path, job: Job, folder: Path | None = None) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         _forget_oldest(note.parent)
-
-
-def state_folder() -> Path:
-    """Where programs keep their states for this user by custom. It need not exist."""
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "unetsegment" / "state"
-    given = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state"
-    return base / "unetsegment"
 
 
 def _note(path: Path, folder: Path | None) -> Path:

@@ -40,7 +40,9 @@ class Place:
     def segment(self, image: Path | None = None, model: Path | None = None, *options: object) -> list[str]:
         """The command on an image (a good one by default) with a model (the intact one by default)."""
         image = image if image is not None else good_image(self)
-        parts = ["segment", image, self.target, "--model", model or self.package, "--device", "cpu", *options]
+        parts = ["segment", image, self.target, "--model", model or self.package, "--device", "cpu"]
+        # By force, lest the older result be what is complained about.
+        parts += ["--force", *options]
         return [str(part) for part in parts]
 
 
@@ -212,6 +214,37 @@ def other_grid(place: Place) -> list[str]:
     return ["evaluate", *map(str, paths)]
 
 
+def empty_folder(place: Place) -> Path:
+    folder = place.folder / "empty"
+    folder.mkdir()
+    return folder
+
+
+def some_folder(place: Place) -> Path:
+    folder = empty_folder(place)
+    cut(place, "cut.nii").rename(folder / "cut.nii")
+    return folder
+
+
+def over_its_image(place: Place) -> list[str]:
+    """Over the image by its other name, which force must not do either."""
+    command = place.segment()
+    image = Path(command[1])
+    link = place.folder / f"link{''.join(image.suffixes)}"
+    link.symlink_to(image)
+    command[2] = str(link)
+    return command
+
+
+def two_scans(place: Place) -> list[str]:
+    """What a shell makes of: segment *.nii.gz."""
+    command = [part for part in place.segment() if part != "--force"]
+    second = place.folder / "second.nii.gz"
+    second.write_bytes(Path(command[1]).read_bytes())
+    command[2] = str(second)
+    return command
+
+
 def not_a_folder(place: Place) -> list[str]:
     command = place.segment()
     command[2] = str(place.folder / "no" / "such" / "folder" / "result.seg.nrrd")
@@ -267,6 +300,14 @@ def import_(place: Place, source: Path) -> list[str]:
 
 
 BAD_INPUTS = [
+    BadInput("output over the image", over_its_image, 5, "INPUT and OUTPUT at once.*another name"),
+    BadInput("two scans by a pattern", two_scans, 5, "exists already.*takes one scan.*--force"),
+    BadInput(
+        "two outputs of one name",
+        lambda p: p.segment(None, None, "--table", p.target),
+        5,
+        "OUTPUT and --table would be written to one file",
+    ),
     BadInput("missing file", lambda p: p.segment(p.folder / "none.nii.gz"), 3, "does not exist.*Check the path"),
     BadInput("truncated .nii", lambda p: p.segment(cut(p, "cut.nii")), 3, "cut short.*Copy or export"),
     BadInput("truncated .nii.gz", lambda p: p.segment(cut(p, "cut.nii.gz")), 3, "cut short.*Copy or export"),
@@ -282,7 +323,7 @@ BAD_INPUTS = [
     BadInput(
         "text called .nii", lambda p: p.segment(bytes_file(p, "text.nii", b"hello " * 100)), 3, "not a NIfTI file"
     ),
-    BadInput("folder without DICOM", lambda p: p.segment(p.folder), 3, "holds no DICOM image"),
+    BadInput("folder without DICOM", lambda p: p.segment(empty_folder(p)), 3, "holds no DICOM image"),
     BadInput("two DICOM series", lambda p: p.segment(two_series(p)), 3, "2 DICOM series:.*T1 sagittal.*Choose one"),
     BadInput("constant image", lambda p: p.segment(saved(p, np.ones(SHAPE, np.float32), "c.nii")), 3, "is constant"),
     BadInput("NaN voxels", lambda p: p.segment(with_value(p, np.nan)), 3, "1 voxels that are NaN or infinite.*Replace"),
@@ -360,9 +401,7 @@ BAD_INPUTS = [
     BadInput("device that is not there", lambda p: p.segment(None, None, "--device", "cuda:99"), 6, "cuda:99"),
     BadInput("label map on another grid", other_grid, 3, "does not lie on the image's grid \\(spacing.*Resample"),
     BadInput("import of nothing", lambda p: import_(p, p.package.parent / "none"), 4, "nothing at.*Check the path"),
-    BadInput(
-        "import of some folder", lambda p: import_(p, cut(p, "cut.nii").parent), 4, "No model .*Looked for: .*nnU-Net"
-    ),
+    BadInput("import of some folder", lambda p: import_(p, some_folder(p)), 4, "No model .*Looked for: .*nnU-Net"),
     BadInput(
         "checkpoint that would run a program",
         lambda p: import_(p, hostile_checkpoint(p)),

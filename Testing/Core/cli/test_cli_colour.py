@@ -69,7 +69,7 @@ def test_picture_files(run_json: RunJson, models: Path, tmp_path: Path, name: st
     np.testing.assert_array_equal(found.voxels, expected)
     sizes = [(one["name"], one["pixels"], one["width_px"], one["height_px"]) for one in answer["segments"]]
     assert sizes == [("Warm", 150, 30.0, 5.0), ("Cold", 225, 15.0, 15.0)]
-    assert answer["warnings"] == []
+    assert len(answer["warnings"]) == (mode == "RGBA") and all("transparency" in w for w in answer["warnings"])
 
 
 def test_transparency_in_a_research_format_and_16_bits(run_json: RunJson, models: Path, tmp_path: Path) -> None:
