@@ -49,11 +49,16 @@ class Series:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a folder holds; the series with the most slices come first."""
+    """What a folder holds; the series with the most slices come first.
+
+    Args:
+        closed: sub-folders that could not be looked into.
+    """
 
     series: tuple[Series, ...]
     others: tuple[Other, ...]
     broken: tuple[Broken, ...]
+    closed: tuple[Path, ...] = ()
 
 
 def contents_of(folder: Path, deep: bool = True) -> Contents:
@@ -63,12 +68,13 @@ def contents_of(folder: Path, deep: bool = True) -> Contents:
         deep: look into sub-folders as well.
 
     Raises:
-        InputError: the folder, or one inside it, cannot be listed.
+        InputError: the folder cannot be listed.
     """
     groups: dict[tuple[object, ...], list[Slice]] = {}
     others: list[Other] = []
     broken: list[Broken] = []
-    for path in _files(folder, deep):
+    closed: list[Path] = []
+    for path in _files(folder, closed if deep else None):
         found = read_header(path)
         if isinstance(found, Slice):
             groups.setdefault(found.key.identity, []).append(found)
@@ -78,7 +84,7 @@ def contents_of(folder: Path, deep: bool = True) -> Contents:
             broken.append(found)
     series = [_series(slices) for slices in groups.values()]
     series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), str(one)))
-    return Contents(tuple(series), tuple(others), tuple(broken))
+    return Contents(tuple(series), tuple(others), tuple(broken), tuple(closed))
 
 
 def lost_slices(series: Series, broken: tuple[Broken, ...]) -> list[Broken]:
@@ -115,19 +121,33 @@ def _series(slices: list[Slice]) -> Series:
     return Series(key.uid, key.number, description, key.modality, tuple(slices), key.localizer)
 
 
-def _files(folder: Path, deep: bool) -> Iterator[Path]:
-    """Files, sorted, each folder's own before those of its sub-folders; links to folders are not followed."""
+def _files(folder: Path, closed: list[Path] | None) -> Iterator[Path]:
+    """Files, sorted, each folder's own before those of its sub-folders; links to folders are not followed.
+
+    Args:
+        closed: takes up the sub-folders that cannot be listed; None to leave sub-folders alone.
+    """
     try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+        entries = _listed(folder)
     except OSError as error:
         raise InputError(
             f"The folder '{shown(folder.name)}' cannot be listed.", "Check its permissions.", str(error)
         ) from error
-    for entry in entries:
+    waiting = [(folder, entries)]
+    while waiting:
+        here, entries = waiting.pop()
         # A link to nothing is kept: it may have been a slice.
-        if not entry.is_dir() and (entry.is_file() or entry.is_symlink()):
-            yield folder / entry.name
-    for entry in entries if deep else ():
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(folder / entry.name, deep)
+        yield from (here / e.name for e in entries if not e.is_dir() and (e.is_file() or e.is_symlink()))
+        below = []
+        for entry in entries if closed is not None else ():
+            if entry.is_dir(follow_symlinks=False):
+                try:
+                    below.append((here / entry.name, _listed(here / entry.name)))
+                except OSError:
+                    closed.append(here / entry.name)  # type: ignore[union-attr]
+        waiting.extend(reversed(below))
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as listing:
+        return sorted(listing, key=lambda entry: entry.name)

@@ -16,10 +16,10 @@ from .values import Dataset, count, element
 
 _PIXEL_GROUP = 0x7FE0
 _PIXELS = 0x0010
+_TYPES = (b"OB", b"OW", b"UN")
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _CHUNK = 1 << 20
 _FIRST_GROUP = 2048
 _SHORT_OF = "ends before its last pixel"
@@ -40,19 +40,17 @@ def fault_of_pixels(file: BinaryIO, data: Dataset) -> str:
     Args:
         file: where pydicom has left it: before the pixels.
     """
-    syntax = str(getattr(data.file_meta, "TransferSyntaxUID", ""))
-    if syntax == _DEFLATED:
+    if str(getattr(data.file_meta, "TransferSyntaxUID", "")) == _DEFLATED:
         # The stream that pydicom read from is gone, and zlib itself notices when something is missing.
         return ""
-    order, explicit = (">" if syntax == _BIG_ENDIAN else "<"), not data.is_implicit_VR
     head = file.read(12)
-    if len(head) < 12:
-        return "ends before its pixels"
-    group, element_number = struct.unpack_from(f"{order}HH", head)
+    order = ">" if head[:2] == _PIXEL_GROUP.to_bytes(2, "big") else "<"
+    group, element_number = struct.unpack_from(f"{order}HH", head) if len(head) == 12 else (0, 0)
     if group != _PIXEL_GROUP:
         return "ends before its pixels"
     if element_number != _PIXELS:
         return "holds its pixels as real numbers, which only parametric maps do"
+    explicit = head[4:6] in _TYPES
     length = struct.unpack_from(f"{order}I", head, 8 if explicit else 4)[0]
     start = file.tell() if explicit else file.tell() - 4
     there = os.fstat(file.fileno()).st_size - start

@@ -122,6 +122,7 @@ def _only(folder: Path, contents: Contents) -> Series:
         )
     if contents.others:
         notes.append(f"Left out because they are no images: {counted(contents.others)}.")
+    notes.extend(f"The sub-folder '{shown(path.name)}' could not be looked into." for path in contents.closed)
     return replace(images[0], notes=tuple(notes))
 
 

@@ -105,6 +105,20 @@ def test_a_compressed_slice_that_was_cut_short_is_named(shared_data: Path, tmp_p
         read_volume(tmp_path)
 
 
+def test_folders_that_cannot_be_looked_into(series: Path) -> None:
+    (series / "sub").mkdir()
+    _forbidden(series / "sub")
+    volume = read_volume(series)
+    assert volume.notes == ("The sub-folder 'sub' could not be looked into.",)
+    _forbidden(series)
+    try:
+        with pytest.raises(InputError, match="The folder 'series' cannot be listed"):
+            read_volume(series)
+    finally:
+        series.chmod(0o700)
+        (series / "sub").chmod(0o700)
+
+
 # -- copies ----------------------------------------------------------------------------------------------------------
 
 
