@@ -24,6 +24,8 @@ import SlicerHarness  # noqa: E402
 
 MODEL = "hippocampus-t1"
 NILEARN_HEAD = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+# The narrowest that the panel has to be read at.
+WIDTH = 360
 TORSO = REPOSITORY.parent / "shared" / "data" / "ct" / "ct_torso_3mm.nii.gz"
 SHARED_HEAD = REPOSITORY.parent / "shared" / "data" / "mr" / "t1_icbm152.nii.gz"
 
@@ -42,6 +44,8 @@ def main(folder: Path) -> None:
         widget = module.widgetRepresentation()
         panel = support.panel().panel
         panel.reload_models()
+        own = panel.run.root.minimumWidth
+        panel.run.root.setMinimumWidth(0)
         volume = slicer.util.loadVolume(str(head()))
         volume.SetName("T1 head")
         support.process_events()
@@ -50,6 +54,7 @@ def main(folder: Path) -> None:
         draw_imported(folder, widget, panel)
         draw_library(folder, panel)
         screenshots_training.draw_training(folder, widget, panel)
+        panel.run.root.setMinimumWidth(own)
     panel.cleanup()
     print(f"Pictures are in {folder}")
 
@@ -74,17 +79,17 @@ def draw(folder: Path, widget, panel, volume) -> None:
         panel.parameters.model = MODEL
     else:
         panel.parameters.model = "threshold"
-    picture(folder / "panel-idle.png", widget)
+    both(folder / "panel-idle.png", widget)
+    draw_list(folder / "panel-models.png", folder / "panel-idle.png", panel)
     panel.parameters.whole_volume = False
     panel.parameters.input_volume = None
-    picture(folder / "panel-error.png", widget)
+    both(folder / "panel-error.png", widget)
     left, right = samples.add_regions()
     panel.parameters.input_volume, panel.parameters.region = volume, left
     panel.segment()
     run = panel.runner.runs[0]
     support.wait_until(lambda: run.progress is not None and run.progress.stage == "segment", 120, "the run")
-    picture(folder / "panel-running.png", widget)
-    picture(folder / "panel-running-dark.png", widget, dark=True)
+    both(folder / "panel-running.png", widget)
     panel.runner.wait(run)
     if run.error is not None:
         raise run.error
@@ -94,12 +99,44 @@ def draw(folder: Path, widget, panel, volume) -> None:
     for roi in (left, right):
         roi.GetDisplayNode().SetVisibility(False)
     panel.report.ui.show3dButton.checked = True
-    picture(folder / "panel-result.png", widget)
-    picture(folder / "panel-result-dark.png", widget, dark=True)
+    both(folder / "panel-result.png", widget)
     segmentation = second.written.segmentation
     render_slice(folder / "slice.png", volume, segmentation, "Axial", center=(0.0, -20.0, -16.0), field_of_view=170.0)
     render_3d(folder / "surfaces.png", segmentation, zoom=1.0)
+    draw_editor(folder, widget, panel)
     compose(folder / "result.png", folder / "panel-result.png", folder / "slice.png", folder / "surfaces.png")
+
+
+def draw_list(path: Path, panel_picture: Path, panel) -> None:
+    """The list of models as it opens over the panel."""
+    import support
+    from PIL import Image
+    from SlicerHarness.strict import raw
+
+    chooser = panel.model.chooser
+    with tempfile.TemporaryDirectory() as folder:
+        chooser.open()
+        support.process_events()
+        opened = Path(folder) / "list.png"
+        raw(chooser.popup).grab().save(str(opened))
+        chooser.close()
+        with Image.open(panel_picture) as below, Image.open(opened) as above:
+            top = 62
+            whole = Image.new("RGB", (below.width, max(below.height, top + above.height + 8)), below.getpixel((0, 0)))
+            whole.paste(below.convert("RGB"), (0, 0))
+            whole.paste(above.convert("RGB"), (below.width - above.width - 8, top))
+            whole.save(path)
+
+
+def draw_editor(folder: Path, widget, panel) -> None:
+    """The panel with the Segment Editor opened, as wide as that one needs."""
+    from UNetSegmentPlugin.widths import MINIMUM_WIDTH
+
+    panel.correct.root.collapsed, panel.report.root.collapsed = False, True
+    panel.run.root.setMinimumWidth(MINIMUM_WIDTH)
+    both(folder / "panel-editor.png", widget, MINIMUM_WIDTH + 18)
+    panel.run.root.setMinimumWidth(0)
+    panel.correct.root.collapsed, panel.report.root.collapsed = True, False
 
 
 def draw_imported(folder: Path, widget, panel) -> None:
@@ -133,8 +170,7 @@ def draw_imported(folder: Path, widget, panel) -> None:
                 raise installation.error
             if dataset == "Dataset902_Bands":
                 panel.model.ui.modelCardLabel.linkActivated.emit("labels")
-                picture(folder / "panel-many-classes.png", widget)
-                picture(folder / "panel-many-classes-dark.png", widget, dark=True)
+                both(folder / "panel-many-classes.png", widget)
                 panel.model.ui.modelCardLabel.linkActivated.emit("labels")
         panel.model.ui.acceptLicenceButton.click()
         panel.segment()
@@ -182,17 +218,22 @@ def draw_setup(folder: Path, widget, panel) -> None:
     # Nobody runs such a worker for a picture, so its first line, which tells of torch, is made up too.
     panel.runner._client._incoming.hello = Hello()
     panel.refresh()
-    picture(folder / "panel-setup.png", widget)
-    picture(folder / "panel-setup-dark.png", widget, dark=True)
+    both(folder / "panel-setup.png", widget)
     panel.runner.ready = None
     panel.refresh()
 
 
-def picture(path: Path, widget, dark: bool = False) -> None:
+def both(path: Path, widget, width: int = WIDTH) -> None:
+    """One picture in the light style and one in the dark."""
+    picture(path, widget, width=width)
+    picture(path.with_name(f"{path.stem}-dark.png"), widget, dark=True, width=width)
+
+
+def picture(path: Path, widget, dark: bool = False, width: int = WIDTH) -> None:
     """One picture of the panel at the width of Slicer's module panel; complains about what does not fit."""
     from SlicerHarness.panelpicture import render_panel
 
-    drawn = render_panel(widget, path, dark=dark)
+    drawn = render_panel(widget, path, width=width, dark=dark)
     trim(path)
     if drawn.cut_off:
         print(f"{path.name}: cut off: {', '.join(drawn.cut_off)}")
@@ -210,15 +251,14 @@ def trim(path: Path, margin: int = 10) -> None:
 
 
 def compose(path: Path, *parts: Path) -> None:
-    """Panel on the left, the views on top of each other on the right."""
+    """Panel on the left, the views on top of each other on the right, as in Slicer's window."""
     from PIL import Image
 
     panel, *views = (Image.open(part).convert("RGB") for part in parts)
-    height = panel.height
-    side = height // len(views)
+    side = max(panel.height // len(views), 320)
     views = [view.resize((side, side)) for view in views]
-    whole = Image.new("RGB", (panel.width + side, side * len(views)), "white")
-    whole.paste(panel.crop((0, 0, panel.width, side * len(views))), (0, 0))
+    whole = Image.new("RGB", (panel.width + side, side * len(views)), panel.getpixel((0, 0)))
+    whole.paste(panel.crop((0, 0, panel.width, min(panel.height, side * len(views)))), (0, 0))
     for number, view in enumerate(views):
         whole.paste(view, (panel.width, number * side))
     whole.save(path)

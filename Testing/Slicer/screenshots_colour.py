@@ -80,8 +80,7 @@ def draw(folder: Path, widget, panel, model: str) -> None:
     if run.error is not None:
         raise run.error
     print({name: round(seconds, 2) for name, seconds in run.timings.items()}, run.warnings)
-    screenshots.picture(folder / "panel-colour.png", widget)
-    screenshots.picture(folder / "panel-colour-dark.png", widget, dark=True)
+    screenshots.both(folder / "panel-colour.png", widget)
     render_slice(folder / "colour-slice.png", volume, run.written.segmentation, "Axial", size=(900, 900))
     beside(folder / "colour.png", folder / "panel-colour.png", folder / "colour-slice.png")
 

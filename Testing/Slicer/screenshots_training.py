@@ -42,6 +42,7 @@ def draw_training(folder: Path, widget, panel) -> None:
     """The section idle with pairs, with a folder, running, and finished; light and dark."""
     import slicer
     import support
+    from screenshots import both
     from UNetSegmentPlugin.worker_process import python_executable
 
     if not HIPPOCAMPI.is_dir():
@@ -85,6 +86,8 @@ def start_on_one_core(section) -> None:
 
 def picture_of_a_folder(folder: Path, widget, panel) -> None:
     """A folder in the place of pairs, and a training that waits to go on."""
+    from screenshots import both
+
     from UNetSegmentLib.worker.training_runs import TrainingOrder, discard_run, make_run
 
     waiting = make_run(TrainingOrder("liver-ct", "Liver CT", "/data"))
@@ -118,14 +121,6 @@ def load_cases() -> None:
             mask = (array == value).astype("uint8")
             slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, number, volume)
         slicer.mrmlScene.RemoveNode(labels)
-
-
-def both(path: Path, widget) -> None:
-    """One picture in the light style and one in the dark."""
-    from screenshots import picture
-
-    picture(path, widget)
-    picture(path.with_name(f"{path.stem}-dark.png"), widget, dark=True)
 
 
 @contextlib.contextmanager

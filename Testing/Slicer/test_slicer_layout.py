@@ -121,8 +121,10 @@ class LayoutTestCase(PanelTestCase):
         from UNetSegmentPlugin.runs import RunState
 
         written = SimpleNamespace(segment_ids=["a", "b"], untouched=())
+        order = SimpleNamespace(card=self.panel.card, volumes=(self.panel.parameters.input_volume,))
+        timings = {"click to result": 7.0}
         run = SimpleNamespace(
-            state=RunState.DONE, error=None, written=written, warnings=(), timings={"click to result": 7.0}
+            order=order, state=RunState.DONE, error=None, written=written, warnings=(), timings=timings
         )
         self.panel.run.on_run(run)
 

@@ -104,7 +104,7 @@ def render_window(window, path: Path, size: tuple[int, int], dark: bool = False)
 def _settle(area, widget, width: int) -> int:
     """Give the panel its own height at this width; layouts need a few rounds for wrapped texts."""
     height = 200
-    for _ in range(4):
+    for _ in range(8):
         QtWidgets.QApplication.processEvents()
         layout = raw(widget).layout()
         layout.activate()

@@ -75,8 +75,8 @@ def _counted_html(card: ModelCard, width: int, measure: Callable[[str], int]) ->
 
 def facts_text(card: ModelCard, seconds: float | None) -> str:
     """Time here and licence, on one line."""
-    time = _("{time} here").format(time=expectation.in_words(seconds)) if seconds is not None else _("not yet run here")
-    return _DOT.join([time, licences.stated(card.licence)])
+    time = _("{time} here").format(time=expectation.in_words(seconds)) if seconds is not None else _("not run yet")
+    return _DOT.join([time, card.licence.strip() or _("licence not stated")])
 
 
 def names_tip(card: ModelCard) -> str:

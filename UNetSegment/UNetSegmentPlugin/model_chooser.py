@@ -25,7 +25,7 @@ class ModelChooser:
         on_choose: gets the name of the model that was chosen.
         on_library: gets the words that were searched for when the library is asked for.
 
-    ``box`` is what stands in the panel.
+    ``box`` is what stands in the panel, ``popup`` what it opens.
     """
 
     def __init__(self, content, on_choose: Callable[[str], None], on_library: Callable[[str], None]) -> None:
@@ -33,7 +33,7 @@ class ModelChooser:
         self._on_choose, self._on_library = on_choose, on_library
         self._cards: tuple = ()
         self.box = ModelBox(self.open)
-        self._popup = ListPopup(self.box, content, self.on_key)
+        self.popup = ListPopup(self.box, content, self.on_key)
         self.ui.modelSearchBox.connect("textChanged(QString)", lambda text: self._filter())
         self.ui.modelList.connect("itemClicked(QListWidgetItem*)", lambda item: self.accept())
         self.ui.modelList.connect("itemActivated(QListWidgetItem*)", lambda item: self.accept())
@@ -55,14 +55,14 @@ class ModelChooser:
         tip = _("The model. Type to search by name, anatomy, modality or structure.")
         self.box.toolTip = f"{card.title}\n{tip}" if card is not None else tip
         names = [other.name for other in self._cards]
-        if not self._popup.isVisible():
+        if not self.popup.isVisible():
             self.ui.modelList.setCurrentRow(names.index(card.name) if card is not None and card.name in names else -1)
 
     def open(self, text: str = "") -> None:
         """Opens the list, searched for ``text``."""
         self.ui.modelSearchBox.text = text
         self._filter()
-        self._popup.open_below(self.box, _LEAST_WIDTH)
+        self.popup.open_below(self.box, _LEAST_WIDTH)
         view = self.ui.modelList
         if view.currentItem() is not None:
             view.scrollToItem(view.currentItem())
@@ -70,8 +70,8 @@ class ModelChooser:
 
     def close(self) -> bool:
         """Closes the list; whether it was open."""
-        was_open = self._popup.isVisible()
-        self._popup.hide()
+        was_open = self.popup.isVisible()
+        self.popup.hide()
         return was_open
 
     def accept(self) -> None:

@@ -105,7 +105,7 @@ class Panel(VTKObservationMixin):
         if card is None:
             errors.append(_("Choose a model."))
         elif licences.must_be_accepted(card):
-            errors.append(_("Read and accept the licence of the model first (section Model)."))
+            errors.append(_("Read and accept the licence of the model first."))
         if card is not None:
             errors += map(str, inputs.problems(inputs.nodes_of(parameters, card), card))
         if card is None and parameters.input_volume is None:

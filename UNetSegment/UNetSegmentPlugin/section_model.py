@@ -90,7 +90,6 @@ class ModelSection(Section):
         own = not licences.is_bundled(card.name)
         many = self._with_labels and len(card.labels) > cards.FEW_LABELS
         self.ui.modelMoreButton.text = _("L&ess") if whole else _("Mor&e")
-        self.ui.modelMoreButton.arrowType = qt.Qt.DownArrow if whole else qt.Qt.RightArrow
         self.ui.modelCardFrame.setVisible(whole or many)
         self.ui.modelCardLabel.setVisible(whole)
         self.ui.modelCardLabel.text = cards.card_html(card, expectation.in_words(seconds))

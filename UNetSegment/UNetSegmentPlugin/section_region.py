@@ -80,6 +80,6 @@ class RegionSection(Section):
         extent = sorted(count * spacing for count, spacing in zip(grid.size, grid.spacing, strict=True))
         if extent[-1] < _MUCH_LARGER * max(card.field_of_view_mm):
             return ""
-        return _("This model was made for images of about {size} mm. Place a region around the structure.").format(
+        return _("Made for images of about {size} mm: place a region around the structure.").format(
             size=" × ".join(f"{side:g}" for side in card.field_of_view_mm)
         )

@@ -107,9 +107,17 @@ class RunSection(Section):
             bar.value = round(1000 * (start + (end - start) * event.fraction))
 
     def _show_status(self, runs) -> None:
-        text = _running_text(runs, self.panel.runner.state) if runs else _finished_text(self._last)
+        text = _running_text(runs, self.panel.runner.state) if runs else self._finished_text()
         set_text(self.ui.runStatusLabel, text)
         self.ui.runLogButton.setVisible(bool(self.panel.runner.log))
+
+    def _finished_text(self) -> str:
+        """Of the last run, while what it was about is still what is chosen."""
+        run, chosen = self._last, self.panel.parameters
+        if run is None or chosen is None:
+            return ""
+        same = chosen.model == run.order.card.name and chosen.input_volume is run.order.volumes[0]
+        return _finished_text(run) if same else ""
 
     def _on_log(self, shown: bool) -> None:
         self.ui.runLogText.setVisible(shown)
@@ -155,8 +163,6 @@ def _stage_text(run, worker_state) -> str:
 
 
 def _finished_text(run) -> str:
-    if run is None:
-        return ""
     if run.state is RunState.CANCELLED:
         return _("Cancelled. Nothing was changed.")
     if run.state is RunState.FAILED or run.written is None:
