@@ -24,6 +24,15 @@ _POSITIVE_CODES = "LPS"
 _NEGATIVE_CODES = "RAI"
 
 
+def in_xyz(numbers: Sequence[float | None], missing: str = "own") -> str:
+    """Sizes or spacings of an array (z, y, x) as people are told them: ``"512 x 512 x 40"`` along x, y and z.
+
+    Args:
+        missing: what stands for None.
+    """
+    return " x ".join(missing if n is None else f"{n:.4g}" if n % 1 else f"{n:.0f}" for n in reversed(numbers))
+
+
 @dataclass(frozen=True)
 class Box:
     """A half-open box of voxels in array order ``(z, y, x)``: ``start <= index < stop``."""

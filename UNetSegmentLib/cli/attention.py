@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError, OutputError
+from ..geometry import in_xyz
 from ..io.outputs import Input
 from ..io.own_outputs import Job, remember
 from .console import progress_bar, say, working
@@ -167,7 +168,7 @@ def _report(lines: list[_Line], written: list[Path], warnings: list[str], as_jso
     for warning in warnings:
         say(f"Note: {warning}", error=True)
     for line in lines:
-        step = " x ".join(map(str, line.step))
+        step = in_xyz(line.step)
         say(f"Gate {line.gate}, a coefficient every {step} voxels: {line.least:.3f} to {line.greatest:.3f}")
     for path in written:
         say(f"  {path}")

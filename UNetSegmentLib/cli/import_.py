@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
+from ..geometry import in_xyz
 from .console import output, progress_bar, say, words_table, working
 from .session import DebugOption, JsonOption, print_json, session
 
@@ -131,7 +132,7 @@ def _facts(card: ModelCard, folder: Path) -> list[tuple[str, str]]:
     names = [label.name for label in card.labels]
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     spacing = card.preparation.spacing
-    patch = " x ".join(map(str, card.inference.patch))
+    patch = in_xyz(card.inference.patch)
     network = f"{card.network.dimension}D {card.network.architecture}, tiles of {patch} voxels"
     facts = [
         ("Name", card.name),
@@ -140,8 +141,8 @@ def _facts(card: ModelCard, folder: Path) -> list[tuple[str, str]]:
         ("Labels", f"{len(names)}: {shown}"),
         ("Network", network + (f", {len(card.weights)} folds" if len(card.weights) > 1 else "")),
         (
-            "Voxels (z, y, x)",
-            " x ".join("own" if s is None else f"{s:.3g}" for s in spacing) + " mm" if spacing else "",
+            "Voxels (x, y, z)",
+            f"{in_xyz(spacing)} mm" if spacing else "",
         ),
         ("Further networks", ", ".join(f"{c.folder} ({c.role})" for c in card.companions)),
         ("Licence", card.licence or "not stated: ask the model's author before you use it"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import InputError
+from ..geometry import in_xyz
 from .console import output, say, words_table
 from .session import DebugOption, JsonOption, print_json, session
 
@@ -108,13 +109,13 @@ def _show(shown: ModelCard) -> None:
         f"{channel.name} ({channel.modality}{', ' + channel.description if channel.description else ''})"
         for channel in shown.inputs
     ]
-    patch = " x ".join(str(n) for n in shown.inference.patch)
+    patch = in_xyz(shown.inference.patch)
     field = shown.field_of_view_mm
     facts = [
         ("Anatomy", shown.anatomy),
         ("Input", "; ".join(inputs)),
         ("Field of view", " x ".join(f"{n:g}" for n in field) + " mm" if field else "whole image"),
-        ("Network", f"{shown.network.dimension}D {shown.network.architecture}, tiles of {patch} voxels"),
+        ("Network", f"{shown.network.dimension}D {shown.network.architecture}, tiles of {patch} voxels (x, y, z)"),
         ("Training data", shown.training_data),
         ("Licence", shown.licence),
         ("Citation", shown.citation),

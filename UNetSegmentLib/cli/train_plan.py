@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, OutputError
+from ..geometry import in_xyz
 from ..progress import CancelToken, ProgressCallback
 from .console import duration
 
@@ -129,12 +130,12 @@ def describe(plan: Plan) -> list[str]:
     config, found = plan.config, plan.fingerprint
     card, network = config.card, config.card.network
     spacing = card.preparation.spacing
-    where = "own pixels" if spacing is None else " x ".join("-" if s is None else f"{s:.3g}" for s in spacing) + " mm"
+    where = "own pixels" if spacing is None else f"{in_xyz(spacing)} mm"
     labels = ", ".join(label.name for label in card.labels)
     lines = [
         f"{len(found.cases)} cases to train on, {len(card.inputs)} channel(s), labels: {labels}",
-        f"{network.dimension}D, features {getattr(network, 'features', '-')}, patch {card.inference.patch} at {where}, "
-        f"batch {config.batch}, {config.steps} steps",
+        f"{network.dimension}D, features {getattr(network, 'features', '-')}, patch {in_xyz(card.inference.patch)} "
+        f"at {where} (x, y, z), batch {config.batch}, {config.steps} steps",
         *plan.notes,
     ]
     if plan.pace is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..budget import available_memory
-from ..geometry import Shape
+from ..geometry import Shape, in_xyz
 from ..models.card import ModelCard
 from ..networks.config import OpaqueNetwork
 from ..networks.costs import NetworkCost, cost
@@ -133,7 +133,7 @@ def _rungs(card: ModelCard, device: torch.device, patch: Shape, batch: int) -> I
     if device.type != "cpu":
         yield replace(single, accumulate_on=cpu)
     for smaller in _smaller_patches(card, patch):
-        words = " x ".join(map(str, smaller))
+        words = in_xyz(smaller)
         yield replace(
             single,
             accumulate_on=cpu,
@@ -143,7 +143,7 @@ def _rungs(card: ModelCard, device: torch.device, patch: Shape, batch: int) -> I
     if device.type != "cpu":
         yield RunPlan(cpu, cpu, 1, patch, f"Memory on {device} was short, so the CPU was used.")
         for smaller in _smaller_patches(card, patch):
-            words = " x ".join(map(str, smaller))
+            words = in_xyz(smaller)
             yield RunPlan(cpu, cpu, 1, smaller, f"Memory was short, so the CPU and smaller tiles ({words}) were used.")
 
 

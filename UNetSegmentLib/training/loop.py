@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..errors import DependencyError, InputError, OutputError, ResourceError
+from ..geometry import in_xyz
 from ..inference.devices import choose_device
 from ..progress import CancelToken, ProgressCallback
 from .config import TrainingConfig
@@ -88,7 +89,8 @@ def _train(
         dice = run.to_the_end()
     except torch.OutOfMemoryError as error:
         raise ResourceError(
-            f"{device} has too little memory for a batch of {config.batch} patches {config.card.inference.patch}.",
+            f"{device} has too little memory for a batch of {config.batch} patches of "
+            f"{in_xyz(config.card.inference.patch)} voxels (x, y, z).",
             "Lower 'batch', or the patch in the configuration's card.",
             str(error),
         ) from error

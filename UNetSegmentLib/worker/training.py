@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, UNetSegmentError
+from ..geometry import in_xyz
 from ..progress import CancelToken, ProgressCallback, ProgressEvent, Stage
 from .messages import Train, Trained
 from .training_runs import (
@@ -132,7 +133,7 @@ def _described(plan: Plan) -> list[str]:
     card, network = config.card, config.card.network
     cases = f"{len(plan.fingerprint.cases)} cases to learn from, {len(card.inputs)} channel(s)"
     labels = ", ".join(label.name for label in card.labels)
-    size = f"patch {card.inference.patch} (z, y, x), batch {config.batch}, {config.steps} steps"
+    size = f"patch {in_xyz(card.inference.patch)} (x, y, z), batch {config.batch}, {config.steps} steps"
     return [f"{cases}, labels: {labels}", f"{network.architecture}, {network.dimension}D, {size}", *plan.notes]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import DependencyError
+from ...geometry import in_xyz
 from ...inference import EngineSettings
 from ...models import Model, load_model, save_model
 from ...progress import CancelToken, ProgressCallback
@@ -111,7 +112,7 @@ def _page(
     about = [
         ("Data", f"{config.dataset} ({config.layout})"),
         ("Network", f"{network.architecture}, {network.dimension}D, {getattr(network, 'features', '')}"),
-        ("Patch (z, y, x), batch", f"{card.inference.patch}, {config.batch}"),
+        ("Patch (x, y, z), batch", f"{in_xyz(card.inference.patch)}, {config.batch}"),
         ("Steps", str(config.steps)),
         ("Loss", config.loss.kind),
         ("Time", f"{result.seconds / 60:.1f} min"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ....geometry import in_xyz
 from ...card import InputChannel
 from ..fields import Fields
 from .plans import Plans
@@ -72,8 +73,7 @@ def _training_data(plans: Plans, dataset: Fields, name: str, channels: Sequence[
     parts = [f"{name}{f', {count} cases' if isinstance(count, int) else ''}."]
     spacing, shape = (plans.whole.get(f"original_median_{k}_after_transp") for k in ("spacing", "shape"))
     if _numeric(spacing) and _numeric(shape):
-        size = " x ".join(f"{n:g}" for n in shape)
-        parts.append(f"Median image {size} voxels of {' x '.join(f'{s:.3g}' for s in spacing)} mm (network's axes).")
+        parts.append(f"Median image {in_xyz(shape)} voxels of {in_xyz(spacing)} mm (x, y, z of the network).")
     key = "foreground_intensity_properties_per_channel"
     statistics = plans.whole.object(key).data if key in plans.whole else {}
     for n, channel in enumerate(channels):
