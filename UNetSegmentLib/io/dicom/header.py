@@ -131,6 +131,8 @@ def _judge(path: Path, file: BinaryIO) -> Slice | Other | Broken:
         raise DependencyError("Reading DICOM needs pydicom.", "Install it with: pip install pydicom") from error
     try:
         data = dcmread(file, stop_before_pixels=True, force=True)
+        if not all(_is_type(raw.VR) for raw in data.values()):
+            return Broken(path, "has a damaged header (elements of no known type)")
         uid = text(data, _SERIES_UID)
         sop_class = _sop_class(data)
     # A damaged header fails in as many ways as there are types of elements, endless nesting among them.
@@ -146,6 +148,14 @@ def _judge(path: Path, file: BinaryIO) -> Slice | Other | Broken:
         return Other(path, "file without an image", names)
     fault = _fault(file, data)
     return Broken(path, fault, uid) if fault else _slice(path, data, uid)
+
+
+def _is_type(vr: str | None) -> bool:
+    """Whether this is a value representation, or one of the fillers that old writers used.
+
+    pydicom goes on behind any other; GDCM takes what follows for a length and allocates it.
+    """
+    return vr is None or vr in ("??", "  ") or (len(vr) == 2 and vr.isascii() and vr.isalpha() and vr.isupper())
 
 
 def _sop_class(data: Dataset) -> str:
