@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import math
 import subprocess
 import sys
@@ -31,6 +32,9 @@ _SIGNS = (
     "alloc_cpu",
     "bad_alloc",
     "bad allocation",
+    "failed to map segment",
+    "paging file is too small",
+    "can't start new thread",
 )
 _TORCH_OUT_OF_MEMORY = "OutOfMemoryError"
 
@@ -88,11 +92,23 @@ def memory_guard(what: str, cure: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a library said that memory ran out: a MemoryError, or the RuntimeError of torch, ITK or C++."""
+    """Whether a library said that memory ran out: a MemoryError, the RuntimeError of torch, ITK or C++, or the system's
+    refusal to load a library or to start a thread."""
     if isinstance(error, MemoryError) or type(error).__name__ == _TORCH_OUT_OF_MEMORY:
         return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
+    return isinstance(error, RuntimeError | ImportError | OSError) and any(sign in text for sign in _SIGNS)
+
+
+def out_of_memory(error: BaseException) -> ResourceError:
+    """The sentence for memory that ran out where nothing more is known."""
+    return ResourceError(
+        f"Memory ran out ({size_words(available_memory())} are free).",
+        "Close other programs, choose a smaller image or region, or the preset 'fast'.",
+        repr(error),
+    )
 
 
 def size_words(size: float) -> str:

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import Cancelled, InputError, ResourceError, UNetSegmentError
+from ..budget import is_out_of_memory, out_of_memory
+from ..errors import Cancelled, InputError, UNetSegmentError
 from ..progress import CancelToken
 from ..text import shown
 from .console import errors, say
@@ -55,8 +56,7 @@ def session(debug: bool = False, as_json: bool = False, stopping: str = STOPPING
         except KeyboardInterrupt as error:
             raise _finish(Cancelled(), debug, as_json) from error
         except MemoryError as error:
-            wrapped = ResourceError("Memory ran out.", "Close other programs, or use a smaller image or region.")
-            raise _finish(wrapped, debug, as_json) from error
+            raise _finish(out_of_memory(error), debug, as_json) from error
         except (typer.Exit, typer.Abort):
             raise
         except OSError as error:
@@ -93,6 +93,8 @@ def _refused_path(error: OSError) -> UNetSegmentError | None:
 
 
 def _defect(error: Exception) -> UNetSegmentError:
+    if is_out_of_memory(error):
+        return out_of_memory(error)
     return UNetSegmentError(
         f"Something unexpected went wrong: {type(error).__name__}: {error}",
         "This is a defect. Run the command again with --debug and report what it prints.",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..budget import memory_guard
 from ..geometry import Box
 from ..models.card import Preparation
 from ..models.model import Model
@@ -207,9 +209,11 @@ class _Run:
         for task in self._tasks:
             done = self._run(task, self._outputs)
             used = used or done.settings
-            composition.add(task.runner.card, done.record, done.reduced)
+            with self._guard("putting the labels together"):
+                composition.add(task.runner.card, done.record, done.reduced)
         stage = Stage("finish", 1, self._progress, self._cancel)
-        segmentation, probabilities, uncertainty = composition.finish()
+        with self._guard("putting the labels together"):
+            segmentation, probabilities, uncertainty = composition.finish()
         stage.step()
         timings = {**self._seconds, "restore": self._seconds["segment"] - self._seconds["network"]}
         timings["total"] = time.perf_counter() - started
@@ -232,6 +236,10 @@ class _Run:
         if done.warning:
             self._warnings.append(done.warning)
         return done
+
+    def _guard(self, what: str) -> AbstractContextManager[None]:
+        cure = "Choose a smaller region or the preset 'fast', or close other programs."
+        return memory_guard(f"segmenting '{self._image.name}' ({what})", cure)
 
     def _labels(self, task: _Task) -> np.ndarray:
         """The label map of an earlier stage, on the image's grid."""
@@ -264,7 +272,8 @@ class _Run:
             return self._prepared[1]
         self._prepared = None
         started = time.perf_counter()
-        prepared = self._prepare_on_device(task, alone)
+        with self._guard("preparing it"):
+            prepared = self._prepare_on_device(task, alone)
         self._prepared = (key, prepared)
         self._seconds["prepare"] += time.perf_counter() - started
         return prepared

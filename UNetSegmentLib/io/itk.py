@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..budget import available_memory, is_out_of_memory, size_words
+from ..budget import available_memory, is_out_of_memory, out_of_memory, size_words
 from ..errors import GeometryError, InputError, OutputError, ResourceError
 from ..geometry import Geometry
 from .atomic import atomic_path, full_suffix, output_error
@@ -110,6 +110,8 @@ def write_image(image: sitk.Image, path: Path | str, compress: bool = True) -> N
             with writable(temporary) as name:
                 sitk.WriteImage(image, name, useCompression=compress)
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(error) from error
             raise _incomplete(target, error) from error
         _check_complete(temporary, target)
 

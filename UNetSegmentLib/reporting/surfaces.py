@@ -6,11 +6,13 @@ nothing of it take the numbers as they are.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..budget import require_memory
 from ..errors import InputError, OutputError
 from ..geometry import Box
 from ..io.atomic import atomic_path, full_suffix
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPolyData
 
 FORMATS = (".stl", ".ply", ".obj")
+_BYTES_PER_VOXEL = 12  # of the label's box: the mask, its copies, and what surface nets keep for each
 _HEADER = "UNetSegment. SPACE=LPS"
 
 
@@ -41,6 +44,7 @@ def surface(segmentation: Segmentation, value: int, smoothing: float = 0.5, box:
 
     Raises:
         InputError: no voxel bears the label, or the smoothing is out of range.
+        ResourceError: not enough memory.
         DependencyError: vtk is not installed.
     """
     if not 0 <= smoothing <= 1:
@@ -52,6 +56,12 @@ def surface(segmentation: Segmentation, value: int, smoothing: float = 0.5, box:
         )
     with needs("vtk", "A surface"):
         from vtkmodules.vtkFiltersCore import vtkSurfaceNets3D
+    # VTK ends the process where memory runs out.
+    require_memory(
+        math.prod(box.shape) * _BYTES_PER_VOXEL,
+        f"The surface of '{segmentation.label(value).name}' ({' x '.join(map(str, box.shape[::-1]))} voxels)",
+        "Close other programs, or leave surfaces and the 3D view out.",
+    )
     mask = np.pad(segmentation.voxels[box.slices] == value, 1)
     nets = vtkSurfaceNets3D()
     nets.SetInputData(_image(mask, segmentation.geometry.spacing))

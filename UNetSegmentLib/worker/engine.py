@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..budget import available_memory
+from ..budget import available_memory, is_out_of_memory, out_of_memory
 from ..errors import ResourceError
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Volume
@@ -159,19 +159,19 @@ class CoreEngine:
         """Out of memory with models in reserve is no reason to give up: drop them all and try once more."""
         try:
             return work()
-        except (ResourceError, MemoryError) as error:
-            reason = str(error) or "out of memory"
+        except Exception as error:
+            if not isinstance(error, ResourceError) and not is_out_of_memory(error):
+                raise
+            reason = str(error) or "Memory ran out."
         cancel.raise_if_cancelled()
         dropped = self._relieve()
         logger.warning("%s All models kept in memory are dropped (%s); trying again.", reason, ", ".join(dropped))
         try:
             return work()
-        except MemoryError as error:
-            raise ResourceError(
-                "There is not enough memory for this run.",
-                "Choose a smaller region or the preset 'fast', or close other programs.",
-                repr(error),
-            ) from error
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(error) from error
+            raise
 
     def _relieve(self, name: str | None = None) -> tuple[str, ...]:
         dropped = self._warm.drop(name)

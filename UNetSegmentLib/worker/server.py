@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from ..budget import is_out_of_memory, out_of_memory
 from ..errors import Cancelled, UNetSegmentError
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .errors import ProtocolError, VersionError, WorkerError, error_from_code
@@ -135,6 +136,8 @@ class Server:
         except UNetSegmentError as error:
             return encode(Failure(Problem.of(error), number))
         except Exception as error:
+            if is_out_of_memory(error):
+                return encode(Failure(Problem.of(out_of_memory(error)), number))
             logger.exception("unexpected error in request %d", number)
             if _is_device_lost(error):
                 # Nothing works on this device in this process any more; the client starts another one.
