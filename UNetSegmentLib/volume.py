@@ -105,6 +105,7 @@ class Segmentation:
         voxels: shape (z, y, x), uint8 or uint16; 0 is background.
         geometry: its grid.
         labels: what each value means, background left out. A value may be absent from the voxels.
+        notes: as a :class:`Volume`'s.
 
     Raises:
         GeometryError: the array does not fit the grid.
@@ -114,6 +115,7 @@ class Segmentation:
     voxels: np.ndarray
     geometry: Geometry
     labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:
@@ -220,10 +222,26 @@ def check_voxels(volume: Volume, what: str = "The image") -> None:
                 "Replace them (for example by the lowest intensity) and try again.",
             )
         if low == high:
-            raise InputError(
-                f"{what} '{volume.name}' is constant (every voxel is {low}).",
-                "Check that the right image was chosen and that it was exported with its intensities.",
-            )
+            raise _constant(volume, low, what)
+
+
+def check_contrast(volume: Volume) -> None:
+    """Refuses an image that is the same everywhere.
+
+    Raises:
+        InputError: a channel is one constant value throughout.
+    """
+    for channel in volume.voxels:
+        low, high = channel.min(), channel.max()
+        if low == high:
+            raise _constant(volume, low, "The image")
+
+
+def _constant(volume: Volume, value: np.generic, what: str) -> InputError:
+    return InputError(
+        f"{what} '{volume.name}' is constant (every voxel is {value}).",
+        "Check that the right image was chosen and that it was exported with its intensities.",
+    )
 
 
 def stack_channels(volumes: Sequence[Volume]) -> Volume:
@@ -245,6 +263,13 @@ def stack_channels(volumes: Sequence[Volume]) -> Volume:
     return replace(first, voxels=np.concatenate([v.voxels for v in volumes]), notes=notes_of(volumes))
 
 
-def notes_of(volumes: Iterable[Volume]) -> tuple[str, ...]:
+def notes_of(volumes: Iterable[Volume | Segmentation]) -> tuple[str, ...]:
     """The notes of several volumes, each once."""
     return tuple(dict.fromkeys(note for volume in volumes for note in volume.notes))
+
+
+def few(notes: Sequence[str], most: int = 5) -> tuple[str, ...]:
+    """The first of many notes, and how many more there are."""
+    if len(notes) <= most + 1:
+        return tuple(notes)
+    return (*notes[:most], f"There are {len(notes) - most} more notes like these on other files.")

@@ -189,14 +189,19 @@ def _score_files(
     given: Pairs, tolerance: float, drawing: Drawing | None, progress: ProgressCallback | None, cancel: CancelToken
 ) -> _Outcome:
     from ..reporting import compare
+    from ..volume import few, notes_of
 
     pairs, notes = open_pairs(given)
     stage = Stage("evaluate", len(pairs), progress, cancel)
     scores: Scores = {}
+    read: dict[str, None] = {}
     for pair in pairs:
-        scores[pair.name] = compare(*pair.read(), tolerance)
+        found, expected = pair.read()
+        scores[pair.name] = compare(found, expected, tolerance)
+        read.update(dict.fromkeys(notes_of([found, expected])))
         stage.step(message=pair.name)
-    return _Outcome(scores, () if drawing is None else drawing.draw(scores, pairs), notes=notes)
+    drawn = () if drawing is None else drawing.draw(scores, pairs)
+    return _Outcome(scores, drawn, notes=(*notes, *few(list(read))))
 
 
 def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from ..models.colour import reads_colours
 from ..photographs import is_photograph
 from ..preprocessing.preparation import PreparationRecord, model_axes
 from ..resampling.physical import resample_to
-from ..volume import Volume, stack_channels
+from ..volume import Volume, check_contrast, stack_channels
 
 # A region this many times larger than what the model was trained on deserves a word to the user.
 _WIDE_FACTOR = 2.0
@@ -32,7 +32,7 @@ def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
     """The volumes as channels of one image, on the grid of the first. Transparency beside three colours is left out.
 
     Raises:
-        InputError: not as many channels as the model needs, or volumes that do not overlap.
+        InputError: not as many channels as the model needs, volumes that do not overlap, or an empty one of several.
     """
     volumes = [volume] if isinstance(volume, Volume) else list(volume)
     if reads_colours(card) and len(volumes) == 1 and volumes[0].channels == 4:
@@ -48,6 +48,10 @@ def one_image(volume: Volume | Sequence[Volume], card: ModelCard) -> Volume:
         )
     if reads_colours(card) and len(volumes) == 1:
         _refuse_vectors(volumes[0])
+    if len(volumes) > 1:
+        # Once they are channels of one image, only the first one's name is left.
+        for each in volumes:
+            check_contrast(each)
     first = volumes[0].geometry
     return stack_channels([volumes[0], *(_onto(v, first) for v in volumes[1:])])
 

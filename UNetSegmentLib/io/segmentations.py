@@ -62,9 +62,8 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
     _check_lossless(volume, path)
     if volume.channels != 1:
         raise InputError(f"'{path.name}' has {volume.channels} channels; a label map has one.", "Choose a label map.")
-    return Segmentation(
-        _whole_numbers(volume.voxels[0], path.name), volume.geometry, read_label_table(table_path(path))
-    )
+    labels = read_label_table(table_path(path))
+    return Segmentation(_whole_numbers(volume.voxels[0], path.name), volume.geometry, labels, volume.notes)
 
 
 def write_segmentation(
@@ -213,7 +212,7 @@ def _merge(volume: Volume, segments: list[seg_nrrd.StoredSegment], path: Path) -
     values = [segment.label.value for segment in segments]
     unique = len(set(values)) == len(values)
     if len(layers) == 1 and unique:
-        return Segmentation(layers[0], geometry, tuple(segment.label for segment in segments))
+        return Segmentation(layers[0], geometry, tuple(segment.label for segment in segments), volume.notes)
     merged = np.zeros(geometry.shape, np.uint8 if max(len(segments), *values) <= 255 else np.uint16)
     labels: list[Label] = []
     for number, segment in enumerate(segments, start=1):
@@ -224,7 +223,7 @@ def _merge(volume: Volume, segments: list[seg_nrrd.StoredSegment], path: Path) -
         value = segment.label.value if unique else number
         merged[mask] = value
         labels.append(replace(segment.label, value=value))
-    return Segmentation(merged, geometry, tuple(labels))
+    return Segmentation(merged, geometry, tuple(labels), volume.notes)
 
 
 def _uncropped(segmentation: Segmentation, reference: Geometry | None, path: Path) -> Segmentation:

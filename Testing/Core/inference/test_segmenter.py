@@ -1,6 +1,7 @@
 """The whole engine on networks whose answer is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -199,6 +200,15 @@ def test_a_second_channel_on_another_grid_is_resampled():
     far = Volume(second.voxels, Geometry((6, 6, 6), origin=(900, 0, 0)), "far away")
     with pytest.raises(InputError, match="does not overlap"):
         Segmenter(model, device="cpu").segment([first, far])
+
+
+def test_an_empty_channel_is_named_by_its_own_file():
+    labels = random_labels((10, 10, 10), classes=2)
+    first, empty = replace(volume_of(labels), name="t1.nii.gz"), replace(volume_of(labels * 0), name="flair.nii.gz")
+    model = Model.in_memory(card(channels=2), [NearestLevel(4)])
+    for order in ([first, empty], [empty, first]):
+        with pytest.raises(InputError, match=r"'flair\.nii\.gz' is constant"):
+            Segmenter(model, device="cpu").segment(order)
 
 
 def test_what_reading_and_resampling_chose_is_among_the_warnings():

@@ -94,7 +94,7 @@ def test_values_that_are_no_numbers_count_as_zero_and_are_told(tmp_path: Path) -
     nib.save(nib.Nifti1Image(values, _AFFINE), tmp_path / "a.nii")
     volume = read_volume(tmp_path / "a.nii")
     np.testing.assert_array_equal(volume.voxels[0], np.nan_to_num(values.T, nan=0, posinf=0))
-    assert any("3 voxels" in note and "count as 0" in note for note in volume.notes)
+    assert any("3 voxels" in note and "taken as 0" in note for note in volume.notes)
 
 
 @pytest.mark.parametrize(("sizes", "axes"), [((4, 3), 2), ((4, 3, 2, 1), 3), ((4, 3, 2, 1, 1), 3)])
@@ -256,3 +256,8 @@ def test_headers_that_no_image_has(tmp_path: Path, place: int, kind: str, values
     with pytest.raises(InputError, match=words) as caught:
         read_volume(path)
     assert caught.value.cure
+
+
+def test_one_point_in_time_is_told(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(_VALUES.T.astype(np.int16)[..., None], _AFFINE), tmp_path / "a.nii")
+    assert read_volume(tmp_path / "a.nii").notes == ("'a.nii' is 4D with one volume; it is read as 3D.",)

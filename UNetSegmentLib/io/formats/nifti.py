@@ -178,7 +178,7 @@ def _dims(dims: Sequence[int], path: Path) -> tuple[int, ...]:
     if not 1 <= rank <= 7:
         raise damaged(path, f"{rank} dimensions")
     sizes = list(dims[1 : rank + 1])
-    while len(sizes) > 3 and sizes[-1] == 1:
+    while len(sizes) > 4 and sizes[-1] == 1:
         sizes.pop()
     if len(sizes) == 1:
         raise InputError(f"'{path.name}' has one axis; an image has two or three.", "Choose another file.")

@@ -83,6 +83,9 @@ def load(stored: StoredImage, further_as_channels: bool = False) -> Volume:
         array = array.transpose([len(stored.sizes) - 1 - n for n in order])
         array = array.reshape(-1, *stored.geometry.shape)
         voxels = np.ascontiguousarray(array)
+    if stored.further and not further_as_channels:
+        axes = len(stored.spatial)
+        notes.append(f"'{stored.path.name}' is {axes + len(stored.further)}D with one volume; it is read as {axes}D.")
     return Volume(voxels, stored.geometry, stored.path.name, (*stored.notes, *notes))
 
 
@@ -158,4 +161,5 @@ def _values(stored: StoredImage, samples: np.ndarray) -> tuple[np.ndarray, list[
     if not replaced:
         return values, []
     share = 100 * replaced / values.size
-    return values, [f"{replaced} voxels of '{stored.path.name}' ({share:.2g} %) are no numbers (NaN) and count as 0."]
+    words = "1 voxel" if replaced == 1 else f"{replaced} voxels"
+    return values, [f"{words} of '{stored.path.name}' ({share:.2g} %) held no number (NaN); taken as 0."]

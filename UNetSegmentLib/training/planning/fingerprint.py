@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...io.json_files import read_json
 from ...models import typed_json
 from ...preprocessing.preparation import nonzero_box
 from ...progress import CancelToken, ProgressCallback, Stage
-from ...volume import Segmentation, Volume
+from ...volume import Segmentation, Volume, notes_of
 from ..layouts import Dataset, read_case
 
 # Enough voxels of each case for percentiles, few enough to keep those of all cases.
@@ -52,6 +52,7 @@ class Fingerprint:
         cropped: median share of an image that is left when borders of zeros are cut off.
         orientation: axes in which shapes and spacings are given, None for flat images.
         modality: as the data set says.
+        notes: what was chosen silently when the cases were read.
     """
 
     cases: tuple[str, ...]
@@ -66,6 +67,7 @@ class Fingerprint:
     cropped: float
     orientation: str | None
     modality: str
+    notes: tuple[str, ...] = ()
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -106,13 +108,15 @@ def take_fingerprint(
         names = [names[n * len(names) // _LARGEST] for n in range(_LARGEST)]
     stage = Stage("fingerprint", len(names), progress, cancel)
     pairs, looks = [], []
+    notes: dict[str, None] = {}
     for number, name in enumerate(names):
         volume, segmentation = read_case(data, name)
         looks.append(_look(volume, segmentation, data.ignored, number))
         pairs.append((name, volume.channels))
+        notes.update(dict.fromkeys(notes_of([volume, segmentation])))
         stage.step(message=name)
     _check_channels(pairs)
-    return _joined(data, names, looks)
+    return replace(_joined(data, names, looks), notes=tuple(notes))
 
 
 def save_fingerprint(fingerprint: Fingerprint, path: Path) -> None:

@@ -13,6 +13,7 @@ from ...inference.devices import choose_device
 from ...models.card import ModelCard, Preparation
 from ...networks.config import AnyNetwork, NetworkConfig
 from ...progress import CancelToken, ProgressCallback
+from ...volume import few
 from ..config import TrainingConfig
 from ..layouts import Dataset
 from ..pretrained import check_pretrained
@@ -80,7 +81,7 @@ def _plan(
         held_out = max((list(names) for names in data.folds), key=len, default=[])
     fingerprint = take_fingerprint(data, names, progress, cancel)
     outputs, notes = outputs_of(data, fingerprint)
-    notes = data.notes + notes
+    notes = data.notes + notes + few(fingerprint.notes)
     if not data.folds:
         notes += ("There is one case only: nothing is held out, so nobody knows how good the model is.",)
     seconds = request.minutes * 60 * FOR_STEPS / wanted_steps(request.minutes)
