@@ -21,9 +21,10 @@ from .train import train
 
 app = typer.Typer(
     name="unetsegment",
-    help="U-Nets on medical volumes: segment, evaluate, train. For research, not for diagnosis.",
     no_args_is_help=True,
     add_completion=False,
+    # Paragraphs flow to the width of the terminal.
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -52,7 +52,9 @@ def attention(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what the attention gates of an Attention U-Net let through: a map from 0 to 1 for each level.
+    """Show where an Attention U-Net looks.
+
+    What its attention gates let through: a map from 0 to 1 for each level.
 
     A volume is shown in the plane that it was taken in (axial for cubic voxels).
 

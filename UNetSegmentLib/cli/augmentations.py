@@ -24,7 +24,9 @@ def augmentations(
     force: ForceOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Draw every augmentation at several strengths: a row for each transform, from one end of its range to the other.
+    """Draw what the augmentations of a training do.
+
+    A row for each transform, at several strengths from one end of its range to the other.
 
     Example: unetsegment augmentations augmentations.png --image scan.nii.gz --labels labels.nii.gz
     """

@@ -42,10 +42,14 @@ if TYPE_CHECKING:
 def cross_validate(
     source: SourceArgument,
     output: OutputOption = None,
-    folds: Annotated[int | None, typer.Option(help="How many, where the data set brings none of its own [5].")] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="How many, where the data set brings none of its own; 5 when left out.")
+    ] = None,
     final: Annotated[bool, typer.Option("--final", help="Also train one model on all cases.")] = False,
     fold: Annotated[list[int] | None, typer.Option(help="Only this fold now, from 0; may be repeated.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Time that each training may take here [60].")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time that each training may take here; 60 when left out.")
+    ] = None,
     network: NetworkOption = None,
     recipe: RecipeOption = None,
     layout: LayoutOption = None,
@@ -60,8 +64,10 @@ def cross_validate(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a model for every fold and score each on the cases that it has not seen: Dice, HD95 and NSD per label, and
-    where the field reports them F1, AUC, sensitivity and specificity of the pixels.
+    """Train a model for every fold and score each on the cases that it has not seen.
+
+    Scores are Dice, HD95 and NSD per label, and where the field reports them F1, AUC, sensitivity and specificity of
+    the pixels.
 
     Writes the table (cross-validation.json, .md, .html) and model/, the networks of all folds as one ensemble. Given
     its plan.json again, it goes on where it was cut off and trains no finished fold twice.

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    prediction: Annotated[Path | None, typer.Argument(help="Segmentation, or a folder of them.")] = None,
-    reference: Annotated[Path | None, typer.Argument(help="Its reference, or a folder with the same names.")] = None,
+    prediction: Annotated[
+        Path | None, typer.Argument(metavar="PREDICTION", help="Segmentation, or a folder of them.")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Argument(metavar="REFERENCE", help="Its reference, or a folder with the same names.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Segment and score a data set's cases.")] = None,
     data: Annotated[Path | None, typer.Option(help="Data set, in any layout that 'train' reads.")] = None,
     layout: Annotated[str, typer.Option(help="How that folder is arranged.")] = "auto",
@@ -58,7 +62,9 @@ def evaluate(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Score segmentations against references: Dice, HD95, NSD and volume error per label, per case and in summary.
+    """Score segmentations against references.
+
+    Tables of Dice, HD95, NSD and volume error, per label, per case and in summary.
 
     Example: unetsegment evaluate predictions/ labels/
 

@@ -74,7 +74,10 @@ def segment(
     context: typer.Context,
     image: Annotated[Path, typer.Argument(metavar="INPUT", help="Image file, or a DICOM folder or file.")],
     target: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="Segmentation: .seg.nrrd (Slicer), .nii.gz, .nrrd or .mha.")
+        Path,
+        typer.Argument(
+            metavar="OUTPUT", help="Segmentation: .seg.nrrd (Slicer), .nii.gz, .nrrd or .mha; .png for one slice."
+        ),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")],
     channel: Annotated[
@@ -84,7 +87,7 @@ def segment(
     series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
-    overlap: Annotated[float | None, typer.Option(help="Least share that neighbouring tiles share.")] = None,
+    overlap: Annotated[float | None, typer.Option(help="Least overlap of neighbouring tiles, from 0 to 0.9.")] = None,
     mirrors: Annotated[bool | None, typer.Option(help="Average over mirrored inputs, where allowed.")] = None,
     folds: Annotated[bool | None, typer.Option(help="Average over all folds of the model.")] = None,
     backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
@@ -99,6 +102,9 @@ def segment(
     debug: DebugOption = False,
 ) -> None:
     """Segment an image with a model.
+
+    A second run replaces what the first one wrote, as long as image and model are the same and nobody has changed the
+    file since; other files are replaced with --force alone.
 
     Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
     """

@@ -27,7 +27,9 @@ STOPPING = "Cancelling. Press Ctrl-C again to stop at once."
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and the library's log.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing files of others too, never an input.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace files that this command has not written itself (never an input).")
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 PresetOption = Annotated[
     str, typer.Option(help="exact (the model's published protocol), balanced, or fast (coarser edges).")

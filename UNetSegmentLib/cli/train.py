@@ -21,15 +21,18 @@ if TYPE_CHECKING:
     from ..training import TrainingConfig, TrainingResult
     from ..training.report import Report
 
-_NETWORKS = "unet, residual, attention, nested, squeeze, transunet, mobilenet or efficientnet."
-_RECIPES = "liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus or em-membranes."
+_NETWORKS = "Architecture: unet, residual, attention, nested, squeeze, transunet, mobilenet or efficientnet."
+_RECIPES = "Settings for a task: liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus or em-membranes."
 STOPPING = "Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once and lose the last steps."
 
 SourceArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Data set folder, CSV of cases, or plan.json.")]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder [runs/NAME].")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder; runs/NAME when left out.")]
 NetworkOption = Annotated[str | None, typer.Option(help=_NETWORKS)]
 RecipeOption = Annotated[str | None, typer.Option(help=_RECIPES)]
-LayoutOption = Annotated[str | None, typer.Option(help="How the folder is arranged; found out when left out.")]
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(help="Arrangement of the folder, such as nnunet, decathlon, pairs or csv; found out when left out."),
+]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="MODEL", help="Train this model further.")]
 PretrainedOption = Annotated[
     str | None,
@@ -38,9 +41,9 @@ PretrainedOption = Annotated[
         help="ImageNet weights for mobilenet and efficientnet in 2D: a file, or timm's where they are on this machine.",
     ),
 ]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps [auto].")]
-ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads, 0 for torch's choice [0].")]
-SeedOption = Annotated[int | None, typer.Option(help="Of weights, patches and augmentation [0].")]
+DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; auto when left out.")]
+ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads; torch's choice when left out.")]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of weights, patches and augmentation; 0 when left out.")]
 CompileOption = Annotated[
     bool | None,
     typer.Option(
@@ -53,13 +56,15 @@ PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Write plan.js
 def train(
     source: SourceArgument,
     output: OutputOption = None,
-    minutes: Annotated[float | None, typer.Option(help="Time that the training may take here [60].")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time that the training may take here; 60 when left out.")
+    ] = None,
     network: NetworkOption = None,
     recipe: RecipeOption = None,
     layout: LayoutOption = None,
     start_from: FromOption = None,
     pretrained: PretrainedOption = None,
-    fold: Annotated[str | None, typer.Option(help="Fold that is held out, from 0, or 'none' [0].")] = None,
+    fold: Annotated[str | None, typer.Option(help="Fold that is held out, from 0, or 'none'; 0 when left out.")] = None,
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     seed: SeedOption = None,
@@ -70,8 +75,9 @@ def train(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a model on your own images. Ctrl-C stops after the step with a checkpoint; --resume goes on to the same
-    result.
+    """Train a model on your own images.
+
+    Ctrl-C stops after the step with a checkpoint; --resume goes on to the same result.
 
     The folder may be a Medical Segmentation Decathlon or nnU-Net data set, images/ and labels/ with the same names, or
     that of a known challenge. What is planned from it is written to plan.json, which can be edited and trained.

@@ -13,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 from typer.testing import Result
 
+from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_volume, write_segmentation, write_volume
 from UNetSegmentLib.labels import Label
@@ -249,3 +250,16 @@ def test_demo_finds_its_image_without_importing_nilearn() -> None:
     from UNetSegmentLib.cli.demo import _image
 
     assert read_volume(_image()).voxels.shape == (1, 189, 233, 197)
+
+
+def test_help_says_all_of_what_it_was_given(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words in brackets, such as "[auto]", are markup to the help's printer and vanish."""
+    from typer.main import get_command
+
+    monkeypatch.setenv("COLUMNS", "200")
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        shown = " ".join(run(name, "--help").output.split())
+        for option in command.params:
+            words = (getattr(option, "help", None) or "").split()
+            assert not any("[" in word for word in words), f"{name}: {option.name}"
+            assert not words or words[-1] in shown, f"{name}: {option.name}"
