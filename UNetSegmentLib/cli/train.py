@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from ..training.report import Report
 
 _NETWORKS = "Architecture: unet, residual, attention, nested, squeeze, transunet, mobilenet or efficientnet."
-_RECIPES = "Settings for a task: liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus or em-membranes."
+_RECIPES = (
+    "Settings for a task: liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus "
+    "or em-membranes."
+)
 STOPPING = "Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once and lose the last steps."
 
 SourceArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Data set folder, CSV of cases, or plan.json.")]
