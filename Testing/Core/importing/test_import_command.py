@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_segmentation, write_volume
+from UNetSegmentLib.models.importing import import_model
 from UNetSegmentLib.volume import Volume
 
 
@@ -35,6 +36,37 @@ def test_import_and_segment(tmp_path: Path) -> None:
     done = run("segment", tmp_path / "image.nii.gz", target, "--model", tmp_path / "models" / "mine", "--device", "cpu")
     assert done.exit_code == 0, done.output
     assert [label.name for label in read_segmentation(target).labels] == ["Anterior", "Posterior"]
+
+
+def test_a_licence_can_be_stated(tmp_path: Path) -> None:
+    source = Results().write(tmp_path)
+    done = run("import", source, "--to", tmp_path / "models", "--licence", "CC-BY-4.0", "--json")
+    (entry,) = json.loads(done.stdout)
+    assert entry["card"]["licence"] == "CC-BY-4.0"
+    assert "\nLicence" not in done.output, "where nobody sits at a terminal nothing is asked"
+
+
+def test_a_licence_is_asked_for_at_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from UNetSegmentLib.cli import import_
+    from UNetSegmentLib.models import read_card
+
+    (package,) = import_model(Results().write(tmp_path), tmp_path / "models")
+    monkeypatch.setattr(import_.typer, "prompt", lambda *texts, **options: " MIT ")
+    import_._ask_for_licence([package])
+    assert read_card(package).licence == "MIT"
+    monkeypatch.setattr(import_.typer, "prompt", lambda *texts, **options: pytest.fail("asked again"))
+    import_._ask_for_licence([package])
+
+
+def test_models_are_removed_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("UNetSegmentLib.models.registry.user_model_folder", lambda: tmp_path / "models")
+    import_model(Results().write(tmp_path), tmp_path / "models", "mine")
+    refused = run("models", "remove", "mine")
+    assert refused.exit_code == 3 and "--yes" in refused.stderr and (tmp_path / "models" / "mine").is_dir()
+    assert run("models", "remove", "mine", "--yes").exit_code == 0
+    assert not list((tmp_path / "models").iterdir())
+    assert run("models", "remove", "hippocampus-t1", "--yes").exit_code == 4
+    assert run("models", "remove", "mine", "--yes").exit_code == 4
 
 
 def test_json(tmp_path: Path) -> None:

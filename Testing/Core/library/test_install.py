@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import stat
 import zipfile
 from collections.abc import Callable
@@ -155,6 +156,51 @@ def test_an_unpacked_folder_will_do(liver: Entry, put: Install, web: Web, tmp_pa
     with zipfile.ZipFile(io.BytesIO(web.resources["/liver.zip"].body)) as archive:
         archive.extractall(tmp_path / "unpacked")
     assert load_model(put(liver, files=[tmp_path / "unpacked"])).card.name == "test-liver"
+
+
+def test_a_folder_of_another_model_does_not_get_the_entrys_name(
+    liver: Entry, whole: Entry, put: Install, tmp_path: Path
+) -> None:
+    """What no digest proves must at least resemble the entry by its own words: label values, names and trainer."""
+
+    def unpacked(name: str, labels: list[str], **options: str) -> Path:
+        with zipfile.ZipFile(io.BytesIO(nnunet_zip(labels, **options))) as archive:  # type: ignore[arg-type]
+            archive.extractall(tmp_path / name)
+        return tmp_path / name
+
+    wrong = {
+        "names": (unpacked("names", ["structure 1", "structure 2"]), "its label 1 is 'structure 1', not 'liver'"),
+        "values": (unpacked("values", ["liver"]), "it has the label values 1, not 1, 2"),
+        "trainer": (unpacked("trainer", ["liver", "tumour"], trainer="nnUNetTrainerNoMirroring"), "was not trained with"),
+    }
+    for folder, words in wrong.values():
+        with pytest.raises(ModelError, match=words) as caught:
+            put(liver, files=[folder])
+        assert "unetsegment import" in caught.value.cure
+    archive = tmp_path / "toy.zip"
+    archive.write_bytes(nnunet_zip(["structure 1", "structure 2"]))
+    with pytest.raises(ModelError, match="by its own words"):
+        put(whole, files=[archive, archive])
+    assert no_trace(tmp_path / "models")
+
+
+def test_a_card_says_where_no_digest_proves_the_files(liver: Entry, put: Install, web: Web, tmp_path: Path) -> None:
+    body = web.resources["/liver.zip"].body
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    (tmp_path / "liver.zip").write_bytes(body)
+    assert "no published digest proves: unpacked" in load_model(put(liver, files=[tmp_path / "unpacked"])).card.source
+    assert "no published digest" not in load_model(put(liver, files=[tmp_path / "liver.zip"])).card.source
+    assert "no published digest" not in load_model(put(liver)).card.source
+
+
+def test_what_a_killed_installation_left_is_cleared(liver: Entry, put: Install, tmp_path: Path) -> None:
+    left = tmp_path / "models" / ".0a1b2c3d.tmp"
+    (left / "parts" / "network").mkdir(parents=True)
+    (left / ".in-use").touch()
+    os.utime(left, (0, 0))
+    put(liver)
+    assert [item.name for item in (tmp_path / "models").iterdir()] == ["test-liver"]
 
 
 def test_missing_and_wrong_files_are_named(whole: Entry, liver: Entry, put: Install, tmp_path: Path) -> None:

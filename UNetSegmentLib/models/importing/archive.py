@@ -28,7 +28,7 @@ _MAX_DEPTH = 8
 _CHUNK = 1 << 20
 # What reading a file of a folder or a damaged zip may raise.
 _READING = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
-_OWN_FORMATS = (".pt", ".pth", ".ts", ".onnx", ".safetensors")
+_OWN_FORMATS = (".pt", ".pth", ".ckpt", ".ts", ".onnx", ".safetensors")
 _GET_AGAIN = "Copy or download the source again, and choose its folder or its .zip."
 
 

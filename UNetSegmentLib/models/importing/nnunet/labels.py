@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from ....errors import ModelError
 from ....labels import Label
+from ...validation import MAX_LABELS
 from ..colours import colour
 from ..fields import Fields
 from ..terminology import terminology
 
+# Each is compared with every other.
+_MOST_REGIONS = 256
 _CURE = "Use the dataset.json of the training, unaltered."
 
 
@@ -56,6 +59,8 @@ def label_plan(dataset: Fields) -> LabelPlan:
         ModelError: no background, values that are none, or regions without their order.
     """
     entries = dataset.object("labels")
+    if len(entries.data) > MAX_LABELS:
+        raise ModelError(f"In dataset.json, there are {len(entries.data)} labels; {MAX_LABELS} at most are run.", _CURE)
     sets = {name: _values(entries, name) for name in entries.data if name != "ignore"}
     if sets.get("background") != (0,):
         raise ModelError("In dataset.json, no label 'background' has the value 0.", _CURE)
@@ -65,7 +70,10 @@ def label_plan(dataset: Fields) -> LabelPlan:
         raise ModelError("In dataset.json, there is no label but the background.", _CURE)
     if any(len(values) > 1 for values in sets.values()):
         return _regions(dataset, {n: v for n, v in sets.items() if set(v) != {0}}, foreground)
-    names = {value: _unique([n for n, v in sets.items() if v == (value,)]) for value in foreground}
+    called: dict[int, list[str]] = {}
+    for name, values in sets.items():
+        called.setdefault(values[0], []).append(name)
+    names = {value: _unique(called[value]) for value in foreground}
     return LabelPlan(_table(names), tuple(everything), "softmax", foreground)
 
 
@@ -73,6 +81,8 @@ def _regions(dataset: Fields, regions: dict[str, tuple[int, ...]], foreground: t
     """Channel by channel each region is painted as one value over those before it."""
     if "regions_class_order" not in dataset:
         raise ModelError("In dataset.json, labels are regions but 'regions_class_order' is missing.", _CURE)
+    if len(regions) > _MOST_REGIONS:
+        raise ModelError(f"In dataset.json, there are {len(regions)} regions; {_MOST_REGIONS} at most are run.", _CURE)
     order = dataset.wholes("regions_class_order")
     if len(order) != len(regions):
         raise dataset.wrong("regions_class_order", f"{len(regions)} values, one per region")
