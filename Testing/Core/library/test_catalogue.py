@@ -20,10 +20,9 @@ from UNetSegmentLib.models.library.reader import read_catalogue
 
 FILE = Path(__file__).resolve().parents[3] / "UNetSegmentLib" / "models" / "library" / "catalogue.json"
 
-# TotalSegmentator 2.18: 35 open tasks in map_tasks_config.py. Not offered are test, total_highres_test (no address),
-# total_v3 (licence not stated) and vertebrae_pp_refined (two others combined); total and total_mr have three
-# resolutions, body and body_mr two.
-TOTALSEGMENTATOR = 35 - 4 + 2 * 2 + 2 * 1
+# TotalSegmentator 2.18: 35 open tasks in map_tasks_config.py. Not offered are test, total_highres_test (no address) and
+# vertebrae_pp_refined (two others combined); total, total_v3 and total_mr have three resolutions, body and body_mr two.
+TOTALSEGMENTATOR = 35 - 3 + 3 * 2 + 2 * 1
 LICENSED = 18
 CADS = 2 * 9
 MONAI = 5
@@ -32,9 +31,9 @@ OTHERS = 3
 
 def test_the_lists_are_complete() -> None:
     kinds = Counter(entry.name.partition("-")[0] for entry in catalogue())
-    assert kinds["totalsegmentator"] == TOTALSEGMENTATOR == 37
+    assert kinds["totalsegmentator"] == TOTALSEGMENTATOR == 40
     assert kinds["cads"] == CADS and kinds["monai"] == MONAI
-    assert len(catalogue()) == TOTALSEGMENTATOR + CADS + MONAI + OTHERS == 63
+    assert len(catalogue()) == TOTALSEGMENTATOR + CADS + MONAI + OTHERS == 66
     assert sum("licence number" in each.reason for each in unavailable()) == LICENSED
 
 
@@ -64,6 +63,18 @@ def test_the_merged_tables_are_the_known_ones() -> None:
     assert sum(len(entry.labels) for entry in cads) == 167
 
 
+def test_the_third_version_of_total_has_a_sixth_lumbar_vertebra() -> None:
+    """Datasets 831 to 837 in TotalSegmentator's map_tasks_config.py, labels in its map_to_binary.py."""
+    total, older = find_entry("totalsegmentator-total-v3"), find_entry("totalsegmentator-total")
+    assert dict(total.labels) == {**dict(older.labels), 26: "vertebrae_L6"}
+    assert total.labels == find_entry("totalsegmentator-total-v3-fast").labels
+    entries = [each for each in catalogue() if each.name.startswith("totalsegmentator-total-v3")]
+    files = sorted(part.file.address.rpartition("/")[2][:10] for each in entries for part in each.parts)
+    assert files == [f"Dataset{n}" for n in range(831, 838)]
+    assert {part.plans for each in entries for part in each.parts} == {"nnUNetPlans"}
+    assert all("/v3.0.0-weights/" in part.file.address for each in entries for part in each.parts)
+
+
 def test_images_are_turned_as_the_originals_do() -> None:
     turned = {entry.name.partition("-")[0]: entry.orientation for entry in catalogue() if entry.orientation}
     assert turned == {"totalsegmentator": "RAS", "cads": "RAS", "mrsegmentator": "LPS"}
@@ -71,7 +82,7 @@ def test_images_are_turned_as_the_originals_do() -> None:
 
 def test_sizes_and_digests_are_only_where_a_source_has_them() -> None:
     files = [part.file for entry in catalogue() for part in entry.parts]
-    # Of TotalSegmentator's 43 files all but one, and MRSegmentator's.
+    # Of TotalSegmentator's 50 files all but one and the seven of version 3, and MRSegmentator's.
     assert sum(file.bytes is not None for file in files) == 43
     assert [sum(getattr(file, kind) is not None for file in files) for kind in ("sha256", "sha1", "md5")] == [
         5,

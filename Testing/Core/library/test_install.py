@@ -171,7 +171,7 @@ def test_a_folder_of_another_model_does_not_get_the_entrys_name(
     wrong = {
         "names": (unpacked("names", ["structure 1", "structure 2"]), "its label 1 is 'structure 1', not 'liver'"),
         "values": (unpacked("values", ["liver"]), "it has the label values 1, not 1, 2"),
-        "trainer": (unpacked("trainer", ["liver", "tumour"], trainer="nnUNetTrainerNoMirroring"), "was not trained with"),
+        "trainer": (unpacked("other", ["liver", "tumour"], trainer="nnUNetTrainerNoMirroring"), "not trained with"),
     }
     for folder, words in wrong.values():
         with pytest.raises(ModelError, match=words) as caught:

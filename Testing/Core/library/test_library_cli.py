@@ -33,7 +33,7 @@ def served(web: Web, make_entry: Callable[..., Entry], monkeypatch: pytest.Monke
 
 def test_list_and_search(run: Callable[..., Result]) -> None:
     everything = run("search")
-    assert everything.exit_code == 0 and "63 model(s)" in everything.stdout
+    assert everything.exit_code == 0 and "66 model(s)" in everything.stdout
     assert run().stdout == everything.stdout
     found = run("search", "kidney", "cyst", "--modality", "CT", "--free")
     assert "totalsegmentator-kidney-cysts" in found.stdout and "hip-implant" not in found.stdout

@@ -59,7 +59,7 @@ def test_labels_that_only_help_the_network_are_not_found(make_entry: Callable[..
 
 
 def test_everything_is_listed_by_name() -> None:
-    assert names() == sorted(names()) and len(names()) == 63
+    assert names() == sorted(names()) and len(names()) == 66
 
 
 def test_other_entries_than_the_catalogues(make_entry: Callable[..., Entry]) -> None:

@@ -44,7 +44,8 @@ class Part:
         file: the archive.
         labels: label values inside the file and what they are called; the names are those of the entry's labels. An
             empty table means the entry's own.
-        configuration, trainer: which of an nnU-Net archive's trainings is meant; empty takes the archive's only one.
+        configuration, trainer, plans: which of an nnU-Net archive's trainings is meant; empty takes the archive's only
+            one.
         folds: which folds; empty takes all.
     """
 
@@ -54,6 +55,7 @@ class Part:
     configuration: str = ""
     trainer: str = ""
     folds: tuple[str, ...] = ()
+    plans: str = ""
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,7 @@ def _imported(
     part: Part, source: Path, folder: Path, progress: ProgressCallback | None, cancel: CancelToken | None
 ) -> Path:
     from ..importing import import_model
+    from ..importing.conversion import plain_name
 
     folder.mkdir(parents=True)
     folds = [int(fold) if fold.isdecimal() else fold for fold in part.folds]
@@ -145,7 +146,8 @@ def _imported(
     )
     if len(written) > 1:
         # An archive with several trainings of one configuration; the variant stands in the package's name.
-        written = [path for path in written if part.trainer and f"-{part.trainer}-" in f"-{path.name}-"]
+        wanted = [plain_name(name) for name in (part.trainer, part.plans) if name]
+        written = [path for path in written if wanted and all(f"-{name}-" in f"-{path.name}-" for name in wanted)]
     if len(written) != 1:
         raise ModelError(
             f"'{source.name}' does not hold the one model that the catalogue means ({part.trainer}, "
