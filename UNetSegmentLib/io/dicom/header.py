@@ -16,7 +16,7 @@ from .frames import Frame, applied_by_gdcm, frames_of, is_localizer, is_mosaic
 from .kinds import Other, kind_of
 from .pixel_data import check_deflated, fault_of_pixels, pixel_bytes
 from .recognition import HEAD, looks_like_dicom
-from .values import Dataset, count, element, number, text
+from .values import Dataset, count, element, item, number, text
 
 _SERIES_UID, _SERIES_NUMBER, _DESCRIPTION = 0x0020000E, 0x00200011, 0x0008103E
 _INSTANCE_UID, _MODALITY = 0x00080018, 0x00080060
@@ -51,6 +51,7 @@ class Slice:
         gdcm: slope and intercept that GDCM applies to all frames.
         stored: least and largest number that a pixel can hold.
         volume_bytes: of all its pixels.
+        table: whether its values should be looked up in a table (modality LUT), which GDCM does not do.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Slice:
     volume_bytes: int
     mosaic: bool
     film: bool
+    table: bool
     frames: tuple[Frame, ...] = field(repr=False)
 
     @cached_property
@@ -192,5 +194,6 @@ def _slice(path: Path, data: Dataset, uid: str) -> Slice:
         volume_bytes=pixel_bytes(data),
         mosaic=is_mosaic(data),
         film=number(data, "FrameTime") is not None or element(data, "FrameTimeVector") is not None,
+        table=item(data, "ModalityLUTSequence") is not None,
         frames=frames_of(data),
     )

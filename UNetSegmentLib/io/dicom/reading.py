@@ -10,6 +10,7 @@ from .stacking import stack
 _INVERTED = (
     "The series is stored with bright and dark exchanged (MONOCHROME1); it was turned round, so that dense is bright."
 )
+_TABLE = "The series states a table for its values (modality LUT), which was not applied: the values are as stored."
 
 
 def read_series(series: Series) -> Volume:
@@ -26,5 +27,6 @@ def read_series(series: Series) -> Volume:
     stacked = stack(series)
     voxels = read_voxels(stacked.planes, str(series))
     turned = (_INVERTED,) if any(inverted(item) for item, _ in stacked.planes) else ()
-    notes = series.notes + stacked.notes + turned
+    table = (_TABLE,) if any(item.table for item, _ in stacked.planes) else ()
+    notes = series.notes + stacked.notes + turned + table
     return Volume(voxels, stacked.geometry, series.description or "series", notes)

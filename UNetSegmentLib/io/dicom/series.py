@@ -95,7 +95,8 @@ def _wanted(folder: Path, contents: Contents, wanted: str) -> Series:
     if not chosen:
         raise InputError(f"{name} has no series called '{shown(wanted)}'. {_held(contents.series)}", _CHOOSE)
     raise InputError(
-        f"{name} has {len(chosen)} series called '{shown(wanted)}':{_listing(chosen)}", "Choose one by its UID."
+        f"{name} has {len(chosen)} series called '{shown(wanted)}':{_listing(chosen)}",
+        "Choose one by its UID, or give one of its files.",
     )
 
 

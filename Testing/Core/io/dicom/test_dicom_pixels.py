@@ -73,6 +73,14 @@ def test_dark_for_high_is_turned_round_and_said(tmp_path: Path) -> None:
     assert len(volume.notes) == 1 and "MONOCHROME1" in volume.notes[0]
 
 
+def test_a_table_of_values_is_said(tmp_path: Path) -> None:
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [16, 0, 16], "US"
+    table.add_new(0x00283006, "OW", np.arange(16, dtype=np.uint16).tobytes())
+    volume = read_volume(save_slice(tmp_path / "a", (0, 0, 0), 3, SliceThickness=1, ModalityLUTSequence=[table]))
+    assert (volume.voxels == 3).all() and "modality LUT" in volume.notes[0]
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16])
 def test_hounsfield_units_stay_what_they_are(tmp_path: Path, dtype: type) -> None:
     pixels = np.arange(20).astype(dtype).reshape(4, 5)
