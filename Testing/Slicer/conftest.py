@@ -12,6 +12,7 @@ if str(TESTING) not in sys.path:
     sys.path.insert(0, str(TESTING))
 
 import SlicerHarness  # noqa: E402
+from SlicerHarness import slicersource  # noqa: E402
 
 MODULE_FILE = TESTING.parent / "UNetSegment" / "UNetSegment.py"
 
@@ -23,21 +24,44 @@ class _Skipped(pytest.Module):
         pytest.skip(SlicerHarness.why_unavailable(), allow_module_level=True)
 
 
+def pytest_addoption(parser):
+    slicersource.add_option(parser)
+
+
+def pytest_report_header(config):
+    source = slicersource.folder_of(config.getoption(slicersource.OPTION))
+    return [] if source is None else [f"slicer.{', slicer.'.join(slicersource.MODULES)} are those of {source}"]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say in what the stand-ins differ from a checkout that was given."""
+    source = config.getoption(slicersource.OPTION)
+    if source is None or SlicerHarness.why_unavailable() is not None:
+        return
+    from SlicerHarness import namespace
+
+    slicer = SlicerHarness.boot(source)
+    lines = [d for n, m in namespace.submodules().items() for d in slicersource.differences(m, getattr(slicer, n))]
+    terminalreporter.section(f"{len(lines)} differences between the stand-ins and Slicer's own files")
+    for line in lines:
+        terminalreporter.line(line)
+
+
 def pytest_pycollect_makemodule(module_path, parent):
     """Boot before a test file imports ``slicer``."""
     if SlicerHarness.why_unavailable() is not None:
         return _Skipped.from_parent(parent, path=module_path)
-    SlicerHarness.boot()
+    SlicerHarness.boot(parent.config.getoption(slicersource.OPTION))
     return None
 
 
 @pytest.fixture(scope="session", autouse=True)
-def loaded_module():
+def loaded_module(request):
     """Load UNetSegment as Slicer's factory does; unload it at the end, as closing Slicer would."""
     if SlicerHarness.why_unavailable() is not None or not MODULE_FILE.is_file():
         yield None
         return
-    slicer = SlicerHarness.boot()
+    slicer = SlicerHarness.boot(request.config.getoption(slicersource.OPTION))
     from SlicerHarness import factory
 
     module = factory.load(MODULE_FILE)

@@ -21,7 +21,9 @@ def box(*bounds: int) -> np.ndarray:
     return mask
 
 
-class ResultsTest(support.SlicerTestCase):
+class WritingTestCase(support.SlicerTestCase):
+    """A volume, a result to write, and a segmentation to write it into."""
+
     def setUp(self) -> None:
         super().setUp()
         from UNetSegmentPlugin import provenance, results, segments
@@ -66,6 +68,8 @@ class ResultsTest(support.SlicerTestCase):
     }
     front, back = box(5, 12, 5, 12, 5, 12), box(14, 18, 10, 15, 1, 20)
 
+
+class ResultsTest(WritingTestCase):
     def assert_strangers_kept(self, node) -> None:
         for name in ("Vessel", "Lesion"):
             np.testing.assert_array_equal(self.mask(node, name), self.before[name], err_msg=name)

@@ -32,8 +32,12 @@ def why_unavailable() -> str | None:
 
 
 @cache
-def boot():
-    """Start the application once; return the ``slicer`` module."""
+def boot(source: str | None = None):
+    """Start the application once; return the ``slicer`` module.
+
+    Args:
+        source: a checkout of Slicer whose own Python files replace the stand-ins (``slicersource``).
+    """
     # PythonQt's enumerations are integers. PySide6 reads this before its first import.
     sys.pyside6_option_python_enum = 0x03  # type: ignore[attr-defined]
     from PySide6 import QtWidgets
@@ -42,11 +46,11 @@ def boot():
     application.setApplicationName("Slicer")
     application.setOrganizationName("NA-MIC")
     application.setStyle("Fusion")
-    from . import namespace, settings
+    from . import namespace, settings, slicersource
 
     home = Path(tempfile.mkdtemp(prefix="slicer-harness-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     settings.use_folder(home / "settings")
-    slicer = namespace.install(home)
+    slicer = namespace.install(home, slicersource.folder_of(source))
     slicer.app._qt = application
     return slicer

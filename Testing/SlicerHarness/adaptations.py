@@ -26,14 +26,17 @@ def _plain(kind):
     return next(k for k in kind.__mro__ if not isinstance(k, StrictMeta))
 
 
-def find_children(self, kind=QtCore.QObject, name: str = ""):
-    """PythonQt's findChildren: by class and name; the classes of Qt, not only those made by Python, match."""
+def find_children(self, kind, name: str = ""):
+    """PythonQt's findChildren: by class (or its name) and name; the classes of Qt, not only those of Python, match."""
     every = QtCore.QObject.findChildren(self, QtCore.QObject)
+    if isinstance(kind, str):
+        named = [c for c in every if any(base.__name__ == kind for base in type(c).__mro__)]
+        return [c for c in named if not name or QtCore.QObject.objectName(c) == name]
     wanted = _plain(kind) if getattr(kind, "_strict_kind", "auto") == "auto" else kind
-    return [c for c in every if isinstance(c, wanted) and (not name or QtCore.QObject.objectName(c) == name)]
+    return [c for c in every if wanted in type(c).__mro__ and (not name or QtCore.QObject.objectName(c) == name)]
 
 
-def find_child(self, kind=QtCore.QObject, name: str = ""):
+def find_child(self, kind, name: str = ""):
     """PythonQt's findChild."""
     return next(iter(find_children(self, kind, name)), None)
 

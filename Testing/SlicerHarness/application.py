@@ -108,8 +108,11 @@ class Application(StrictObject, table=dump.application_table()):
         return self._io
 
     def processEvents(self, *_) -> None:
+        # What was asked to be deleted later stays: only the outermost event loop does that, and no test returns to it.
         QtWidgets.QApplication.processEvents()
-        QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+
+    def sendPostedEvents(self, receiver=None, event_type: int = 0) -> None:
+        QtCore.QCoreApplication.sendPostedEvents(receiver, event_type)
 
     def testingEnabled(self) -> bool:
         return True

@@ -28,11 +28,12 @@ from . import (
     scripted,
     segmenteditor,
     segmentstable,
+    slicersource,
 )
 from .application import Application
 from .modules import CoreModule, Modules
 from .overrides import HarnessGapError
-from .qtmodule import QtModule, StandInModule
+from .qtmodule import QtModule, StandInModule, gap
 from .uiloader import UiLoader, find_class_among
 
 STANDINS = (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, segmentstable, segmenteditor, markupswidgets, factory)
@@ -50,6 +51,8 @@ class SlicerModule(types.ModuleType):
         if name.startswith("__") or name not in dump.slicer_names():
             raise AttributeError(f"slicer has no '{name}' in Slicer (shared/slicer_api)")
         value = getattr(slicer_core, name, None)
+        if value is None and name.startswith("q"):
+            value = self.__dict__[name] = gap(f"slicer.{name}")
         if value is None:
             raise HarnessGapError(f"slicer.{name} exists in Slicer but not in this harness")
         return value
@@ -64,8 +67,11 @@ def standins() -> dict[str, type]:
     return found
 
 
-def install(home: Path) -> types.ModuleType:
-    """Put the stand-in modules into ``sys.modules`` and start the application in ``home``; return ``slicer``."""
+def install(home: Path, source: Path | None = None) -> types.ModuleType:
+    """Put the stand-in modules into ``sys.modules`` and start the application in ``home``; return ``slicer``.
+
+    ``source``: a folder of Slicer's own Python files to use in place of ours.
+    """
     widgets = standins()
     loader = type("QUiLoader", (UiLoader,), {"find_class": staticmethod(find_class_among(widgets))})
     sys.modules["qt"] = QtModule({"QUiLoader": loader, "QIcon": adaptations.QIcon})
@@ -77,7 +83,9 @@ def install(home: Path) -> types.ModuleType:
     given = {name: value for name, value in widgets.items() if name in dump.slicer_names()}
     slicer = SlicerModule({**given, "mrmlScene": scene, "modules": modules, "selfTests": {}})
     sys.modules["slicer"] = slicer
-    for name, module in _submodules().items():
+    for name, module in submodules().items():
+        if source is not None:
+            module = _sourced(source, name)
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
     application_logic = slicer_core.vtkSlicerApplicationLogic()
@@ -87,7 +95,8 @@ def install(home: Path) -> types.ModuleType:
     return slicer
 
 
-def _submodules() -> dict[str, types.ModuleType]:
+def submodules() -> dict[str, types.ModuleType]:
+    """Return the stand-ins for Slicer's Python files, by name in ``slicer``."""
     return {
         "util": _real_util(),
         "i18n": _i18n(),
@@ -95,6 +104,14 @@ def _submodules() -> dict[str, types.ModuleType]:
         "parameterNodeWrapper": parameternode.make_module(),
         "ScriptedLoadableModule": scripted.make_module(),
     }
+
+
+def _sourced(source: Path, name: str) -> types.ModuleType:
+    module = slicersource.load(source, name)
+    if name == "packaging":
+        for function in slicersource.RUNS_PIP:
+            setattr(module, function, getattr(packaging, function))
+    return module
 
 
 def _real_util() -> types.ModuleType:

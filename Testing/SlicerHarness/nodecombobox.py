@@ -10,7 +10,9 @@ from .overrides import HarnessGapError
 from .standins import kept
 from .strict import raw
 
-CHANGES = ("NodeAddedEvent", "NodeRemovedEvent", "EndBatchProcessEvent", "EndCloseEvent")
+# How often Slicer's says that no node is chosen while it is being filled; the number varies there.
+_EMPTY_ANNOUNCEMENTS = 3
+CHANGES = ("NodeAddedEvent", "NodeRemovedEvent", "EndCloseEvent")
 
 
 class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMRMLNodeComboBox")):
@@ -27,7 +29,6 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
     nodeAboutToBeEdited = QtCore.Signal(object)
     selectNodeUponCreation = kept("selectNodeUponCreation", True)
     interactionNodeSingletonTag = kept("interactionNodeSingletonTag", "")
-    sizeAdjustPolicy = kept("sizeAdjustPolicy")
     baseName = kept("baseName", "")
 
     def __init__(self, *arguments):
@@ -42,6 +43,7 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
         self._tags: list[tuple[object, int]] = []
         self._current = ""
         self._wanted = ""
+        self._waiting = False
         self._box = QtWidgets.QComboBox(self)
         # As in Slicer, a long name makes it wide, unless its user has a cure for that.
         self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -60,7 +62,11 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
         if scene is not None:
             for name in CHANGES:
                 self._tags.append((scene, scene.AddObserver(getattr(scene, name), lambda *_: self._refresh())))
+            for event, in_batch in ((scene.StartBatchProcessEvent, True), (scene.EndBatchProcessEvent, False)):
+                self._tags.append((scene, scene.AddObserver(event, lambda *_, now=in_batch: self._on_batch(now))))
         qMRMLWidget.setMRMLScene(self, scene)
+        for _ in range(_EMPTY_ANNOUNCEMENTS):
+            self._say(None)
         self._refresh()
         if self._wanted:
             self.setCurrentNodeID(self._wanted)
@@ -137,9 +143,14 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
             return False
         return all(_has(node, name, value) for t, name, value in self._filters if t == kind)
 
+    def _on_batch(self, started: bool) -> None:
+        """The rows are made anew when the batch ends, and no earlier than this widget is told so."""
+        self._waiting = started
+        self._refresh()
+
     def _refresh(self) -> None:
         """Lay the rows out anew, keeping the current node; a vanished one gives way as a Qt combo box does it."""
-        if self._scene is not None and self._scene.IsBatchProcessing():
+        if self._waiting or (self._scene is not None and self._scene.IsBatchProcessing()):
             return
         nodes = self._nodes()
         rows = [("", self._none_text)] if self._options["none"] else []
@@ -160,10 +171,7 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
             return ids.index(self._current)
         if had_rows and before >= 0 and self._current:
             return min(before, len(rows) - 1)
-        if self._options["none"]:
-            return 0
-        has_actions = any(self._options[name] for name in ("add", "remove", "edit", "rename"))
-        return -1 if has_actions or not rows else 0
+        return 0 if rows else -1
 
     def _watch(self, nodes: list) -> None:
         import vtk
@@ -187,8 +195,13 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
         node_id = raw(self._box).currentData() or ""
         if node_id != self._current:
             self._current = node_id
-            self.currentNodeChanged.emit(self.currentNode())
-            self.currentNodeIDChanged.emit(node_id)
+            # Slicer's says each change more than once.
+            for _ in range(2):
+                self._say(self.currentNode())
+
+    def _say(self, node) -> None:
+        self.currentNodeChanged.emit(node)
+        self.currentNodeIDChanged.emit(node.GetID() if node is not None else "")
 
     def _option(name: str) -> property:
         def write(self, value) -> None:
@@ -204,6 +217,10 @@ class qMRMLNodeComboBox(qMRMLWidget, kind="standin", table=dump.class_table("qMR
 
         return property(lambda self: getattr(self, private), write)
 
+    def _set_size_policy(self, policy) -> None:
+        raw(self._box).setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy(policy))
+
+    sizeAdjustPolicy = property(lambda self: raw(self._box).sizeAdjustPolicy(), _set_size_policy)
     noneEnabled = _option("none")
     addEnabled = _option("add")
     removeEnabled = _option("remove")

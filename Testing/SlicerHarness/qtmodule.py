@@ -11,6 +11,21 @@ from .overrides import HarnessGapError
 from .strict import qt_class
 
 
+class _Gap(type):
+    """A class of Slicer's that is not stood in for: it may be named and compared, not used."""
+
+    def __call__(cls, *_arguments):
+        raise HarnessGapError(f"{cls.__qualname__} exists in Slicer but not in this harness")
+
+    def __getattr__(cls, name: str):
+        raise HarnessGapError(f"{cls.__qualname__} exists in Slicer but not in this harness")
+
+
+def gap(name: str) -> type:
+    """Return what stands for a class, ``ctk.ctkRangeWidget`` say, that the harness lacks."""
+    return _Gap(name.rsplit(".", 1)[-1], (), {"__qualname__": name})
+
+
 class QtNamespace:
     """``qt.Qt``: the enumerations, strictly."""
 
@@ -53,5 +68,6 @@ class StandInModule(types.ModuleType):
 
     def __getattr__(self, name: str):
         if not name.startswith("__") and name in self._listed:
-            raise HarnessGapError(f"{self.__name__}.{name} exists in Slicer but not in this harness")
+            self.__dict__[name] = gap(f"{self.__name__}.{name}")
+            return self.__dict__[name]
         raise AttributeError(f"{self.__name__} has no '{name}' in Slicer (shared/slicer_api)")

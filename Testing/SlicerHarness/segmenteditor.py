@@ -13,6 +13,7 @@ from .standins import kept
 from .strict import raw
 from .strictobject import StrictObject
 
+MINIMUM_WIDTH = 369
 EFFECTS = (
     *("Paint", "Erase", "Scissors", "Draw", "Fill between slices", "Grow from seeds", "Hollow", "Islands"),
     *("Level tracing", "Logical operators", "Margin", "Mask volume", "Smoothing", "Threshold"),
@@ -62,12 +63,15 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self._logic = slicer_core.vtkSlicerSegmentEditorLogic()
-        self._logic.SetMaximumNumberOfUndoStates(10)
         self._node = None
         self._observer = None
+        self._segmentation = None
+        self._watched: list[tuple[object, int]] = []
         self._shown: dict[str, object] = {}
         self._order: tuple[str, ...] = ()
+        self._buttons: list = []
         self._build()
+        raw(self).setMinimumWidth(MINIMUM_WIDTH)
 
     def _build(self) -> None:
         self._segmentations = _selector("vtkMRMLSegmentationNode", self)
@@ -89,6 +93,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         for index, name in enumerate(EFFECTS):
             button = QtWidgets.QPushButton(name)
             button.clicked.connect(lambda _checked, effect=name: self.setActiveEffectByName(effect))
+            self._buttons.append(button)
             effects.addWidget(button, index // 2, index % 2)
         history = QtWidgets.QHBoxLayout()
         history.addWidget(self._undo)
@@ -112,6 +117,22 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
             with QtCore.QSignalBlocker(selector):
                 selector.setMRMLScene(scene)
         qMRMLWidget.setMRMLScene(self, scene)
+        # After the selectors, which fill themselves at the end of a batch, and after whoever watched the scene before.
+        for event, react in ((scene.EndCloseEvent, self._on_close), (scene.EndBatchProcessEvent, self._on_batch)):
+            tag = scene.AddObserver(event, react)
+            raw(self).destroyed.connect(lambda *_, tag=tag: scene.RemoveObserver(tag))
+
+    def _on_close(self, *_) -> None:
+        self.updateWidgetFromMRML()
+
+    def _on_batch(self, *_) -> None:
+        """What the selectors show wins, also over what somebody has set a moment before."""
+        if self._node is not None:
+            if self._logic.GetSegmentationNode() is not self._segmentations.currentNode():
+                self.setSegmentationNode(self._segmentations.currentNode())
+            if self._logic.GetSourceVolumeNode() is not self._volumes.currentNode():
+                self.setSourceVolumeNode(self._volumes.currentNode())
+        self.updateWidgetFromMRML()
 
     def mrmlSegmentEditorNode(self):
         return self._node
@@ -119,6 +140,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
     def setMRMLSegmentEditorNode(self, node) -> None:
         import vtk
 
+        if node is self._node:
+            return
         if self._node is not None:
             self._node.RemoveObserver(self._observer)
         self._node = node
@@ -128,32 +151,73 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self.updateWidgetFromMRML()
 
     def updateWidgetFromMRML(self) -> None:
+        scene = self._scene
+        if scene is None or self._node is None or scene.IsClosing() or scene.IsBatchProcessing():
+            return
+        modified = self._node.StartModify()
+        try:
+            self._show_segmentation(self._logic.GetSegmentationNode())
+            with QtCore.QSignalBlocker(self._volumes):
+                self._volumes.setCurrentNode(self._logic.GetSourceVolumeNode())
+        finally:
+            self._node.EndModify(modified)
+        usable = self._segmentation is not None and self._logic.GetSourceVolumeNode() is not None
+        if not usable and self._node.GetActiveEffectName():
+            self._node.SetActiveEffectName("")
+        for button in self._buttons:
+            raw(button).setEnabled(usable)
+        self._announce()
+
+    def _show_segmentation(self, node) -> None:
+        with QtCore.QSignalBlocker(self._segmentations):
+            self._segmentations.setCurrentNode(node)
+        if node is self._segmentation:
+            return
+        self._segmentation = node
+        self._table.setSegmentationNode(node)
+        for observed, tag in self._watched:
+            observed.RemoveObserver(tag)
+        self._watched = []
+        if node is None:
+            return
+        segmentation = node.GetSegmentation()
+        for event in (segmentation.SegmentAdded, segmentation.SegmentRemoved):
+            self._watched.append((segmentation, segmentation.AddObserver(event, lambda *_: self._on_segments())))
+        reference = node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole())
+        self._logic.SetSourceVolumeNode(reference)
+        node.CreateDefaultDisplayNodes()
+        if segmentation.GetNumberOfSegments() > 0:
+            self._logic.SetCurrentSegmentID(segmentation.GetNthSegmentID(0))
+
+    def _on_segments(self) -> None:
+        """A segment that came is not chosen; one that went takes the choice and the effect with it."""
+        current = self.currentSegmentID()
+        if current and self._segmentation.GetSegmentation().GetSegment(current) is None:
+            self.setCurrentSegmentID("")
+            self.setActiveEffect(None)
+        self.updateWidgetFromMRML()
+
+    def _announce(self) -> None:
         now = {
             "segmentation": self.segmentationNode(),
             "volume": self.sourceVolumeNode(),
             "segment": self.currentSegmentID(),
         }
         before, self._shown = self._shown, now
-        for selector, node in ((self._segmentations, now["segmentation"]), (self._volumes, now["volume"])):
-            with QtCore.QSignalBlocker(selector):
-                selector.setCurrentNode(node)
-        self._table.setSegmentationNode(now["segmentation"])
         if before.get("segmentation") is not now["segmentation"]:
             self.segmentationNodeChanged.emit(now["segmentation"])
         if before.get("volume") is not now["volume"]:
             self.sourceVolumeNodeChanged.emit(now["volume"])
             self.masterVolumeNodeChanged.emit(now["volume"])
-        if before.get("segment") != now["segment"]:
-            self.currentSegmentIDChanged.emit(now["segment"])
 
     def segmentationNode(self):
-        return self._node.GetSegmentationNode() if self._node is not None else None
+        """What its selector shows, which is not always what the editor node refers to."""
+        return self._segmentations.currentNode()
 
     def setSegmentationNode(self, node) -> None:
         if node is not self._logic.GetSegmentationNode():
             self._logic.SetSegmentationNode(node)
             self.setActiveEffect(None)
-        self.updateWidgetFromMRML()
 
     def segmentationNodeID(self) -> str:
         return _id(self.segmentationNode())
@@ -166,7 +230,6 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
 
     def setSourceVolumeNode(self, node) -> None:
         self._logic.SetSourceVolumeNode(node)
-        self.updateWidgetFromMRML()
 
     def sourceVolumeNodeID(self) -> str:
         return _id(self.sourceVolumeNode())
@@ -179,7 +242,6 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
 
     def setCurrentSegmentID(self, segment_id: str) -> None:
         self._logic.SetCurrentSegmentID(segment_id)
-        self.updateWidgetFromMRML()
 
     def availableEffectNames(self) -> tuple[str, ...]:
         return EFFECTS
@@ -198,8 +260,11 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self.setActiveEffectByName(effect.name if effect is not None else "")
 
     def setActiveEffectByName(self, name: str) -> None:
-        if self._node is not None:
-            self._node.SetActiveEffectName(name)
+        """An unknown name deactivates; without an editor node or a segmentation nothing can be activated."""
+        if self._node is None:
+            return
+        usable = self._segmentation is not None and self.sourceVolumeNode() is not None
+        self._node.SetActiveEffectName(name if name in EFFECTS and usable else "")
 
     def effectNameOrder(self) -> tuple[str, ...]:
         return self._order

@@ -47,7 +47,16 @@ class BoundSignal:
         return disconnect(self._sender, self._name, slot)
 
     def emit(self, *arguments) -> None:
-        self._signal.emit(*arguments)
+        fitting = next((kinds for kinds in self._overloads if len(kinds) == len(arguments)), None)
+        try:
+            self._signal.emit(*arguments)
+        except TypeError:
+            if fitting is None:
+                raise
+            self._signal[",".join(fitting)].emit(*arguments)
+
+    def __call__(self, *arguments) -> None:
+        self.emit(*arguments)
 
     def __repr__(self) -> str:
         return f"<signal {self._name} of {type(self._sender).__name__}>"

@@ -21,7 +21,7 @@ from functools import cache
 import shiboken6
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from . import dump, signals
+from . import dump, identity, loose, signals
 from .overrides import HarnessGapError, overrides, ui_loading
 from .tables import refined, table_for
 
@@ -34,7 +34,7 @@ INTERNAL = {"staticMetaObject", "metaObject", "mro"}
 
 
 class StrictMeta(SbkMeta):
-    """Metaclass of every strict class: strict access on the class, and isinstance() by Qt class."""
+    """Metaclass of every strict class: strict access on the class, and isinstance() as in PythonQt."""
 
     def __new__(meta, name, bases, namespace, kind="user", table=None):
         cls = SbkMeta.__new__(meta, name, bases, namespace)
@@ -61,15 +61,10 @@ class StrictMeta(SbkMeta):
         return _class_attribute(cls, name)
 
     def __instancecheck__(cls, instance):
-        plain = _plain_class(cls)
-        return isinstance(instance, plain) if cls._strict_kind == "auto" else SbkMeta.__instancecheck__(cls, instance)
+        return cls in identity.python_bases(type(instance))
 
     def __subclasscheck__(cls, subclass):
-        return (
-            issubclass(subclass, _plain_class(cls))
-            if cls._strict_kind == "auto"
-            else SbkMeta.__subclasscheck__(cls, subclass)
-        )
+        return cls in identity.python_bases(subclass)
 
 
 def _check_standin(cls, namespace) -> None:
@@ -137,8 +132,10 @@ def _property_setter(plain, table, name: str) -> Callable | None:
     if given is not None:
         return given
     function = getattr(plain, "set" + _capital(name), None)
+    declared = table.properties[name]
 
     def write(self, value) -> None:
+        value = loose.for_property(table.name, name, declared, value)
         if function is not None:
             try:
                 function(self, value)
@@ -205,7 +202,10 @@ def _plain_reader(plain, table, name: str) -> Callable:
 
     def read(self):
         value = _plain_get(self, name)
-        return (lambda *arguments: to_python(value(*arguments))) if inspect.isroutine(value) else value
+        if not inspect.isroutine(value):
+            return value
+        call = loose.calling(value, table.name, name)
+        return lambda *arguments: to_python(call(*arguments))
 
     return read
 
@@ -286,6 +286,8 @@ def _get(self, name: str):
     cls = type(self)
     if cls._strict_kind == "user" and name in _plain_get(self, "__dict__"):
         return _plain_get(self, name)
+    if not identity.lives(self) and _asked_by_python(sys._getframe(1)):
+        raise identity.destroyed(self, name)
     try:
         access = _access(cls, name)
     except AttributeError:
@@ -328,9 +330,13 @@ def _set(self, name: str, value) -> None:
         if ui_loading:  # PySide6's loader hangs every named child on the root as an attribute; PythonQt's does not
             return
         if kind != "user":
-            raise _unknown(cls, name) from None
+            raise AttributeError(
+                f"{_unknown(cls, name)}; creating new attributes on C++ objects is not allowed"
+            ) from None
         _plain_set(self, name, value)
         return
+    if not identity.lives(self):
+        raise identity.destroyed(self, name)
     if access.write is None:
         raise AttributeError(f"'{name}' of {cls._strict_table.name} cannot be set")
     if access.python:
@@ -342,8 +348,8 @@ def _set(self, name: str, value) -> None:
 def strict_class(plain, table: dump.ClassTable):
     """Make the ``auto`` strict class of a PySide6 class."""
     table = refined(plain, table)
-    namespace = {"__getattribute__": _get, "__setattr__": _set, "__doc__": plain.__doc__, "__module__": "qt"}
-    return StrictMeta(plain.__name__, (plain,), namespace, kind="auto", table=table)
+    given = {"__getattribute__": _get, "__setattr__": _set, "__doc__": plain.__doc__, "__module__": "qt"}
+    return StrictMeta(plain.__name__, (plain,), {**given, **identity.members(plain)}, kind="auto", table=table)
 
 
 @cache
@@ -358,6 +364,8 @@ def qt_class(name: str):
 
 @cache
 def _strict_counterpart(plain):
+    if plain is QtWidgets.QWidgetItem:
+        return qt_class("QLayoutItem")  # what a layout hands out is bare
     for base in plain.__mro__:
         if base.__name__ in dump.qt_names() and base.__module__.startswith("PySide6"):
             return qt_class(base.__name__)
@@ -380,5 +388,6 @@ def adopt(value, cls) -> None:
 
     Assigning ``__class__`` counts one reference to the new type too few: shiboken drops one when the object dies.
     """
+    identity.watch_life(value)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(cls))
     value.__class__ = cls

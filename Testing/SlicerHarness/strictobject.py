@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from . import dump, signals
@@ -27,7 +28,11 @@ class PlainSignal:
     def emit(self, *arguments) -> None:
         for slot in list(self._slots):
             limit = signals.accepted_arguments(slot)
-            slot(*arguments[:limit])
+            try:
+                slot(*arguments[:limit])
+            except Exception:
+                # As Qt does it: the traceback is printed, the other slots still run, the sender sees nothing.
+                sys.excepthook(*sys.exc_info())
 
 
 class StrictObject:

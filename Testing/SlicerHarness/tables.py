@@ -6,6 +6,9 @@ from PySide6 import QtCore
 
 from . import dump
 
+# The dump could not make one of these; BEHAVIOUR.md tells of these names.
+TOLD = {"QLayoutItem": frozenset({"widget", "layout", "spacerItem"})}
+
 
 def refined(plain, table: dump.ClassTable) -> dump.ClassTable:
     """Tell properties and signals among bare names: the dump could not instantiate some classes (QShortcut)."""
@@ -28,8 +31,9 @@ def refined(plain, table: dump.ClassTable) -> dump.ClassTable:
 
 def table_for(plain) -> dump.ClassTable:
     """Return the dump's members of a Qt class; of its nearest listed base when only its name is listed."""
+    told = dump.ClassTable(plain.__name__, names=TOLD.get(plain.__name__, frozenset()))
     for base in plain.__mro__:
         table = dump.class_table(base.__name__)
         if table is not None:
-            return table if base is plain else dump.ClassTable(plain.__name__).merged(table)
-    return dump.ClassTable(plain.__name__)
+            return table if base is plain and not told.names else told.merged(table)
+    return told

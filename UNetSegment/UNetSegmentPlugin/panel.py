@@ -42,6 +42,7 @@ class Panel(VTKObservationMixin):
         self.parameters = None
         self.cards = catalog.cards()
         self._gui_tag = self._library = None
+        self._imported = False
         self._layout = layout
         self._make_sections()
         self._shortcuts = self._make_shortcuts()
@@ -49,6 +50,7 @@ class Panel(VTKObservationMixin):
         self.runner.observe(self._on_run)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)
+        self.addObserver(scene, scene.EndImportEvent, self._on_imported)
         for event in (scene.EndCloseEvent, scene.EndImportEvent, scene.EndBatchProcessEvent):
             self.addObserver(scene, event, self._on_scene_ready)
         self.addObserver(scene, scene.NodeRemovedEvent, self._on_node_removed)
@@ -278,10 +280,26 @@ class Panel(VTKObservationMixin):
             section.scene_closing()
         self._detach()
 
+    def _on_imported(self, caller, event) -> None:
+        self._imported = True
+
     def _on_scene_ready(self, caller, event) -> None:
         # Loading a scene closes and imports within one batch; there is nothing to follow before its end.
-        if not slicer.mrmlScene.IsBatchProcessing():
-            self._attach()
+        if slicer.mrmlScene.IsBatchProcessing():
+            return
+        self._attach()
+        if self._imported:
+            self._imported = False
+            self._read_anew()
+            # Selectors and the editor that hear of the scene after this panel would overrule it.
+            qt.QTimer.singleShot(0, self._read_anew)
+
+    def _read_anew(self) -> None:
+        """Shows what an import has brought. The parameters know nodes by what they were at the last change of their
+        own node, and in a file that node may stand before the nodes that it refers to."""
+        if self.parameters is not None:
+            self.parameters.Modified()
+            self._choose_first_volume()
 
     def _on_node_removed(self, caller, event) -> None:
         self.runner.cancel_all(lambda run: not run.inputs_present)

@@ -20,8 +20,8 @@ class Parameters:
     train_*: the choices of the section Train, see ``section_train``; its pairs: see ``training_pairs``.
     """
 
-    # Slicer's selectors show the classes that are named here, and no others.
-    input_volume: Union[vtkMRMLScalarVolumeNode, vtkMRMLVectorVolumeNode]  # noqa: UP007
+    # Slicer's selectors show the classes that are named here, and no others. A union takes None only where it says so.
+    input_volume: Union[vtkMRMLScalarVolumeNode, vtkMRMLVectorVolumeNode, None]  # noqa: UP007
     model: str = ""
     whole_volume: bool = True
     region: vtkMRMLMarkupsROINode

@@ -19,7 +19,7 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.postprocessing.boxes import label_boxes
 from UNetSegmentLib.volume import Segmentation
 
-from . import display, provenance, segments
+from . import display, provenance, rollback, segments
 from .volumes import is_slice, transform_between
 
 NEW, REPLACE, ADD, EMPTY = "new", "replace", "add", "empty"
@@ -79,7 +79,7 @@ def write(
     run: provenance.Provenance,
     save_undo_state: Callable[[object], None],
 ) -> Written:
-    """Writes ``result`` (on the grid of ``volume_node``) to the scene.
+    """Writes ``result`` (on the grid of ``volume_node``) to the scene, as a whole: an error leaves the scene as it was.
 
     Args:
         save_undo_state: called with the segmentation node before its segments change.
@@ -91,17 +91,25 @@ def write(
     if problem:
         raise InputError(problem)
     if destination.policy == NEW:
-        node = _new_node(volume_node, run)
-        save_undo_state(node)
-        written = _add_layer(node, result, run)
-        if is_slice(volume_node):
-            for segment_id, label in zip(written, result.labels, strict=True):
-                display.show_thin_as_film(node, segment_id, result.mask(label.value))
-        provenance.mark_node(node, run)
-        return Written(node, tuple(written))
+        with rollback.whole():
+            return _write_new(result, volume_node, run, save_undo_state)
     node = destination.segmentation
+    with rollback.whole(node):
+        save_undo_state(node)
+        return _merge(node, result, volume_node, destination.policy, run)
+
+
+def _write_new(result: Segmentation, volume_node, run: provenance.Provenance, save_undo_state) -> Written:
+    # What takes time and memory comes first, while nobody looks at the node yet.
+    prepared = _prepared_segments(result, run)
+    node = _new_node(volume_node, run)
+    provenance.mark_node(node, run)
     save_undo_state(node)
-    return _merge(node, result, volume_node, destination.policy, run)
+    written = _add_segments(node, prepared)
+    if is_slice(volume_node):
+        for segment_id, label in zip(written, result.labels, strict=True):
+            display.show_thin_as_film(node, segment_id, result.mask(label.value))
+    return Written(node, tuple(written))
 
 
 def _merge(node, result: Segmentation, volume_node, policy: str, run: provenance.Provenance) -> Written:
@@ -127,34 +135,42 @@ def _merge(node, result: Segmentation, volume_node, policy: str, run: provenance
     return Written(node, tuple(written), tuple(untouched))
 
 
-def _add_layer(node, result: Segmentation, run: provenance.Provenance) -> list[str]:
-    """All labels at once, as segments that share one label map: quick, and small in memory, for many labels too."""
+def _prepared_segments(result: Segmentation, run: provenance.Provenance) -> list:
+    """All labels (vtkSegment), sharing one label map: quick, and small in memory, for many labels too."""
     boxes = label_boxes(result.voxels)
-    if not boxes:
-        written = [_add_segment(node, label) for label in result.labels]
-        provenance.mark_segments(node, written, run)
-        return written
-    ends = [(box.start, box.stop) for box in boxes.values()]
+    image = _image_of_all(result, list(boxes.values())) if boxes else slicer.vtkOrientedImageData()
+    prepared = []
+    for label in result.labels:
+        segment = slicer.vtkSegment()
+        segment.SetName(label.name)
+        segment.SetColor([channel / 255.0 for channel in label.color])
+        if label.terminology is not None:
+            segment.SetTerminology(label.terminology.slicer_entry())
+        segment.SetLabelValue(label.value)
+        segment.AddRepresentation(segments.REPRESENTATION, image)
+        box = boxes.get(label.value)
+        found = (result.voxels[box.slices] == label.value, result.geometry.cropped(box)) if box else None
+        provenance.mark_segment(segment, found, run)
+        prepared.append(segment)
+    return prepared
+
+
+def _image_of_all(result: Segmentation, boxes: list[Box]):
+    ends = [(box.start, box.stop) for box in boxes]
     whole = Box(
         tuple(min(start[axis] for start, _ in ends) for axis in range(3)),
         tuple(max(stop[axis] for _, stop in ends) for axis in range(3)),
     )
-    image = segments.oriented_image(result.voxels[whole.slices], result.geometry, whole)
+    return segments.oriented_image(result.voxels[whole.slices], result.geometry, whole)
+
+
+def _add_segments(node, prepared: list) -> list[str]:
+    """Adds segments that are ready; returns their IDs."""
     segmentation, written = node.GetSegmentation(), []
     modified = node.StartModify()
     try:
-        for label in result.labels:
-            segment = slicer.vtkSegment()
-            segment.SetName(label.name)
-            segment.SetColor([channel / 255.0 for channel in label.color])
-            if label.terminology is not None:
-                segment.SetTerminology(label.terminology.slicer_entry())
-            segment.SetLabelValue(label.value)
-            segment.AddRepresentation(segments.REPRESENTATION, image)
-            box = boxes.get(label.value)
-            found = (result.voxels[box.slices] == label.value, result.geometry.cropped(box)) if box else None
-            provenance.mark_segment(segment, found, run)
-            written.append(segmentation.GenerateUniqueSegmentID(label.name))
+        for segment in prepared:
+            written.append(segmentation.GenerateUniqueSegmentID(segment.GetName()))
             segmentation.AddSegment(segment, written[-1])
     finally:
         node.EndModify(modified)

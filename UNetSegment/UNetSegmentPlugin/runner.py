@@ -19,7 +19,7 @@ from UNetSegmentLib.worker.errors import WorkerError
 from UNetSegmentLib.worker.messages import Problem, Ready
 from UNetSegmentLib.worker.requests import SegmentRequest
 
-from . import inputs, regions, results, volumes
+from . import inputs, regions, results, rollback, volumes
 from .provenance import Provenance
 from .runs import Order, Run, RunState
 from .worker_process import QProcessTransport, python_executable
@@ -35,7 +35,8 @@ class Runner(Listener):
     """Owns the worker and its runs.
 
     Args:
-        undo_history: its ``save(segmentation_node)`` is called before a result changes segments (see ``undo``).
+        undo_history: its ``save(segmentation_node)`` is called before a result changes segments, its ``take_back()``
+            when that has failed (see ``undo``).
     """
 
     def __init__(self, undo_history) -> None:
@@ -226,10 +227,18 @@ class Runner(Listener):
             raise InputError(
                 _("'{name}' was changed during the run.").format(name=volume_node.GetName()), _("Run it again.")
             )
-        run.written = results.write(result.segmentation, volume_node, destination, made, self.undo_history.save)
-        if result.uncertainty is not None:
-            run.uncertainty = volumes.add_volume(result.uncertainty, volume_node, _("uncertainty"))
-        run.warnings += (*result.warnings, *inputs.warnings(order.volumes))
+        warnings = (*result.warnings, *inputs.warnings(order.volumes))
+        uncertainty = None
+        try:
+            with rollback.whole():
+                if result.uncertainty is not None:
+                    uncertainty = volumes.add_volume(result.uncertainty, volume_node, _("uncertainty"))
+                written = results.write(result.segmentation, volume_node, destination, made, self.undo_history.save)
+        except BaseException:
+            self.undo_history.take_back()
+            raise
+        run.written, run.uncertainty = written, uncertainty
+        run.warnings += warnings
         run.timings = dict(result.timings)
         run.warm = result.warm
 

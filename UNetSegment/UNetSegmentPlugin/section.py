@@ -52,6 +52,18 @@ def set_buddies(ui, **fields: str) -> None:
         getattr(ui, label).setBuddy(getattr(ui, field))
 
 
+def discard(widget) -> None:
+    """Lets a widget go that may be in the midst of its own signal.
+
+    It lives on until the application's outermost event loop comes round, which a script may keep from happening for
+    long: until then it must neither act nor be found.
+    """
+    widget.hide()
+    widget.blockSignals(True)
+    widget.objectName = ""
+    widget.deleteLater()
+
+
 def select_data(combo_box, value) -> None:
     """Selects the item of a QComboBox that carries ``value``, without telling anyone."""
     blocked = combo_box.blockSignals(True)

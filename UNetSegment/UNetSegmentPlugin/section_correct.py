@@ -5,6 +5,7 @@ import slicer
 import vtk
 
 from . import provenance
+from .runs import RunState
 from .section import Section
 from .volumes import source_of
 
@@ -23,6 +24,7 @@ class CorrectSection(Section):
         super().__init__(panel)
         self._editor = None
         self._observed = None
+        self._before = None
         self._tags: list[int] = []
         self._settling = qt.QTimer()
         self._settling.setSingleShot(True)
@@ -42,7 +44,8 @@ class CorrectSection(Section):
             editor.setSourceVolumeNodeSelectorVisible(False)
             editor.setSwitchToSegmentationsButtonVisible(False)
             editor.setMRMLScene(slicer.mrmlScene)
-            self.ui.editorLayout.addWidget(editor)
+            # An empty layout of the .ui file is no attribute of ``ui`` in Slicer; the section's own always is there.
+            self.root.layout().addWidget(editor)
             self._attach()
         return self._editor
 
@@ -56,14 +59,26 @@ class CorrectSection(Section):
     def save(self, segmentation_node) -> None:
         """Remembers the segments of a node, so that the editor's Undo brings them back."""
         editor = self.editor
+        self._before = self.panel.parameters.result
         # Another segmentation in the editor means another history, so it must be there before and stay.
         self.panel.parameters.result = segmentation_node
         self._attach()
         editor.saveStateForUndo()
 
+    def take_back(self) -> None:
+        """The write that :meth:`save` was for has failed: what was shown before it is shown again."""
+        before, self._before = self._before, None
+        if before is not None and self.panel.parameters is not None and slicer.mrmlScene.IsNodePresent(before):
+            self.panel.parameters.result = before
+
     def undo(self) -> None:
         """Brings the segments back to the last remembered state."""
         self.editor.undo()
+
+    def on_run(self, run) -> None:
+        """See Section.on_run."""
+        if self._editor is not None and run is not None and run.state is RunState.DONE:
+            self._attach()
 
     def enter(self) -> None:
         """See Section.enter."""
@@ -97,6 +112,15 @@ class CorrectSection(Section):
         source = source_of(node) if node is not None else None
         if source is not None and editor.sourceVolumeNode() is not source:
             editor.setSourceVolumeNode(source)
+        if node is not None:
+            self._choose_a_segment(node.GetSegmentation())
+
+    def _choose_a_segment(self, segmentation) -> None:
+        """Without a chosen segment every tool is grey. The editor chooses one only of those that are there when it gets
+        the segmentation; a run's come later."""
+        chosen = self._editor.currentSegmentID()
+        if segmentation.GetNumberOfSegments() and not (chosen and segmentation.GetSegment(chosen)):
+            self._editor.setCurrentSegmentID(segmentation.GetNthSegmentID(0))
 
     def _on_collapsed(self, collapsed: bool) -> None:
         if not collapsed:

@@ -8,7 +8,7 @@ from UNetSegmentLib.models.colour import reads_colours
 
 from . import parameters as chosen
 from .inputs import needs_one_node
-from .section import Section, set_buddies
+from .section import Section, discard, set_buddies
 from .volumes import IMAGE_CLASSES
 from .widths import Ruler, align, label_text
 
@@ -46,8 +46,7 @@ class VolumeSection(Section):
         while len(self._others) > max(len(channels) - 1, 0):
             for widget in self._others.pop():
                 self.ui.volumeLayout.removeWidget(widget)
-                widget.hide()
-                widget.deleteLater()
+                discard(widget)
         while len(self._others) < len(channels) - 1:
             self._others.append(self._add_selector(len(self._others) + 1))
         for number, (label, selector) in enumerate(self._others, 1):

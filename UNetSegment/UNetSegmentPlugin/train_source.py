@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from . import training_checks, training_pairs
 from .drop_area import DropArea
-from .section import select_data, set_buddies, set_text
+from .section import discard, select_data, set_buddies, set_text
 from .training_checks import Found
 from .training_pairs import Pair
 from .training_voxels import key_of
@@ -198,8 +198,7 @@ class PairRow:
         """The row goes."""
         for widget in (self.volume, self.segmentation, self.button):
             grid.removeWidget(widget)
-            widget.hide()
-            widget.deleteLater()
+            discard(widget)
 
     def _selector(self, name: str, classes: list[str], what: str):
         selector = slicer.qMRMLNodeComboBox()

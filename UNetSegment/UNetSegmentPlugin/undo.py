@@ -20,6 +20,9 @@ class UndoHistory:
             self._history.SetSegmentation(segmentation)
         self._history.SaveState()
 
+    def take_back(self) -> None:
+        """The write that :meth:`save` was for has failed. Nothing to do: the saved state is the present one."""
+
     def undo(self) -> None:
         """Brings the segments back to the last remembered state."""
         self._history.RestorePreviousState()

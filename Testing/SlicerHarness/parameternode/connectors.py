@@ -147,7 +147,7 @@ def _makers() -> list[tuple[Callable, Callable]]:
     import slicer
 
     combos = (qt.QComboBox, ctk.ctkComboBox)
-    floats = (qt.QDoubleSpinBox, ctk.ctkSliderWidget, ctk.ctkDoubleSpinBox)
+    floats = (qt.QDoubleSpinBox, ctk.ctkSliderWidget, ctk.ctkDoubleSpinBox, slicer.qMRMLSliderWidget)
     return [
         (lambda w, k: w in (qt.QCheckBox, ctk.ctkCheckBox) and k is bool, _attribute("checked", "stateChanged")),
         (lambda w, k: w is qt.QPushButton and k is bool, _attribute("checked", "toggled")),

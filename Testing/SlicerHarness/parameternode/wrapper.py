@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import typing
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +43,21 @@ class Wrapped:
         self._guis: dict[int, tuple[dict, int]] = {}
         self._next_tag = 0
         self._updating = False
-        for parameter in self.allParameters.values():
-            if not parameter.storage.is_in(parameterNode, self._prefix + parameter.name):
-                parameter.storage.write(parameterNode, self._prefix + parameter.name, parameter.default.value)
+        self._writing: str | None = None
+        self._observer = 0
+        self._cache = {name: self._read(name) for name in self.allParameters}
+        # Values are read anew when the node says that it was modified, and then only.
+        itself = weakref.ref(self)
+        self._observer = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: _read_anew(itself()))
+
+    def __del__(self):
+        self.parameterNode.RemoveObserver(self._observer)
+
+    def _read(self, name: str):
+        parameter, place = self.allParameters[name], self._prefix + name
+        if not parameter.storage.is_in(self.parameterNode, place):
+            parameter.storage.write(self.parameterNode, place, parameter.default.value)
+        return parameter.storage.read(self.parameterNode, place)
 
     def _parameter(self, name: str) -> Parameter:
         if name not in self.allParameters:
@@ -51,15 +65,20 @@ class Wrapped:
         return self.allParameters[name]
 
     def getValue(self, name: str):
-        parameter = self._parameter(name)
-        return parameter.storage.read(self.parameterNode, self._prefix + name)
+        self._parameter(name)
+        return self._cache[name]
 
     def setValue(self, name: str, value) -> None:
+        parameter = self._parameter(name)
+        self._writing = name
         was_modifying = self.StartModify()
         try:
-            self._parameter(name).storage.write(self.parameterNode, self._prefix + name, value)
+            # Read back before anybody is told: observers ask for the new value.
+            parameter.storage.write(self.parameterNode, self._prefix + name, value)
+            self._cache[name] = self._read(name)
         finally:
             self.EndModify(was_modifying)
+            self._writing = None
 
     def default(self, name: str) -> Default:
         return self._parameter(name).default
@@ -70,8 +89,8 @@ class Wrapped:
             raise ValueError(f"there is no parameter '{name}'")
         return cls.allParameters[name].annotated
 
-    def isCached(self, _name: str) -> bool:
-        return False
+    def isCached(self, name: str) -> bool:
+        return bool(self._parameter(name))
 
     def StartModify(self):
         return self.parameterNode.StartModify()
@@ -133,6 +152,16 @@ class Wrapped:
                     connector.write(self.getValue(name))
         finally:
             self._updating = False
+
+
+def _read_anew(wrapper) -> None:
+    """Take the node's values over; what cannot be read keeps its old one, and a traceback is printed."""
+    for name in wrapper.allParameters if wrapper is not None else ():
+        if name != wrapper._writing:
+            try:
+                wrapper._cache[name] = wrapper._read(name)
+            except Exception:
+                sys.excepthook(*sys.exc_info())
 
 
 def parameterNodeWrapper(classtype=None):

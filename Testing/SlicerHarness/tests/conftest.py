@@ -11,6 +11,7 @@ TESTING = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(p) for p in (TESTING, TESTING / "Slicer") if str(p) not in sys.path]
 
 import SlicerHarness  # noqa: E402
+from SlicerHarness import slicersource  # noqa: E402
 
 SAMPLE = Path(__file__).parent / "sample" / "HarnessSample.py"
 
@@ -20,10 +21,14 @@ class _Skipped(pytest.Module):
         pytest.skip(SlicerHarness.why_unavailable(), allow_module_level=True)
 
 
+def pytest_addoption(parser):
+    slicersource.add_option(parser)
+
+
 def pytest_pycollect_makemodule(module_path, parent):
     if SlicerHarness.why_unavailable() is not None:
         return _Skipped.from_parent(parent, path=module_path)
-    SlicerHarness.boot()
+    SlicerHarness.boot(parent.config.getoption(slicersource.OPTION))
     return None
 
 
