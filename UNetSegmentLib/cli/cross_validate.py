@@ -46,7 +46,7 @@ def cross_validate(
         int | None, typer.Option(help="How many, where the data set brings none of its own; 5 when left out.")
     ] = None,
     final: Annotated[bool, typer.Option("--final", help="Also train one model on all cases.")] = False,
-    fold: Annotated[list[int] | None, typer.Option(help="Only this fold now, from 0; may be repeated.")] = None,
+    fold: Annotated[list[int] | None, typer.Option(min=0, help="Only this fold now, from 0; may be repeated.")] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Time that each training may take here; 60 when left out.")
     ] = None,

@@ -16,6 +16,7 @@ from ..text import csv_cell
 from .console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
 from .evaluate_pairs import Pairs, open_pairs
 from .evaluate_pictures import Drawing
+from .numbers import check_number
 from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
 
 # Beyond this many cases the terminal shows the summary only.
@@ -39,9 +40,9 @@ def evaluate(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Segment and score a data set's cases.")] = None,
     data: Annotated[Path | None, typer.Option(help="Data set, in any layout that 'train' reads.")] = None,
     layout: Annotated[str, typer.Option(help="How that folder is arranged.")] = "auto",
-    fold: Annotated[int | None, typer.Option(help="The held-out fold, from 0.")] = None,
-    cases: Annotated[int | None, typer.Option(help="Score the first N cases only.")] = None,
-    network: Annotated[int | None, typer.Option(help="Which of the model's networks to run, from 0.")] = None,
+    fold: Annotated[int | None, typer.Option(min=0, help="The held-out fold, from 0.")] = None,
+    cases: Annotated[int | None, typer.Option(min=1, help="Score the first N cases only.")] = None,
+    network: Annotated[int | None, typer.Option(min=0, help="Which of the model's networks to run, from 0.")] = None,
     tolerance: Annotated[float, typer.Option(help="Distance in mm within which surfaces agree (NSD).")] = 1.0,
     csv: Annotated[Path | None, typer.Option(help="Write all scores per case here.")] = None,
     pictures: Annotated[
@@ -77,6 +78,7 @@ def evaluate(
     label map), else where they have the same value.
     """
     with session(debug, json) as cancel:
+        check_number("tolerance", tolerance, 0, 1e6, "mm")
         job = Job("evaluate", tuple(source for source in (prediction, reference, model, data) if source is not None))
         _check(csv, pictures, _inputs(prediction, reference, data, images), job, force)
         drawing = None if pictures is None else Drawing(_made(pictures), images, outcomes_only)

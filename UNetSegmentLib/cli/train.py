@@ -45,8 +45,11 @@ PretrainedOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; auto when left out.")]
-ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads; torch's choice when left out.")]
-SeedOption = Annotated[int | None, typer.Option(help="Seed of weights, patches and augmentation; 0 when left out.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=0, max=4096, help="CPU threads; torch's choice when left out.")]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=2**63 - 1, help="Seed of weights, patches and augmentation; 0 when left out."),
+]
 CompileOption = Annotated[
     bool | None,
     typer.Option(

@@ -10,6 +10,7 @@ from ..errors import InputError, OutputError
 from ..geometry import in_xyz
 from ..progress import CancelToken, ProgressCallback
 from .console import duration
+from .numbers import check_number
 
 if TYPE_CHECKING:
     from ..training.layouts import Dataset
@@ -28,6 +29,8 @@ _FILES = (
     "model",
     "cross-validation.json",
 )
+# From what reading and packaging a toy takes to half a year.
+MINUTES = (0.001, 250_000.0)
 
 
 @dataclass(frozen=True)
@@ -187,8 +190,7 @@ def _request(source: Path, given: PlanOptions, folder: Path, every_fold: bool) -
             "Leave --network and --pretrained out, or leave --from out.",
         )
     minutes = _MINUTES if given.minutes is None else given.minutes
-    if minutes <= 0:
-        raise InputError(f"A training cannot take {minutes:g} minutes.", "Give a number above 0.")
+    check_number("minutes", minutes, MINUTES[0], MINUTES[1], "minutes")
     return Request(
         output=str(folder),
         minutes=minutes,
@@ -210,7 +212,7 @@ def _fold(text: str | None) -> int | None:
         return 0
     if text.lower() in ("none", "all"):
         return None
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise InputError(f"'{text}' is no fold.", "Give a number from 0, or 'none' to train on every case.")
     return int(text)
 

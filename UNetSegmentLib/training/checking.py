@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..models import check_card
+from ..text import shown
 
 if TYPE_CHECKING:
     from .config import TrainingConfig
@@ -16,6 +18,22 @@ SCHEDULES = ("poly", "cosine", "plateau", "constant")
 KEPT = ("last", "best")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 SURROUNDINGS = ("reflect", "edge", "constant", "noise", "other")
+
+# Far beyond what anybody trains; what lies above is a slip, or somebody's wish to keep the machine busy.
+_WITHIN = {
+    "steps": (1, 10**8),
+    "batch": (1, 10_000),
+    "folds": (0, 10_000),
+    "seed": (0, 2**63 - 1),
+    "threads": (0, 4096),
+    "early_stop": (0, 10**8),
+    "validate_every": (1, 10**8),
+    "checkpoint_every": (1, 10**8),
+    "validation_cases": (0, 10**8),
+}
+# Classes are kept as bytes, background and the ignored value among them.
+MOST_LABELS = 250
+_LARGEST = 65_535
 
 # Array axes are z, y, x; the letters of an orientation stand for x, y, z.
 _LEFT_RIGHT = ("L", "R")
@@ -29,16 +47,54 @@ def check_training(config: TrainingConfig) -> None:
     """
     check_card(config.card)
     _check_choices(config)
-    for name in ("steps", "batch", "validate_every", "checkpoint_every"):
-        _need(getattr(config, name) >= 1, name, getattr(config, name), "at least 1")
+    for name, (low, high) in _WITHIN.items():
+        _need(low <= getattr(config, name) <= high, name, getattr(config, name), f"a number from {low:,} to {high:,}")
+    _check_labels(config)
     _need(0 <= config.ema < 1, "ema", config.ema, "0 to below 1")
-    _need(config.optimizer.learning_rate > 0, "learning_rate", config.optimizer.learning_rate, "above 0")
-    _need(0 <= config.schedule.floor <= 1, "floor", config.schedule.floor, "a share from 0 to 1")
-    _need(config.early_stop >= 0, "early_stop", config.early_stop, "a number of validations, or 0")
+    _check_course(config)
+    _check_ranges(config)
     _check_shares(config)
     _check_loss(config)
     _check_regions(config)
     _check_label_pairs(config)
+
+
+def _check_labels(config: TrainingConfig) -> None:
+    values = {value for region in config.regions for value in region} or set(config.card.inference.output_values)
+    values -= {0}
+    _need(len(values) <= MOST_LABELS, "labels", f"a table of {len(values)}", f"{MOST_LABELS} labels at most")
+    _need(all(0 < value <= _LARGEST for value in values), "labels", sorted(values)[:3], f"values from 1 to {_LARGEST}")
+
+
+def _check_course(config: TrainingConfig) -> None:
+    """Optimiser and schedule."""
+    optimizer, schedule = config.optimizer, config.schedule
+    _need(optimizer.learning_rate > 0, "learning_rate", optimizer.learning_rate, "above 0")
+    _need(optimizer.weight_decay >= 0, "weight_decay", optimizer.weight_decay, "0 or more")
+    least = 0.0 if optimizer.kind == "adamw" else 1e-9
+    _need(least <= optimizer.momentum < 1, "momentum", optimizer.momentum, "above 0 and below 1")
+    _need(optimizer.clip >= 0, "clip", optimizer.clip, "0 or more")
+    _need(0 <= schedule.floor <= 1, "floor", schedule.floor, "a share from 0 to 1")
+    _need(schedule.warmup >= 0, "warmup", schedule.warmup, "a number of steps, or 0")
+    _need(schedule.patience >= 0, "patience", schedule.patience, "a number of validations, or 0")
+    _need(schedule.power >= 0, "power", schedule.power, "0 or more")
+    _need(0 < schedule.factor <= 1, "factor", schedule.factor, "a share above 0")
+
+
+def _check_ranges(config: TrainingConfig) -> None:
+    """Augmentation: what would blow an image up or bend it out of any shape."""
+    a = config.augmentation
+    for field in dataclasses.fields(a):
+        value = getattr(a, field.name)
+        if field.name.endswith("_range"):
+            _need(value[0] <= value[1], field.name, value, "two numbers, the smaller first")
+            _need(max(map(abs, value)) <= 1000, field.name, value, "numbers up to 1000")
+    for name in ("scaling_range", "gamma_range", "low_resolution_range"):
+        _need(getattr(a, name)[0] >= 0.01, name, getattr(a, name), "numbers from 0.01")
+    _need(0 <= a.rotation_degrees <= 180, "rotation_degrees", a.rotation_degrees, "0 to 180 degrees")
+    _need(0 <= a.anisotropy < 1, "anisotropy", a.anisotropy, "0 to below 1")
+    _need(0 <= a.elastic_voxels <= 1000, "elastic_voxels", a.elastic_voxels, "0 to 1000 voxels")
+    _need(1 <= a.elastic_spacing <= 10_000, "elastic_spacing", a.elastic_spacing, "1 to 10,000 voxels")
 
 
 def _check_choices(config: TrainingConfig) -> None:
@@ -64,7 +120,7 @@ def _check_shares(config: TrainingConfig) -> None:
         _need(0 <= value <= 1, name, value, "a share from 0 to 1")
     _need(0 <= s.subcrop_share < 0.5, "subcrop_share", s.subcrop_share, "0 to below 0.5")
     _need(0 < a.cutout_range[0] <= a.cutout_range[1] <= 1, "cutout_range", a.cutout_range, "shares, the smaller first")
-    _need(a.cutout_boxes >= 1, "cutout_boxes", a.cutout_boxes, "at least 1")
+    _need(1 <= a.cutout_boxes <= 1000, "cutout_boxes", a.cutout_boxes, "1 to 1000")
 
 
 def _check_loss(config: TrainingConfig) -> None:
@@ -81,7 +137,7 @@ def _check_loss(config: TrainingConfig) -> None:
     for name in ("focal_gamma", "tversky_alpha", "tversky_beta"):
         _need(getattr(loss, name) >= 0, name, getattr(loss, name), "0 or more")
     _need(loss.tversky_power > 0, "tversky_power", loss.tversky_power, "above 0")
-    _need(loss.cldice_iterations >= 1, "cldice_iterations", loss.cldice_iterations, "at least 1")
+    _need(1 <= loss.cldice_iterations <= 1000, "cldice_iterations", loss.cldice_iterations, "1 to 1000")
 
 
 def _check_regions(config: TrainingConfig) -> None:
@@ -93,6 +149,7 @@ def _check_regions(config: TrainingConfig) -> None:
         _need(len(regions) == count and all(regions), "regions", regions, f"{count} lists of label values")
         _need(all(v > 0 for r in regions for v in r), "regions", regions, "label values above 0")
     known = {value for region in regions for value in region} or set(contract.output_values)
+    _need(ignored is None or 0 <= ignored <= _LARGEST, "ignore_label", ignored, f"a value up to {_LARGEST}")
     _need(ignored is None or ignored not in known | {0}, "ignore_label", ignored, "a value that no label has")
 
 
@@ -114,4 +171,4 @@ def _check_label_pairs(config: TrainingConfig) -> None:
 
 def _need(fine: bool, name: str, value: object, wanted: str) -> None:
     if not fine:
-        raise InputError(f"The training's '{name}' is {value}.", f"Give {wanted}.")
+        raise InputError(f"The training's '{name}' is {shown(value, 80)}.", f"Give {wanted}.")

@@ -28,8 +28,10 @@ def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:
     data = parse_json(text, name)
     try:
         return typed_json.from_json(TrainingConfig, data)
-    except RecursionError:
-        raise InputError(f"{name} is nested too deeply.", "Correct or replace the file.") from None
+    except (RecursionError, OverflowError):
+        raise InputError(
+            f"{name} is nested too deeply, or holds a number that is too large.", "Correct or replace the file."
+        ) from None
     except ModelError as error:
         cause = error.cause.replace("The model card", "The training configuration", 1)
         raise InputError(cause, f"Correct the entry in {name}.") from None

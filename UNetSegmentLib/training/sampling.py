@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..budget import require_memory
 from .augmentation.draw import chance, integer
 from .augmentation.intensity import change_intensity
 from .augmentation.sides import swap_sides
@@ -19,6 +20,7 @@ from .distributed import World
 from .labelling import labelling_of
 
 _CANVAS_MARGIN = 1.2
+_LESS = "Lower 'batch', or the patch in the configuration's card (card.inference.patch)."
 
 
 class PatchSampler:
@@ -32,6 +34,7 @@ class PatchSampler:
         self, cases: Sequence[Case], config: TrainingConfig, device: torch.device, seed: int, world: World | None = None
     ) -> None:
         self.part = (world or World()).part(config.batch)
+        check_batch(config)
         self.cases = list(cases)
         self.config = config
         self.near = config.sampling.foreground
@@ -107,6 +110,19 @@ class PatchSampler:
         flat = int(indices[integer(generator, 0, indices.numel() - 1)])
         _, rows, columns = case.label.shape
         return [flat // (rows * columns), flat // columns % rows, flat % columns]
+
+
+def check_batch(config: TrainingConfig) -> None:
+    """Refuses a batch whose patches alone do not fit into memory, before anything is allocated.
+
+    Raises:
+        ResourceError: with what it would take.
+    """
+    patch, network = config.card.inference.patch, config.card.network
+    # The image, its label map and one map of the network's answer are there at the same time at least.
+    need = 4 * config.batch * math.prod(patch) * (network.in_channels + network.out_channels + 1)
+    size = " x ".join(map(str, reversed(patch)))
+    require_memory(need, f"A batch of {config.batch} patches of {size} voxels", _LESS)
 
 
 def _spacing(config: TrainingConfig) -> tuple[float, float, float]:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import InputError
+from ...io.case_names import image_ending
 from ...labels import Label
 from ...models.card import InferenceContract, InputChannel, ModelCard, Normalization, PostprocessingStep, Preparation
 from ...models.importing.colours import colour
 from ...networks.config import AnyNetwork
+from ..checking import MOST_LABELS
 from ..layouts import Dataset
 from .fingerprint import Fingerprint
 from .preferences import Preferences
@@ -19,6 +21,8 @@ from .spacing import ANISOTROPY
 
 _CROPPED = 0.75
 _NAMED = 5
+_LOSSY = (".jpg", ".jpeg")
+_MANY = 20
 _USE = "Research and education. Not a medical device, not for diagnosis."
 
 
@@ -43,6 +47,7 @@ def outputs_of(data: Dataset, fingerprint: Fingerprint) -> tuple[Outputs, tuple[
         regions = tuple(region.values for region in data.regions)
         return Outputs(labels, tuple(r.value for r in data.regions), "sigmoid", regions), ()
     found = fingerprint.values
+    _check_count(data, found)
     names = data.labels or {value: f"Label {value}" for value in found}
     drawn = {label.value: label for label in data.segments.labels}
     labels = tuple(
@@ -55,8 +60,10 @@ def outputs_of(data: Dataset, fingerprint: Fingerprint) -> tuple[Outputs, tuple[
             f"None of the labels of {data.name} occurs in its label maps.", "Correct the names of the labels."
         )
     absent = [f"'{names[v]}' ({v})" for v in sorted(names) if v not in found]
-    notes = (f"No case holds {_either(absent)}, so the model leaves {_it(absent)} out.",) if absent else ()
-    return Outputs(labels, (0, *(label.value for label in labels)), "softmax"), notes
+    notes = [f"No case holds {_either(absent)}, so the model leaves {_it(absent)} out."] if absent else []
+    if len(found) > _MANY and not data.labels:
+        notes.append(f"The label maps hold {len(found)} values and none has a name: are their edges blurred?")
+    return Outputs(labels, (0, *(label.value for label in labels)), "softmax"), tuple(notes)
 
 
 def normalization_of(fingerprint: Fingerprint, channel: int, name: str) -> Normalization:
@@ -167,6 +174,21 @@ def _training_data(data: Dataset, fingerprint: Fingerprint) -> str:
 def _millimetres(spacing: Sequence[float | None]) -> str:
     known = [f"{s:.3g}" for s in reversed(spacing) if s is not None]
     return " x ".join(known) + " mm (x, y, z)"[: None if len(known) == 3 else -8]
+
+
+def _check_count(data: Dataset, found: Sequence[int]) -> None:
+    """Label maps with soft edges (JPEG, pictures that were scaled) have a value for every shade."""
+    lossy = [case.label.name for case in data.cases if image_ending(case.label) in _LOSSY]
+    if lossy and not data.labels and len(found) > 1:
+        raise InputError(
+            f"Label maps are JPEG pictures ('{lossy[0]}'), which blur values at edges: {len(found)} were found.",
+            "Save them as PNG, without smoothing; or name the labels that there are, so that others are refused.",
+        )
+    if len(found) > MOST_LABELS:
+        raise InputError(
+            f"The label maps of {data.name} hold {len(found)} values; a model learns {MOST_LABELS} labels at most.",
+            "Check that they are label maps and no images, or join labels.",
+        )
 
 
 def _either(words: Sequence[str]) -> str:
