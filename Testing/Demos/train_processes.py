@@ -42,7 +42,7 @@ def main() -> None:
 def compare(folder: Path, network: str, batch: int, steps: int) -> None:
     """One process beside two."""
     plan = make_plan(folder, network)
-    changes = {"steps": steps, "batch": batch, "optimizer": SGD, "fold": None}
+    changes = {"steps": steps, "batch": batch, "optimizer": SGD, "fold": None, "minutes": 0}
     alone, together = (edit(plan, folder / name, **changes) for name in ("alone", "together"))
     run("train", alone)
     process = start([*TOGETHER, "train", str(together)])
@@ -60,7 +60,7 @@ def compare(folder: Path, network: str, batch: int, steps: int) -> None:
 
 def lose_one(folder: Path) -> None:
     """One of two processes is killed."""
-    plan = edit(make_plan(folder, "unet"), folder / "run", steps=2000, fold=None, checkpoint_every=10)
+    plan = edit(make_plan(folder, "unet"), folder / "run", steps=2000, minutes=0, fold=None, checkpoint_every=10)
     process = start([*TOGETHER, "train", str(plan)], stderr=subprocess.PIPE)
     wait_for((folder / "run" / "checkpoint.pt").exists, process, 300)
     victim = children(process.pid)[-1]

@@ -148,10 +148,13 @@ class _Run:
 
 
 def _made(folder: Path) -> Path:
+    from ..io import check_writable
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder '{folder}' cannot be made.", "Choose another one.", str(error)) from error
+    check_writable(folder / "case-worst.png")
     return folder
 
 
@@ -250,28 +253,27 @@ def _all_cases(scores: Scores) -> Table:
     """One table of all cases; a case's name stands in the first of its rows."""
     from ..reporting import Table as Report
     from ..reporting import to_table
+    from ..text import shown
 
     rows: list[tuple[str, ...]] = []
     first = Report((), (), ())
     for name, labels in scores.items():
         of_case = to_table(labels)
         first = first if first.heading else of_case
-        rows += [("" if n else name, *row) for n, row in enumerate(of_case.rows)]
+        rows += [("" if n else shown(name, 60), *row) for n, row in enumerate(of_case.rows)]
     return Report(("Case", *first.heading), tuple(rows), (False, *first.numeric))
 
 
 def _csv(scores: Scores) -> str:
     """Every case and label as one line, the case's name in front."""
-    from ..reporting import to_csv
+    import csv
+    import io
 
-    lines: list[str] = []
-    for name, rows in scores.items():
-        heading, *values = to_csv(rows).splitlines() or [""]
-        lines = lines or [f"case,{heading}"]
-        lines += [f"{_quoted(name)},{value}" for value in values]
-    return "\n".join(lines) + "\n"
+    from ..reporting import to_json
 
-
-def _quoted(text: str) -> str:
-    cell = csv_cell(text)
-    return '"' + cell.replace('"', '""') + '"' if set(cell) & set(',"') else cell
+    lines = [{"case": name, **row} for name, rows in scores.items() for row in to_json(rows)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(lines[0] if lines else ["case"])
+    writer.writerows(["" if v is None else csv_cell(v) for v in line.values()] for line in lines)
+    return text.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from ..errors import Cancelled, DependencyError, InputError
 from ..progress import CancelToken, ProgressCallback
+from ..text import shown
 from .console import duration, progress_bar, say, working
 from .session import DebugOption, JsonOption, print_json, session
 from .train_plan import CHECKPOINT, PLAN, PlanOptions, describe, plan_folder
@@ -175,6 +177,8 @@ def _settings(
         settings = load_config(source)
         check_folder(Path(settings.output))
         _check_resume(settings, resume)
+        if talk and source.name == PLAN and Path(settings.output).resolve() != source.resolve().parent:
+            say(f"Note: the plan's output is {settings.output}, which is not the folder that it lies in.", error=True)
         return settings
     folder = given.folder(source)
     if resume:
@@ -215,6 +219,7 @@ def _report(
 
 def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | None, json: bool) -> None:
     page = report.page if report is not None else None
+    pairs = _dice(settings, result, report)
     if json:
         print_json(
             {
@@ -222,16 +227,21 @@ def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | Non
                 "log": str(result.log),
                 "curve": str(result.curve) if result.curve else None,
                 "report": str(page) if page else None,
-                "dice": result.dice,
+                "dice": [dice for _, dice in pairs] if pairs else None,
                 "seconds": result.seconds,
+                "steps": result.steps,
             }
         )
         return
     say(f"Trained in {duration(result.seconds)}.")
-    if result.dice is not None:
-        names = [label.name for label in settings.card.labels]
-        pairs = zip(names, result.dice, strict=False)
-        say("Dice on held-out cases: " + ", ".join(f"{name} {dice:.4f}" for name, dice in pairs))
+    if 0 < result.steps < settings.steps and settings.minutes:
+        say(
+            f"Note: {result.steps} of {settings.steps} steps, since {settings.minutes:g} minutes were up "
+            "('minutes' in plan.json; 0 trains all of them).",
+            error=True,
+        )
+    if pairs:
+        say("Dice on held-out cases: " + ", ".join(f"{shown(name)} {_number(dice)}" for name, dice in pairs))
     if report is not None and report.pixels is not None:
         from ..training.report.pixels import pixel_words
 
@@ -239,6 +249,19 @@ def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | Non
     for what, path in (("Model", result.model), ("Log", result.log), ("Curve", result.curve), ("Report", page)):
         if path is not None:
             say(f"  {what}: {path}")
+
+
+def _dice(settings: TrainingConfig, result: TrainingResult, report: Report | None) -> list[tuple[str, float | None]]:
+    """Labels and their Dice on held-out cases: as in the report and on the card, or of the last validation where there
+    is no report."""
+    if report is not None and report.evaluation is not None:
+        return [(line.label.name, line.dice) for line in report.evaluation.summary]
+    names = [label.name for label in settings.card.labels]
+    return list(zip(names, result.dice or (), strict=False))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.4f}"
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError, OutputError
 from ..geometry import in_xyz
 from ..progress import CancelToken, ProgressCallback
+from ..text import shown
 from .console import duration
 from .numbers import check_number
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from ..training.layouts import Dataset
     from ..training.planning import Plan, Preferences, Request
 
+_LISTED = 20
 PLAN, FINGERPRINT, CHECKPOINT = "plan.json", "fingerprint.json", "checkpoint.pt"
 _MINUTES = 60.0
 # What a run writes besides its plan.
@@ -86,24 +90,47 @@ def plan_folder(
             f"'{folder}' holds a plan already.",
             f"Train it with 'unetsegment {command} {folder / PLAN}', go on by --resume, or choose another --output.",
         )
+    _check_numbers(given)
     check_run_folder(folder, source)
     # Before torch, whose import takes seconds.
     data, wishes = _open(source, given)
     _check_folds(data, given, command == "cross-validate")
     _check_single_process()
-    from ..training import save_config
-    from ..training.planning import plan_training
-    from ..training.planning.fingerprint import save_fingerprint
+    with _writable(folder):
+        from ..training import save_config
+        from ..training.planning import plan_training
+        from ..training.planning.fingerprint import save_fingerprint
 
-    request = _request(source, given, folder, command == "cross-validate")
-    plan = plan_training(data, request, wishes, progress, cancel)
+        request = _request(source, given, folder, command == "cross-validate")
+        plan = plan_training(data, request, wishes, progress, cancel)
+        save_fingerprint(plan.fingerprint, folder / FINGERPRINT)
+        save_config(plan.config, folder / PLAN)
+    return plan
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """The run's folder, which is tried before any image is read; one that nothing came into is removed."""
+    from ..io import check_writable
+
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The run's folder {folder} cannot be written.", "Choose another.", str(error)) from error
-    save_fingerprint(plan.fingerprint, folder / FINGERPRINT)
-    save_config(plan.config, folder / PLAN)
-    return plan
+    try:
+        check_writable(folder / PLAN)
+        yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _check_numbers(given: PlanOptions) -> None:
+    if given.minutes is not None:
+        check_number("minutes", given.minutes, *MINUTES, "minutes")
+    _fold(given.fold)
 
 
 def check_run_folder(folder: Path, source: Path) -> None:
@@ -134,11 +161,14 @@ def describe(plan: Plan) -> list[str]:
     card, network = config.card, config.card.network
     spacing = card.preparation.spacing
     where = "own pixels" if spacing is None else f"{in_xyz(spacing)} mm"
-    labels = ", ".join(label.name for label in card.labels)
+    patch = in_xyz(card.inference.patch)
+    labels = ", ".join(shown(label.name, 60) for label in card.labels[:_LISTED])
+    if len(card.labels) > _LISTED:
+        labels += f" and {len(card.labels) - _LISTED} more"
     lines = [
         f"{len(found.cases)} cases to train on, {len(card.inputs)} channel(s), labels: {labels}",
-        f"{network.dimension}D, features {getattr(network, 'features', '-')}, patch {in_xyz(card.inference.patch)} "
-        f"at {where} (x, y, z), batch {config.batch}, {config.steps} steps",
+        f"{network.dimension}D, features {getattr(network, 'features', '-')}, patch {patch} at {where} (x, y, z), "
+        f"batch {config.batch}, {config.steps} steps",
         *plan.notes,
     ]
     if plan.pace is not None:
@@ -190,21 +220,28 @@ def _request(source: Path, given: PlanOptions, folder: Path, every_fold: bool) -
             "Leave --network and --pretrained out, or leave --from out.",
         )
     minutes = _MINUTES if given.minutes is None else given.minutes
-    check_number("minutes", minutes, MINUTES[0], MINUTES[1], "minutes")
     return Request(
-        output=str(folder),
+        output=str(folder.resolve()),
         minutes=minutes,
         fold=_fold(given.fold),
-        start_from=given.start_from,
+        start_from=_absolute(given.start_from),
         device=given.device or "auto",
         threads=given.threads or 0,
         seed=given.seed or 0,
-        source=str(source),
+        source=str(source.resolve()),
         folds=given.folds or FOLDS,
         every_fold=every_fold,
-        pretrained=given.pretrained,
+        pretrained=_absolute(given.pretrained),
         compile=bool(given.compile),
     )
+
+
+def _absolute(text: str | None) -> str | None:
+    """A path that is there, so that the plan means the same wherever one stands; names stay names."""
+    try:
+        return str(Path(text).resolve()) if text is not None and Path(text).exists() else text
+    except (OSError, ValueError):
+        return text
 
 
 def _fold(text: str | None) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from ..text import shown
 
 # Longest first, so that no ending is cut in its middle.
 IMAGE_ENDINGS = (
@@ -25,12 +26,18 @@ _FURTHER = (".dcm", ".hdr", ".img")
 def case_name(path: Path | str) -> str:
     """The file's name without the ending of its format, whatever dots it has; the whole name where it has none.
 
-    Letters with accents are composed (NFC), since macOS stores them apart and others do not.
+    Letters with accents are composed (NFC), since macOS stores them apart and others do not. What cannot be shown (line
+    breaks, control characters, bytes that are no UTF-8) is escaped: names go into tables, pictures and files of ours.
     """
     name = Path(path).name
     ending = image_ending(name) or next((e for e in _FURTHER if name.lower().endswith(e)), "")
     plain = name[: len(name) - len(ending)] or name
-    return unicodedata.normalize("NFC", plain)
+    return plain_text(plain)
+
+
+def plain_text(name: str) -> str:
+    """A name of a case or a label as it is kept: composed, and without what cannot be shown."""
+    return shown(unicodedata.normalize("NFC", name), None)
 
 
 def image_ending(path: Path | str) -> str:

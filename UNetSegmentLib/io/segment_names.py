@@ -6,7 +6,6 @@ Files without names (a plain label image) have nothing but their values.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..errors import InputError
 from ..labels import Label
 from ..volume import Segmentation
 from . import seg_nrrd
-from .case_names import image_ending
+from .case_names import image_ending, plain_text
 from .label_table import read_label_table, table_path
 
 _NRRD = (".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
@@ -60,7 +59,7 @@ class SegmentNames:
 
 def folded(name: str) -> str:
     """A name as it is compared: letter case, doubled blanks and the way accents are stored do not count."""
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    return " ".join(plain_text(name).casefold().split())
 
 
 def read_names(path: Path | str) -> tuple[Label, ...]:
@@ -149,7 +148,7 @@ def _first_seen(named: Mapping[str, Sequence[Label]]) -> dict[str, Label]:
     first: dict[str, Label] = {}
     for labels in named.values():
         for label in sorted(labels, key=lambda label: label.value):
-            first.setdefault(folded(label.name), label)
+            first.setdefault(folded(label.name), replace(label, name=plain_text(label.name)))
     return first
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from ..text import shown
 from .metrics import LabelScores
 
 # More labels than this do not fit into a line.
@@ -40,6 +41,7 @@ def extremes(means: Mapping[str, float]) -> dict[str, str]:
 
 def heading(which: str, name: str, total: int) -> str:
     """What stands over the picture of a case."""
+    name = shown(name, 100)
     return name if which == "only" else f"{which.capitalize()} of {total} cases: {name}"
 
 
@@ -55,7 +57,7 @@ def score_words(labels: Sequence[LabelScores], unit: str = "mm") -> str:
     if len(known) == 1:
         return f"Dice {known[0].dice:.4f}{_distance(known[0], unit)}"
     mean = sum(score.dice or 0.0 for score in known) / len(known)
-    parts = [f"{score.label.name} {score.dice:.3f}{_distance(score, unit)}" for score in known[:_NAMED]]
+    parts = [f"{shown(score.label.name, 40)} {score.dice:.3f}{_distance(score, unit)}" for score in known[:_NAMED]]
     more = f"; {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     return f"Dice {mean:.4f}, mean of {len(known)} labels\n{'; '.join(parts)}{more}"
 

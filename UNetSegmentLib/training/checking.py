@@ -22,6 +22,7 @@ SURROUNDINGS = ("reflect", "edge", "constant", "noise", "other")
 # Far beyond what anybody trains; what lies above is a slip, or somebody's wish to keep the machine busy.
 _WITHIN = {
     "steps": (1, 10**8),
+    "minutes": (0, 10**6),
     "batch": (1, 10_000),
     "folds": (0, 10_000),
     "seed": (0, 2**63 - 1),
@@ -71,8 +72,7 @@ def _check_course(config: TrainingConfig) -> None:
     optimizer, schedule = config.optimizer, config.schedule
     _need(optimizer.learning_rate > 0, "learning_rate", optimizer.learning_rate, "above 0")
     _need(optimizer.weight_decay >= 0, "weight_decay", optimizer.weight_decay, "0 or more")
-    least = 0.0 if optimizer.kind == "adamw" else 1e-9
-    _need(least <= optimizer.momentum < 1, "momentum", optimizer.momentum, "above 0 and below 1")
+    _need(0 <= optimizer.momentum < 1, "momentum", optimizer.momentum, "0 to below 1")
     _need(optimizer.clip >= 0, "clip", optimizer.clip, "0 or more")
     _need(0 <= schedule.floor <= 1, "floor", schedule.floor, "a share from 0 to 1")
     _need(schedule.warmup >= 0, "warmup", schedule.warmup, "a number of steps, or 0")

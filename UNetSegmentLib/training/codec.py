@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..errors import InputError, ModelError
@@ -12,11 +13,14 @@ from ..models import typed_json
 from .config import TrainingConfig
 
 _LARGEST = 1 << 24
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def config_to_text(config: TrainingConfig) -> str:
     """The configuration as JSON for people and programs."""
-    return typed_json.readable(typed_json.to_json(config)) + "\n"
+    text = typed_json.readable(typed_json.to_json(config)) + "\n"
+    # A path whose bytes are no UTF-8 holds such halves, which JSON can write but UTF-8 cannot.
+    return _HALVES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:

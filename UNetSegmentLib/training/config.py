@@ -178,6 +178,8 @@ class TrainingConfig:
             whose name the package does not know.
         pretrained: ImageNet weights for a light encoder in 2D, see :mod:`.pretrained`: a file, or ``timm``.
         steps, batch: optimiser steps, and patches in each (of all processes together).
+        minutes: promised for the whole run, report included: on a machine that has become slower it has fewer steps,
+            see :mod:`.clock`. 0 promises nothing.
         regions: for a card with sigmoid activation, the values in the label files that each output channel unites;
             regions may overlap. Empty: each channel is its own label.
         early_stop: the run ends after more than this many validations without a better mean Dice; 0 never does.
@@ -203,6 +205,7 @@ class TrainingConfig:
     start_from: str | None = None
     pretrained: str | None = None
     steps: int = 1000
+    minutes: float = 0.0
     batch: int = 2
     seed: int = 0
     loss: LossConfig = field(default_factory=LossConfig)

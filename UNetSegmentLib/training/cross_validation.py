@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
+from ..io.atomic import check_writable, output_error
 from ..models import Model, load_model, save_model
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from .codec import load_config
@@ -18,7 +19,7 @@ from .dataset import open_dataset
 from .fold_scores import PIXELS, SCORES, FoldScores, load_fold, load_pixels, save_fold, score_fold
 from .layouts.dataset import Dataset
 from .loop import MODEL, check_validation, train
-from .report.cross_table import write_table
+from .report.cross_table import NAME, write_table
 from .report.pixels import Pixels
 from .run import CONFIG
 from .spread import Summary, summarize_folds
@@ -64,6 +65,7 @@ def cross_validate(
         InputError: the data set cannot be split, or the configuration cannot be trained on every case; and what
             :func:`~.loop.train` raises.
     """
+    _check_output(Path(config.output))
     data = open_dataset(config.dataset, config.layout, config.folds)
     wanted = _wanted(data, folds)
     whole = dataclasses.replace(config, fold=None, output=str(Path(config.output) / FINAL))
@@ -107,6 +109,15 @@ def is_finished(own: TrainingConfig) -> bool:
     except InputError:
         return False
     return same_but_for(saved, own, _FREE)
+
+
+def _check_output(folder: Path) -> None:
+    """Refuses, before anything is trained, a folder that cannot take the table."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    check_writable(folder / f"{NAME}.json")
 
 
 def _wanted(data: Dataset, folds: Sequence[int] | None) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +51,7 @@ def evaluate_fold(
     settings: EngineSettings | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
+    until: float | None = None,
 ) -> Evaluation:
     """Segments the cases that ``fold`` holds out and compares them with their label maps, labels of equal name with
     each other where both sides have names.
@@ -59,6 +61,7 @@ def evaluate_fold(
         dataset: a folder in one of the known :mod:`.layouts`, or what was read of it.
         cases: only these of the fold's cases.
         settings: of the engine; the preset ``balanced`` when None.
+        until: on :func:`time.monotonic`'s clock: no further case is begun after it, but one is always scored.
 
     Raises:
         InputError: no such fold, or a case that the fold does not hold out.
@@ -72,8 +75,10 @@ def evaluate_fold(
     segmenter = Segmenter(model, device=device, settings=settings)
     values = [label.value for label in model.card.labels]
     stage = Stage("evaluate", len(names), progress, cancel)
-    scores = {}
+    scores: dict[str, list[LabelScores]] = {}
     for name in names:
+        if scores and until is not None and time.monotonic() > until:
+            break
         volume, reference = read_pair(data, name)
         prediction = segmenter.segment(volume, cancel=cancel).segmentation
         scores[name] = _compare(prediction, reference, data, tolerance_mm, values)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from torch import nn
 from ..errors import DependencyError, InputError, OutputError, ResourceError
 from ..geometry import in_xyz
 from ..inference.devices import choose_device
+from ..io.atomic import check_writable
 from ..progress import CancelToken, ProgressCallback
+from .clock import After, Clock, report_passes
 from .config import TrainingConfig
 from .curve import write_curve
 from .dataset import load_cases, open_dataset
@@ -21,6 +23,7 @@ from .distributed import World, join_world
 from .export import export_model
 from .labelling import labelling_of
 from .layouts.naming import numbered_like
+from .lock import locked
 from .run import CHECKPOINT, LOG, Run
 from .spilling import Spill
 from .state import load_checkpoint, start_state
@@ -35,7 +38,8 @@ MODEL = "model"
 class TrainingResult:
     """What a training left behind: the package's folder, the CSV log, the curve, and the Dice per label of the
     validation that saw the package's network, the last or the best one (None without held-out cases). ``first`` is
-    False in further processes, which write nothing."""
+    False in further processes, which write nothing. ``steps`` were taken; ``until`` is the end of the time that was
+    promised, on :func:`time.monotonic`'s clock (None where none was)."""
 
     model: Path
     log: Path
@@ -43,27 +47,36 @@ class TrainingResult:
     dice: tuple[float, ...] | None
     seconds: float
     first: bool = True
+    steps: int = 0
+    until: float | None = None
 
 
 def train(
     config: TrainingConfig, progress: ProgressCallback | None = None, cancel: CancelToken | None = None
 ) -> TrainingResult:
-    """Trains, or goes on with, the run in ``config.output``.
+    """Trains, or goes on with, the run in ``config.output``; no longer than ``config.minutes`` where these are set.
 
     A folder that holds a checkpoint of the same configuration is resumed. ``progress`` gets
     :class:`~.events.TrainingEvent` every few steps. Cancelling ends it after the step that is being done, with a
     checkpoint, so that no step is lost.
 
     Raises:
-        InputError: data or configuration that cannot be used.
+        InputError: data or configuration that cannot be used; another training runs in the folder; a run is resumed
+            without cases that it began with.
         ResourceError: the device is not there.
         OutputError: the run's folder cannot be written.
         Cancelled: the token was set.
     """
     check_validation(config)
     world, device = join_world(choose_device(config.device))
-    with torch_threads(config.threads), world.together():
+    with torch_threads(config.threads), world.together(), _held(config, world):
         return _train(config, world, device, progress, cancel)
+
+
+def _held(config: TrainingConfig, world: World) -> contextlib.AbstractContextManager[None]:
+    """The folder, held by the first process."""
+    folder = _output_folder(config)
+    return locked(folder) if world.first else contextlib.nullcontext()
 
 
 def _train(
@@ -73,8 +86,8 @@ def _train(
     progress: ProgressCallback | None,
     cancel: CancelToken | None,
 ) -> TrainingResult:
-    started = time.monotonic()
-    output = _output_folder(config)
+    clock = Clock(60.0 * config.minutes)
+    output = Path(config.output)
     data = numbered_like(open_dataset(config.dataset, config.layout, config.folds), config.card.labels)
     names, held_out = data.split(config.fold)
     if not names:
@@ -83,9 +96,10 @@ def _train(
     spill = Spill(output / f"prepared-{world.rank}")
     try:
         cases = load_cases(data, names, config.card, progress, cancel, labelling, spill)
-        held_out = held_out[: config.validation_cases or None] if world.first else []
-        validation = load_cases(data, held_out, config.card, progress, cancel, labelling, spill)
-        run = Run(config, cases, validation, world, device, progress, cancel)
+        looked_at = held_out[: config.validation_cases or None] if world.first else []
+        clock.after = After(len(looked_at), report_passes(config, len(held_out), data.pixels))
+        validation = load_cases(data, looked_at, config.card, progress, cancel, labelling, spill)
+        run = Run(config, cases, validation, world, device, progress, cancel, clock)
         dice = run.to_the_end()
     except torch.OutOfMemoryError as error:
         raise ResourceError(
@@ -98,8 +112,8 @@ def _train(
         spill.remove()
     model, curve = package_run(run.state.result(), config) if world.first else (output / MODEL, None)
     world.leave()
-    dice, seconds = dice if world.first else None, time.monotonic() - started
-    return TrainingResult(model, output / LOG, curve, dice, seconds, world.first)
+    dice = dice if world.first else None
+    return TrainingResult(model, output / LOG, curve, dice, clock.elapsed, world.first, run.state.step, clock.until)
 
 
 def package_run(network: nn.Module, config: TrainingConfig) -> tuple[Path, Path | None]:
@@ -138,6 +152,7 @@ def _output_folder(config: TrainingConfig) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The run's folder {folder} cannot be written.", "Choose another.", str(error)) from error
+    check_writable(folder / CHECKPOINT)
     return folder
 
 

@@ -30,7 +30,7 @@ def _groups(parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], lis
 
 
 class Schedule:
-    """The learning rate of each step. Its state is the plateau's memory; everything else follows from the step."""
+    """The learning rate of each step. Its state is the plateau's memory, and where the run got another length."""
 
     def __init__(self, config: ScheduleConfig, base: float, steps: int) -> None:
         self.config = config
@@ -39,6 +39,12 @@ class Schedule:
         self.factor = 1.0
         self.best = -1.0
         self.waited = 0
+        self._bend = (0, 0.0)
+
+    def change_length(self, step: int, steps: int) -> None:
+        """From ``step`` on the run has ``steps`` steps in all: the course goes on from where it is to the new end."""
+        self._bend = (step, self._done(step))
+        self.steps = steps
 
     def rate(self, step: int) -> float:
         """Learning rate of ``step``, counted from 0."""
@@ -47,12 +53,19 @@ class Schedule:
 
     def _share(self, step: int) -> float:
         """What is left of the first rate."""
-        done = step / self.steps
+        done = self._done(step)
         if self.config.kind == "poly":
             return (1.0 - done) ** self.config.power
         if self.config.kind == "cosine":
             return (1.0 + math.cos(math.pi * done)) / 2
         return self.factor
+
+    def _done(self, step: int) -> float:
+        """The share of the course that lies behind ``step``."""
+        first, before = self._bend
+        if self.steps <= first:
+            return 1.0
+        return before + (1.0 - before) * ((step - first) / (self.steps - first))
 
     def apply(self, optimizer: torch.optim.Optimizer, step: int) -> float:
         """Sets the rate of ``step`` and returns it."""
@@ -74,7 +87,12 @@ class Schedule:
             self.waited = 0
 
     def state_dict(self) -> dict[str, float]:
-        return {"factor": self.factor, "best": self.best, "waited": self.waited}
+        state = {"factor": self.factor, "best": self.best, "waited": self.waited}
+        if self._bend[0]:
+            state |= {"bent": self._bend[0], "before": self._bend[1], "steps": self.steps}
+        return state
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         self.factor, self.best, self.waited = state["factor"], state["best"], int(state["waited"])
+        if "bent" in state:
+            self._bend, self.steps = (int(state["bent"]), state["before"]), int(state["steps"])

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ..errors import Cancelled, InputError
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
+from ..text import shown
+from .clock import Clock
 from .codec import save_config
 from .compilation import compiled
 from .config import TrainingConfig
@@ -40,7 +42,7 @@ class Run:
     """One training on its way: the state, what changes it, and what it tells.
 
     Raises:
-        InputError: the output folder holds a run of another configuration.
+        InputError: the output folder holds a run of another configuration, or one that began with other cases.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Run:
         device: torch.device,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock or Clock(0.0)
         self.config, self.validation = config, validation
         self.world, self.device = world, device
         self.progress, self.cancel = progress, cancel
@@ -60,6 +64,7 @@ class Run:
         self.sampler = PatchSampler(cases, config, device, config.seed, world)
         fp16, resumed = self.precision == "fp16", (Path(config.output) / CHECKPOINT).exists()
         self.state = start_state(config, self.sampler.generator, device, fp16, resumed)
+        self.state.cases = tuple(case.name for case in cases)
         if not world.first:
             # Or dropout would hide the same places in every process.
             torch.manual_seed(config.seed + world.rank)
@@ -78,10 +83,11 @@ class Run:
         """Runs the steps that are left. Returns the Dice of the validation whose network is kept."""
         state, config = self.state, self.config
         state.network.train()
-        while state.step < config.steps and not state.watch.stopped:
+        while state.step < self.steps and not state.watch.stopped:
             self._stop_where_asked()
             self._losses.append(self._step())
-            last = state.step == config.steps
+            self._keep_the_promise()
+            last = state.step >= self.steps
             validated = config.fold is not None and (state.step % config.validate_every == 0 or last)
             if validated:
                 self._validate()
@@ -94,7 +100,27 @@ class Run:
                 self._save()
         return self.dice if state.watch.dice is None else state.watch.dice
 
+    @property
+    def steps(self) -> int:
+        """How many the run is to have: those of the plan, or as many as its time allows."""
+        return self.state.schedule.steps
+
+    def _keep_the_promise(self) -> None:
+        """Makes the run shorter where the machine has become slower, in all processes at the same step."""
+        state, clock = self.state, self.clock
+        every = _ASK_EVERY.get(self.device.type, _ASK_SELDOM) if self.world.size == 1 else _ASK_SELDOM
+        clock.stepped()
+        if not clock.seconds or state.step % every:
+            return
+        left = (self.steps - 1) // self.config.validate_every - state.step // self.config.validate_every
+        validations = max(left, 0) if self.validation else 0
+        steps = self.world.share(clock.length(state.step, self.steps, self.config.steps, validations))
+        if steps != self.steps:
+            log.info("the run has %d steps instead of %d: the time is up at that pace", steps, self.steps)
+            state.schedule.change_length(state.step, steps)
+
     def _save(self) -> None:
+        self.state.seconds = self.clock.elapsed
         save_checkpoint(self.state, self.config, self.output / CHECKPOINT, self.world)
         self._saved = self.state.step
 
@@ -108,12 +134,13 @@ class Run:
             return
         if state.step > self._saved:
             self._save()
-        raise Cancelled(f"The training was stopped after step {state.step} of {self.config.steps}.")
+        raise Cancelled(f"The training was stopped after step {state.step} of {self.steps}.")
 
     def _resume(self) -> None:
         path = self.output / CHECKPOINT
         if path.exists():
             load_checkpoint(self.state, self.config, path, self.world)
+            self.clock.resumed(self.state.seconds)
             log.info("resumed at step %d", self.state.step)
         if self.world.first:
             save_config(self.config, self.output / CONFIG)
@@ -143,6 +170,7 @@ class Run:
 
     def _validate(self) -> None:
         dice: tuple[float, ...] | None = None
+        started = time.monotonic()
         if self.validation:
             card = self.config.card
             context = autocast(self.precision, self.device)
@@ -150,6 +178,7 @@ class Run:
             patch, divisor = card.inference.patch, needed_divisor(card.network)
             dice = validate(self.state.model, self.validation, patch, labelling, self.device, context, divisor)
         self.dice = self.world.share(dice)
+        self.clock.validated(time.monotonic() - started, len(self.validation))
         if self.dice:
             known = [d for d in self.dice if not math.isnan(d)]
             mean = sum(known) / max(len(known), 1)
@@ -164,7 +193,7 @@ class Run:
         if self.progress is None or not self.world.first or now - self._told < _TELL_AFTER:
             return
         self._told = now
-        state, total = self.state, self.config.steps
+        state, total = self.state, self.steps
         left = (now - self._since) / len(self._losses) * (total - state.step)
         self.progress(ProgressEvent("train", state.step, total, left))
 
@@ -174,7 +203,7 @@ class Run:
         loss, terms = means[0], dict(zip(self.config.loss.terms, means[1:], strict=True))
         pace = (now - self._since) / count
         self._losses, self._since, self._told = [], now, now
-        state, total = self.state, self.config.steps
+        state, total = self.state, self.steps
         if not math.isfinite(loss):
             raise InputError(
                 f"The training diverged: the loss is {loss} at step {state.step}.",
@@ -203,4 +232,4 @@ def _label_names(config: TrainingConfig) -> list[str]:
     names = {label.value: label.name for label in config.card.labels}
     contract = config.card.inference
     values = contract.output_values[1:] if contract.activation == "softmax" else contract.output_values
-    return [names.get(value, f"Label {value}") for value in values]
+    return [shown(names.get(value, f"Label {value}"), 100) for value in values]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..budget import require_memory
+from ..geometry import in_xyz
 from .augmentation.draw import chance, integer
 from .augmentation.intensity import change_intensity
 from .augmentation.sides import swap_sides
@@ -121,8 +122,7 @@ def check_batch(config: TrainingConfig) -> None:
     patch, network = config.card.inference.patch, config.card.network
     # The image, its label map and one map of the network's answer are there at the same time at least.
     need = 4 * config.batch * math.prod(patch) * (network.in_channels + network.out_channels + 1)
-    size = " x ".join(map(str, reversed(patch)))
-    require_memory(need, f"A batch of {config.batch} patches of {size} voxels", _LESS)
+    require_memory(need, f"A batch of {config.batch} patches of {in_xyz(patch)} voxels", _LESS)
 
 
 def _spacing(config: TrainingConfig) -> tuple[float, float, float]:

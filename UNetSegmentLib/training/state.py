@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,25 @@ from .stopping import Watch
 
 ALONE = World()
 
-# What a resumed run may change: its length, its folder, where it computes, and how often it looks and saves.
-_FREE_ON_RESUME = ("steps", "output", "compile", "threads", "validate_every", "validation_cases", "checkpoint_every")
+# What a resumed run may change: its length, where its folder and its data lie, where it computes, and how often it
+# looks and saves.
+_FREE_ON_RESUME = (
+    "steps",
+    "minutes",
+    "dataset",
+    "output",
+    "compile",
+    "threads",
+    "validate_every",
+    "validation_cases",
+    "checkpoint_every",
+)
 
 
 @dataclass
 class TrainingState:
-    """The network on its way, with everything needed to go on. ``step`` counts finished optimiser steps."""
+    """The network on its way, with everything needed to go on. ``step`` counts finished optimiser steps, ``seconds``
+    the time that they took with all that belongs to them, ``cases`` names what is learned from (empty: unknown)."""
 
     network: nn.Module
     average: MovingAverage | None
@@ -47,6 +60,8 @@ class TrainingState:
     generator: torch.Generator
     watch: Watch
     step: int = 0
+    seconds: float = 0.0
+    cases: tuple[str, ...] = ()
 
     @property
     def model(self) -> nn.Module:
@@ -106,6 +121,8 @@ def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     content: dict[str, Any] = {
         "config": config_to_text(config),
         "step": state.step,
+        "seconds": state.seconds,
+        "cases": list(state.cases),
         "network": state.network.state_dict(),
         "average": state.average.network.state_dict() if state.average else None,
         "optimizer": state.optimizer.state_dict(),
@@ -127,8 +144,9 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
     """Puts ``state`` where the checkpoint was.
 
     Raises:
-        InputError: the file is not a checkpoint, or belongs to a run with another configuration (a longer or shorter
-            run, another folder, and how often it validates and saves are no other configuration).
+        InputError: the file is not a checkpoint, its run began with other cases, or it belongs to a run with another
+            configuration (a longer or shorter run, another folder, and how often it validates and saves are no other
+            configuration).
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -142,17 +160,33 @@ def load_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, wo
             f"The checkpoint {path} belongs to a training with another configuration.",
             "Choose another output folder, or restore the configuration to go on.",
         )
-    state.step = content["step"]
+    _check_cases(state.cases, content.get("cases", ()))
+    state.step, state.seconds = content["step"], float(content.get("seconds", 0.0))
     state.network.load_state_dict(content["network"])
     if state.average:
         state.average.network.load_state_dict(content["average"])
     state.optimizer.load_state_dict(content["optimizer"])
-    state.schedule.load_state_dict(content["schedule"])
+    # A run that was asked to be longer or shorter has no length of another promise.
+    same_length = config_from_text(content["config"], path.name).steps == config.steps
+    bend = () if same_length else ("bent", "before", "steps")
+    state.schedule.load_state_dict({key: value for key, value in content["schedule"].items() if key not in bend})
     state.scaler.load_state_dict(content["scaler"])
     # Checkpoints of the first version have no such entry, and nothing to watch.
     if "watch" in content:
         state.watch.load_state_dict(content["watch"])
     _restore_chance(state, content, world)
+
+
+def _check_cases(now: Sequence[str], then: Sequence[str]) -> None:
+    """A run goes on to the same result only with the same cases."""
+    if not now or not then or list(now) == list(then):
+        return
+    lost, new = [n for n in then if n not in set(now)], [n for n in now if n not in set(then)]
+    which = f"'{lost[0]}' is missing" if lost else f"'{new[0]}' is new" if new else "their order has changed"
+    raise InputError(
+        f"This training began with {len(then)} cases to learn from, now there are {len(now)}: {which}.",
+        "Restore the data set to go on, or begin a new training in another output folder.",
+    )
 
 
 def _restore_chance(state: TrainingState, content: dict[str, Any], world: World) -> None:

@@ -227,7 +227,7 @@ def _installed(
     return Outcome(
         whole=not request.keep,
         step=run.step,
-        steps=config.steps,
+        steps=result.steps or config.steps,
         name=card.name,
         version=card.version,
         title=card.title,

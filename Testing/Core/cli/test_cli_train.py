@@ -57,6 +57,67 @@ def test_from_a_folder_to_a_model_that_segments(run: Run, cells: Path, tmp_path:
     assert read_segmentation(tmp_path / "answer.png").voxels.shape == (1, 48, 48)
 
 
+def test_the_last_line_the_report_and_the_card_say_the_same(run: Run, cells: Path, tmp_path: Path) -> None:
+    """A name with a line break, which the report and its pictures must survive too."""
+    (cells / "cases.csv").write_text(
+        "image,label,case,value,name,fold\n"
+        + "".join(f'images/{n}.png,labels/{n}.png,"case\n{n}",,,{n % 2}\n' for n in range(5))
+        + ',,,1,"line\nof $\\frac{a",\n'
+    )
+    out = tmp_path / "run"
+    options = ("--minutes", "0.1", "--device", "cpu", "--threads", "1", "--layout", "csv")
+    assert run("train", cells, "-o", out, *options, "--plan-only").exit_code == 0
+    shortened(out / "plan.json", steps=4, minutes=0, validate_every=2)
+    result = run("train", out / "plan.json")
+    assert result.exit_code == 0, result.output
+    line = read_card(out / "model").accuracy[0]
+    assert line.label == "line of $\\frac{a"
+    assert f"{line.label} {line.dice:.4f}\n" in result.stdout
+    page = (out / "report.html").read_text()
+    assert f"<td>{line.dice:.4f}</td>" in page and "case 0" in page
+    assert (out / "curve.png").is_file() and (out / "case-worst.png").is_file()
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-1", "0", "1e300"])
+def test_minutes_that_make_no_sense(run: Run, cells: Path, tmp_path: Path, minutes: str) -> None:
+    for command in ("train", "cross-validate"):
+        result = run(command, cells, "-o", tmp_path / "run", "--minutes", minutes)
+        assert result.exit_code == 3 and "makes no sense" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["--threads", "--seed"])
+def test_numbers_below_zero(run: Run, cells: Path, option: str) -> None:
+    assert run("train", cells, option, "-1").exit_code == 2
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_data_is_read(
+    run: Run, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*arguments: object) -> None:
+        raise AssertionError("an image was read")
+
+    monkeypatch.setattr("UNetSegmentLib.training.layouts.reading.read_volume", read)
+    (tmp_path / "file").touch()
+    for command in ("train", "cross-validate"):
+        result = run(command, cells, "-o", tmp_path / "file" / "run", "--minutes", "1")
+        assert result.exit_code == 5, result.output
+
+
+def test_a_plan_means_the_same_wherever_one_stands(
+    run: Run, cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(cells.parent)
+    options = ("--minutes", "0.1", "--device", "cpu", "--threads", "1", "--plan-only")
+    assert run("train", cells.name, "-o", "run", *options).exit_code == 0
+    shortened(tmp_path / "run" / "plan.json", steps=1, minutes=0, validate_every=1, fold=None)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    result = run("train", Path("..") / "run" / "plan.json")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "run" / "model" / "model.json").is_file() and not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_a_plan_is_written_edited_and_trained(run: Run, cells: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     options = ("--minutes", "0.1", "--network", "attention", "--device", "cpu")
@@ -70,7 +131,7 @@ def test_a_plan_is_written_edited_and_trained(run: Run, cells: Path, tmp_path: P
     # Nobody's edits are overwritten.
     twice = run("train", cells, "-o", out)
     assert twice.exit_code == 3 and "holds a plan already" in twice.stderr
-    shortened(out / "plan.json", steps=3, validate_every=3, checkpoint_every=3)
+    shortened(out / "plan.json", steps=3, minutes=0, validate_every=3, checkpoint_every=3)
     trained = run("train", out / "plan.json")
     assert trained.exit_code == 0, trained.output
     assert load_config(out / "training.json").steps == 3
@@ -102,7 +163,7 @@ def test_killed_in_the_middle_and_resumed_to_the_same_result(run: Run, cells: Pa
     for out in (whole, broken):
         planned = run("train", cells, "-o", out, "--minutes", "0.1", "--device", "cpu", "--threads", "1", "--plan-only")
         assert planned.exit_code == 0, planned.output
-    changes = {"steps": 60, "validate_every": 30, "checkpoint_every": 10}
+    changes = {"steps": 60, "minutes": 0, "validate_every": 30, "checkpoint_every": 10}
     shortened(whole / "plan.json", **changes)
     text = (whole / "plan.json").read_text().replace(str(whole), str(broken))
     (broken / "plan.json").write_text(text)

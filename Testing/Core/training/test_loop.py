@@ -102,6 +102,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_config, tmp_
     train(cut)
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert whole.pop("config") != resumed.pop("config")  # the output folder alone differs
+    assert whole.pop("seconds") > 0 and resumed.pop("seconds") > 0
     assert same(whole, resumed)
     assert whole["step"] == (12 if "early_stop" in more else 20)
     assert (whole["watch"]["weights"] is None) == ("keep" not in more)

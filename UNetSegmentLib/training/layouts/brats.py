@@ -72,4 +72,4 @@ def _case(folder: Path) -> CaseFiles:
                 f"It needs {', '.join('_' + names[0] for names in _ENDINGS)}.",
             )
         found.append(file)
-    return CaseFiles(folder.name, tuple(found[:4]), found[4])
+    return CaseFiles(case_name(folder), tuple(found[:4]), found[4])

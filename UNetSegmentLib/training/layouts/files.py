@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...io import json_files
-from ...io.case_names import is_image_file
+from ...io.case_names import is_image_file, plain_text
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -66,7 +65,7 @@ def label_names(table: Any, where: Path) -> dict[int, str]:
     """
     try:
         pairs: Iterable[tuple[Any, Any]] = enumerate(table) if isinstance(table, list) else table.items()
-        return {int(value): str(name) for value, name in pairs if int(value) != 0}
+        return {int(value): plain_text(str(name)) for value, name in pairs if int(value) != 0}
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"The 'labels' of {where} are no table of values and names.", 'Write them as {"1": "name"}.', str(error)
@@ -80,7 +79,7 @@ def named_folds(table: Any, where: Path) -> tuple[tuple[str, ...], ...]:
         InputError: something else.
     """
     try:
-        return tuple(tuple(unicodedata.normalize("NFC", str(name)) for name in fold) for fold in table)
+        return tuple(tuple(plain_text(str(name)) for name in fold) for fold in table)
     except TypeError as error:
         raise InputError(
             f"The 'folds' of {where} are no lists of case names.", "Correct the file.", str(error)
@@ -91,7 +90,7 @@ def in_order(table: Any) -> tuple[str, ...]:
     """Names of ``{"0": "T1", "1": "T2"}`` by number; empty for anything else."""
     if not isinstance(table, dict) or not all(str(key).isdigit() for key in table):
         return ()
-    return tuple(str(table[key]) for key in sorted(table, key=int))
+    return tuple(plain_text(str(table[key])) for key in sorted(table, key=int))
 
 
 def lacking_label(name: str, count: int, folder: Path) -> InputError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...io.case_names import case_name, cases_by_name
+from ...io.case_names import case_name, cases_by_name, plain_text
 from .dataset import CaseFiles, Dataset, Region
 from .files import image_files, in_order, is_there, lacking_label, natural, read_json
 
@@ -52,7 +52,7 @@ def _listed(path: Path, table: dict[str, Any]) -> tuple[CaseFiles, ...]:
     """The cases of a ``dataset`` entry, which names files that lie elsewhere; paths are relative to the folder."""
     try:
         cases = tuple(
-            CaseFiles(name, tuple(path / image for image in entry["images"]), path / entry["label"])
+            CaseFiles(plain_text(name), tuple(path / image for image in entry["images"]), path / entry["label"])
             for name, entry in table.get("dataset", {}).items()
         )
     except (AttributeError, KeyError, TypeError) as error:
@@ -99,7 +99,10 @@ def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:
 def _labels(table: dict[str, Any], where: Path) -> tuple[dict[int, str], tuple[Region, ...], int | None]:
     """Names by value, regions, and the ignored value."""
     try:
-        given = {str(n): tuple(map(int, v)) if isinstance(v, list) else int(v) for n, v in table["labels"].items()}
+        given = {
+            plain_text(str(n)): tuple(map(int, v)) if isinstance(v, list) else int(v)
+            for n, v in table["labels"].items()
+        }
     except (KeyError, AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"The 'labels' of {where} are no table of names and values.", 'Write {"background": 0, ...}.', str(error)

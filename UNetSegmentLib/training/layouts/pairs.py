@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...io.case_names import cases_by_name
+from ...io.case_names import cases_by_name, plain_text
 from .dataset import CaseFiles, Dataset
 from .files import image_files, in_order, label_names, lacking_label, named_folds, read_json
 
@@ -34,7 +34,7 @@ def read(path: Path) -> Dataset:
         folder=path,
         layout="pairs",
         cases=tuple(CaseFiles(name, (file,), labels[name]) for name, file in images.items()),
-        channels=in_order(modality) or tuple(map(str, channels)),
+        channels=in_order(modality) or tuple(plain_text(str(name)) for name in channels),
         labels=label_names(table.get("labels", {}), path / "dataset.json"),
         ignored=table.get("ignored"),
         folds=named_folds(table.get("folds", ()), path / "dataset.json"),

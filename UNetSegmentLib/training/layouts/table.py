@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError
-from ...io.case_names import case_name
+from ...io.case_names import case_name, plain_text
 from ...io.plain_files import read_limited
 from .dataset import CaseFiles, Dataset
 from .files import is_there, label_names, read_json
@@ -69,7 +68,8 @@ def read(path: Path) -> Dataset:
         folder=folder,
         layout="csv",
         cases=tuple(cases),
-        channels=tuple(map(str, named)) or (tuple(table.images) if len(table.images) > 1 else ()),
+        channels=tuple(plain_text(str(name)) for name in named)
+        or (tuple(table.images) if len(table.images) > 1 else ()),
         labels=_labels(table) or label_names(more.get("labels", {}), folder / "dataset.json"),
         ignored=IGNORED if any(case.mask for case in cases) else more.get("ignored"),
         folds=split.folds,
@@ -88,7 +88,7 @@ def _case(table: _Table, number: int, row: Row) -> CaseFiles:
             raise InputError(
                 f"Line {number} of {table.file.name} names {wanted}, which is not there.", "Correct the path."
             )
-    name = unicodedata.normalize("NFC", row.get("case", "")) or case_name(paths[0])
+    name = plain_text(row.get("case", "")) or case_name(paths[0])
     return CaseFiles(name, tuple(paths), label, mask)
 
 
@@ -96,7 +96,7 @@ def _labels(table: _Table) -> dict[int, str]:
     """Of the columns ``value`` and ``name``; empty where there are none."""
     labels: dict[int, str] = {}
     for number, row in table.rows:
-        value, name = row.get("value", ""), row.get("name", "")
+        value, name = row.get("value", ""), plain_text(row.get("name", ""))
         if not value and not name:
             continue
         if not (value.isascii() and value.isdigit() and name) or len(value) > 5:

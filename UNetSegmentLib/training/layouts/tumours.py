@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
+from ...io.case_names import case_name
 from .dataset import CaseFiles, Dataset
 from .files import lacking_label, natural
 
@@ -72,7 +73,7 @@ def read_kits(path: Path) -> Dataset:
         name="KiTS",
         folder=path,
         layout="kits",
-        cases=tuple(CaseFiles(f.name, (f / _KITS[0],), f / _KITS[1]) for f in folders),
+        cases=tuple(CaseFiles(case_name(f), (f / _KITS[0],), f / _KITS[1]) for f in folders),
         channels=("CT",),
         labels={1: "Kidney", 2: "Kidney tumour", 3: "Kidney cyst"},
         modality="CT",

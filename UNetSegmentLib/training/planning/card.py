@@ -13,6 +13,7 @@ from ...labels import Label
 from ...models.card import InferenceContract, InputChannel, ModelCard, Normalization, PostprocessingStep, Preparation
 from ...models.importing.colours import colour
 from ...networks.config import AnyNetwork
+from ...text import shown
 from ..checking import MOST_LABELS
 from ..layouts import Dataset
 from .fingerprint import Fingerprint
@@ -23,6 +24,7 @@ _CROPPED = 0.75
 _NAMED = 5
 _LOSSY = (".jpg", ".jpeg")
 _MANY = 20
+_LONGEST = 60
 _USE = "Research and education. Not a medical device, not for diagnosis."
 
 
@@ -120,7 +122,7 @@ def make_card(
     return ModelCard(
         name=slug(wishes.title or data.name),
         version="1.0.0",
-        title=wishes.title or data.name,
+        title=shown(wishes.title or data.name),
         description=f"{description} {note}".strip(),
         anatomy=wishes.anatomy or "as the training data",
         modality=modality,
@@ -153,7 +155,7 @@ def channel_names(data: Dataset, fingerprint: Fingerprint) -> tuple[str, ...]:
 
 def slug(text: str) -> str:
     """Text as a model's name: letters, digits and hyphens."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", text)[:_LONGEST].strip("-").lower()
     return plain or "model"
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ...models.card import ModelCard
+from ..clock import ENGINE, MOST, report_passes
 from ..config import AugmentationConfig, LossConfig, OptimizerConfig, SamplingConfig, ScheduleConfig, TrainingConfig
 from ..layouts import Dataset
 from .card import Outputs
@@ -30,7 +31,7 @@ class Request:
 
     Args:
         output: folder of the run.
-        minutes: that the training may take on this device.
+        minutes: that the training may take on this device, from reading the cases to the report.
         fold: held out for validation; None trains on everything.
         folds: how many to make where the data set defines none.
         every_fold: one plan for a training of each fold: it looks at all cases, and leaves time for validation.
@@ -80,6 +81,7 @@ def configuration(
         start_from=request.start_from,
         pretrained=request.pretrained,
         steps=steps,
+        minutes=0.0 if wishes.steps else request.minutes,
         batch=wishes.batch or size.batch,
         seed=request.seed,
         loss=loss,
@@ -120,18 +122,25 @@ def moving_average(steps: int) -> float:
     return round(1.0 - min(max(20.0 / steps, 0.001), 0.1), 4)
 
 
-def timed(config: TrainingConfig, pace: Pace, minutes: float, held_out: int) -> TrainingConfig:
-    """As many steps as fit, with a few validations that take no more than a share of the time."""
+def timed(config: TrainingConfig, pace: Pace, minutes: float, held_out: int, pixels: bool = False) -> TrainingConfig:
+    """As many steps as fit, with a few validations that take no more than a share of the time, and the report after
+    them.
+
+    Args:
+        held_out: how many cases are.
+        pixels: whether the report scores pixels too.
+    """
     total = minutes * 60 * FOR_STEPS
     cases = min(held_out, max(int(total * _VALIDATION_SHARE / _VALIDATIONS / max(pace.validation, 1e-3)), 1))
-    left = total - _VALIDATIONS * cases * pace.validation
+    config = replace(config, validation_cases=0 if cases >= held_out else cases)
+    report = ENGINE * pace.validation * report_passes(config, held_out, pixels)
+    left = total - _VALIDATIONS * cases * pace.validation - min(report, MOST * total)
     steps = max(int(left / pace.step), _VALIDATIONS)
     every = max(math.ceil(steps / _VALIDATIONS), 1)
     return replace(
         config,
         steps=steps,
         validate_every=every,
-        validation_cases=0 if cases >= held_out else cases,
         checkpoint_every=min(max(round(_CHECKPOINT_SECONDS / pace.step), 1), every),
         schedule=replace(config.schedule, warmup=min(50, max(steps // 10, 1))),
         ema=moving_average(steps),

@@ -103,7 +103,7 @@ def _plan(
             # Arithmetic knows neither the augmentation nor what else runs on the machine.
             config, _ = planned(seconds * size.seconds / pace.step)
             pace = measure_pace(config, data, names, device, progress, cancel)
-        config = timed(config, pace, request.minutes, len(held_out))
+        config = timed(config, pace, request.minutes, len(held_out), data.pixels)
     return Plan(config, fingerprint, pace, notes)
 
 

@@ -16,6 +16,7 @@ from ...models import Model, load_model, save_model
 from ...progress import CancelToken, ProgressCallback
 from ...reporting.extremes import mean_dice
 from ...reporting.pixel_metrics import PixelScores
+from ..clock import scored_cases
 from ..config import TrainingConfig
 from ..dataset import open_dataset
 from ..evaluation import Evaluation, evaluate_fold
@@ -27,8 +28,6 @@ from .pixels import evaluate_pixels, pixel_words, with_pixels
 
 log = logging.getLogger(__name__)
 
-# A run that may look at few cases only is scored on this many at least.
-_SCORED = 12
 # The network as it was trained, without trying which backend is the quickest.
 _SETTINGS = EngineSettings(backend="torch")
 
@@ -64,13 +63,21 @@ def finish_run(
     pictures: tuple[Path, ...] = ()
     if config.fold is not None:
         data = open_dataset(config.dataset, config.layout, config.folds)
-        limit = max(config.validation_cases, _SCORED) if config.validation_cases else None
-        names = data.split(config.fold)[1][:limit]
+        names = data.split(config.fold)[1][: scored_cases(config)]
         model = load_model(result.model)
         data = numbered_like(data, model.card.labels)
         evaluation = evaluate_fold(
-            model, data, config.fold, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
+            model,
+            data,
+            config.fold,
+            names,
+            device=config.device,
+            settings=_SETTINGS,
+            progress=progress,
+            cancel=cancel,
+            until=result.until,
         )
+        names = list(evaluation.scores)
         if data.pixels:
             scores = evaluate_pixels(
                 model, data, names, device=config.device, settings=_SETTINGS, progress=progress, cancel=cancel
@@ -113,7 +120,8 @@ def _page(
         ("Data", f"{config.dataset} ({config.layout})"),
         ("Network", f"{network.architecture}, {network.dimension}D, {getattr(network, 'features', '')}"),
         ("Patch (x, y, z), batch", f"{in_xyz(card.inference.patch)}, {config.batch}"),
-        ("Steps", str(config.steps)),
+        ("Steps", step_words(config, result)),
+        ("Labels", ", ".join(label.name for label in card.labels)),
         ("Loss", config.loss.kind),
         ("Time", f"{result.seconds / 60:.1f} min"),
         ("Model", str(result.model)),
@@ -132,6 +140,14 @@ def _page(
             sections.append(("Worst, median and best" if len(shown) > 1 else "The held-out case", shown))
         sections.append(("Every case, worst first", [page.table(("Case", "Dice"), rows)]))
     return page.write_page(path, f"Training of {card.title}", sections)
+
+
+def step_words(config: TrainingConfig, result: TrainingResult) -> str:
+    """How many steps were taken, and of how many."""
+    taken = result.steps or config.steps
+    if taken >= config.steps:
+        return str(taken)
+    return f"{taken} of {config.steps}" + (f" ({config.minutes:g} minutes were up)" if config.minutes else "")
 
 
 def _summary_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
