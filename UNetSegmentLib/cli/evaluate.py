@@ -181,6 +181,7 @@ def _score_model(
         model, data, run.fold, names, tolerance, run.device, settings, progress=progress, cancel=cancel
     )
     scores, pixels = evaluation.scores, None
+    notes = (*notes, *evaluation.notes)
     if data.pixels:
         from ..training.report import evaluate_pixels
 
@@ -229,7 +230,7 @@ def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
         cases = {name: to_json(rows) for name, rows in scores.items()}
         print_json({"cases": cases, "summary": to_json(summary), **shown})
         return
-    for note in outcome.notes:
+    for note in outcome.notes[:_MANY]:
         say(f"Note: {note}", error=True)
     console = output()
     if len(scores) <= _MANY:

@@ -29,12 +29,14 @@ class Evaluation:
         scores: for each case name, one entry per label of the model.
         summary: means over the cases, one entry per label.
         tolerance_mm: of the normalised surface Dice.
+        notes: what reading and segmenting chose, each once.
     """
 
     split: str
     scores: dict[str, list[LabelScores]]
     summary: list[LabelSummary]
     tolerance_mm: float
+    notes: tuple[str, ...] = ()
 
     def accuracy(self) -> tuple[Accuracy, ...]:
         """The lines for a model card, rounded to what the number of cases supports."""
@@ -76,15 +78,17 @@ def evaluate_fold(
     values = [label.value for label in model.card.labels]
     stage = Stage("evaluate", len(names), progress, cancel)
     scores: dict[str, list[LabelScores]] = {}
+    notes: dict[str, None] = {}
     for name in names:
         if scores and until is not None and time.monotonic() > until:
             break
         volume, reference = read_pair(data, name)
-        prediction = segmenter.segment(volume, cancel=cancel).segmentation
-        scores[name] = _compare(prediction, reference, data, tolerance_mm, values)
+        result = segmenter.segment(volume, cancel=cancel)
+        notes |= dict.fromkeys(result.warnings)
+        scores[name] = _compare(result.segmentation, reference, data, tolerance_mm, values)
         stage.step(message=name)
     split = f"fold {fold}, held out"
-    return Evaluation(split, scores, _summary(list(scores.values()), model), tolerance_mm)
+    return Evaluation(split, scores, _summary(list(scores.values()), model), tolerance_mm, tuple(notes))
 
 
 def _compare(
