@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import InputError
-from ...io.case_names import image_ending
 from ...labels import Label
 from ...models.card import InferenceContract, InputChannel, ModelCard, Normalization, PostprocessingStep, Preparation
 from ...models.importing.colours import colour
@@ -22,7 +21,6 @@ from .spacing import ANISOTROPY
 
 _CROPPED = 0.75
 _NAMED = 5
-_LOSSY = (".jpg", ".jpeg")
 _MANY = 20
 _LONGEST = 60
 _USE = "Research and education. Not a medical device, not for diagnosis."
@@ -179,13 +177,7 @@ def _millimetres(spacing: Sequence[float | None]) -> str:
 
 
 def _check_count(data: Dataset, found: Sequence[int]) -> None:
-    """Label maps with soft edges (JPEG, pictures that were scaled) have a value for every shade."""
-    lossy = [case.label.name for case in data.cases if image_ending(case.label) in _LOSSY]
-    if lossy and not data.labels and len(found) > 1:
-        raise InputError(
-            f"Label maps are JPEG pictures ('{lossy[0]}'), which blur values at edges: {len(found)} were found.",
-            "Save them as PNG, without smoothing; or name the labels that there are, so that others are refused.",
-        )
+    """Label maps with soft edges (pictures that were scaled) have a value for every shade."""
     if len(found) > MOST_LABELS:
         raise InputError(
             f"The label maps of {data.name} hold {len(found)} values; a model learns {MOST_LABELS} labels at most.",
