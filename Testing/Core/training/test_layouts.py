@@ -283,3 +283,31 @@ def test_folds_are_made_where_there_are_none(tmp_path: Path) -> None:
     assert len(made.folds) == 4
     assert made.folds == data.with_folds(5).folds
     assert data.with_folds(2).with_folds(4).folds == data.with_folds(2).folds
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"ignored": "255"}, "'ignored' of .* is 255"),
+        ({"ignored": 2**62}, "'ignored'"),
+        ({"channels": "T1"}, "no list of names"),
+        ({"labels": {"one": "liver"}}, "no table of values and names"),
+        ({"labels": 5}, "no table of values and names"),
+        ({"folds": 7}, "no lists of case names"),
+        ([], "no JSON object"),
+    ],
+)
+def test_a_table_of_contents_that_means_nothing(tmp_path: Path, entry: object, words: str) -> None:
+    make.isbi(tmp_path, 2)
+    (tmp_path / "dataset.json").write_text(json.dumps(entry))
+    with pytest.raises(InputError, match=words):
+        open_layout(tmp_path)
+
+
+def test_values_of_regions_that_are_none(tmp_path: Path) -> None:
+    make.nnunet(tmp_path, regions=True)
+    table = json.loads((tmp_path / "dataset.json").read_text())
+    for order in ("12", [None, 2]):
+        (tmp_path / "dataset.json").write_text(json.dumps({**table, "regions_class_order": order}))
+        with pytest.raises(InputError, match="no list of values"):
+            open_layout(tmp_path)

@@ -10,6 +10,9 @@ from typing import Any
 from ...errors import InputError
 from ...io import json_files
 from ...io.case_names import is_image_file, plain_text
+from ...text import shown
+
+_LARGEST = 65_535
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -86,9 +89,33 @@ def named_folds(table: Any, where: Path) -> tuple[tuple[str, ...], ...]:
         ) from error
 
 
+def ignored_value(table: dict[str, Any], where: Path) -> int | None:
+    """The label value of voxels that are not judged, ``ignored``.
+
+    Raises:
+        InputError: no whole number that a label map can hold.
+    """
+    value = table.get("ignored")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _LARGEST):
+        raise InputError(f"The 'ignored' of {where} is {shown(value, 40)}.", f"Give a value from 1 to {_LARGEST}.")
+    return value
+
+
+def named_channels(table: dict[str, Any], where: Path) -> tuple[str, ...]:
+    """The names under ``channels``, a list; empty where there is none.
+
+    Raises:
+        InputError: something else.
+    """
+    names = table.get("channels", [])
+    if not isinstance(names, list):
+        raise InputError(f"The 'channels' of {where} are no list of names.", 'Write ["T1", "T2"].')
+    return tuple(plain_text(str(name)) for name in names)
+
+
 def in_order(table: Any) -> tuple[str, ...]:
     """Names of ``{"0": "T1", "1": "T2"}`` by number; empty for anything else."""
-    if not isinstance(table, dict) or not all(str(key).isdigit() for key in table):
+    if not isinstance(table, dict) or not all(key.isascii() and key.isdigit() for key in table):
         return ()
     return tuple(plain_text(str(table[key])) for key in sorted(table, key=int))
 

@@ -114,6 +114,8 @@ def _labels(table: dict[str, Any], where: Path) -> tuple[dict[int, str], tuple[R
         return {value: name for name, value in foreground.items() if isinstance(value, int)}, (), ignored
     united = {name: value if isinstance(value, tuple) else (value,) for name, value in foreground.items()}
     order = table.get("regions_class_order", [])
+    if not isinstance(order, list) or not all(isinstance(value, int) for value in order):
+        raise InputError(f"The 'regions_class_order' of {where} is no list of values.", "Write [1, 2, 3].")
     if len(order) != len(united):
         raise InputError(
             f"{where} has {len(united)} regions and a 'regions_class_order' of {len(order)} entries.",

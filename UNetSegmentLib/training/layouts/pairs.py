@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...io.case_names import cases_by_name, plain_text
+from ...io.case_names import cases_by_name
 from .dataset import CaseFiles, Dataset
-from .files import image_files, in_order, label_names, lacking_label, named_folds, read_json
+from .files import (
+    ignored_value,
+    image_files,
+    in_order,
+    label_names,
+    lacking_label,
+    named_channels,
+    named_folds,
+    read_json,
+)
 
 
 def matches(path: Path) -> bool:
@@ -28,15 +37,14 @@ def read(path: Path) -> Dataset:
     if lacking:
         raise lacking_label(lacking[0], len(lacking), path / "labels")
     modality = table.get("modality", "")
-    channels = table.get("channels", ())
     return Dataset(
         name=str(table.get("name", path.resolve().name)),
         folder=path,
         layout="pairs",
         cases=tuple(CaseFiles(name, (file,), labels[name]) for name, file in images.items()),
-        channels=in_order(modality) or tuple(plain_text(str(name)) for name in channels),
+        channels=in_order(modality) or named_channels(table, path / "dataset.json"),
         labels=label_names(table.get("labels", {}), path / "dataset.json"),
-        ignored=table.get("ignored"),
+        ignored=ignored_value(table, path / "dataset.json"),
         folds=named_folds(table.get("folds", ()), path / "dataset.json"),
         modality=modality if isinstance(modality, str) else "",
         licence=str(table.get("licence", "")),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ...errors import InputError
 from ...io.case_names import case_name, plain_text
 from ...io.plain_files import read_limited
 from .dataset import CaseFiles, Dataset
-from .files import is_there, label_names, read_json
+from .files import ignored_value, is_there, label_names, named_channels, read_json
 from .table_folds import split_of
 
 IGNORED = 255
@@ -61,8 +62,10 @@ def read(path: Path) -> Dataset:
     split = split_of(marks, file.name)
     cases = [case for case in cases if case.name not in split.left_out]
     more = read_json(folder / "dataset.json")
-    named = [name or column for column, name in table.images.items()] if any(table.images.values()) else ()
-    named = named or more.get("channels", ())
+    named: Sequence[str] = (
+        [name or column for column, name in table.images.items()] if any(table.images.values()) else ()
+    )
+    named = named or named_channels(more, folder / "dataset.json")
     return Dataset(
         name=str(more.get("name", file.stem)),
         folder=folder,
@@ -71,7 +74,7 @@ def read(path: Path) -> Dataset:
         channels=tuple(plain_text(str(name)) for name in named)
         or (tuple(table.images) if len(table.images) > 1 else ()),
         labels=_labels(table) or label_names(more.get("labels", {}), folder / "dataset.json"),
-        ignored=IGNORED if any(case.mask for case in cases) else more.get("ignored"),
+        ignored=IGNORED if any(case.mask for case in cases) else ignored_value(more, folder / "dataset.json"),
         folds=split.folds,
         notes=split.notes,
         modality=str(more.get("modality", "")),
