@@ -240,6 +240,9 @@ def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | Non
             "('minutes' in plan.json; 0 trains all of them).",
             error=True,
         )
+    if report is not None and report.evaluation is not None:
+        for note in report.evaluation.notes:
+            say(f"Note: {note}", error=True)
     if pairs:
         say("Dice on held-out cases: " + ", ".join(f"{shown(name)} {_number(dice)}" for name, dice in pairs))
     if report is not None and report.pixels is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, ModelError
 from ..io.atomic import atomic_path
 from ..io.json_files import parse_json
 from ..io.plain_files import read_limited
 from ..models import typed_json
+from .checking import MOST_LABELS
 from .config import TrainingConfig
 
 _LARGEST = 1 << 24
@@ -30,6 +32,7 @@ def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:
         InputError: not JSON, or a key or value that does not belong there.
     """
     data = parse_json(text, name)
+    _check_size(data, name)
     try:
         return typed_json.from_json(TrainingConfig, data)
     except (RecursionError, OverflowError):
@@ -39,6 +42,16 @@ def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:
     except ModelError as error:
         cause = error.cause.replace("The model card", "The training configuration", 1)
         raise InputError(cause, f"Correct the entry in {name}.") from None
+
+
+def _check_size(data: Any, name: str) -> None:
+    """A table of a hundred thousand labels would take a minute to be read, and be refused then."""
+    card = data.get("card") if isinstance(data, dict) else None
+    labels = card.get("labels") if isinstance(card, dict) else None
+    if isinstance(labels, list) and len(labels) > MOST_LABELS:
+        raise InputError(
+            f"The training's 'labels' is a table of {len(labels)}.", f"Give {MOST_LABELS} at most in {name}."
+        )
 
 
 def load_config(path: str | Path) -> TrainingConfig:

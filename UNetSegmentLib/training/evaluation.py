@@ -81,6 +81,7 @@ def evaluate_fold(
     notes: dict[str, None] = {}
     for name in names:
         if scores and until is not None and time.monotonic() > until:
+            notes[f"{len(scores)} of {len(names)} held-out cases were scored, since the time was up."] = None
             break
         volume, reference = read_pair(data, name)
         result = segmenter.segment(volume, cancel=cancel)

@@ -19,6 +19,7 @@ from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.training import ScheduleConfig, TrainingConfig, train
 from UNetSegmentLib.training import clock as module
 from UNetSegmentLib.training.clock import After, Clock
+from UNetSegmentLib.training.evaluation import evaluate_fold
 from UNetSegmentLib.training.optimization import Schedule
 from UNetSegmentLib.training.sampling import PatchSampler
 
@@ -152,3 +153,13 @@ def test_a_pause_does_not_count_and_what_was_before_does(make_config: Make, monk
     assert torch.load(Path(config.output) / "checkpoint.pt", weights_only=True)["seconds"] == 40.0
     now[0] += 1e6
     assert train(config).seconds == 60.0
+
+
+def test_the_report_scores_what_there_is_time_for(make_config: Make) -> None:
+    """One case at least; what was left out is said."""
+    config = make_config(steps=1)
+    model = load_model(train(config).model)
+    whole = evaluate_fold(model, config.dataset, 0, device="cpu")
+    late = evaluate_fold(model, config.dataset, 0, device="cpu", until=0.0)
+    assert len(whole.scores) == 2 and not any("time was up" in note for note in whole.notes)
+    assert len(late.scores) == 1 and "1 of 2 held-out cases were scored, since the time was up." in late.notes

@@ -100,6 +100,14 @@ def test_more_labels_than_a_model_learns(make_config: Make) -> None:
         make_config(card=card)
 
 
+def test_a_plan_with_a_hundred_thousand_labels(make_config: Make) -> None:
+    """Refused by their number, before any of them is looked at."""
+    plan = json.loads(config_to_text(make_config()))
+    plan["card"]["labels"] = [{"no": "label"}] * 100_000
+    with pytest.raises(InputError, match="a table of 100000"):
+        config_from_text(json.dumps(plan))
+
+
 def test_a_hundred_thousand_names_for_two_labels(tmp_path: Path) -> None:
     """Names in a table cost nothing; what counts is what the label maps hold."""
     make.decathlon(tmp_path, 2)
