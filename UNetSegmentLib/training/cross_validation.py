@@ -65,12 +65,12 @@ def cross_validate(
         InputError: the data set cannot be split, or the configuration cannot be trained on every case; and what
             :func:`~.loop.train` raises.
     """
-    _check_output(Path(config.output))
     data = open_dataset(config.dataset, config.layout, config.folds)
     wanted = _wanted(data, folds)
     whole = dataclasses.replace(config, fold=None, output=str(Path(config.output) / FINAL))
     if final:
         check_validation(whole)
+    _check_output(Path(config.output))
     for number, fold in enumerate(wanted):
         own = fold_config(config, fold)
         finished = is_finished(own)
