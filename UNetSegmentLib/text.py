@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# A name in a file may be longer than one on a screen.
+LONGEST_NAME = 1000
 _CUT = "..."
 # Joiners belong to the spelling of Persian, Indian languages and emoji; every other format character is made visible.
 _JOINERS = "\u200c\u200d"

@@ -42,11 +42,11 @@ _WORDS = {
 
 def output() -> Console:
     """Standard output as it is now (tests and pipes replace it)."""
-    from rich.console import Console
+    from .tables import CleanConsole
 
     stream = cast("IO[str]", standard_output())
-    console = Console(file=stream)
-    return console if console.is_terminal else Console(file=stream, width=_FILE_WIDTH)
+    console = CleanConsole(file=stream)
+    return console if console.is_terminal else CleanConsole(file=stream, width=_FILE_WIDTH)
 
 
 def errors() -> Console:

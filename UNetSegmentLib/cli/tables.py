@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len
@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
 # Columns whose cells stay whole.
 _WHOLE = ("Case", "Segment")
-# Between two columns, and at each edge.
-_GAP = 2
+# What the box and its padding take for each column.
+_GAP = 3
+
+
+class CleanConsole(Console):
+    """A console on which the texts that are printed do nothing; tables are cleaned when they are made."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*map(_clean, objects), **options)
 
 
 class FittingTable(RichTable):
@@ -58,6 +65,14 @@ class FittingTable(RichTable):
                 if cell and name not in names:
                     grid.add_row(Text(f"  {name}"), Text(cell))
             yield grid
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return shown(value, None, lines=True)
+    if isinstance(value, Text) and (cleaned := shown(value.plain, None, lines=True)) != value.plain:
+        return Text(cleaned, style=value.style)
+    return value
 
 
 def table(content: Table, title: str = "", hide: Collection[str] = ()) -> FittingTable:

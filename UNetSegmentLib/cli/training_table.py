@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..progress import ProgressCallback, ProgressEvent
+from ..text import shown
 from .console import duration, errors, say, stage_words
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _HEADING_EVERY = 12
 _SHOWN = 10
+# Columns that a narrow terminal does without, the first ones first; then Dice of single labels.
+_DISPENSABLE = ("of which", "rate", "steps/s")
 
 
 @contextlib.contextmanager
@@ -67,6 +70,7 @@ class _Screen:
 
     def __init__(self, labels: Sequence[str], console: Console) -> None:
         self.labels = labels
+        self.console = console
         self.rows: deque[tuple[str, ...]] = deque(maxlen=_SHOWN)
         self.best: float | None = None
         self.now = ProgressEvent("Starting", 0, 0)
@@ -74,7 +78,7 @@ class _Screen:
 
     def __call__(self, event: ProgressEvent) -> None:
         if event.stage == "fold":
-            self.title = f"Fold {event.done + 1} of {event.total}: {event.message}"
+            self.title = f"Fold {event.done + 1} of {event.total}: {shown(event.message)}"
             self.rows.clear()
             self.best = None
             return
@@ -93,15 +97,16 @@ class _Screen:
         from rich.text import Text
 
         parts: list[Any] = []
-        if self.rows:
-            table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self.title or None, title_justify="left")
-            for name in heading(self.labels):
-                table.add_column(name, justify="right", no_wrap=True, overflow="ellipsis")
-            for row in self.rows:
-                table.add_row(*(Text(cell) for cell in row))
-            parts.append(table)
-        elif self.title:
+        if self.title:
             parts.append(Text(self.title))
+        if self.rows:
+            lines = _fitting([heading(self.labels), *self.rows], self.console.width)
+            table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+            for name in lines[0]:
+                table.add_column(Text(name), justify="right", no_wrap=True, overflow="ellipsis")
+            for row in lines[1:]:
+                table.add_row(*map(Text, row))
+            parts.append(table)
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(stage_words(self.now)),
@@ -115,7 +120,29 @@ class _Screen:
 
 def heading(labels: Sequence[str]) -> tuple[str, ...]:
     """The table's columns."""
-    return ("step", "steps/s", "loss", "of which", "rate", *(f"Dice {name}" for name in labels), "best", "left")
+    return (
+        "step",
+        "steps/s",
+        "loss",
+        "of which",
+        "rate",
+        *(f"Dice {shown(name, 30)}" for name in labels),
+        "best",
+        "left",
+    )
+
+
+def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[tuple[str, ...]]:
+    """The lines without the columns that a narrow terminal has no room for, those that say least first."""
+    names = list(lines[0])
+    dispensable = [*_DISPENSABLE, *(name for name in reversed(names) if name.startswith("Dice "))]
+    hidden: set[str] = set()
+    for name in ("", *dispensable):
+        hidden.add(name)
+        kept = [n for n, each in enumerate(names) if each not in hidden]
+        if sum(max(len(line[n]) for line in lines) + 3 for n in kept) <= width:
+            break
+    return [tuple(line[n] for n in kept) for line in lines]
 
 
 def cells_of(event: ProgressEvent, labels: Sequence[str]) -> tuple[str, ...] | None:

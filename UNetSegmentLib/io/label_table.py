@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError, OutputError
 from ..labels import CodedTerm, Label, Terminology
+from ..text import LONGEST_NAME, shown
 from .atomic import atomic_path, stem
 from .json_files import read_json
 
@@ -31,7 +32,12 @@ def write_label_table(path: Path, labels: Sequence[Label], algorithm: str = "") 
         OutputError: not writable, or a JSON file of another make stands there (e.g. a BIDS sidecar).
     """
     check_table_target(path)
-    content = {"format": _FORMAT, "version": 1, "algorithm": algorithm, "labels": [_to_dict(v) for v in labels]}
+    content = {
+        "format": _FORMAT,
+        "version": 1,
+        "algorithm": shown(algorithm, LONGEST_NAME),
+        "labels": [_to_dict(v) for v in labels],
+    }
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -76,11 +82,11 @@ def _load(path: Path) -> dict[str, Any] | None:
 
 
 def _to_dict(label: Label) -> dict[str, Any]:
-    entry: dict[str, Any] = {"value": label.value, "name": label.name, "color": list(label.color)}
+    entry: dict[str, Any] = {"value": label.value, "name": shown(label.name, LONGEST_NAME), "color": list(label.color)}
     if label.terminology is not None:
         terms = {name: getattr(label.terminology, name) for name in _TERMS}
         entry["terminology"] = {
-            name: {"scheme": term.scheme, "code": term.code, "meaning": term.meaning}
+            name: {key: shown(getattr(term, key), LONGEST_NAME) for key in ("scheme", "code", "meaning")}
             for name, term in terms.items()
             if term is not None
         } | {"context": label.terminology.context, "region_context": label.terminology.region_context}

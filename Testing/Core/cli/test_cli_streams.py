@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from UNetSegmentLib.cli.console import say, words_table
@@ -42,6 +42,7 @@ class Broken(io.StringIO):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(value=JSON)
 def test_json_is_valid_utf8_and_valid_json_in_every_encoding(encoding: str, value: object) -> None:
     raw = io.BytesIO()

@@ -11,6 +11,7 @@ from UNetSegmentLib.errors import GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.io import place_on_grid, read_segmentation, write_segmentation
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
+from UNetSegmentLib.text import shown
 from UNetSegmentLib.volume import Segmentation
 
 LIVER = Terminology(CodedTerm("SCT", "123037004", "Anatomical Structure"), CodedTerm("SCT", "10200004", "Liver"))
@@ -194,3 +195,14 @@ def test_half_a_voxel_off_or_outside_is_refused() -> None:
         place_on_grid(whole, shifted)
     with pytest.raises(GeometryError, match="outside the image"):
         place_on_grid(whole, GRID.cropped(Box((0, 0, 0), (5, 8, 9))))
+
+
+@pytest.mark.parametrize("name", ["half \ud83d", "byte \udce4", "two\nlines", "nul \x00 x", "\x1b[2J", "x" * 100_000])
+@pytest.mark.parametrize("ending", ["seg.nrrd", "nii.gz"])
+def test_hostile_names_are_written_as_text(name: str, ending: str, tmp_path: Path) -> None:
+    """A half surrogate is no UTF-8, a zero byte ends a text in the reader: each becomes its visible escape."""
+    target = tmp_path / f"out.{ending}"
+    found = Segmentation.from_array(np.ones((2, 3, 4), np.uint8), labels=[Label(1, name), Label(2, "Größe, 肝臓")])
+    write_segmentation(found, target, algorithm="model\ud83d 1")
+    names = [label.name for label in read_segmentation(target).labels]
+    assert names == [shown(name, 1000), "Größe, 肝臓"]

@@ -6,16 +6,18 @@ import os
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from UNetSegmentLib.text import csv_cell, file_name, shown
 
 ANY = st.text(st.characters(), max_size=300)
 HOSTILE = st.text(st.sampled_from("\x1b[2J\x07\r\n\u202e\u2066\ud83d\udcff=+-@;,\"'|/\\.: a0\u0301"), max_size=60)
+QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ACTING = {"Cc", "Cs", "Zl", "Zp"}
 
 
+@QUICK
 @given(ANY | HOSTILE)
 def test_what_is_shown_holds_nothing_that_acts_and_can_be_encoded(text):
     result = shown(text)
@@ -54,6 +56,7 @@ def test_long_texts_are_cut_and_piled_up_marks_dropped():
     assert shown("one\ntwo\x1b", None, lines=True) == "one\ntwo\\x1b"
 
 
+@QUICK
 @given(ANY | HOSTILE)
 def test_a_cell_opens_no_formula_in_either_kind_of_spreadsheet(text):
     cell = csv_cell(text)
@@ -85,6 +88,7 @@ def test_cells(text, expected):
     assert csv_cell(text) == expected
 
 
+@QUICK
 @given(ANY | HOSTILE, st.integers(10, 200))
 def test_a_file_name_can_be_written_everywhere(text, limit):
     name = file_name(text, limit)
