@@ -19,8 +19,6 @@ from pathlib import Path
 from ..progress import CancelToken
 from ..volume import Segmentation, Volume
 from . import reading, segmentations
-from .formats.recognition import read_header
-from .formats.stored import load
 from .reader import Reader, can_start
 
 _log = logging.getLogger(__name__)
@@ -68,13 +66,11 @@ def begin(
         InputError, ResourceError, Cancelled: as :func:`read_volume`.
     """
     path = Path(path)
-    if not path.is_dir():
-        reading.check_file(path)
-        stored = read_header(path)
-        if stored is not None and series is None:
-            return Reading(lambda: load(stored, further_as_channels), False)
-    if not can_start():
+    guarded = reading.needs_library(path)
+    if guarded and not can_start():
         _log.info("This program cannot start a Python of its own, so %s is read here.", path.name)
+        guarded = False
+    if not guarded:
         return Reading(lambda: reading.read_volume(path, series, further_as_channels=further_as_channels), False)
     return Reading(_reader().begin(path, series, further_as_channels, cancel), True)
 

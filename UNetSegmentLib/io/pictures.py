@@ -48,16 +48,25 @@ def read_picture(path: Path, size: PictureSize) -> Volume:
         ResourceError: more pixels than memory holds.
         DependencyError: GIF, PNM, or PNG of grey with alpha, without Pillow.
     """
-    require_memory(int(size.bytes * _COPIES), f"The picture '{path.name}' ({size})", _SMALLER)
-    if size.kind == JPEG:
-        _check_end(path)
-    _check_pages(path, size)
+    check_picture(path, size)
     with memory_guard(f"reading '{path.name}'", _SMALLER):
         if size.kind in (GIF, PNM) or (size.kind == PNG and size.channels == 2):
             volume = _with_pillow(path)
         else:
             volume = _with_itk(path, size)
     return _spaced(_without_alpha(volume), path, size)
+
+
+def check_picture(path: Path, size: PictureSize) -> None:
+    """Refuses what its header and its end tell to be unreadable, without a decoder.
+
+    Raises:
+        InputError, ResourceError: as :func:`read_picture`.
+    """
+    require_memory(int(size.bytes * _COPIES), f"The picture '{path.name}' ({size})", _SMALLER)
+    if size.kind == JPEG:
+        _check_end(path)
+    _check_pages(path, size)
 
 
 def sidecar(path: Path) -> Path | None:

@@ -14,7 +14,7 @@ from .atomic import full_suffix
 from .formats.recognition import read_header
 from .formats.stored import load
 from .picture_sizes import picture_size
-from .pictures import read_picture
+from .pictures import check_picture, read_picture
 from .plain_files import open_plain, require_plain_file
 
 if TYPE_CHECKING:
@@ -63,6 +63,23 @@ def read_volume(path: Path | str, series: str | None = None, *, further_as_chann
     if size is not None:
         return read_picture(path, size)
     return _further(path)
+
+
+def needs_library(path: Path) -> bool:
+    """Whether reading an existing file or folder takes a C or C++ library.
+
+    Raises:
+        InputError, GeometryError, ResourceError: what the header alone shows to be unreadable.
+    """
+    if path.is_dir():
+        return True
+    check_file(path)
+    if read_header(path) is not None:
+        return False
+    size = picture_size(path)
+    if size is not None:
+        check_picture(path, size)
+    return size is not None or _is_dicom(path) or full_suffix(path) in _FURTHER
 
 
 def check_file(path: Path) -> None:
