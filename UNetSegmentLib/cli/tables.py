@@ -47,7 +47,7 @@ class FittingTable(RichTable):
             texts = (self.heading[n], *(row[n] for row in self.cells))
             parts = texts[1:] if column.no_wrap else (word for text in texts for word in text.split())
             widths.append(max((column.min_width or 0, *map(cell_len, parts))))
-        return sum(widths) + _GAP * len(widths)
+        return sum(widths) + _GAP * len(widths) + 1
 
     def _blocks(self) -> Iterable[Text | RichTable]:
         if self.title:

@@ -140,7 +140,7 @@ def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[tuple[str, ...]
     for name in ("", *dispensable):
         hidden.add(name)
         kept = [n for n, each in enumerate(names) if each not in hidden]
-        if sum(max(len(line[n]) for line in lines) + 3 for n in kept) <= width:
+        if sum(max(len(line[n]) for line in lines) + 3 for n in kept) < width:
             break
     return [tuple(line[n] for n in kept) for line in lines]
 

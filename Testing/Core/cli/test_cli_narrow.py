@@ -63,7 +63,7 @@ def test_cases_of_an_evaluation_keep_their_names() -> None:
     assert text.count("patient 1.2.840.113619.2.55, ") == 2 and "0.97" in text
 
 
-@pytest.mark.parametrize("width", [60, 80, 160])
+@pytest.mark.parametrize("width", [60, 80, 220])
 def test_a_training_shows_the_step_the_loss_and_the_best(width: int) -> None:
     labels = ["oesophagus", "trachea", "a name\x1b[2J that is very long " * 9]
     screen = _Screen(labels, CleanConsole(file=io.StringIO(), width=width))
@@ -80,7 +80,7 @@ def test_a_training_shows_the_step_the_loss_and_the_best(width: int) -> None:
     assert all(cell_len(line) <= width for line in table_lines) and "\x1b" not in text
     assert all(word in text for word in ("step", "loss", "best", "30/1000", "0.5000"))
     assert "…" not in "\n".join(table_lines)
-    assert ("of which" in text) == (width == 160)
+    assert ("of which" in text) == (width == 220)
 
 
 def test_printed_texts_do_nothing_to_the_terminal() -> None:
