@@ -213,6 +213,8 @@ def draw_setup(folder: Path, widget, panel) -> None:
     """The panel on a computer without PyTorch."""
     from UNetSegmentLib.worker.protocol import Hello, Problem, Ready
 
+    panel.parameters.result = None
+    panel.run.started()
     panel.runner.shutdown()
     panel.runner.ready = Ready(problem=Problem("missing-package", "torch is not installed."))
     # Nobody runs such a worker for a picture, so its first line, which tells of torch, is made up too.

@@ -84,8 +84,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self._switch = QtWidgets.QToolButton()
         self._add, self._remove = QtWidgets.QPushButton("Add"), QtWidgets.QPushButton("Remove")
         form = QtWidgets.QFormLayout()
-        form.addRow("Segmentation:", self._segmentations)
-        form.addRow("Source volume:", self._volumes)
+        for title, selector in (("Segmentation:", self._segmentations), ("Source volume:", self._volumes)):
+            form.addRow(title, selector)
+        self._form = form
         row = QtWidgets.QHBoxLayout()
         for button in (self._add, self._remove, self._show3d, self._switch):
             row.addWidget(button)
@@ -301,7 +302,13 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         """The harness sends no keys to effects."""
 
     def _setter(attribute: str):
-        return lambda self, shown: raw(getattr(self, attribute)).setVisible(shown)
+        def show(self, shown: bool) -> None:
+            raw(getattr(self, attribute)).setVisible(shown)
+            label = self._form.labelForField(getattr(self, attribute))
+            if label is not None:
+                raw(label).setVisible(shown)
+
+        return show
 
     def _shown_property(attribute: str) -> property:
         def write(self, shown: bool) -> None:

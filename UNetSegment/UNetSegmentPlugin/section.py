@@ -1,5 +1,9 @@
 """What all sections of the panel have in common."""
 
+import html
+import itertools
+
+import qt
 import slicer
 
 
@@ -64,11 +68,23 @@ def discard(widget) -> None:
     widget.deleteLater()
 
 
+def set_tab_order(*widgets) -> None:
+    """Lets the Tab key go through ``widgets`` one after the other."""
+    for before, after in itertools.pairwise(widgets):
+        qt.QWidget.setTabOrder(before, after)
+
+
 def select_data(combo_box, value) -> None:
     """Selects the item of a QComboBox that carries ``value``, without telling anyone."""
     blocked = combo_box.blockSignals(True)
     combo_box.setCurrentIndex(combo_box.findData(value))
     combo_box.blockSignals(blocked)
+
+
+def with_name(node, hint: str) -> str:
+    """The tool tip of a selector: it may be too narrow for the node's name, so that stands there whole."""
+    hint = html.escape(hint, quote=False)
+    return f"<b>{html.escape(node.GetName() or '', quote=False)}</b><br>{hint}" if node is not None else hint
 
 
 def set_text(label, text: str) -> None:

@@ -14,7 +14,7 @@ from .drop_area import DropArea
 from .label_list import LabelList
 from .model_chooser import ModelChooser
 from .model_import import ModelImport
-from .section import Section, set_text
+from .section import Section, set_tab_order, set_text
 from .widths import FittedLabel
 
 
@@ -74,12 +74,19 @@ class ModelSection(Section):
         self.ui.modelFactsLayout.insertWidget(0, self.facts)
         self.ui.modelFactsLayout.setStretch(0, 1)
         self.ui.modelLabel.setBuddy(self.chooser.box)
-        for before, after in (
-            (self.chooser.box, self.ui.importButton),
-            (self.ui.importButton, self.finds),
-            (self.finds, self.ui.modelMoreButton),
-        ):
-            qt.QWidget.setTabOrder(before, after)
+        set_tab_order(
+            self.chooser.box,
+            self.ui.importButton,
+            self.finds,
+            self.ui.modelMoreButton,
+            self.ui.importCancelButton,
+            self.ui.acceptLicenceButton,
+            self.ui.modelCardLabel,
+            self.ui.labelSearchBox,
+            self.ui.labelList,
+            self.ui.modelFolderButton,
+            self.ui.removeModelButton,
+        )
 
     def _show_card(self, card) -> None:
         seconds, chosen = None, self.panel.parameters

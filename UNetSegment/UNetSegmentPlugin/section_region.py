@@ -9,7 +9,7 @@ from UNetSegmentLib.errors import UNetSegmentError
 
 from . import photographs, regions, volumes
 from .problems import LINK_COLOR
-from .section import Section, set_text
+from .section import Section, set_text, with_name
 
 # A volume this many times wider than the model's field of view is worth a hint to place a region.
 _MUCH_LARGER = 1.5
@@ -32,6 +32,8 @@ class RegionSection(Section):
         if parameters is None:
             return
         self.ui.regionSelector.setVisible(not parameters.whole_volume)
+        hint = _("The box to segment (a Markups ROI). Drag its handles in the views.")
+        self.ui.regionSelector.toolTip = with_name(parameters.region, hint)
         self.ui.placeRegionButton.enabled = parameters.input_volume is not None
         set_text(self.ui.regionHintLabel, self._hint(parameters))
 

@@ -8,7 +8,7 @@ from UNetSegmentLib.models.colour import reads_colours
 
 from . import parameters as chosen
 from .inputs import needs_one_node
-from .section import Section, discard, set_buddies
+from .section import Section, discard, set_buddies, with_name
 from .volumes import IMAGE_CLASSES
 from .widths import Ruler, align, label_text
 
@@ -42,7 +42,8 @@ class VolumeSection(Section):
             label_text(self.ui.inputVolumeLabel, channels[0].name, self._ruler, "&")
         else:
             self.ui.inputVolumeLabel.text, self.ui.inputVolumeLabel.toolTip = _("&Image"), ""
-        self.ui.inputVolumeSelector.toolTip = self._first_hint(card) if card is not None else _("The image to segment.")
+        hint = self._first_hint(card) if card is not None else _("The image to segment.")
+        self.ui.inputVolumeSelector.toolTip = with_name(first, hint)
         while len(self._others) > max(len(channels) - 1, 0):
             for widget in self._others.pop():
                 self.ui.volumeLayout.removeWidget(widget)
@@ -51,7 +52,8 @@ class VolumeSection(Section):
             self._others.append(self._add_selector(len(self._others) + 1))
         for number, (label, selector) in enumerate(self._others, 1):
             label_text(label, channels[number].name, self._ruler)
-            selector.toolTip = self._hint(channels[number])
+            node = chosen.channel(parameters, number) if parameters is not None else None
+            selector.toolTip = with_name(node, self._hint(channels[number]))
             if self.panel.parameters is not None:
                 blocked = selector.blockSignals(True)
                 selector.setCurrentNode(chosen.channel(self.panel.parameters, number))

@@ -78,6 +78,8 @@ class FittedLabel(qt.QLabel):
         text = self._make(self.width, self._ruler)
         if text != self.text:
             self.text = text
+            # Tab stops at it for its links only.
+            self.setFocusPolicy(qt.Qt.StrongFocus if "<a " in text else qt.Qt.NoFocus)
 
 
 def fitting(sizes: Sequence[int], width: int) -> int:
