@@ -213,6 +213,18 @@ class WidthTest(LayoutTestCase):
         self.assertGreaterEqual(widths.MINIMUM_WIDTH, max(WIDTH, EDITOR_WIDTH))
         self.assertEqual(self.own_minimum, widths.MINIMUM_WIDTH)
 
+    def test_opening_the_editor_makes_nothing_wider(self):
+        from UNetSegmentPlugin import widths
+
+        self.panel.run.root.setMinimumWidth(widths.MINIMUM_WIDTH)
+        with panel_in_view(width=widths.MINIMUM_WIDTH + 60):
+            settle()
+            closed = contents().minimumSizeHint.width()
+            self.fold([self.panel.correct.root], False)
+            settle()
+            self.assertTrue(self.panel.correct.editor.isVisible())
+            self.assertEqual(contents().minimumSizeHint.width(), closed)
+
     def test_no_section_is_wider_than_the_view(self):
         parameters = self.panel.parameters
         self.fill_scene(LONG)

@@ -82,6 +82,11 @@ class ReportSection(Section):
             self._opened = True
             self.root.collapsed = False
 
+    def close(self) -> None:
+        """See Section.close."""
+        self._fitting.stop()
+        self._left = iter(())
+
     def measure(self) -> None:
         """Measures the segmentation anew; :meth:`refresh` does so only for another one, because it takes time. Many
         segments are measured bit by bit while the panel stays usable."""
