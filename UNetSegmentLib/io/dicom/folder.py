@@ -102,9 +102,9 @@ def _may_be_lost(file: Broken, uid: str, patterns: set[str], suffixes: set[str])
     if not patterns or file.path.name.startswith(".") or file.path.name == _MAC_ICON:
         return False
     if _pattern(file.path) in patterns:
-        return "#" in _pattern(file.path) or file.dicom
+        return "#" in _pattern(file.path) or file.content != "other"
     suffix = file.path.suffix.lower()
-    return (file.dicom or suffix in _DICOM_SUFFIXES) and suffix in suffixes and not suffix[1:].isdigit()
+    return (file.content != "other" or suffix in _DICOM_SUFFIXES) and suffix in suffixes and not suffix[1:].isdigit()
 
 
 def _pattern(path: Path) -> str:

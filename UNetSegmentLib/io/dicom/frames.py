@@ -36,6 +36,11 @@ _MARKS = (
     ("acquisition time", "AcquisitionTime", None),
     ("acquisition time", "FrameAcquisitionDateTime", "FrameContentSequence"),
 )
+# Enhanced and legacy converted CT, MR, PET; X-ray volumes and tomosynthesis.
+_GROUPED_BY_GDCM = {
+    f"1.2.840.10008.5.1.4.1.1.{suffix}"
+    for suffix in ("2.1", "2.2", "4.1", "4.4", "128.1", "130", "13.1.1", "13.1.2", "13.1.3")
+}
 _CM_PER_PIXEL = 3
 _SLICE_VECTOR = 0x00540080
 _UNSCALED = (1.0, 0.0)
@@ -155,13 +160,6 @@ def applied_by_gdcm(data: Dataset) -> tuple[float, float]:
             if values is not None:
                 return _slope(values)
     return _slope(data)
-
-
-# Enhanced and legacy converted CT, MR, PET; X-ray volumes and tomosynthesis.
-_GROUPED_BY_GDCM = {
-    f"1.2.840.10008.5.1.4.1.1.{suffix}"
-    for suffix in ("2.1", "2.2", "4.1", "4.4", "128.1", "130", "13.1.1", "13.1.2", "13.1.3")
-}
 
 
 def _spacing(data: Dataset) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -86,14 +86,14 @@ class Broken:
     Args:
         fault: as the end of "It ...".
         series: UID of its series where that much could be read.
-        dicom: whether it is DICOM, or empty, or cannot be opened; False for another kind of file, which matters only
-            where it is called like the slices beside it.
+        content: "dicom" where it begins like DICOM, "nothing" where it is empty or cannot be opened, "other" where it
+            is another kind of file, which matters only where it is called like the slices beside it.
     """
 
     path: Path
     fault: str
     series: str = ""
-    dicom: bool = True
+    content: Literal["dicom", "nothing", "other"] = "dicom"
 
 
 def read_header(path: Path) -> Slice | Other | Broken:
@@ -107,11 +107,11 @@ def read_header(path: Path) -> Slice | Other | Broken:
         with open_plain(path) as file:
             head = file.read(HEAD)
             if not head:
-                return Broken(path, "is empty")
+                return Broken(path, "is empty", content="nothing")
             if not any(head):
-                return Broken(path, "holds nothing but zeros")
+                return Broken(path, "holds nothing but zeros", content="nothing")
             if not looks_like_dicom(head):
-                return Broken(path, "is not DICOM", dicom=False)
+                return Broken(path, "is not DICOM", content="other")
             file.seek(0)
             check_deflated(file, path.name)
             with warnings.catch_warnings():
@@ -119,11 +119,12 @@ def read_header(path: Path) -> Slice | Other | Broken:
                 warnings.simplefilter("ignore")
                 return _judge(path, file)
     except OSError as error:
-        return Broken(path, f"cannot be read ({error.strerror or error})")
+        return Broken(path, f"cannot be read ({error.strerror or error})", content="nothing")
     except (DependencyError, ResourceError):
         raise
     except InputError as error:
-        return Broken(path, "cannot be opened" if path.is_file() else error.cause.partition("' ")[2].rstrip("."))
+        fault = "cannot be opened" if path.is_file() else error.cause.partition("' ")[2].rstrip(".")
+        return Broken(path, fault, content="nothing")
 
 
 def _judge(path: Path, file: BinaryIO) -> Slice | Other | Broken:

@@ -104,9 +104,11 @@ def _only(folder: Path, contents: Contents) -> Series:
     """The series of a folder where nobody said which."""
     if not contents.series:
         raise _nothing(folder, contents)
-    images = [series for series in contents.series if not series.localizer] or list(contents.series)
+    images = [series for series in contents.series if not series.localizer]
+    localizers = [series for series in contents.series if series.localizer]
     notes = []
-    localizers = [series for series in contents.series if series not in images]
+    if not images:
+        images, localizers = localizers, []
     if localizers:
         notes.append(f"Left out as localizers: {_some(localizers)}.")
     here = [series for series in images if any(item.path.parent == folder for item in series.slices)]
@@ -123,6 +125,9 @@ def _only(folder: Path, contents: Contents) -> Series:
         )
     if contents.others:
         notes.append(f"Left out because they are no images: {counted(contents.others)}.")
+    damaged = [shown(file.path.name) for file in contents.broken if file.content == "dicom" and not file.series]
+    if damaged:
+        notes.append(f"Left out because they are damaged: {', '.join(damaged[:_LISTED])}.")
     notes.extend(f"The sub-folder '{shown(path.name)}' could not be looked into." for path in contents.closed)
     return replace(images[0], notes=tuple(notes))
 
@@ -157,7 +162,7 @@ def _some(series: Sequence[Series]) -> str:
 
 
 def _nothing(folder: Path, contents: Contents) -> InputError:
-    damaged = [file for file in contents.broken if file.dicom and not file.path.name.startswith(".")]
+    damaged = [file for file in contents.broken if file.content == "dicom"]
     if contents.others:
         cure = contents.others[0].cure if len(contents.others) == 1 else "Give the folder of an image series."
         return InputError(f"'{shown(folder.name)}' holds no DICOM image, only: {counted(contents.others)}.", cure)

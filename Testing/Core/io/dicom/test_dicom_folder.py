@@ -96,6 +96,12 @@ def test_a_broken_slice_of_another_series_does_not_matter(series: Path) -> None:
         read_volume(series, "T2")
 
 
+def test_damaged_files_that_are_no_slice_are_said(series: Path) -> None:
+    (series / "extra.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\2\0\0\0XX" + b"\xff" * 40)
+    volume = read_volume(series)
+    assert volume.voxels.shape[1] == 5 and volume.notes == ("Left out because they are damaged: extra.dcm.",)
+
+
 def test_a_compressed_slice_that_was_cut_short_is_named(shared_data: Path, tmp_path: Path) -> None:
     source = sorted((shared_data / "ct" / "dicom_series").iterdir())
     for path in source[:3]:
