@@ -65,6 +65,7 @@ def attention(
     with session(debug, json) as cancel:
         wanted = _slice(number)
         given = [("INPUT", image), *(("--channel", path) for path in channel or []), ("--roi", region_file(roi))]
+        given.append(("--model", Path(model)))
         inputs = [Input(path, role) for role, path in given if path is not None]
         job = Job("attention", (image, *(channel or []), model))
         _check_targets(target, volume, inputs, job, force)

@@ -80,7 +80,7 @@ def evaluate(
     with session(debug, json) as cancel:
         check_number("tolerance", tolerance, 0, 1e6, "mm")
         job = Job("evaluate", tuple(source for source in (prediction, reference, model, data) if source is not None))
-        _check(csv, pictures, _inputs(prediction, reference, data, images), job, force)
+        _check(csv, pictures, _inputs(prediction, reference, data, images, model), job, force)
         drawing = None if pictures is None else Drawing(_made(pictures), images, outcomes_only)
         with progress_bar(not json) as progress:
             if model is not None:
@@ -103,10 +103,13 @@ def evaluate(
         _report(outcome, csv, json)
 
 
-def _inputs(prediction: Path | None, reference: Path | None, data: Path | None, images: Path | None) -> list[Input]:
+def _inputs(
+    prediction: Path | None, reference: Path | None, data: Path | None, images: Path | None, model: str | None
+) -> list[Input]:
     from ..io.outputs import Input
 
     given = {"the predictions": prediction, "the references": reference, "--data": data, "--images": images}
+    given["--model"] = Path(model) if model is not None else None
     return [Input(path, role) for role, path in given.items() if path is not None]
 
 

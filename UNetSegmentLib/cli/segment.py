@@ -112,7 +112,7 @@ def segment(
     with session(debug, json) as cancel:
         clock = command_clock(context)
         job = Job("segment", (image, *(channel or []), model))
-        files.check(_inputs(image, channel or [], roi), _labels(model, surfaces is not None), job, force)
+        files.check(_inputs(image, channel or [], roi, model), _labels(model, surfaces is not None), job, force)
         with working("Reading the image", not json):
             volumes = _read(image, series, channel or [], cancel, not worker)
         files.check_image(volumes[0])
@@ -138,10 +138,12 @@ def _read(
     return [volume.wait(), *(guarded.read_volume(path, cancel=cancel) for path in channels)]
 
 
-def _inputs(image: Path, channels: Sequence[Path], roi: str | None) -> list[Input]:
+def _inputs(image: Path, channels: Sequence[Path], roi: str | None, model: str) -> list[Input]:
     from ..io.outputs import Input
 
     given = [("INPUT", image), *(("--channel", path) for path in channels), ("--roi", region_file(roi))]
+    # A name of a model is the path of nothing.
+    given.append(("--model", Path(model)))
     return [Input(path, role) for role, path in given if path is not None]
 
 

@@ -91,7 +91,7 @@ def plan_folder(
             f"Train it with 'unetsegment {command} {folder / PLAN}', go on by --resume, or choose another --output.",
         )
     _check_numbers(given)
-    check_run_folder(folder, source)
+    check_run_folder(folder, source, given.start_from)
     # Before torch, whose import takes seconds.
     data, wishes = _open(source, given)
     _check_folds(data, given, command == "cross-validate")
@@ -133,11 +133,12 @@ def _check_numbers(given: PlanOptions) -> None:
     _fold(given.fold)
 
 
-def check_run_folder(folder: Path, source: Path) -> None:
+def check_run_folder(folder: Path, source: Path, start_from: str | None = None) -> None:
     """Refuses a run's folder before the data is read.
 
     Args:
         source: the data set.
+        start_from: the model that the training begins with.
 
     Raises:
         InputError: files of something else lie there that the run would replace.
@@ -146,7 +147,8 @@ def check_run_folder(folder: Path, source: Path) -> None:
     from ..io.outputs import Input, OutputFolder, check_outputs
     from ..io.own_outputs import Job
 
-    check_outputs([OutputFolder(folder, "--output")], [Input(source, "DATA")], Job("train", (source,)))
+    inputs = [Input(source, "DATA"), *([Input(Path(start_from), "--from")] if start_from else [])]
+    check_outputs([OutputFolder(folder, "--output")], inputs, Job("train", (source,)))
     for name in _FILES:
         if (folder / name).exists():
             raise InputError(

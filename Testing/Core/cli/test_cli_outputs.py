@@ -195,6 +195,21 @@ def test_a_training_lies_neither_in_its_data_nor_over_something_else(run: Run, c
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["report.html"]
 
 
+def test_nothing_is_written_into_a_model(run: Run, segment: Run, image: Path, level_package: Path, cells: Path) -> None:
+    before = sorted(level_package.iterdir())
+    card = level_package / "model.json"
+    for result in (
+        segment(level_package / "out.seg.nrrd"),
+        segment(image.parent / "o.seg.nrrd", "--table", card, "--force"),
+        segment(image.parent / "o.seg.nrrd", "--surfaces", level_package / "meshes"),
+        run("attention", image, level_package / "a.png", "-m", level_package),
+        run("evaluate", "-m", level_package, "--data", cells, "--fold", 0, "--csv", card, "--force"),
+        run("train", cells, "--from", level_package, "--plan-only", "-o", level_package / "run"),
+    ):
+        assert result.exit_code == 5 and "is read" in result.stderr, result.output
+    assert sorted(level_package.iterdir()) == before
+
+
 def test_a_model_is_not_imported_into_what_it_is_read_from(run: Run, level_package: Path) -> None:
     result = run("import", level_package, "--to", level_package / "inside")
     assert result.exit_code == 5 and "is read" in result.stderr
