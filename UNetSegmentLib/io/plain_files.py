@@ -21,6 +21,14 @@ _KINDS = (
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder lies there; a name that no file can have is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def require_plain_file(path: Path | str) -> None:
     """Refuses what is no ordinary file, without opening it; a link counts as what it points at.
 

@@ -15,7 +15,7 @@ from .formats.recognition import read_header
 from .formats.stored import load
 from .picture_sizes import picture_size
 from .pictures import check_picture, read_picture
-from .plain_files import open_plain, require_plain_file
+from .plain_files import is_folder, open_plain, require_plain_file
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -49,7 +49,7 @@ def read_volume(path: Path | str, series: str | None = None, *, further_as_chann
         DependencyError: GIF, PPM, or PNG of grey with alpha, without Pillow.
     """
     path = Path(path)
-    if path.is_dir():
+    if is_folder(path):
         return _dicom(path, series)
     check_file(path)
     stored = read_header(path)
@@ -71,7 +71,7 @@ def needs_library(path: Path) -> bool:
     Raises:
         InputError, GeometryError, ResourceError: what the header alone shows to be unreadable.
     """
-    if path.is_dir():
+    if is_folder(path):
         return True
     check_file(path)
     if read_header(path) is not None:

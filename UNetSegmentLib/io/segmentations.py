@@ -21,6 +21,7 @@ from .formats.stored import load
 from .grid import place_on_grid
 from .itk import to_image, write_image
 from .label_table import check_table_target, read_label_table, table_path, write_label_table
+from .plain_files import is_folder
 from .reading import check_file, read_volume
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
     """
     path = Path(path)
     stored = None
-    if not path.is_dir():
+    if not is_folder(path):
         check_file(path)
         stored = read_header(path)
     if stored is not None:

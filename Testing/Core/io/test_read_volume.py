@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from UNetSegmentLib.errors import InputError, OutputError
 from UNetSegmentLib.geometry import Geometry
-from UNetSegmentLib.io import read_volume, write_volume
+from UNetSegmentLib.io import guarded, read_segmentation, read_volume, write_volume
 from UNetSegmentLib.volume import Volume
 
 _ANGLE = np.deg2rad(23.0)
@@ -85,6 +86,14 @@ def test_names_that_are_not_ascii_and_long_paths(tmp_path: Path) -> None:
     volume = Volume(_ramp(np.int16)[None], Geometry((7, 6, 5)))
     write_volume(volume, path)
     np.testing.assert_array_equal(read_volume(path).voxels, volume.voxels)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".nii", "a\0b.nii", "none.nii.gz"])
+@pytest.mark.parametrize("read", [read_volume, read_segmentation, guarded.read_volume, guarded.read_segmentation])
+def test_names_that_no_file_has(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / name)
+    assert caught.value.cure
 
 
 @pytest.mark.parametrize("channels", [1, 3])

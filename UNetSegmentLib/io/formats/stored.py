@@ -12,12 +12,13 @@ import numpy as np
 from ...budget import memory_guard, require_memory
 from ...errors import InputError
 from ...geometry import Geometry
+from ...text import shown
 from ...volume import Volume
 from .samples import Source, check_lengths, read_samples
 
 SMALLER = "Crop it or save it with fewer voxels, or use a machine with more memory."
 _BLOCK = 1 << 22
-_MOST_AXES = 7
+_MOST_AXES, _DETAIL = 7, 120
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ def check_sizes(sizes: Sequence[int], path: Path) -> None:
 
 
 def damaged(path: Path, detail: str) -> InputError:
-    """The header is not what its format asks for."""
+    """The header is not what its format asks for; ``detail`` says where."""
     return InputError(
-        f"The header of '{path.name}' is damaged.",
+        f"The header of '{path.name}' is damaged ({shown(detail, _DETAIL)}).",
         "Copy or export the file again, and check that its size is the same as the original's.",
         detail,
     )
