@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -299,6 +300,20 @@ def import_(place: Place, source: Path) -> list[str]:
     return ["import", str(source), "--to", str(place.folder / "models")]
 
 
+def pipe(place: Place) -> Path:
+    path = place.folder / "scan.nii.gz"
+    if not hasattr(os, "mkfifo"):
+        return place.folder
+    os.mkfifo(path)
+    return path
+
+
+def nhdr(place: Place, data_file: str) -> Path:
+    """A header whose voxels lie in ``data_file``."""
+    head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: {data_file}\n"
+    return bytes_file(place, "scan.nhdr", head.encode())
+
+
 BAD_INPUTS = [
     BadInput("output over the image", over_its_image, 5, "INPUT and OUTPUT at once.*another name"),
     BadInput("two scans by a pattern", two_scans, 5, "exists already.*takes one scan.*--force"),
@@ -317,6 +332,19 @@ BAD_INPUTS = [
     BadInput("truncated JPEG", lambda p: p.segment(cut_picture(p, "jpg")), 3, "cut short.*Copy or export"),
     BadInput("truncated TIFF", lambda p: p.segment(cut_picture(p, "tif")), 3, "is damaged, or.*Copy or export"),
     BadInput("empty file", lambda p: p.segment(bytes_file(p, "empty.nii.gz", b"")), 3, "is empty \\(0 bytes\\)"),
+    BadInput("a pipe as image", lambda p: p.segment(pipe(p)), 3, "is a pipe, not a file|holds no DICOM"),
+    BadInput(
+        "header that points elsewhere",
+        lambda p: p.segment(nhdr(p, "../letter.txt")),
+        3,
+        "lie in '../letter.txt', outside its own folder.*If you trust it",
+    ),
+    BadInput(
+        "header without its voxels",
+        lambda p: p.segment(nhdr(p, "voxels.raw")),
+        3,
+        "a header alone.*'voxels.raw'.*Copy 'voxels.raw' into the folder",
+    ),
     BadInput(
         "text instead of an image", lambda p: p.segment(bytes_file(p, "notes.txt", b"hello")), 3, "not an image.*NIfTI"
     ),
