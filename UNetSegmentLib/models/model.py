@@ -109,7 +109,7 @@ class Model:
         return tuple(model for companion, model in pairs if companion.role == role)
 
     def _build(self, fold: int) -> nn.Module:
-        from .weights import load_into, read_weights
+        from .weights import check_fit, load_into, read_weights
 
         assert self._files is not None
         name = self.card.weights[fold]
@@ -121,7 +121,10 @@ class Model:
         state = read_weights(self._files, name)
         from ..networks import build
 
+        what = f"The weights {name} of '{self.card.name}'"
+        # Before the network is made: the card may speak of one that no memory holds.
+        check_fit(self.card.network, state, what)
         network = build(self.card.network)
-        load_into(network, state, f"The weights {name} of '{self.card.name}'")
+        load_into(network, state, what)
         log.debug("loaded %s of %s", name, self._files.path)
         return network.eval().requires_grad_(False)

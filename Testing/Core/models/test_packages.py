@@ -48,6 +48,26 @@ def test_a_saved_model_loads_with_the_same_weights(card: ModelCard, state: dict,
     assert [item.name for item in folder.parent.iterdir()] == ["toy"]  # no temporary left behind
 
 
+def test_a_card_of_a_giant_network_is_refused_before_it_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """8192 features on two levels are 60 GB; the weights beside the card say that it cannot be."""
+    path = folder / "model.json"
+    words = json.loads(path.read_text())
+    words["network"]["features"] = [8192] * len(words["network"]["features"])
+    path.write_text(json.dumps(words))
+    model = load_model(folder)
+    monkeypatch.setattr("UNetSegmentLib.networks.build", refuse_outside_meta(build))
+    with pytest.raises(ModelError, match="8192"):
+        model.network()
+
+
+def refuse_outside_meta(make: Callable[..., torch.nn.Module]) -> Callable[..., torch.nn.Module]:
+    def guarded(config: object) -> torch.nn.Module:
+        assert torch.empty(0).device.type == "meta", "made for real"
+        return make(config)
+
+    return guarded
+
+
 def test_folds_load_apart_and_a_missing_one_is_an_error(card: ModelCard, state: dict, tmp_path: Path) -> None:
     second = {name: tensor + 1 for name, tensor in state.items()}
     model = load_model(save_model(card, [state, second], tmp_path / "toy"))

@@ -89,7 +89,8 @@ def test_too_little_space_is_told_before_writing(tmp_path: Path, monkeypatch: py
     assert "Free some space" in error.value.cure and not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_fills_up_leaves_no_part() -> None:
+@pytest.mark.parametrize("held", [False, True])
+def test_a_disk_that_fills_up_leaves_no_part(held: bool) -> None:
     """A real write that the system stops half-way, in a process of its own that may write 10 kB at most."""
     resource = pytest.importorskip("resource")
     del resource
@@ -99,16 +100,22 @@ from pathlib import Path
 import numpy as np
 from UNetSegmentLib.errors import OutputError
 from UNetSegmentLib.worker.exchange import write_array
+from UNetSegmentLib.worker.folders import HeldFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 with tempfile.TemporaryDirectory() as folder:
+    path, held = Path(folder) / "a.raw", sys.argv[1] == "held"
+    file = HeldFile(path) if held else None
     try:
-        write_array(np.zeros(10_000), Path(folder) / "a.raw")
+        write_array(np.zeros(10_000), file.path if file else path, held)
     except OutputError as error:
-        print(error.code, list(Path(folder).iterdir()))
+        if file:
+            file.release()
+        print(error.code, "Free some space" in error.cure, list(Path(folder).iterdir()))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "cannot-write []"
+    command = [sys.executable, "-c", script, "held" if held else "named"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "cannot-write True []"
 
 
 def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
