@@ -105,7 +105,7 @@ def test_damaged_files_that_are_no_slice_are_said(series: Path) -> None:
 def test_a_compressed_slice_that_was_cut_short_is_named(shared_data: Path, tmp_path: Path) -> None:
     source = sorted((shared_data / "ct" / "dicom_series").iterdir())
     for path in source[:3]:
-        shutil.copy(path, tmp_path)
+        shutil.copyfile(path, tmp_path / path.name)
     victim = tmp_path / source[2].name
     victim.write_bytes(victim.read_bytes()[:-100])
     with pytest.raises(InputError, match=f"'{victim.name}' may be a slice.*ends before its last pixel"):

@@ -154,7 +154,7 @@ def test_real_series(shared_data: Path, tmp_path: Path) -> None:
     assert volume.voxels.min() >= -1024 and np.median(volume.voxels) < -200
     # A cut-off file of the series is an error, neither a grey nor a missing slice.
     for path in folder.iterdir():
-        shutil.copy(path, tmp_path)
+        shutil.copyfile(path, tmp_path / path.name)
     victim = sorted(tmp_path.iterdir())[5]
     victim.write_bytes(victim.read_bytes()[:100_000])
     with pytest.raises(InputError, match=f"'{victim.name}'"):
