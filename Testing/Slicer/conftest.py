@@ -40,7 +40,9 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     from SlicerHarness import namespace
 
-    slicer = SlicerHarness.boot(source)
+    SlicerHarness.boot(source)
+    import slicer.packaging
+
     lines = [d for n, m in namespace.submodules().items() for d in slicersource.differences(m, getattr(slicer, n))]
     terminalreporter.section(f"{len(lines)} differences between the stand-ins and Slicer's own files")
     for line in lines:

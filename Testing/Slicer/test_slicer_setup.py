@@ -9,6 +9,7 @@ from unittest import mock
 
 import known_models as models
 import slicer
+import slicer.packaging
 import support
 from test_slicer_geometry import GRIDS, ball_volume
 

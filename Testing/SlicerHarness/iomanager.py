@@ -10,6 +10,9 @@ from pathlib import Path
 from . import dump
 from .strictobject import StrictObject
 
+# vtkSlicerVolumesLogic::LoadingOptions; without the second, numbered files beside the one asked for make a stack.
+LABELMAP, SINGLE_FILE = 1, 4
+
 
 class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
     """The file types that a segmentation panel and its tests meet."""
@@ -26,10 +29,17 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
         reader = self._readers().get(file_type)
         if reader is None:
             return False
+        before = self._node_ids()
         node = reader(properties)
+        if node is None and file_type != "SceneFile":
+            for node_id in self._node_ids() - before:
+                self._scene.RemoveNode(self._scene.GetNodeByID(node_id))
         if node is not None and nodes is not None and file_type != "SceneFile":
             nodes.AddItem(node)
         return node is not None
+
+    def _node_ids(self) -> set[str]:
+        return {self._scene.GetNthNode(n).GetID() for n in range(self._scene.GetNumberOfNodes())}
 
     def fileWriterFileType(self, node) -> str:
         """Say which writer would take a node; the node's own storage node writes it all the same."""
@@ -71,7 +81,8 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
     def _load_volume(self, properties: dict):
         path = properties["fileName"]
         name = properties.get("name") or Path(path).name.split(".")[0]
-        return self._logic("Volumes").AddArchetypeVolume(path, name, 1 if properties.get("labelmap") else 0)
+        options = (LABELMAP if properties.get("labelmap") else 0) | (SINGLE_FILE if properties.get("singleFile") else 0)
+        return self._logic("Volumes").AddArchetypeVolume(path, name, options)
 
     def _load_segmentation(self, properties: dict):
         path = properties["fileName"]
@@ -82,12 +93,14 @@ class IOManager(StrictObject, table=dump.class_table("qSlicerIOManager")):
         return self._scene.GetNodeByID(node_id) if node_id else None
 
     def _load_scene(self, properties: dict):
-        if Path(properties["fileName"]).suffix == ".mrb":
+        path = properties["fileName"]
+        if not Path(path).is_file():
+            return None
+        if Path(path).suffix == ".mrb":
             folder = tempfile.mkdtemp(prefix="slicer-harness-bundle-")
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            done = self._application_logic.OpenSlicerDataBundle(properties["fileName"], folder)
-            return self._scene if done else None
-        self._scene.SetURL(properties["fileName"])
+            path = self._application_logic.UnpackSlicerDataBundle(path, folder)
+        self._scene.SetURL(path)
         done = self._scene.Connect() if properties.get("clear") else self._scene.Import()
         return self._scene if done else None
 

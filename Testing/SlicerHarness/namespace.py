@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import importlib.util
 import sys
 import types
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import slicer_core
@@ -38,6 +41,25 @@ from .uiloader import UiLoader, find_class_among
 
 STANDINS = (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, segmentstable, segmenteditor, markupswidgets, factory)
 
+NOT_IMPORTED = ("packaging",)
+"""Submodules of ``slicer`` that nothing in Slicer has imported before a module does."""
+
+
+class OnImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Makes modules that Slicer does not import by itself: an attribute of ``slicer`` only once they are imported."""
+
+    def __init__(self, makers: dict[str, Callable[[], types.ModuleType]]):
+        self.makers = makers
+
+    def find_spec(self, fullname, path=None, target=None):
+        return importlib.util.spec_from_loader(fullname, self) if fullname in self.makers else None
+
+    def create_module(self, spec):
+        return self.makers[spec.name]()
+
+    def exec_module(self, module) -> None:
+        """It is made whole."""
+
 
 class SlicerModule(types.ModuleType):
     """``import slicer``, strictly: names come from the dump, MRML classes from slicer-core."""
@@ -48,7 +70,7 @@ class SlicerModule(types.ModuleType):
         self.__dict__.update(given)
 
     def __getattr__(self, name: str):
-        if name.startswith("__") or name not in dump.slicer_names():
+        if name.startswith("__") or name in NOT_IMPORTED or name not in dump.slicer_names():
             raise AttributeError(f"slicer has no '{name}' in Slicer (shared/slicer_api)")
         value = getattr(slicer_core, name, None)
         if value is None and name.startswith("q"):
@@ -83,9 +105,11 @@ def install(home: Path, source: Path | None = None) -> types.ModuleType:
     given = {name: value for name, value in widgets.items() if name in dump.slicer_names()}
     slicer = SlicerModule({**given, "mrmlScene": scene, "modules": modules, "selfTests": {}})
     sys.modules["slicer"] = slicer
-    for name, module in submodules().items():
-        if source is not None:
-            module = _sourced(source, name)
+    sys.meta_path.append(OnImport({f"slicer.{name}": partial(_one_of, source, name) for name in NOT_IMPORTED}))
+    for name in slicersource.MODULES:
+        if name in NOT_IMPORTED:
+            continue
+        module = _one_of(source, name)
         sys.modules[f"slicer.{name}"] = module
         setattr(slicer, name, module)
     application_logic = slicer_core.vtkSlicerApplicationLogic()
@@ -104,6 +128,10 @@ def submodules() -> dict[str, types.ModuleType]:
         "parameterNodeWrapper": parameternode.make_module(),
         "ScriptedLoadableModule": scripted.make_module(),
     }
+
+
+def _one_of(source: Path | None, name: str) -> types.ModuleType:
+    return _sourced(source, name) if source is not None else submodules()[name]
 
 
 def _sourced(source: Path, name: str) -> types.ModuleType:

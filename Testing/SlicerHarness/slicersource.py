@@ -47,9 +47,11 @@ def load(folder: Path, name: str) -> types.ModuleType:
         f"slicer.{name}", path, submodule_search_locations=[str(path.parent)] if path.name == "__init__.py" else None
     )
     module = importlib.util.module_from_spec(spec)
-    sys.modules[f"slicer.{name}"] = module
-    setattr(sys.modules["slicer"], name, module)
+    before = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
+    if before is not None:
+        sys.modules[spec.name] = before
     return module
 
 

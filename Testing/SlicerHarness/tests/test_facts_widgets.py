@@ -234,3 +234,48 @@ def test_segmentation_set_at_the_end_of_a_batch_by_an_earlier_observer_is_lost()
     assert made["widget"].segmentationNode() is None
     made["widget"].setSegmentationNode(made["node"])
     assert made["widget"].segmentationNode() is made["node"]
+
+
+def button(cls, text):
+    made = cls()
+    made.text = text
+    return made
+
+
+def label(text, wrapped):
+    made = qt.QLabel(text)
+    made.setWordWrap(wrapped)
+    return made
+
+
+def filled(policy=None):
+    box = qt.QComboBox()
+    box.addItem("word " * 20)
+    if policy is not None:
+        box.setSizeAdjustPolicy(policy)
+    return box
+
+
+@pytest.mark.parametrize(
+    ("make", "widens"),
+    [
+        (lambda: label("word " * 20, False), True),
+        (lambda: label("word " * 20, True), False),
+        (lambda: label("w" * 90, True), True),
+        (lambda: button(qt.QPushButton, "word " * 20), True),
+        (lambda: button(qt.QCheckBox, "word " * 20), True),
+        (lambda: button(qt.QToolButton, "word " * 20), True),
+        (filled, True),
+        (lambda: filled(qt.QComboBox.AdjustToMinimumContentsLengthWithIcon), False),
+        (lambda: qt.QLineEdit("word " * 20), False),
+        (lambda: qt.QTableWidget(1, 8), False),
+    ],
+)
+def test_what_widens_a_panel(make, widens):
+    panel = qt.QWidget()
+    layout = qt.QVBoxLayout(panel)
+    widget = make()
+    if widget.inherits("QToolButton"):
+        widget.setToolButtonStyle(qt.Qt.ToolButtonTextOnly)
+    layout.addWidget(widget)
+    assert (panel.minimumSizeHint.width() > 400) is widens

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SampleData
 import slicer
+import slicer.packaging
 
 import support
 from SlicerHarness import packaging, sampledata
