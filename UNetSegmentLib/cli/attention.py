@@ -120,7 +120,11 @@ def _check_targets(target: Path, volume: Path | None, inputs: Sequence[Input], j
     if volume is not None and full_suffix(volume) not in (".nrrd", ".nii.gz", ".nii", ".mha"):
         raise OutputError(f"Maps cannot be written as '{volume.name}'.", "Use .nrrd, .nii.gz or .mha.")
     maps = [] if volume is None else [level_path(volume, number) for number in range(1, _MOST_GATES + 1)]
-    check_outputs([Output(target, "OUTPUT.png"), *(Output(path, "--volume") for path in maps)], inputs, job, force)
+    notes = check_outputs(
+        [Output(target, "OUTPUT.png"), *(Output(path, "--volume") for path in maps)], inputs, job, force
+    )
+    for note in notes:
+        say(f"Note: {note}", error=True)
 
 
 def level_path(volume: Path, number: int) -> Path:

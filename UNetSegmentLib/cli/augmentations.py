@@ -38,7 +38,8 @@ def augmentations(
         given = {"--image": image, "--labels": labels, "--config": config}
         sources = [Input(path, role) for role, path in given.items() if path is not None]
         job = Job("augmentations", tuple(source.path for source in sources))
-        check_outputs([Output(target, "OUTPUT.png")], sources, job, force)
+        for note in check_outputs([Output(target, "OUTPUT.png")], sources, job, force):
+            say(f"Note: {note}", error=True)
         with working("Transforming"):
             from ..training import AugmentationConfig, load_config
             from ..training.augmentation.picture import write_gallery

@@ -122,7 +122,8 @@ def _check(csv: Path | None, pictures: Path | None, inputs: list[Input], job: Jo
     if pictures is not None:
         outputs.append(OutputFolder(pictures, "--pictures"))
         outputs += [Output(case_path(pictures, which), "--pictures") for which in ("worst", "median", "best", "only")]
-    check_outputs(outputs, inputs, job, force)
+    for note in check_outputs(outputs, inputs, job, force):
+        say(f"Note: {note}", error=True)
 
 
 @dataclass(frozen=True)

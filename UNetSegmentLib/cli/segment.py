@@ -103,8 +103,8 @@ def segment(
 ) -> None:
     """Segment an image with a model.
 
-    A second run replaces what the first one wrote, as long as image and model are the same and nobody has changed the
-    file since; other files are replaced with --force alone.
+    What 'segment' wrote itself, and nobody has changed since, is replaced by the next run; other files with --force
+    alone.
 
     Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
     """
@@ -112,7 +112,7 @@ def segment(
     with session(debug, json) as cancel:
         clock = command_clock(context)
         job = Job("segment", (image, *(channel or []), model))
-        files.check(_inputs(image, channel or [], roi, model), _labels(model, surfaces is not None), job, force)
+        notes = files.check(_inputs(image, channel or [], roi, model), _labels(model, surfaces is not None), job, force)
         with working("Reading the image", not json):
             volumes = _read(image, series, channel or [], cancel, not worker)
         files.check_image(volumes[0])
@@ -123,7 +123,7 @@ def segment(
         result = (run.in_worker if worker else run.here)(volumes, cancel, not json)
         cancel.raise_if_cancelled()
         written = files.write(volumes[0], result, cancel, job)
-        _report(result, written, clock, json)
+        _report(result, written, (*notes, *result.warnings), clock, json)
 
 
 def _read(
@@ -156,7 +156,13 @@ def _labels(model: str, needed: bool) -> Sequence[Label]:
     return read_card(Path(model) if Path(model).exists() else find_model(model)).labels
 
 
-def _report(result: SegmentationResult | SegmentResult, written: list[Path], clock: Clock, as_json: bool) -> None:
+def _report(
+    result: SegmentationResult | SegmentResult,
+    written: list[Path],
+    warnings: Sequence[str],
+    clock: Clock,
+    as_json: bool,
+) -> None:
     from .. import reporting
 
     measures = reporting.measure(result.segmentation)
@@ -165,13 +171,13 @@ def _report(result: SegmentationResult | SegmentResult, written: list[Path], clo
             {
                 "files": [str(path) for path in written],
                 "segments": reporting.to_json(measures),
-                "warnings": list(result.warnings),
+                "warnings": list(warnings),
                 "timings": result.timings,
                 "settings": result.settings,
             }
         )
         return
-    for warning in result.warnings:
+    for warning in warnings:
         say(f"Note: {warning}", error=True)
     output().print(table_of(reporting.to_table(measures), hide=MEASURES_HIDDEN))
     if not any(measure.voxels for measure in measures):

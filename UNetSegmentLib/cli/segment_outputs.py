@@ -36,12 +36,15 @@ class Files:
     table: Path | None = None
     surfaces: Path | None = None
 
-    def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> None:
+    def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> tuple[str, ...]:
         """Refuses before the run what could not be written after it, or would destroy something.
 
         Args:
             inputs: all that is read.
             labels: of the model, which name the surfaces.
+
+        Returns:
+            Sentences on what will be replaced.
 
         Raises:
             OutputError: as :func:`UNetSegmentLib.io.outputs.check_outputs`; an ending that cannot be written.
@@ -57,7 +60,7 @@ class Files:
             raise OutputError(
                 f"A preview is a PNG picture; '{self.preview.name}' ends otherwise.", "Let the name end with .png."
             )
-        check_outputs(self._outputs(labels), inputs, job, force, _TWO_SCANS if _is_image(self.target) else "")
+        return check_outputs(self._outputs(labels), inputs, job, force, _TWO_SCANS if _is_image(self.target) else "")
 
     def check_image(self, volume: Volume) -> None:
         """Refuses before the run what such an image cannot have."""

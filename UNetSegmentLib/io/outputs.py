@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from .atomic import check_writable, output_error
-from .own_outputs import Job, is_own
+from .own_outputs import Job, is_of_same_sources, is_own
 
 Place = tuple[object, ...]
 
@@ -54,7 +54,7 @@ def check_outputs(
     job: Job,
     force: bool = False,
     advice: str = "",
-) -> None:
+) -> tuple[str, ...]:
     """Refuses what could not be written, or what would destroy something.
 
     Args:
@@ -64,23 +64,30 @@ def check_outputs(
         force: replace existing files of others too (never inputs).
         advice: a sentence for the one who is about to replace a file of another.
 
+    Returns:
+        Sentences on what will be replaced without having been asked for by name.
+
     Raises:
         OutputError: an output is an input, lies in a folder that is read, is another output too, exists already
-            without being an earlier output of ``job``, or cannot be written.
+            without being an earlier output of the same command, or cannot be written.
     """
     sources = [source for source in inputs if os.path.lexists(source.path)]
     _check_inputs(outputs, sources)
     _check_each_other([output for output in outputs if isinstance(output, Output)])
+    notes = []
     for output in outputs:
         if isinstance(output, OutputFolder):
             check_folder(output.path)
         elif force or not _exists(output.path) or is_own(output.path, job):
             _check_file(output, outputs)
+            if not force and _exists(output.path) and not is_of_same_sources(output.path, job):
+                notes.append(f"'{output.path}' held this command's result of other inputs and is replaced.")
         else:
             raise OutputError(
                 f"'{output.path}' ({output.role}) exists already and is not an earlier output of this command.",
                 f"{advice} Choose another name, or add --force to replace it.".strip(),
             )
+    return tuple(notes)
 
 
 def check_folder(folder: Path) -> None:

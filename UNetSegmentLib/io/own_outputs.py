@@ -1,8 +1,8 @@
 """Which files a command has written itself, so that it may be run again without asking.
 
-For each output a small note is kept in the user's folder for states: a digest of who wrote it (command, inputs, model)
-beside the file's size and time of change. A file that has been corrected, replaced or copied since is nobody's own. The
-notes hold digests alone, no path and no name of a patient; where they are lost, the command asks for ``--force`` once.
+For each output a small note is kept in the user's folder for states: the command, a digest of what it read (inputs,
+model), and the file's size and time of change. A file that has been corrected, replaced or copied since is nobody's
+own. The notes hold no path and no name of a patient; where they are lost, the command asks for ``--force`` once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from ..folders import state_folder
 
-_KEPT = 2000
+_MOST = 2000
 
 
 @dataclass(frozen=True)
 class Job:
-    """What makes two runs the same: settings such as the region or the preset do not count.
+    """Who writes, and from what: settings such as the region or the preset do not count.
 
     Args:
         command: its name.
@@ -39,16 +39,18 @@ class Job:
 
 
 def is_own(path: Path, job: Job, folder: Path | None = None) -> bool:
-    """Whether ``path`` is an earlier output of the same job, as it was written.
+    """Whether ``path`` is an earlier output of the same command, as it was written, whatever it was made from.
 
     Args:
         folder: of the notes, in place of the user's.
     """
-    try:
-        note = json.loads(_note(path, folder).read_text(encoding="ascii"))
-        return bool(note == _entry(path, job))
-    except (OSError, ValueError):
-        return False
+    note, now = _kept(path, folder), _entry(path, job)
+    return bool(note) and all(note.get(key) == now[key] for key in ("command", "bytes", "changed"))
+
+
+def is_of_same_sources(path: Path, job: Job, folder: Path | None = None) -> bool:
+    """Whether an own output (:func:`is_own`) was made from what ``job`` reads."""
+    return _kept(path, folder).get("job") == job.digest
 
 
 def remember(path: Path, job: Job, folder: Path | None = None) -> None:
@@ -70,9 +72,21 @@ def _note(path: Path, folder: Path | None) -> Path:
     return (folder or state_folder() / "written") / f"{name}.json"
 
 
+def _kept(path: Path, folder: Path | None) -> dict[str, object]:
+    try:
+        note = json.loads(_note(path, folder).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
 def _entry(path: Path, job: Job) -> dict[str, object]:
-    status = path.stat()
-    return {"job": job.digest, "bytes": status.st_size, "changed": status.st_mtime_ns}
+    """The note on a file as it is; empty values where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return {"command": job.command, "job": job.digest, "bytes": None, "changed": None}
+    return {"command": job.command, "job": job.digest, "bytes": status.st_size, "changed": status.st_mtime_ns}
 
 
 def _absolute(path: Path) -> str:
@@ -81,7 +95,7 @@ def _absolute(path: Path) -> str:
 
 def _forget_oldest(folder: Path) -> None:
     notes = list(folder.glob("*.json"))
-    if len(notes) > 2 * _KEPT:
+    if len(notes) > 2 * _MOST:
         notes.sort(key=lambda note: note.stat().st_mtime)
-        for note in notes[:-_KEPT]:
+        for note in notes[:-_MOST]:
             note.unlink(missing_ok=True)

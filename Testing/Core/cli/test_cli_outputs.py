@@ -48,6 +48,15 @@ def test_a_command_runs_twice_but_not_over_a_file_that_was_corrected(segment: Ru
         assert not (read_segmentation(target).voxels == 1).all()
 
 
+def test_a_result_of_another_scan_is_replaced_with_a_word(run_json: Callable, image: Path, level_package: Path) -> None:
+    other = image.with_name("other.nii.gz")
+    shutil.copy(image, other)
+    target, options = image.with_name("out.nii.gz"), ("-m", level_package, "--device", "cpu")
+    assert run_json("segment", image, target, *options)["warnings"] == []
+    warnings = run_json("segment", other, target, *options)["warnings"]
+    assert len(warnings) == 2 and all("other inputs" in warning for warning in warnings)  # labels, and their table
+
+
 def test_a_pattern_of_two_scans_replaces_none(segment: Run, image: Path, tmp_path: Path) -> None:
     second = tmp_path / "second.nii.gz"
     shutil.copy(image, second)

@@ -118,14 +118,24 @@ def test_own_files_are_those_that_nobody_has_touched(tmp_path: Path) -> None:
     assert is_own(path, job)
     (tmp_path / "x").mkdir()
     assert is_own(tmp_path / "x" / ".." / "out.csv", Job("segment", (tmp_path / "." / "scan.nii", "liver")))
-    for other in (Job("evaluate", job.sources), Job("segment", (tmp_path / "other.nii", "liver")), Job("segment")):
-        assert not is_own(path, other)
+    assert not is_own(path, Job("evaluate", job.sources)) and not is_own(tmp_path / "scan.nii", job)
     changed = path.stat().st_mtime_ns
     path.write_text("1,3")
     os.utime(path, ns=(changed + 10**7, changed + 10**7))
     assert not is_own(path, job)
     path.unlink()
     assert not is_own(path, job)
+
+
+def test_a_result_of_other_inputs_is_replaced_with_a_word(scan: Path, tmp_path: Path) -> None:
+    path, first = tmp_path / "out.csv", Job("segment", (scan, "liver"))
+    path.write_text("1,2")
+    remember(path, first)
+    assert check_outputs([Output(path, "OUTPUT")], [Input(scan, "INPUT")], first) == ()
+    for other in (Job("segment", (tmp_path / "other.nii", "liver")), Job("segment", (scan, "spleen"))):
+        (note,) = check_outputs([Output(path, "OUTPUT")], [Input(scan, "INPUT")], other)
+        assert "out.csv" in note and "other inputs" in note
+        assert check_outputs([Output(path, "OUTPUT")], [Input(scan, "INPUT")], other, force=True) == ()
 
 
 def test_the_notes_name_no_patient_and_their_loss_is_no_error(tmp_path: Path) -> None:
