@@ -29,6 +29,8 @@ from hostile.models import MODELS  # noqa: E402
 from hostile.place import Hostile, Place  # noqa: E402
 
 _LETTER = b"Dear colleague"
+# Nothing here may ask for more; what does must not take the computer with it.
+_MOST = 12_000_000_000
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def run(hostile: Hostile, place: Place, library: Path, seconds: float) -> Outcom
     log = place.folder / "printed.txt"
 
     def limit() -> None:
-        if hostile.memory is not None:
-            resource.setrlimit(resource.RLIMIT_AS, (hostile.memory, hostile.memory))
+        most = hostile.memory or _MOST
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
     began = time.monotonic()
     with log.open("wb") as stream:
