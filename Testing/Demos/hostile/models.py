@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,15 +91,13 @@ def _checkpoint(place: Place, kind: str) -> list[str]:
 
 
 def _toy_as_totalsegmentator(place: Place) -> list[str]:
-    target = place.folder / "toy"
-    shutil.copytree(place.package, target)
     return [
         "library",
         "get",
         "totalsegmentator-body",
         "--file",
         str(_results(place).parent),
-        "--yes",
+        "--accept-licence",
         "--to",
         str(place.folder / "models"),
     ]
