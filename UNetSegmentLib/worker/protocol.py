@@ -54,6 +54,7 @@ from .wire import from_json, to_json
 REQUESTS: dict[str, type] = {
     m.kind: m for m in (ClientHello, Load, Segment, Import, LibraryInstall, Train, Cancel, Unload, Shutdown)
 }
+LINES = "Send one JSON object in a line, in UTF-8, with a line feed at its end."
 EVENTS: dict[str, type] = {
     m.kind: m for m in (Hello, Ready, Progress, Log, Loaded, Result, Imported, Trained, Unloaded, Failure)
 }
@@ -82,7 +83,8 @@ def _decode(line: bytes, kinds: dict[str, type], side: str) -> Any:
         body = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         wide = " (it looks like UTF-16)" if line[:80].count(0) > len(line[:80]) // 3 else ""
-        raise ProtocolError(f"A line is not JSON in UTF-8{wide}.", detail=f"{error}: {line[:200]!r}") from error
+        detail = f"{error}: {line[:200]!r}"
+        raise ProtocolError(f"A line is not JSON in UTF-8{wide}.", LINES, detail) from error
     if not isinstance(body, dict):
         raise ProtocolError("A line is not a JSON object.", detail=repr(line[:200]))
     request = body.get("id")

@@ -52,13 +52,12 @@ from .messages import (
 )
 from .outbox import Outbox
 from .parent import watch_parent
-from .protocol import decode_request, encode
+from .protocol import LINES, decode_request, encode
 from .stdio import Channel
 
 SHUTDOWN_GRACE = 4.0
 EXIT_DEVICE_LOST = 75
 _CHUNK = 1 << 16
-_LINES = "Send one JSON object in a line, in UTF-8, with a line feed at its end."
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +160,7 @@ class Server:
     # -- reader thread ---------------------------------------------------------------------------------------------
 
     def _read(self, stream: BinaryIO) -> None:
-        lines = GuardedLines(lambda reason: self._outbox.send(Failure(Problem.of(ProtocolError(reason, _LINES)))))
+        lines = GuardedLines(lambda reason: self._outbox.send(Failure(Problem.of(ProtocolError(reason, LINES)))))
         with contextlib.suppress(OSError, ValueError):
             while data := os.read(stream.fileno(), _CHUNK):
                 for line in lines.feed(data):
