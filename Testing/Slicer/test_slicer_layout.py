@@ -228,6 +228,8 @@ class WidthTest(LayoutTestCase):
     def test_no_section_is_wider_than_the_view(self):
         parameters = self.panel.parameters
         self.fill_scene(LONG)
+        # A run makes it, for its undo, while the section is closed.
+        self.assertIsNotNone(self.panel.correct.editor)
         roots = [section.root for section in self.panel.sections if self.folds(section)]
         self.fold([root for root in roots if root is not self.panel.correct.root], False)
         self.panel.train.ui.trainAdvancedBox.collapsed = False

@@ -111,7 +111,11 @@ def _settle(area, widget, width: int) -> int:
         wanted = layout.heightForWidth(width) if layout.hasHeightForWidth() else raw(widget).sizeHint().height()
         height = max(wanted, raw(widget).minimumSizeHint().height())
         area.resize(width, height)
-    QtWidgets.QApplication.processEvents()
+    for _ in range(4):
+        QtWidgets.QApplication.processEvents()
+        missing = area.verticalScrollBar().maximum()
+        height += missing
+        area.resize(width, height)
     return height
 
 

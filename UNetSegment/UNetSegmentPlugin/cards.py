@@ -75,7 +75,10 @@ def _counted_html(card: ModelCard, width: int, measure: Callable[[str], int]) ->
 
 def facts_text(card: ModelCard, seconds: float | None) -> str:
     """Time here and licence, on one line."""
-    time = _("{time} here").format(time=expectation.in_words(seconds)) if seconds is not None else _("not run yet")
+    if seconds is None:
+        time = _("not run yet")
+    else:
+        time = _("{time} here").format(time=expectation.in_words(seconds)) if seconds >= 1 else _("under 1 s here")
     return _DOT.join([time, card.licence.strip() or _("licence not stated")])
 
 

@@ -46,6 +46,8 @@ class CorrectSection(Section):
             editor.setMRMLScene(slicer.mrmlScene)
             # An empty layout of the .ui file is no attribute of ``ui`` in Slicer; the section's own always is there.
             self.root.layout().addWidget(editor)
+            # A run makes it in the closed section; shown there, its width would be the panel's.
+            editor.setVisible(not self.root.collapsed)
             self._attach()
         return self._editor
 
