@@ -114,8 +114,8 @@ def same_place(one: Path, other: Path) -> bool:
 
 
 def _check_inputs(outputs: Sequence[Output | OutputFolder], inputs: Sequence[Input]) -> None:
-    files = {_place(source.path): source for source in inputs if not source.path.is_dir()}
-    folders = {_place(source.path): source for source in inputs if source.path.is_dir()}
+    files = {_place(source.path): source for source in inputs if not _is_folder(source.path)}
+    folders = {_place(source.path): source for source in inputs if _is_folder(source.path)}
     for output in outputs:
         source = files.get(_place(output.path))
         if source is not None:
@@ -158,6 +158,13 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # may not be looked at: whoever reads it says so
+        return False
 
 
 def _real(path: Path) -> Path:
