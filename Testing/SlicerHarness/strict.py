@@ -286,25 +286,29 @@ def _get(self, name: str):
     cls = type(self)
     if cls._strict_kind == "user" and name in _plain_get(self, "__dict__"):
         return _plain_get(self, name)
-    if not identity.lives(self) and _asked_by_python(sys._getframe(1)):
+    if not identity.lives(self) and _asked_by_python():
         raise identity.destroyed(self, name)
     try:
         access = _access(cls, name)
     except AttributeError:
         found = getattr(cls._strict_plain, name, None)
         virtual = inspect.ismethoddescriptor(found) and not isinstance(found, QtCore.Signal)
-        if virtual and not _asked_by_python(sys._getframe(1)):
+        if virtual and not _asked_by_python():
             return _plain_get(self, name)
         raise
     return _plain_get(self, name) if access.python else access.read(self)
 
 
-def _asked_by_python(frame) -> bool:
+def _asked_by_python() -> bool:
     """Say whether the caller executes ``object.name``.
 
     PySide6 looks for Python overrides of virtual methods through this very attribute access, and a refusal there
     would surface as an error of an innocent line. Such a look-up happens while the frame executes a call.
     """
+    try:
+        frame = sys._getframe(2)
+    except ValueError:  # Qt clears up after the last line of Python
+        return False
     return dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("LOAD_ATTR", "LOAD_METHOD")
 
 
