@@ -38,7 +38,7 @@ MAX_NAME = 128
 MAX_LABELS = 4096
 MAX_FOLDS = 100
 MAX_COMPANIONS = 64
-MAX_PATCH, MAX_PATCH_VOXELS = 8192, 2**30
+MAX_PATCH, MAX_PATCH_VOXELS = 8192, 2**26
 SPACINGS_MM = (0.0001, 10_000.0)
 MAX_PHOTOGRAPH_PIXELS = 65_536
 
@@ -169,7 +169,7 @@ def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
     dimension = card.network.dimension
     _require(min(contract.patch) >= 1, "inference.patch", contract.patch, "three numbers from 1")
     fits = max(contract.patch) <= MAX_PATCH and math.prod(contract.patch) <= MAX_PATCH_VOXELS
-    _require(fits, "inference.patch", contract.patch, f"numbers up to {MAX_PATCH}, 2^30 voxels together at most")
+    _require(fits, "inference.patch", contract.patch, f"numbers up to {MAX_PATCH}, 2^26 voxels together at most")
     if dimension == 2:
         _require(contract.patch[0] == 1, "inference.patch", contract.patch, "1 first (z) for a 2D network")
     _require(0 <= contract.overlap < 1, "inference.overlap", contract.overlap, "a number from 0 to below 1")
