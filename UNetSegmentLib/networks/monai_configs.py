@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 from ..errors import ModelError
@@ -157,12 +157,23 @@ class AttentionUNetConfig:
 MonaiNetwork = ResidualUNetConfig | BasicUNetConfig | SegResNetConfig | AttentionUNetConfig
 
 
+_MOST_STAGES, _MOST_CHANNELS = 32, 100_000
+_MOST = {
+    "strides": 127,
+    "kernel": 127,
+    "up_kernel": 127,
+    "encoder_blocks": 256,
+    "decoder_blocks": 256,
+}
+
+
 def check_monai(config: MonaiNetwork) -> None:
     """Raises ModelError that names the first field that is wrong."""
     if config.dimension not in (2, 3):
         raise _wrong("dimension", config.dimension, "2 or 3")
     if min(config.in_channels, config.out_channels) < 1:
         raise _wrong("in_channels or out_channels", min(config.in_channels, config.out_channels), "at least 1")
+    _check_extremes(config)
     if isinstance(config, ResidualUNetConfig | AttentionUNetConfig):
         _check_stages(config)
     if isinstance(config, BasicUNetConfig) and (len(config.features) != 6 or min(config.features) < 2):
@@ -178,6 +189,17 @@ def check_monai(config: MonaiNetwork) -> None:
             raise _wrong("order", config.order, "NA or AN")
     if not isinstance(config, AttentionUNetConfig):
         _check_layers(config.activation, config.norm, _channels(config))
+
+
+def _check_extremes(config: MonaiNetwork) -> None:
+    """Numbers far above any real network's: merely building it would never end."""
+    for name in (entry.name for entry in fields(config)):
+        value = getattr(config, name)
+        parts = value if isinstance(value, tuple) else (value,)
+        numbers = [n for part in parts for n in (part if isinstance(part, tuple) else (part,)) if isinstance(n, int)]
+        if len(parts) > _MOST_STAGES or max(numbers, default=0) > _MOST.get(name, _MOST_CHANNELS):
+            most = _MOST.get(name, _MOST_CHANNELS)
+            raise _wrong(name, value, f"numbers up to {most}, {_MOST_STAGES} at most")
 
 
 def _check_stages(config: ResidualUNetConfig | AttentionUNetConfig) -> None:

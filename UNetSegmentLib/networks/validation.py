@@ -8,6 +8,9 @@ from .config import NetworkConfig, OpaqueNetwork
 # Far above any real network. Beyond them a description is damaged, and merely building it would never end.
 _MOST_STAGES, _MOST_CONVOLUTIONS, _MOST_CHANNELS, _LARGEST_KERNEL = 32, 256, 100_000, 127
 
+_MOST_TOGETHER = 2000
+_LARGEST = {"norm_groups": 100_000, "squeeze_ratio": 100_000, "transformer_layers": 256, "transformer_heads": 1024}
+
 
 def check_unet(config: NetworkConfig) -> None:
     """Raises ModelError that names the first field that is wrong."""
@@ -32,6 +35,9 @@ def check_unet(config: NetworkConfig) -> None:
         raise _wrong("dropout", config.dropout, "a probability below 1")
     if config.stem_channels is not None and config.stem_channels < 1:
         raise _wrong("stem_channels", config.stem_channels, "at least 1, or null")
+    for name, most in _LARGEST.items():
+        if not 1 <= getattr(config, name) <= most:
+            raise _wrong(name, getattr(config, name), f"1 to {most}")
     if config.norm_eps <= 0:
         raise _wrong("norm_eps", config.norm_eps, "a small positive number")
     if config.norm == "group" and any(f % config.norm_groups for f in (*config.features, config.stem_channels or 0)):
@@ -45,6 +51,9 @@ def _check_extremes(config: NetworkConfig) -> None:
     convolutions = max(*config.encoder_convs, *config.decoder_convs)
     if convolutions > _MOST_CONVOLUTIONS:
         raise _wrong("encoder_convs or decoder_convs", convolutions, f"at most {_MOST_CONVOLUTIONS}")
+    together = sum(config.encoder_convs) + sum(config.decoder_convs)
+    if together > _MOST_TOGETHER:
+        raise _wrong("encoder_convs and decoder_convs", f"{together} together", f"at most {_MOST_TOGETHER}")
 
 
 def check_opaque(config: OpaqueNetwork) -> None:

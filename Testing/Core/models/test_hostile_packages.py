@@ -16,7 +16,7 @@ import safetensors.torch
 
 from UNetSegmentLib.errors import ModelError, OutputError
 from UNetSegmentLib.models import ModelCard, card_to_json, load_model, read_card, remove_model, save_model
-from UNetSegmentLib.models.serialization import card_from_text
+from UNetSegmentLib.models.serialization import card_from_text, config_from_dict
 from UNetSegmentLib.models.staging import remove_abandoned, staging_folder
 from UNetSegmentLib.networks import build
 
@@ -45,6 +45,12 @@ CARDS: dict[str, tuple[Change, str]] = {
     "a patch of 2^62": (lambda c: c["inference"].update(patch=[24, 2**62, 24]), "inference.patch"),
     "a patch of 10^9 voxels": (lambda c: c["inference"].update(patch=[1024] * 3), "inference.patch"),
     "features of 2^62": (lambda c: c["network"].update(features=[24, 2**62]), "features"),
+    "groups of nothing": (lambda c: c["network"].update(norm="group", norm_groups=0), "norm_groups"),
+    "a squeeze by nothing": (lambda c: c["network"].update(skip="squeeze", squeeze_ratio=0), "squeeze_ratio"),
+    "10^9 layers": (
+        lambda c: c["network"].update(encoder="transformer", transformer_layers=10**9),
+        "transformer_layers",
+    ),
     "100,000 labels": (lambda c: c.update(labels=[label(n) for n in range(1, 100_001)]), "4096 labels at most"),
     "a number of 400 digits": (lambda c: c["preparation"]["normalization"][0].update(mean=10**400), "64 bits"),
     "a number of 10^308": (lambda c: c["preparation"]["normalization"][0].update(mean=1e308), "mean"),
@@ -220,3 +226,22 @@ def test_only_the_users_own_models_are_removed(package: Path) -> None:
     assert not list(package.parent.iterdir())
     with pytest.raises(ModelError, match="comes with UNetSegment"):
         remove_model("hippocampus-t1", package.parent)
+
+
+KERNELS = {"kernel": [3, 3, 3], "up_kernel": [3, 3, 3]}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "changes"),
+    [
+        ("segresnet", {"encoder_blocks": [10**9, 1], "decoder_blocks": [1], "features": 8}),
+        ("segresnet", {"encoder_blocks": [1, 1], "decoder_blocks": [1], "features": 2**62}),
+        ("residual-unet", {"features": [2**62, 4], "strides": [[2, 2, 2]], **KERNELS}),
+        ("residual-unet", {"features": [4] * 100, "strides": [[2, 2, 2]] * 99, **KERNELS}),
+        ("attention-unet", {"features": [4, 8], "strides": [[10**12, 2, 2]], **KERNELS}),
+    ],
+)
+def test_networks_of_monai_that_could_never_be_built(architecture: str, changes: dict[str, Any]) -> None:
+    config = {"architecture": architecture, "dimension": 3, "in_channels": 1, "out_channels": 2, **changes}
+    with pytest.raises(ModelError, match="numbers up to"):
+        config_from_dict(config)
