@@ -109,7 +109,8 @@ class ScriptedLoadableModuleLogic:
             node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
             found = [node] if node is not None else []
         if found:
-            found[0].SetAttribute("ModuleName", self.moduleName)
+            if found[0].GetAttribute("ModuleName") != self.moduleName:
+                found[0].SetAttribute("ModuleName", self.moduleName)
             return found[0]
         return slicer.mrmlScene.AddNode(self.createParameterNode())
 
