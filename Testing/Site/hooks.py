@@ -5,6 +5,7 @@ README as the first page, pictures from elsewhere in the checkout, the reference
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -40,12 +41,15 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
     def link(match: re.Match[str]) -> str:
         target = match[2]
+        path = posixpath.normpath(DOCS + target)
+        if path == "README.md":
+            return f"{match[1]}(index.md)"
         for folder, name in PICTURES.items():
-            if target.startswith(f"../../{folder}/"):
-                return f"{match[1]}({name}/{target.rsplit('/', 1)[1]})"
-        return f"{match[1]}({PROJECT}{target.removeprefix('../../')})"
+            if path.startswith(f"{folder}/"):
+                return f"{match[1]}({name}/{posixpath.basename(path)})"
+        return f"{match[1]}({PROJECT}{path})"
 
-    return re.sub(r"(\])\((\.\./\.\./[^)\s]+)\)", link, markdown)
+    return re.sub(r"(\])\((\.\./[^)\s]+)\)", link, markdown)
 
 
 def readme() -> str:
