@@ -7,14 +7,14 @@ import time
 import torch
 from common import DATA, side_by_side, table
 
-from UNetSegmentLib.training.compilation import compiled
-from UNetSegmentLib.training.dataset import load_cases
-from UNetSegmentLib.training.labelling import labelling_of
+from UNetSegmentLib.training.cases.dataset import load_cases
+from UNetSegmentLib.training.cases.labelling import labelling_of
+from UNetSegmentLib.training.cases.sampling import PatchSampler
+from UNetSegmentLib.training.loop.compilation import compiled
+from UNetSegmentLib.training.loop.state import start_state
 from UNetSegmentLib.training.losses import total_loss
 from UNetSegmentLib.training.planning import Request, plan_training
 from UNetSegmentLib.training.recipes import find_recipe, open_recipe
-from UNetSegmentLib.training.sampling import PatchSampler
-from UNetSegmentLib.training.state import start_state
 
 CPU = torch.device("cpu")
 STEPS = 10

@@ -25,7 +25,8 @@ from UNetSegmentLib.training import (
     save_config,
     train,
 )
-from UNetSegmentLib.training.dataset import read_pair
+from UNetSegmentLib.training.cases.dataset import read_pair
+from UNetSegmentLib.training.loop.run import CHECKPOINT
 from UNetSegmentLib.training.planning import NETWORKS, Request, plan_training
 from UNetSegmentLib.training.planning.configuration import moving_average, timed
 from UNetSegmentLib.training.planning.timing import measure_pace
@@ -33,7 +34,6 @@ from UNetSegmentLib.training.planning.topology import topology_of
 from UNetSegmentLib.training.planning.variants import make_network
 from UNetSegmentLib.training.recipes import find_recipe, open_recipe
 from UNetSegmentLib.training.report import evaluate_pixels
-from UNetSegmentLib.training.run import CHECKPOINT
 
 SETTINGS = EngineSettings(backend="torch")
 TIMED_CASES = 3

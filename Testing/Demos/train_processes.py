@@ -95,7 +95,7 @@ def first_weights(plan: Path) -> dict:
     import torch
 
     from UNetSegmentLib.training import load_config
-    from UNetSegmentLib.training.state import start_state
+    from UNetSegmentLib.training.loop.state import start_state
 
     config = load_config(plan)
     return start_state(config, torch.Generator(), torch.device("cpu"), False).network.state_dict()

@@ -20,7 +20,7 @@ Rows = Sequence[Mapping[str, float]]
 
 
 class CurveView(qt.QLabel):
-    """Shows the lines of a training's log (``UNetSegmentLib.training.runlog.read_log``)."""
+    """Shows the lines of a training's log (``UNetSegmentLib.training.loop.runlog.read_log``)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
-from UNetSegmentLib.training.runlog import read_log
+from UNetSegmentLib.training.loop.runlog import read_log
 from UNetSegmentLib.worker.training_runs import LOG, read_run
 
 from . import expectation, problems, questions

@@ -129,7 +129,7 @@ def _settings(
 def _write_fold_plans(settings: TrainingConfig) -> None:
     """A plan in each fold's folder, so that other machines or torchrun can train it."""
     from ..training import open_layout, save_config
-    from ..training.cross_validation import fold_config
+    from ..training.scoring.cross_validation import fold_config
 
     data = open_layout(settings.dataset, settings.layout).with_folds(settings.folds)
     say(f"Plan: {Path(settings.output) / PLAN}", error=True)

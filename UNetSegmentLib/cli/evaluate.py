@@ -168,10 +168,10 @@ def _score_model(
     """Segments the fold's cases through the whole engine and scores them: how a card's accuracy is measured."""
     from ..inference import preset
     from ..models import Model, load_model
-    from ..training.dataset import open_dataset
-    from ..training.evaluation import evaluate_fold
+    from ..training.cases.dataset import open_dataset
     from ..training.layouts.naming import numbered_like, unlike_names
     from ..training.planning.configuration import FOLDS
+    from ..training.scoring.evaluation import evaluate_fold
 
     model = load_model(run.model)
     if run.network is not None:

@@ -15,7 +15,7 @@ from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.io import read_segmentation
 from UNetSegmentLib.models import load_model, read_card
 from UNetSegmentLib.training import load_config
-from UNetSegmentLib.training.state import start_state
+from UNetSegmentLib.training.loop.state import start_state
 
 
 def run(*arguments: object) -> Result:

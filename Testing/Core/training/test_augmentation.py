@@ -15,9 +15,9 @@ from UNetSegmentLib.training.augmentation.cutout import cutout
 from UNetSegmentLib.training.augmentation.sides import swap_sides
 from UNetSegmentLib.training.augmentation.spatial import Deformation, deform, draw_deformation, identity
 from UNetSegmentLib.training.augmentation.surroundings import cut_canvas
-from UNetSegmentLib.training.dataset import Case
+from UNetSegmentLib.training.cases.dataset import Case
+from UNetSegmentLib.training.cases.sampling import PatchSampler
 from UNetSegmentLib.training.losses import IGNORED
-from UNetSegmentLib.training.sampling import PatchSampler
 
 RECIPE = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "hippocampus-t1" / "training.json"
 
@@ -181,7 +181,7 @@ def test_probability_zero_changes_nothing():
 
 
 def test_the_sampler_is_ruled_by_its_seed_and_shows_every_label(make_config, card, folder):
-    from UNetSegmentLib.training.dataset import load_cases, open_dataset
+    from UNetSegmentLib.training.cases.dataset import load_cases, open_dataset
 
     data = open_dataset(folder)
     cases = load_cases(data, data.names, card)

@@ -14,7 +14,7 @@ from UNetSegmentLib.inference import Segmenter
 from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.models import Model, find_model, load_model
 from UNetSegmentLib.training import evaluate_fold, load_config
-from UNetSegmentLib.training.dataset import open_dataset
+from UNetSegmentLib.training.cases.dataset import open_dataset
 
 FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "hippocampus-t1"
 PACKAGE = find_model("hippocampus-t1")

@@ -12,8 +12,8 @@ import torch
 
 from UNetSegmentLib.errors import InputError, ResourceError
 from UNetSegmentLib.training import load_config, save_config, train
-from UNetSegmentLib.training.compilation import compiled
-from UNetSegmentLib.training.state import start_state
+from UNetSegmentLib.training.loop.compilation import compiled
+from UNetSegmentLib.training.loop.state import start_state
 
 # What torch looks for on Linux and macOS; on Windows it is Visual Studio's cl.
 needs_compiler = pytest.mark.skipif(

@@ -15,10 +15,10 @@ from UNetSegmentLib.models import load_model, read_card
 from UNetSegmentLib.progress import CancelToken
 from UNetSegmentLib.reporting.pixel_metrics import pixel_scores
 from UNetSegmentLib.training import cross_validate, evaluate_fold
-from UNetSegmentLib.training.fold_scores import FoldScores, LabelLine, load_fold, save_fold
 from UNetSegmentLib.training.layouts import LAYOUTS
 from UNetSegmentLib.training.layouts.recognition import Layout
-from UNetSegmentLib.training.spread import spread, summarize_folds
+from UNetSegmentLib.training.scoring.fold_scores import FoldScores, LabelLine, load_fold, save_fold
+from UNetSegmentLib.training.scoring.spread import spread, summarize_folds
 
 
 def times(folder) -> dict[str, int]:

@@ -11,8 +11,8 @@ import torch
 from training_cases import balls, write_case
 
 from UNetSegmentLib.errors import InputError
-from UNetSegmentLib.training.dataset import load_case, load_cases, open_dataset
-from UNetSegmentLib.training.spilling import Spill
+from UNetSegmentLib.training.cases.dataset import load_case, load_cases, open_dataset
+from UNetSegmentLib.training.cases.spilling import Spill
 
 
 def test_the_hippocampus_folder(shared_data, card):

@@ -23,9 +23,9 @@ from UNetSegmentLib.training import (
     save_config,
     train,
 )
-from UNetSegmentLib.training.distributed import World
+from UNetSegmentLib.training.loop.state import load_checkpoint, start_state
 from UNetSegmentLib.training.losses import total_loss
-from UNetSegmentLib.training.state import load_checkpoint, start_state
+from UNetSegmentLib.training.processes.distributed import World
 
 needs_gloo = pytest.mark.skipif(not distributed.is_gloo_available(), reason="this torch has no gloo")
 

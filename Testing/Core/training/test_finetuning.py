@@ -12,10 +12,10 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import ModelCard, load_model
 from UNetSegmentLib.networks import build
 from UNetSegmentLib.networks.monai_configs import BasicUNetConfig
-from UNetSegmentLib.training.beginning import answer_axes, common_channels
-from UNetSegmentLib.training.export import export_model
+from UNetSegmentLib.training.loop.beginning import answer_axes, common_channels
+from UNetSegmentLib.training.loop.export import export_model
+from UNetSegmentLib.training.loop.state import start_state
 from UNetSegmentLib.training.planning.finetuning import base_card
-from UNetSegmentLib.training.state import start_state
 
 
 def relabelled(card: ModelCard, *names: str, activation: str = "softmax") -> ModelCard:

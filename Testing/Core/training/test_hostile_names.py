@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from UNetSegmentLib.training.events import TrainingEvent
+from UNetSegmentLib.training.loop.events import TrainingEvent
+from UNetSegmentLib.training.loop.runlog import append_log, last_dice, read_log, truncate_log
 from UNetSegmentLib.training.report import page
-from UNetSegmentLib.training.runlog import append_log, last_dice, read_log, truncate_log
 
 NAMES = ("=cmd|' /C calc'!A0", "two\nlines \x1b[2J", "cost $5 {a}^b \\frac$", "half \udce4", "<b>|pipe|")
 
@@ -34,7 +34,7 @@ def test_the_log_is_one_line_a_step_and_is_read_again(tmp_path: Path) -> None:
 
 def test_the_curve_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    from UNetSegmentLib.training.curve import write_curve
+    from UNetSegmentLib.training.loop.curve import write_curve
 
     log, picture = tmp_path / "log.csv", tmp_path / "curve.png"
     _log(log)

@@ -27,7 +27,7 @@ from UNetSegmentLib.training import (
     save_config,
     train,
 )
-from UNetSegmentLib.training.runlog import read_log, truncate_log
+from UNetSegmentLib.training.loop.runlog import read_log, truncate_log
 
 RICH = AugmentationConfig(elastic=0.3, bias_field=0.3, noise=0.5)
 WILD = SamplingConfig(foreground=0.5, overhang=0.3, subcrop=0.5, surroundings={"noise": 1.0, "other": 1.0})

@@ -13,14 +13,14 @@ from training_cases import balls, write_case
 from UNetSegmentLib.errors import Cancelled, InputError
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.training import TrainingConfig, train
-from UNetSegmentLib.training.lock import locked
+from UNetSegmentLib.training.loop.lock import locked
 
 Make = Callable[..., TrainingConfig]
 
 HOLD = """
 import sys
 from pathlib import Path
-from UNetSegmentLib.training.lock import locked
+from UNetSegmentLib.training.loop.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from UNetSegmentLib.training import OptimizerConfig, ScheduleConfig
-from UNetSegmentLib.training.averaging import MovingAverage
-from UNetSegmentLib.training.optimization import Schedule, make_optimizer
-from UNetSegmentLib.training.stopping import Watch
+from UNetSegmentLib.training.loop.averaging import MovingAverage
+from UNetSegmentLib.training.loop.optimization import Schedule, make_optimizer
+from UNetSegmentLib.training.loop.stopping import Watch
 
 
 def test_poly_with_warmup():

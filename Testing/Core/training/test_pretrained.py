@@ -15,10 +15,10 @@ from timm_reference import CHANNELS, NETWORKS
 
 from UNetSegmentLib.errors import DependencyError, InputError, ModelError
 from UNetSegmentLib.networks import build
+from UNetSegmentLib.training.loop.pretrained import check_pretrained, load_pretrained
+from UNetSegmentLib.training.loop.state import start_state
 from UNetSegmentLib.training.planning.topology import topology_of
 from UNetSegmentLib.training.planning.variants import make_network
-from UNetSegmentLib.training.pretrained import check_pretrained, load_pretrained
-from UNetSegmentLib.training.state import start_state
 
 SHORT = {"efficientnet-b0": "efficientnet", "mobilenet-v3-large": "mobilenet"}
 

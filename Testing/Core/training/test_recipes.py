@@ -12,8 +12,9 @@ import pytest
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.models import load_model
-from UNetSegmentLib.training import loop, train
+from UNetSegmentLib.training import train
 from UNetSegmentLib.training.layouts import Dataset
+from UNetSegmentLib.training.loop import loop
 from UNetSegmentLib.training.planning import Preferences, Request, plan_training
 from UNetSegmentLib.training.recipes import RECIPES, find_recipe, open_recipe
 from UNetSegmentLib.training.report import finish_run

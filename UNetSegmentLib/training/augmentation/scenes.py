@@ -13,9 +13,9 @@ from ...errors import InputError
 from ...io.guarded import read_segmentation, read_volume
 from ...models.card import Normalization, Preparation
 from ...volume import Segmentation, Volume
-from ..config import AugmentationConfig, TrainingConfig
-from ..dataset import Case, prepare_pair
-from ..labelling import Labelling
+from ..cases.dataset import Case, prepare_pair
+from ..cases.labelling import Labelling
+from ..config.config import AugmentationConfig, TrainingConfig
 from .gallery import Scene
 from .phantom import LEFT, RIGHT, SIZE, phantom
 from .picture import Color, Look

@@ -13,7 +13,7 @@ from ...models.card import InferenceContract, InputChannel, ModelCard, Normaliza
 from ...models.importing.colours import colour
 from ...networks.config import AnyNetwork
 from ...text import shown
-from ..checking import MOST_LABELS
+from ..config.checking import MOST_LABELS
 from ..layouts import Dataset
 from .fingerprint import Fingerprint
 from .preferences import Preferences

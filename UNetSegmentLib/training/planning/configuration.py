@@ -6,9 +6,16 @@ import math
 from dataclasses import dataclass, replace
 
 from ...models.card import ModelCard
-from ..clock import ENGINE, MOST, report_passes
-from ..config import AugmentationConfig, LossConfig, OptimizerConfig, SamplingConfig, ScheduleConfig, TrainingConfig
+from ..config.config import (
+    AugmentationConfig,
+    LossConfig,
+    OptimizerConfig,
+    SamplingConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
 from ..layouts import Dataset
+from ..loop.clock import ENGINE, MOST, report_passes
 from .card import Outputs
 from .fingerprint import Fingerprint
 from .preferences import Preferences

@@ -9,7 +9,7 @@ import torch
 
 from ...inference.devices import free_memory, release_cache
 from ...networks import NetworkConfig, build, cost
-from ..precision import autocast, choose_precision
+from ..loop.precision import autocast, choose_precision
 
 # A training keeps every map for the way back and makes its gradient; workspace comes on top.
 TRAINING_MEMORY = 2.5

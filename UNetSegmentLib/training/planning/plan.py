@@ -14,10 +14,10 @@ from ...models.card import ModelCard, Preparation
 from ...networks.config import AnyNetwork, NetworkConfig
 from ...progress import CancelToken, ProgressCallback
 from ...volume import few
-from ..config import TrainingConfig
+from ..config.config import TrainingConfig
 from ..layouts import Dataset
-from ..pretrained import check_pretrained
-from ..threads import torch_threads
+from ..loop.pretrained import check_pretrained
+from ..loop.threads import torch_threads
 from .card import Outputs, channel_names, make_card, outputs_of
 from .configuration import FOR_STEPS, Request, configuration, timed
 from .device import Speed, measure_speed

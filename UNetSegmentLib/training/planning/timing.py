@@ -10,16 +10,16 @@ from statistics import median
 import torch
 
 from ...progress import CancelToken, ProgressCallback
-from ..compilation import compiled
-from ..config import TrainingConfig
-from ..dataset import load_cases
-from ..labelling import labelling_of
+from ..cases.dataset import load_cases
+from ..cases.labelling import labelling_of
+from ..cases.sampling import PatchSampler
+from ..config.config import TrainingConfig
 from ..layouts import Dataset
+from ..loop.compilation import compiled
+from ..loop.precision import autocast, choose_precision
+from ..loop.state import start_state
+from ..loop.validation import needed_divisor, validate
 from ..losses import total_loss
-from ..precision import autocast, choose_precision
-from ..sampling import PatchSampler
-from ..state import start_state
-from ..validation import needed_divisor, validate
 
 _STEPS = 3
 _CASES = 2

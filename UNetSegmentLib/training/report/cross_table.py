@@ -8,8 +8,8 @@ from pathlib import Path
 from ...io.atomic import atomic_path
 from ...models import typed_json
 from ...text import shown as one_line
-from ..config import TrainingConfig
-from ..spread import PIXEL_SCORES, PixelSpread, Spread, Summary
+from ..config.config import TrainingConfig
+from ..scoring.spread import PIXEL_SCORES, PixelSpread, Spread, Summary
 from . import page
 from .pixels import pixel_words
 

@@ -16,12 +16,12 @@ from ...models import Model, load_model, save_model
 from ...progress import CancelToken, ProgressCallback
 from ...reporting.extremes import mean_dice
 from ...reporting.pixel_metrics import PixelScores
-from ..clock import scored_cases
-from ..config import TrainingConfig
-from ..dataset import open_dataset
-from ..evaluation import Evaluation, evaluate_fold
+from ..cases.dataset import open_dataset
+from ..config.config import TrainingConfig
 from ..layouts.naming import numbered_like
-from ..loop import TrainingResult
+from ..loop.clock import scored_cases
+from ..loop.loop import TrainingResult
+from ..scoring.evaluation import Evaluation, evaluate_fold
 from . import page
 from .pictures import write_cases
 from .pixels import evaluate_pixels, pixel_words, with_pixels

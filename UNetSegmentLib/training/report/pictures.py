@@ -16,7 +16,7 @@ from ...reporting.agreement import agreement
 from ...reporting.case_picture import ShownCase, case_path, unit_of, write_case
 from ...reporting.extremes import extremes, heading, mean_dice, score_words
 from ...reporting.pixel_metrics import pixel_scores
-from ..dataset import read_pair
+from ..cases.dataset import read_pair
 from ..layouts.dataset import Dataset, Region
 
 

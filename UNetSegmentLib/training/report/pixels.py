@@ -11,7 +11,7 @@ from ...inference import EngineSettings, Segmenter
 from ...models import Accuracy, Model, PixelAccuracy
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...reporting.pixel_metrics import PixelScores, pixel_scores
-from ..dataset import read_pair
+from ..cases.dataset import read_pair
 from ..layouts import Dataset
 
 Pixels = tuple[np.ndarray, np.ndarray]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import DependencyError
 from ...progress import ProgressCallback, ProgressEvent
-from ..events import TrainingEvent
+from ..loop.events import TrainingEvent
 
 if TYPE_CHECKING:
-    from ..config import TrainingConfig
+    from ..config.config import TrainingConfig
 
 
 @contextlib.contextmanager

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..budget import require_memory
-from ..geometry import in_xyz
-from .augmentation.draw import chance, integer
-from .augmentation.intensity import change_intensity
-from .augmentation.sides import swap_sides
-from .augmentation.spatial import Deformation, deform, draw_deformation
-from .augmentation.surroundings import cut_canvas
-from .config import TrainingConfig
+from ...budget import require_memory
+from ...geometry import in_xyz
+from ..augmentation.draw import chance, integer
+from ..augmentation.intensity import change_intensity
+from ..augmentation.sides import swap_sides
+from ..augmentation.spatial import Deformation, deform, draw_deformation
+from ..augmentation.surroundings import cut_canvas
+from ..config.config import TrainingConfig
+from ..processes.distributed import World
 from .dataset import Case
-from .distributed import World
 from .labelling import labelling_of
 
 _CANVAS_MARGIN = 1.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..progress import ProgressEvent
+from ...progress import ProgressEvent
 
 
 @dataclass(frozen=True)

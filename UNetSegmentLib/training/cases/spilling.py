@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..budget import available_memory
-from ..errors import OutputError
+from ...budget import available_memory
+from ...errors import OutputError
 
 if TYPE_CHECKING:
     from .dataset import Case

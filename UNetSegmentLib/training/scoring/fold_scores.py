@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, ModelError
-from ..inference import EngineSettings
-from ..io.atomic import atomic_path
-from ..io.json_files import read_json
-from ..models import Model, typed_json
-from ..progress import CancelToken, ProgressCallback
-from ..reporting.pixel_metrics import PixelScores, pixel_scores
+from ...errors import InputError, ModelError
+from ...inference import EngineSettings
+from ...io.atomic import atomic_path
+from ...io.json_files import read_json
+from ...models import Model, typed_json
+from ...progress import CancelToken, ProgressCallback
+from ...reporting.pixel_metrics import PixelScores, pixel_scores
+from ..layouts.dataset import Dataset
+from ..layouts.naming import numbered_like
+from ..report.pixels import Pixels, joined, judged_pixels
 from .evaluation import Evaluation, evaluate_fold
-from .layouts.dataset import Dataset
-from .layouts.naming import numbered_like
-from .report.pixels import Pixels, joined, judged_pixels
 
 SCORES, PIXELS = "scores.json", "pixels.npz"
 THRESHOLD = 0.5

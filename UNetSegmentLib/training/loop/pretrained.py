@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import DependencyError, InputError, ModelError
-from ..networks.config import AnyNetwork, NetworkConfig
-from ..networks.light import LIGHT_ENCODERS, LightEncoder, pretrained_encoder
+from ...errors import DependencyError, InputError, ModelError
+from ...networks.config import AnyNetwork, NetworkConfig
+from ...networks.light import LIGHT_ENCODERS, LightEncoder, pretrained_encoder
 
 TIMM = "timm"
 _TIMM_NAMES = {

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from ..inference import EngineSettings, Segmenter
-from ..models import Model
-from ..models.card import Accuracy
-from ..progress import CancelToken, ProgressCallback, Stage
-from ..reporting import LabelScores, LabelSummary, compare, summarize
-from ..volume import Segmentation
-from .dataset import open_dataset, read_pair
-from .layouts.dataset import Dataset
-from .layouts.naming import numbered_like
+from ...errors import InputError
+from ...inference import EngineSettings, Segmenter
+from ...models import Model
+from ...models.card import Accuracy
+from ...progress import CancelToken, ProgressCallback, Stage
+from ...reporting import LabelScores, LabelSummary, compare, summarize
+from ...volume import Segmentation
+from ..cases.dataset import open_dataset, read_pair
+from ..layouts.dataset import Dataset
+from ..layouts.naming import numbered_like
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from ..errors import ResourceError
+from ...errors import ResourceError
 
 
 def compiled(network: nn.Module, device: torch.device) -> nn.Module:

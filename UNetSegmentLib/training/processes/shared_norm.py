@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .losses.sums import sum_over_processes
+from ..losses.sums import sum_over_processes
 
 
 class SharedBatchNorm(_BatchNorm):

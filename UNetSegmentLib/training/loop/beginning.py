@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
-from ..models import load_model
-from ..models.card import ModelCard
-from ..networks import build
-from ..networks.config import AnyNetwork
+from ...errors import InputError
+from ...models import load_model
+from ...models.card import ModelCard
+from ...networks import build
+from ...networks.config import AnyNetwork
 from .export import is_extra_head
 
 Rows = Sequence[tuple[int, int]]

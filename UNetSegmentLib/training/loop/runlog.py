@@ -6,8 +6,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..io.atomic import atomic_path, output_error
-from ..text import csv_cell
+from ...io.atomic import atomic_path, output_error
+from ...text import csv_cell
 from .events import TrainingEvent
 
 

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError, UNetSegmentError
-from ..models.card import ModelCard, Preparation
-from ..preprocessing import onto_grid, prepare
-from ..progress import CancelToken, ProgressCallback, Stage
-from ..volume import Segmentation, Volume
+from ...errors import InputError, UNetSegmentError
+from ...models.card import ModelCard, Preparation
+from ...preprocessing import onto_grid, prepare
+from ...progress import CancelToken, ProgressCallback, Stage
+from ...volume import Segmentation, Volume
+from ..layouts.dataset import Dataset
+from ..layouts.reading import read_case
+from ..layouts.recognition import AUTO, open_layout
 from .labelling import Labelling
-from .layouts.dataset import Dataset
-from .layouts.reading import read_case
-from .layouts.recognition import AUTO, open_layout
 from .spilling import Spill
 
 _AIMS = 100_000

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ..models import save_model
-from ..models.card import ModelCard
-from ..networks.config import NetworkConfig
+from ...models import save_model
+from ...models.card import ModelCard
+from ...networks.config import NetworkConfig
 
 
 def inference_weights(network: nn.Module) -> dict[str, Tensor]:

@@ -10,22 +10,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import DependencyError, InputError, OutputError, ResourceError
-from ..geometry import in_xyz
-from ..inference.devices import choose_device
-from ..io.atomic import check_writable
-from ..progress import CancelToken, ProgressCallback
+from ...errors import DependencyError, InputError, OutputError, ResourceError
+from ...geometry import in_xyz
+from ...inference.devices import choose_device
+from ...io.atomic import check_writable
+from ...progress import CancelToken, ProgressCallback
+from ..cases.dataset import load_cases, open_dataset
+from ..cases.labelling import labelling_of
+from ..cases.spilling import Spill
+from ..config.config import TrainingConfig
+from ..layouts.naming import numbered_like
+from ..processes.distributed import World, join_world
 from .clock import After, Clock, report_passes
-from .config import TrainingConfig
 from .curve import write_curve
-from .dataset import load_cases, open_dataset
-from .distributed import World, join_world
 from .export import export_model
-from .labelling import labelling_of
-from .layouts.naming import numbered_like
 from .lock import locked
 from .run import CHECKPOINT, LOG, Run
-from .spilling import Spill
 from .state import load_checkpoint, start_state
 from .threads import torch_threads
 

@@ -15,7 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .config import TrainingConfig
+    from ..config.config import TrainingConfig
 
 # Of the promise, kept for what comes after the last step, at least and at most.
 _LEAST, MOST = 0.05, 0.4

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ..errors import InputError, ResourceError
+from ...errors import InputError, ResourceError
 from .shared_norm import share_batch_norms
 
 T = TypeVar("T")

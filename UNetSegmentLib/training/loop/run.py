@@ -11,20 +11,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import Cancelled, InputError
-from ..progress import CancelToken, ProgressCallback, ProgressEvent
-from ..text import shown
+from ...errors import Cancelled, InputError
+from ...progress import CancelToken, ProgressCallback, ProgressEvent
+from ...text import shown
+from ..cases.dataset import Case
+from ..cases.sampling import PatchSampler
+from ..config.codec import save_config
+from ..config.config import TrainingConfig
+from ..losses import loss_parts, sum_of
+from ..processes.distributed import World
 from .clock import Clock
-from .codec import save_config
 from .compilation import compiled
-from .config import TrainingConfig
-from .dataset import Case
-from .distributed import World
 from .events import TrainingEvent
-from .losses import loss_parts, sum_of
 from .precision import autocast, choose_precision
 from .runlog import append_log, last_dice, truncate_log
-from .sampling import PatchSampler
 from .state import load_checkpoint, save_checkpoint, start_state
 from .validation import needed_divisor, validate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from ..models.card import ModelCard
+from ...models.card import ModelCard
 from .checking import check_training
 
 Range = tuple[float, float]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
-from ..models import check_card
-from ..text import shown
+from ...errors import InputError
+from ...models import check_card
+from ...text import shown
 
 if TYPE_CHECKING:
     from .config import TrainingConfig

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DependencyError
-from ..io.atomic import atomic_path
-from ..text import shown
+from ...errors import DependencyError
+from ...io.atomic import atomic_path
+from ...text import shown
 from .runlog import read_log
 
 

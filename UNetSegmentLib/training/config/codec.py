@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, ModelError
-from ..io.atomic import atomic_path
-from ..io.json_files import parse_json
-from ..io.plain_files import read_limited
-from ..models import typed_json
+from ...errors import InputError, ModelError
+from ...io.atomic import atomic_path
+from ...io.json_files import parse_json
+from ...io.plain_files import read_limited
+from ...models import typed_json
 from .checking import MOST_LABELS
 from .config import TrainingConfig
 

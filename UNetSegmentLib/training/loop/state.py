@@ -17,15 +17,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InputError
-from ..io.atomic import atomic_path
-from ..networks import build
-from ..networks.config import NetworkConfig
+from ...errors import InputError
+from ...io.atomic import atomic_path
+from ...networks import build
+from ...networks.config import NetworkConfig
+from ..config.codec import config_from_text, config_to_text
+from ..config.config import TrainingConfig, same_but_for
+from ..processes.distributed import World
 from .averaging import MovingAverage
 from .beginning import take_weights
-from .codec import config_from_text, config_to_text
-from .config import TrainingConfig, same_but_for
-from .distributed import World
 from .optimization import Schedule, make_optimizer
 from .pretrained import load_pretrained
 from .stopping import Watch

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import torch
 
-from ..errors import InputError
-from ..io.atomic import check_writable, output_error
-from ..models import Model, load_model, save_model
-from ..progress import CancelToken, ProgressCallback, ProgressEvent
-from .codec import load_config
-from .config import TrainingConfig, same_but_for
-from .dataset import open_dataset
+from ...errors import InputError
+from ...io.atomic import check_writable, output_error
+from ...models import Model, load_model, save_model
+from ...progress import CancelToken, ProgressCallback, ProgressEvent
+from ..cases.dataset import open_dataset
+from ..config.codec import load_config
+from ..config.config import TrainingConfig, same_but_for
+from ..layouts.dataset import Dataset
+from ..loop.loop import MODEL, check_validation, train
+from ..loop.run import CONFIG
+from ..report.cross_table import NAME, write_table
+from ..report.pixels import Pixels
 from .fold_scores import PIXELS, SCORES, FoldScores, load_fold, load_pixels, save_fold, score_fold
-from .layouts.dataset import Dataset
-from .loop import MODEL, check_validation, train
-from .report.cross_table import NAME, write_table
-from .report.pixels import Pixels
-from .run import CONFIG
 from .spread import Summary, summarize_folds
 
 FINAL = "final"

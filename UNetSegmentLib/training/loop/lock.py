@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import InputError
-from ..io.atomic import output_error
+from ...errors import InputError
+from ...io.atomic import output_error
 
 log = logging.getLogger(__name__)
 

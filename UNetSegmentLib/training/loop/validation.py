@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..inference.tiles import axis_starts
-from ..networks.config import AnyNetwork, NetworkConfig
-from .dataset import Case
-from .labelling import Labelling
-from .losses import compare
+from ...inference.tiles import axis_starts
+from ...networks.config import AnyNetwork, NetworkConfig
+from ..cases.dataset import Case
+from ..cases.labelling import Labelling
+from ..losses import compare
 
 _OVERLAP = 0.25
 

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from .config import TrainingConfig
-from .losses import IGNORED
+from ...errors import InputError
+from ..config.config import TrainingConfig
+from ..losses import IGNORED
 
 
 @dataclass(frozen=True)

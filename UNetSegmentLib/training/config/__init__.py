@@ -1,0 +1,1 @@
+"""What a training is told: its configuration as frozen values, the checks of what may stand in it, and JSON."""

@@ -1,0 +1,1 @@
+"""Scores of held-out cases: one fold, all folds, and how far they spread."""
