@@ -39,7 +39,7 @@ lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/lint-imports --no-cache
+	PYTHONPATH=UNetSegment $(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.test
 	$(BIN)/python Testing/Benchmarks/run.py

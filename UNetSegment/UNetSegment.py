@@ -110,28 +110,28 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
     @property
     def installer(self):
-        """Brings new models (UNetSegmentPlugin.installations.Installer), made at first use."""
+        """Brings new models (UNetSegmentPlugin.installing.installations.Installer), made at first use."""
         if self._installer is None:
-            from UNetSegmentPlugin.installations import Installer
+            from UNetSegmentPlugin.installing.installations import Installer
 
             self._installer = Installer(self.runner.on_log)
         return self._installer
 
     @property
     def runner(self):
-        """The worker process and its queue (UNetSegmentPlugin.runner.Runner), made at first use."""
+        """The worker process and its queue (UNetSegmentPlugin.running.runner.Runner), made at first use."""
         if self._runner is None:
-            from UNetSegmentPlugin.runner import Runner
-            from UNetSegmentPlugin.undo import UndoHistory
+            from UNetSegmentPlugin.running.runner import Runner
+            from UNetSegmentPlugin.scene.undo import UndoHistory
 
             self._runner = Runner(UndoHistory())
         return self._runner
 
     @property
     def trainer(self):
-        """Trains models (UNetSegmentPlugin.trainer.Trainer), made at first use."""
+        """Trains models (UNetSegmentPlugin.training.trainer.Trainer), made at first use."""
         if self._trainer is None:
-            from UNetSegmentPlugin.trainer import Trainer
+            from UNetSegmentPlugin.training.trainer import Trainer
 
             self._trainer = Trainer()
         return self._trainer
@@ -144,7 +144,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
     def models(self):
         """Cards of the models at hand (UNetSegmentLib.models.card.ModelCard)."""
-        from UNetSegmentPlugin import catalog
+        from UNetSegmentPlugin.models import catalog
 
         return catalog.cards()
 
@@ -192,7 +192,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
             device, preset, settings: see UNetSegmentLib.worker.requests.SegmentRequest.
             uncertainty: also make a volume of the model's uncertainty.
             wait: block (the application stays alive) and return the segmentation node. Otherwise return a
-                UNetSegmentPlugin.runs.Run at once, which can be cancelled.
+                UNetSegmentPlugin.running.runs.Run at once, which can be cancelled.
             on_progress, on_done: called with the Run, at every change and at its end.
 
         Raises:
@@ -235,6 +235,6 @@ def _make_core_importable():
 
 
 def _register_samples():
-    from UNetSegmentPlugin import samples
+    from UNetSegmentPlugin.scene import samples
 
     samples.register()

@@ -9,8 +9,8 @@ from common import DATA, side_by_side, table
 
 from UNetSegmentLib.training.cases.dataset import load_cases
 from UNetSegmentLib.training.cases.labelling import labelling_of
-from UNetSegmentLib.training.cases.sampling import PatchSampler
 from UNetSegmentLib.training.loop.compilation import compiled
+from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.loop.state import start_state
 from UNetSegmentLib.training.losses import total_loss
 from UNetSegmentLib.training.planning import Request, plan_training

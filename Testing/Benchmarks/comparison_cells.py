@@ -33,7 +33,7 @@ from UNetSegmentLib.training.planning.timing import measure_pace
 from UNetSegmentLib.training.planning.topology import topology_of
 from UNetSegmentLib.training.planning.variants import make_network
 from UNetSegmentLib.training.recipes import find_recipe, open_recipe
-from UNetSegmentLib.training.report import evaluate_pixels
+from UNetSegmentLib.training.scoring.pixels import evaluate_pixels
 
 SETTINGS = EngineSettings(backend="torch")
 TIMED_CASES = 3

@@ -27,7 +27,7 @@ def made_by(script: str) -> Path:
     """A temporary folder that a script beside this file has filled, run by the worker's Python."""
     import atexit
 
-    from UNetSegmentPlugin.worker_process import python_executable
+    from UNetSegmentPlugin.running.worker_process import python_executable
 
     target = Path(tempfile.mkdtemp(prefix="unetsegment-models-"))
     atexit.register(shutil.rmtree, target, ignore_errors=True)

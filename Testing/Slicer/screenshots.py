@@ -73,7 +73,7 @@ def draw(folder: Path, widget, panel, volume) -> None:
     """The panel idle, with an error, running and with a result; then the views."""
     import support
     from SlicerHarness.views import render_3d, render_slice
-    from UNetSegmentPlugin import samples
+    from UNetSegmentPlugin.scene import samples
 
     if MODEL in [card.name for card in panel.cards]:
         panel.parameters.model = MODEL
@@ -130,7 +130,7 @@ def draw_list(path: Path, panel_picture: Path, panel) -> None:
 
 def draw_editor(folder: Path, widget, panel) -> None:
     """The panel with the Segment Editor opened, as wide as that one needs."""
-    from UNetSegmentPlugin.widths import MINIMUM_WIDTH
+    from UNetSegmentPlugin.widgets.widths import MINIMUM_WIDTH
 
     panel.correct.root.collapsed, panel.report.root.collapsed = False, True
     panel.run.root.setMinimumWidth(MINIMUM_WIDTH)

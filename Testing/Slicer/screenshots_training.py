@@ -43,7 +43,7 @@ def draw_training(folder: Path, widget, panel) -> None:
     import slicer
     import support
     from screenshots import both
-    from UNetSegmentPlugin.worker_process import python_executable
+    from UNetSegmentPlugin.running.worker_process import python_executable
 
     if not HIPPOCAMPI.is_dir():
         print("The hippocampi are not at hand, so there is no picture of a training.")

@@ -169,7 +169,7 @@ class ReadingTest(ColourTestCase):
     """From the node to the core's volume."""
 
     def test_channels_are_views_and_lie_where_the_voxels_lie(self):
-        from UNetSegmentPlugin.volumes import read_channels
+        from UNetSegmentPlugin.scene.volumes import read_channels
 
         node = photograph(matrix=TILTED)
         (volume,) = read_channels([node], 3)
@@ -179,7 +179,7 @@ class ReadingTest(ColourTestCase):
         np.testing.assert_allclose(volume.geometry.ras_matrix, TILTED, atol=1e-9)
 
     def test_transparency_is_left_out(self):
-        from UNetSegmentPlugin.volumes import read_channels
+        from UNetSegmentPlugin.scene.volumes import read_channels
 
         (volume,) = read_channels([photograph(colours(4))], 3)
         np.testing.assert_array_equal(np.moveaxis(volume.voxels, 0, -1), colours())
@@ -292,7 +292,7 @@ class RunTest(WorkerTestCase):
         self.check(node, self.run_it().written)
 
     def test_the_report_of_a_photograph_is_in_pixels(self):
-        from UNetSegmentPlugin import report
+        from UNetSegmentPlugin.scene import report
 
         self.choose("colours", photograph())
         self.run_it()
@@ -344,7 +344,7 @@ class RunTest(WorkerTestCase):
                 support.logic().segment(volume, model=model)
 
     def test_a_frame_of_a_sequence_is_segmented_with_a_word(self):
-        from UNetSegmentPlugin import inputs
+        from UNetSegmentPlugin.scene import inputs
 
         sequence = slicer.mrmlScene.AddNode(slicer.vtkMRMLSequenceNode())
         browser = slicer.mrmlScene.AddNode(slicer.vtkMRMLSequenceBrowserNode())

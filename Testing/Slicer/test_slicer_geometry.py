@@ -51,7 +51,7 @@ def ball_volume(ijk_to_ras, center=CENTER, name="Ball"):
 
 class GeometryTest(support.SlicerTestCase):
     def test_the_core_sees_every_voxel_where_slicer_sees_it(self):
-        from UNetSegmentPlugin.volumes import read_channel
+        from UNetSegmentPlugin.scene.volumes import read_channel
 
         for name, matrix in GRIDS.items():
             with self.subTest(name):
@@ -63,15 +63,15 @@ class GeometryTest(support.SlicerTestCase):
                 np.testing.assert_allclose(lps * (-1, -1, 1), CENTER, atol=0.35)
 
     def test_voxels_are_not_copied(self):
-        from UNetSegmentPlugin.volumes import read_channel
+        from UNetSegmentPlugin.scene.volumes import read_channel
 
         node = ball_volume(GRIDS["straight"])
         self.assertTrue(np.shares_memory(read_channel(node).voxels, slicer.util.arrayFromVolume(node)))
 
     def test_a_result_lies_on_the_ball_in_world_coordinates(self):
         """Thresholded and written as a segment, on every grid, without and with a rotated, moved parent."""
-        from UNetSegmentPlugin import provenance, results
-        from UNetSegmentPlugin.volumes import read_channel
+        from UNetSegmentPlugin.scene import provenance, results
+        from UNetSegmentPlugin.scene.volumes import read_channel
 
         parent = np.eye(4)
         parent[:3, :3], parent[:3, 3] = rotation(37.0, 1) @ rotation(11.0, 2), (15.0, -20.0, 7.0)
@@ -93,8 +93,8 @@ class GeometryTest(support.SlicerTestCase):
 
     def test_a_result_lies_on_the_ball_in_the_oblique_ct(self):
         """A real scan, rotated against the scanner: its grid as Slicer reads it, with a ball drawn in."""
-        from UNetSegmentPlugin import provenance, results
-        from UNetSegmentPlugin.volumes import read_channel
+        from UNetSegmentPlugin.scene import provenance, results
+        from UNetSegmentPlugin.scene.volumes import read_channel
 
         path = support.SHARED / "data" / "ct" / "ct_oblique.nii.gz"
         if not path.is_file():
@@ -118,7 +118,7 @@ class GeometryTest(support.SlicerTestCase):
         np.testing.assert_allclose(found, center, atol=0.35)
 
     def test_other_channels_are_resampled_in_physical_space(self):
-        from UNetSegmentPlugin.volumes import read_channels
+        from UNetSegmentPlugin.scene.volumes import read_channels
 
         reference = ball_volume(GRIDS["straight"], name="T1")
         parent = np.eye(4)
@@ -138,7 +138,7 @@ class GeometryTest(support.SlicerTestCase):
                 self.assertGreater(dice, 0.9)
 
     def test_a_channel_on_the_same_grid_is_passed_as_it_is(self):
-        from UNetSegmentPlugin.volumes import read_channels
+        from UNetSegmentPlugin.scene.volumes import read_channels
 
         first = ball_volume(GRIDS["oblique"])
         second = ball_volume(GRIDS["oblique"], name="Other")
@@ -146,7 +146,7 @@ class GeometryTest(support.SlicerTestCase):
         self.assertTrue(np.shares_memory(channels[1].voxels, slicer.util.arrayFromVolume(second)))
 
     def test_volumes_that_cannot_be_used_say_why(self):
-        from UNetSegmentPlugin.volumes import read_channel
+        from UNetSegmentPlugin.scene.volumes import read_channel
 
         empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Hollow")
         with self.assertRaisesRegex(InputError, "'Hollow' has no voxels"):
@@ -170,7 +170,7 @@ class RegionTest(support.SlicerTestCase):
         return node
 
     def test_the_box_holds_what_the_roi_holds(self):
-        from UNetSegmentPlugin.regions import box_of
+        from UNetSegmentPlugin.scene.regions import box_of
 
         volume = ball_volume(GRIDS["straight"])
         # Voxel centres at whole millimetres; RAS x from 2 to 12 is index 20 to 30 along i.
@@ -180,7 +180,7 @@ class RegionTest(support.SlicerTestCase):
 
     def test_a_box_of_the_models_size_is_that_many_voxels_wherever_it_lies(self):
         """One voxel more would be a second tile on each axis, and eight times the work."""
-        from UNetSegmentPlugin.regions import box_of
+        from UNetSegmentPlugin.scene.regions import box_of
 
         volume = ball_volume(GRIDS["straight"])
         for shift in (0.0, 0.2, 0.5, 0.83):
@@ -188,7 +188,7 @@ class RegionTest(support.SlicerTestCase):
             self.assertEqual(box.shape, (16, 24, 20))
 
     def test_parent_transforms_of_both_count(self):
-        from UNetSegmentPlugin.regions import box_of
+        from UNetSegmentPlugin.scene.regions import box_of
 
         volume = ball_volume(GRIDS["straight"])
         still = box_of(self.roi((7.0, -7.0, 31.0), (10.0, 8.0, 6.0)), volume)
@@ -201,13 +201,13 @@ class RegionTest(support.SlicerTestCase):
         self.assertEqual(box_of(lone, volume), still)
 
     def test_a_region_outside_is_an_error_in_words(self):
-        from UNetSegmentPlugin.regions import box_of
+        from UNetSegmentPlugin.scene.regions import box_of
 
         with self.assertRaisesRegex(InputError, "lies outside 'Ball'"):
             box_of(self.roi((500.0, 0.0, 0.0), (10.0, 10.0, 10.0)), ball_volume(GRIDS["oblique"]))
 
     def test_one_click_places_a_region_of_the_models_size_in_the_volume(self):
-        from UNetSegmentPlugin.regions import box_of, place
+        from UNetSegmentPlugin.scene.regions import box_of, place
 
         parent = np.eye(4)
         parent[:3, :3] = rotation(25.0, 1)
@@ -224,7 +224,7 @@ class RegionTest(support.SlicerTestCase):
                 np.testing.assert_array_less(np.abs(extent - np.array([30.0, 40.0, 20.0])[along]), 2.1 * spacing)
 
     def test_a_region_is_never_larger_than_the_volume(self):
-        from UNetSegmentPlugin.regions import box_of, place
+        from UNetSegmentPlugin.scene.regions import box_of, place
 
         volume = ball_volume(GRIDS["oblique"])
         box = box_of(place(volume, (500.0, 500.0, 500.0)), volume)
@@ -232,7 +232,7 @@ class RegionTest(support.SlicerTestCase):
         self.assertEqual(box_of(place(volume, None), volume), box)
 
     def test_placing_again_moves_the_same_node(self):
-        from UNetSegmentPlugin.regions import place
+        from UNetSegmentPlugin.scene.regions import place
 
         volume = ball_volume(GRIDS["straight"])
         roi = place(volume, (30.0, 30.0, 30.0))
@@ -240,7 +240,7 @@ class RegionTest(support.SlicerTestCase):
         np.testing.assert_allclose(roi.GetSize(), (20.0, 20.0, 20.0))
 
     def test_placing_moves_the_region_that_an_earlier_placing_made_and_no_other(self):
-        from UNetSegmentPlugin.regions import place
+        from UNetSegmentPlugin.scene.regions import place
 
         volume = ball_volume(GRIDS["straight"])
         foreign = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Somebody's box")
@@ -250,7 +250,7 @@ class RegionTest(support.SlicerTestCase):
         self.assertEqual(len(slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")), 2)
 
     def test_a_region_of_one_slice_is_the_slice_that_is_shown(self):
-        from UNetSegmentPlugin.regions import box_of, place_on_slice
+        from UNetSegmentPlugin.scene.regions import box_of, place_on_slice
 
         for name, grid in GRIDS.items():
             with self.subTest(name):
@@ -262,8 +262,8 @@ class RegionTest(support.SlicerTestCase):
                 self.assertEqual(box.shape[0], 1)
 
     def test_a_placed_region_does_not_cover_the_image(self):
-        from UNetSegmentPlugin import samples
-        from UNetSegmentPlugin.regions import place
+        from UNetSegmentPlugin.scene import samples
+        from UNetSegmentPlugin.scene.regions import place
 
         for roi in (place(ball_volume(GRIDS["straight"]), (30.0, 30.0, 30.0)), *samples.add_regions()):
             display = roi.GetDisplayNode()

@@ -286,7 +286,7 @@ class OwnModelTest(ImportTestCase):
         self.assertEqual(dialogs.urls, [f"file://{self.own / 'threshold'}"])
 
     def test_a_bundled_model_can_be_neither_shown_nor_removed(self):
-        from UNetSegmentPlugin import catalog
+        from UNetSegmentPlugin.models import catalog
 
         self.panel.parameters.model = models.bundled_or_skip()
         self.assertFalse(self.shown(self.ui.modelFolderButton))

@@ -93,7 +93,7 @@ class LayoutTestCase(PanelTestCase):
     @contextlib.contextmanager
     def running(self):
         """As if a run were half done."""
-        from UNetSegmentPlugin.runs import RunState
+        from UNetSegmentPlugin.running.runs import RunState
 
         event = ProgressEvent("segment", 3, 8, seconds_left=72.0)
         run = SimpleNamespace(state=RunState.RUNNING, progress=event, inputs_present=True)
@@ -119,7 +119,7 @@ class LayoutTestCase(PanelTestCase):
 
     def finish(self) -> None:
         """As if a run had ended."""
-        from UNetSegmentPlugin.runs import RunState
+        from UNetSegmentPlugin.running.runs import RunState
 
         written = SimpleNamespace(segment_ids=["a", "b"], untouched=())
         order = SimpleNamespace(card=self.panel.card, volumes=(self.panel.parameters.input_volume,))
@@ -208,13 +208,13 @@ class WidthTest(LayoutTestCase):
     """Slicer makes the panel as wide as its widest widget."""
 
     def test_the_editor_needs_no_more_than_the_panel_has(self):
-        from UNetSegmentPlugin import widths
+        from UNetSegmentPlugin.widgets import widths
 
         self.assertGreaterEqual(widths.MINIMUM_WIDTH, max(WIDTH, EDITOR_WIDTH))
         self.assertEqual(self.own_minimum, widths.MINIMUM_WIDTH)
 
     def test_opening_the_editor_makes_nothing_wider(self):
-        from UNetSegmentPlugin import widths
+        from UNetSegmentPlugin.widgets import widths
 
         self.panel.run.root.setMinimumWidth(widths.MINIMUM_WIDTH)
         with panel_in_view(width=widths.MINIMUM_WIDTH + 60):

@@ -47,13 +47,19 @@ ENTRIES = [
 ]  # fmt: skip
 
 
+def _title(each: Entry) -> str:
+    return each.title
+
+
 class LibraryTestCase(ImportTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.cache = self.scratch / "cache"
         for patch in (
-            mock.patch("UNetSegmentPlugin.library.entries", lambda: sorted(ENTRIES, key=lambda each: each.title)),
-            mock.patch("UNetSegmentPlugin.library_dialog.cache_folder", lambda: self.cache),
+            mock.patch(
+                "UNetSegmentPlugin.installing.library.entries", lambda: sorted(ENTRIES, key=lambda each: each.title)
+            ),
+            mock.patch("UNetSegmentPlugin.sections.library_dialog.cache_folder", lambda: self.cache),
             mock.patch("UNetSegmentLib.models.library.cache.cache_folder", lambda: self.cache),
         ):
             patch.start()
@@ -163,7 +169,7 @@ class SearchTest(LibraryTestCase):
         every = catalogue()
         if not every:
             self.skipTest("the catalogue is empty")
-        from UNetSegmentPlugin import library
+        from UNetSegmentPlugin.installing import library
 
         for each in every:
             self.assertIn(each.licence, library.entry_html(each, False))

@@ -85,7 +85,7 @@ print([name for name in ("torch", "numpy", "SimpleITK", "UNetSegmentLib", "UNetS
                     self.assertLessEqual(node.end_lineno - node.lineno + 1, 60, f"{path.name}: {node.name}")
 
     def test_sample_data_is_registered_with_a_checksum(self):
-        from UNetSegmentPlugin import samples
+        from UNetSegmentPlugin.scene import samples
 
         self.assertRegex(samples.CHECKSUM, r"^SHA256:[0-9a-f]{64}$")
         self.assertTrue(samples.URI.startswith("https://"))

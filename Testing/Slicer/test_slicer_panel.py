@@ -124,7 +124,7 @@ class ModelSectionTest(PanelTestCase):
             self.assertIn(expected, text)
 
     def test_expected_time_is_what_the_last_run_took(self):
-        from UNetSegmentPlugin import expectation
+        from UNetSegmentPlugin.models import expectation
 
         self.panel.parameters.model = "threshold"
         self.assertIn("known after the first run", self.panel.model.ui.modelCardLabel.text)
@@ -162,7 +162,7 @@ class PhotographStackTest(PanelTestCase):
         self.assertIn("64 numbered photographs", label.text)
         self.panel.region.place_on_slice()
         self.assertFalse(self.panel.parameters.whole_volume)
-        from UNetSegmentPlugin.regions import box_of
+        from UNetSegmentPlugin.scene.regions import box_of
 
         box = box_of(self.panel.parameters.region, self.panel.parameters.input_volume)
         self.assertEqual(box.shape[0], 1)
@@ -175,7 +175,7 @@ class PhotographStackTest(PanelTestCase):
         self.assertFalse(self.panel.parameters.whole_volume)
 
     def test_other_volumes_are_no_photographs(self):
-        from UNetSegmentPlugin import photographs
+        from UNetSegmentPlugin.scene import photographs
 
         self.assertEqual(photographs.count(self.stack(64)), 64)
         self.assertEqual(photographs.count(self.stack(64, ".dcm")), 0)

@@ -26,8 +26,8 @@ class WritingTestCase(support.SlicerTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        from UNetSegmentPlugin import provenance, results, segments
-        from UNetSegmentPlugin.undo import UndoHistory
+        from UNetSegmentPlugin.scene import provenance, results, segments
+        from UNetSegmentPlugin.scene.undo import UndoHistory
 
         self.results, self.segments, self.provenance = results, segments, provenance
         self.history = UndoHistory()
@@ -36,7 +36,7 @@ class WritingTestCase(support.SlicerTestCase):
         self.run = provenance.Provenance("tiny", "1.2", "Tiny model", ("Head",), "", {"device": "cpu"}, 1.5)
 
     def write(self, front, back=None, policy="new", target=None, labels=(FRONT, BACK)):
-        from UNetSegmentPlugin.volumes import geometry_of
+        from UNetSegmentPlugin.scene.volumes import geometry_of
 
         voxels = np.zeros(SHAPE, np.uint8)
         voxels[front] = 1
@@ -217,7 +217,7 @@ class ResultsTest(WritingTestCase):
             self.assertEqual(self.segments.tag(back, "DICOM.SegmentAlgorithmType"), "AUTOMATIC")
 
     def test_report_measures_overlapping_segments_whole(self):
-        from UNetSegmentPlugin import report
+        from UNetSegmentPlugin.scene import report
 
         rows = {row.name: row for row in report.rows(self.existing())}
         for name, mask in self.before.items():

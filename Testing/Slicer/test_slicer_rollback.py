@@ -116,7 +116,7 @@ class RollbackTest(WritingTestCase):
         self.assertEqual(nodes(), before)
 
     def test_a_map_of_uncertainty_goes_with_the_segments(self):
-        from UNetSegmentPlugin import rollback, volumes
+        from UNetSegmentPlugin.scene import rollback, volumes
 
         before = nodes()
         with self.assertRaises(StepFailedError), rollback.whole():

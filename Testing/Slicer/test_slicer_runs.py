@@ -192,7 +192,7 @@ class RunsTest(RunTestCase):
         self.assertIn("removed meanwhile", self.panel.run.ui.runStatusLabel.text)
 
     def test_region(self):
-        from UNetSegmentPlugin.regions import box_of
+        from UNetSegmentPlugin.scene.regions import box_of
 
         self.panel.region.ui.placeRegionButton.click()
         self.assertFalse(self.panel.parameters.whole_volume)

@@ -108,7 +108,7 @@ class SceneTest(support.SlicerTestCase):
             self.assertIsNone(self.panel.correct.editor.segmentationNode())
 
     def test_a_result_that_cannot_be_written_leaves_what_was_shown(self):
-        from UNetSegmentPlugin import results
+        from UNetSegmentPlugin.scene import results
 
         self.panel.parameters.input_volume = ball_volume(GRIDS["straight"])
         first = self.segment().written.segmentation

@@ -82,7 +82,7 @@ class SetupTest(support.SlicerTestCase):
             support.logic().segment(self.panel.parameters.input_volume, model="threshold")
 
     def test_safetensors_alone_missing_is_asked_for_before_the_first_click(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         self.break_package("safetensors")
         with mock.patch.object(environment, "missing_packages", lambda: ["safetensors>=0.4"]):
@@ -97,7 +97,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertFalse(self.panel.run.ui.segmentButton.enabled)
 
     def test_install_and_repair_need_the_pytorch_extension_only_where_torch_is_to_be_installed(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         installed = []
         with (
@@ -127,7 +127,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertFalse(self.panel.run.ui.segmentButton.enabled)
 
     def test_install_without_the_pytorch_extension_says_what_to_do(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         with (
             mock.patch.object(environment, "missing_packages", lambda: []),
@@ -139,7 +139,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertIn("Extensions Manager", self.setup.ui.setupLabel.text)
 
     def test_install_goes_through_slicer_and_the_pytorch_extension_and_then_tests_itself(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         calls = []
 
@@ -164,7 +164,7 @@ class SetupTest(support.SlicerTestCase):
         support.wait_until(lambda: "Self-test passed" in self.setup.ui.setupLabel.text, 240, "the self-test to pass")
 
     def test_openvino_is_offered_and_installed_on_the_click_only(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         calls = []
         button = self.setup.ui.openvinoButton
@@ -183,7 +183,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertEqual(calls, [([environment.OPENVINO_REQUIREMENT], {"requester": "UNetSegment"})])
 
     def test_a_failed_download_is_told_in_words(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         def fail(what, **options):
             raise RuntimeError("no route to host")
@@ -198,7 +198,7 @@ class SetupTest(support.SlicerTestCase):
         self.assertTrue(self.setup.ui.installButton.enabled)
 
     def test_requirements_leave_torch_to_the_extension(self):
-        from UNetSegmentPlugin import environment
+        from UNetSegmentPlugin.installing import environment
 
         names = [
             requirement.name for requirement in slicer.packaging.load_requirements(environment.requirements_file())

@@ -220,7 +220,7 @@ class RefusedTest(TrainingTestCase):
 
     def test_the_same_image_twice(self):
         self.choose_pairs(2)
-        from UNetSegmentPlugin import training_pairs
+        from UNetSegmentPlugin.training import pairs as training_pairs
 
         rows = training_pairs.pairs(self.parameters)
         training_pairs.set_pairs(self.parameters, [*rows, rows[0]])
@@ -289,7 +289,7 @@ class RefusedTest(TrainingTestCase):
 class ViewTest(TrainingTestCase):
     def test_a_closed_section_does_not_look_at_the_disk(self):
         self.section.root.collapsed = True
-        with mock.patch("UNetSegmentPlugin.training_checks.open_layout", side_effect=AssertionError):
+        with mock.patch("UNetSegmentPlugin.training.checks.open_layout", side_effect=AssertionError):
             self.section.source.choose_folder(str(self.scratch))
             self.panel.refresh()
 
@@ -322,9 +322,9 @@ class ViewTest(TrainingTestCase):
         self.assertIn("no training", self.section.progress.ui.trainErrorLabel.text)
 
     def test_stages_in_words(self):
-        from UNetSegmentPlugin.runs import RunState
-        from UNetSegmentPlugin.train_progress import status_text
-        from UNetSegmentPlugin.trainer import Training
+        from UNetSegmentPlugin.running.runs import RunState
+        from UNetSegmentPlugin.sections.train_progress import status_text
+        from UNetSegmentPlugin.training.trainer import Training
 
         training = Training(self.scratch, TrainingOrder("liver", "Liver", "/data"))
         training.state = RunState.RUNNING
@@ -340,7 +340,7 @@ class ViewTest(TrainingTestCase):
             self.assertEqual(status_text(training), expected)
 
     def test_the_curve_is_drawn_from_the_log(self):
-        from UNetSegmentPlugin import curve_view
+        from UNetSegmentPlugin.widgets import curve_view
 
         rows = [{"step": 10.0 * n, "loss": 1.0 / n} for n in range(1, 9)]
         rows[3]["dice Liver"], rows[7]["dice Liver"] = 0.25, 0.75

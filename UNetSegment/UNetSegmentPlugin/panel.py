@@ -8,19 +8,21 @@ from slicer.util import VTKObservationMixin
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from . import catalog, display, expectation, inputs, licences, volumes, widths
-from .results import Destination
-from .runs import Order, RunState
-from .section_advanced import AdvancedSection
-from .section_correct import CorrectSection
-from .section_model import ModelSection
-from .section_region import RegionSection
-from .section_report import ReportSection
-from .section_result import ResultSection
-from .section_run import RunSection
-from .section_setup import SetupSection
-from .section_train import TrainSection
-from .section_volume import VolumeSection
+from .models import catalog, expectation, licences
+from .running.runs import Order, RunState
+from .scene import display, inputs, volumes
+from .scene.results import Destination
+from .sections.advanced import AdvancedSection
+from .sections.correct import CorrectSection
+from .sections.model import ModelSection
+from .sections.region import RegionSection
+from .sections.report import ReportSection
+from .sections.result import ResultSection
+from .sections.run import RunSection
+from .sections.setup import SetupSection
+from .sections.train import TrainSection
+from .sections.volume import VolumeSection
+from .widgets import widths
 
 
 class Panel(VTKObservationMixin):
@@ -194,7 +196,7 @@ class Panel(VTKObservationMixin):
     def show_library(self, search: str = "") -> None:
         """Opens the library of models, in a window that leaves the panel usable, searched for ``search`` if given."""
         if self._library is None:
-            from .library_dialog import LibraryDialog
+            from .sections.library_dialog import LibraryDialog
 
             try:
                 self._library = LibraryDialog(self)

@@ -17,7 +17,7 @@ class Parameters:
 
     input_volume: first channel; see :func:`channels` for the others. model: name of a model card. region: used unless
     whole_volume. policy, target: see ``results.Destination``. result: the segmentation that is corrected and measured.
-    train_*: the choices of the section Train, see ``section_train``; its pairs: see ``training_pairs``.
+    train_*: the choices of the section Train, see ``sections.train``; its pairs: see ``training.pairs``.
     """
 
     # Slicer's selectors show the classes that are named here, and no others. A union takes None only where it says so.

@@ -7,9 +7,9 @@ from typing import Any
 from UNetSegmentLib.errors import Cancelled, InputError
 from UNetSegmentLib.models import find_model, read_card
 
-from . import inputs
-from .results import NEW, Destination
-from .runs import Order, Run
+from .running.runs import Order, Run
+from .scene import inputs
+from .scene.results import NEW, Destination
 
 
 def segment(

@@ -129,7 +129,7 @@ def _settings(
 def _write_fold_plans(settings: TrainingConfig) -> None:
     """A plan in each fold's folder, so that other machines or torchrun can train it."""
     from ..training import open_layout, save_config
-    from ..training.scoring.cross_validation import fold_config
+    from ..training.cross_validation import fold_config
 
     data = open_layout(settings.dataset, settings.layout).with_folds(settings.folds)
     say(f"Plan: {Path(settings.output) / PLAN}", error=True)
@@ -145,7 +145,7 @@ def _write_fold_plans(settings: TrainingConfig) -> None:
 
 def _tell(result: CrossValidationResult, json: bool) -> None:
     from ..training.report.cross_table import label_rows, pixel_rows
-    from ..training.report.pixels import pixel_words
+    from ..training.scoring.pixels import pixel_words
 
     summary = result.summary
     if json:

@@ -187,7 +187,7 @@ def _score_model(
     scores, pixels = evaluation.scores, None
     notes = (*notes, *evaluation.notes)
     if data.pixels:
-        from ..training.report import evaluate_pixels
+        from ..training.scoring.pixels import evaluate_pixels
 
         pixels = evaluate_pixels(
             model, data, names, device=run.device, settings=settings, progress=progress, cancel=cancel
@@ -245,7 +245,7 @@ def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:
         if missed:
             say(f"Note: in {missed} pairs only one side has the label; their infinite HD95 is not in the mean.")
     if outcome.pixels is not None:
-        from ..training.report.pixels import pixel_words
+        from ..training.scoring.pixels import pixel_words
 
         say(f"Pixels: {pixel_words(outcome.pixels)}")
     if csv is not None:

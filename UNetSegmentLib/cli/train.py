@@ -246,7 +246,7 @@ def _tell(settings: TrainingConfig, result: TrainingResult, report: Report | Non
     if pairs:
         say("Dice on held-out cases: " + ", ".join(f"{shown(name)} {_number(dice)}" for name, dice in pairs))
     if report is not None and report.pixels is not None:
-        from ..training.report.pixels import pixel_words
+        from ..training.scoring.pixels import pixel_words
 
         say(f"Pixels: {pixel_words(report.pixels)}")
     for what, path in (("Model", result.model), ("Log", result.log), ("Curve", result.curve), ("Report", page)):

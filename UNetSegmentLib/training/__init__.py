@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "AugmentationConfig": "config.config",
-        "CrossValidationResult": "scoring.cross_validation",
+        "CrossValidationResult": "cross_validation",
         "Evaluation": "scoring.evaluation",
         "LossConfig": "config.config",
         "OptimizerConfig": "config.config",
@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "TrainingConfig": "config.config",
         "TrainingEvent": "loop.events",
         "TrainingResult": "loop.loop",
-        "cross_validate": "scoring.cross_validation",
+        "cross_validate": "cross_validation",
         "evaluate_fold": "scoring.evaluation",
         "load_config": "config.codec",
         "finish_run": "report.finish",

@@ -16,7 +16,7 @@ from UNetSegmentLib.training.augmentation.sides import swap_sides
 from UNetSegmentLib.training.augmentation.spatial import Deformation, deform, draw_deformation, identity
 from UNetSegmentLib.training.augmentation.surroundings import cut_canvas
 from UNetSegmentLib.training.cases.dataset import Case
-from UNetSegmentLib.training.cases.sampling import PatchSampler
+from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.losses import IGNORED
 
 RECIPE = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "hippocampus-t1" / "training.json"

@@ -13,7 +13,7 @@ from UNetSegmentLib.models import Model, find_model, load_model
 from UNetSegmentLib.reporting.pixel_metrics import pixel_scores
 from UNetSegmentLib.training import load_config
 from UNetSegmentLib.training.cases.dataset import open_dataset, read_pair
-from UNetSegmentLib.training.report.pixels import joined, judged_pixels
+from UNetSegmentLib.training.scoring.pixels import joined, judged_pixels
 
 FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "retinal-vessels"
 PACKAGE = find_model("retinal-vessels")

@@ -17,10 +17,10 @@ from UNetSegmentLib.errors import Cancelled
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.training import ScheduleConfig, TrainingConfig, train
-from UNetSegmentLib.training.cases.sampling import PatchSampler
 from UNetSegmentLib.training.loop import clock as module
 from UNetSegmentLib.training.loop.clock import After, Clock
 from UNetSegmentLib.training.loop.optimization import Schedule
+from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.scoring.evaluation import evaluate_fold
 
 Make = Callable[..., TrainingConfig]

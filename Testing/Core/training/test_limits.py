@@ -14,9 +14,9 @@ import torch
 from UNetSegmentLib.errors import InputError, ResourceError, UNetSegmentError
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.training import TrainingConfig
-from UNetSegmentLib.training.cases.sampling import PatchSampler
 from UNetSegmentLib.training.config.codec import config_from_text, config_to_text
 from UNetSegmentLib.training.layouts import open_layout
+from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.planning.card import outputs_of
 from UNetSegmentLib.training.planning.fingerprint import take_fingerprint
 

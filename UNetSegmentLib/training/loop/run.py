@@ -15,7 +15,6 @@ from ...errors import Cancelled, InputError
 from ...progress import CancelToken, ProgressCallback, ProgressEvent
 from ...text import shown
 from ..cases.dataset import Case
-from ..cases.sampling import PatchSampler
 from ..config.codec import save_config
 from ..config.config import TrainingConfig
 from ..losses import loss_parts, sum_of
@@ -25,6 +24,7 @@ from .compilation import compiled
 from .events import TrainingEvent
 from .precision import autocast, choose_precision
 from .runlog import append_log, last_dice, truncate_log
+from .sampling import PatchSampler
 from .state import load_checkpoint, save_checkpoint, start_state
 from .validation import needed_divisor, validate
 

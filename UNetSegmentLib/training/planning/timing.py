@@ -12,11 +12,11 @@ import torch
 from ...progress import CancelToken, ProgressCallback
 from ..cases.dataset import load_cases
 from ..cases.labelling import labelling_of
-from ..cases.sampling import PatchSampler
 from ..config.config import TrainingConfig
 from ..layouts import Dataset
 from ..loop.compilation import compiled
 from ..loop.precision import autocast, choose_precision
+from ..loop.sampling import PatchSampler
 from ..loop.state import start_state
 from ..loop.validation import needed_divisor, validate
 from ..losses import total_loss

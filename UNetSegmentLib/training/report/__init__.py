@@ -9,7 +9,6 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "Report": "finish",
-        "evaluate_pixels": "pixels",
         "finish_run": "finish",
         "summary_writer": "tensorboard",
         "tensorboard_log": "tensorboard",

@@ -9,9 +9,9 @@ from ...io.atomic import atomic_path
 from ...models import typed_json
 from ...text import shown as one_line
 from ..config.config import TrainingConfig
+from ..scoring.pixels import pixel_words
 from ..scoring.spread import PIXEL_SCORES, PixelSpread, Spread, Summary
 from . import page
-from .pixels import pixel_words
 
 NAME = "cross-validation"
 Rows = tuple[Sequence[str], Sequence[Sequence[str]]]

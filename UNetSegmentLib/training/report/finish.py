@@ -22,9 +22,9 @@ from ..layouts.naming import numbered_like
 from ..loop.clock import scored_cases
 from ..loop.loop import TrainingResult
 from ..scoring.evaluation import Evaluation, evaluate_fold
+from ..scoring.pixels import evaluate_pixels, pixel_words, with_pixels
 from . import page
 from .pictures import write_cases
-from .pixels import evaluate_pixels, pixel_words, with_pixels
 
 log = logging.getLogger(__name__)
 

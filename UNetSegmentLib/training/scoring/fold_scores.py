@@ -17,8 +17,8 @@ from ...progress import CancelToken, ProgressCallback
 from ...reporting.pixel_metrics import PixelScores, pixel_scores
 from ..layouts.dataset import Dataset
 from ..layouts.naming import numbered_like
-from ..report.pixels import Pixels, joined, judged_pixels
 from .evaluation import Evaluation, evaluate_fold
+from .pixels import Pixels, joined, judged_pixels
 
 SCORES, PIXELS = "scores.json", "pixels.npz"
 THRESHOLD = 0.5

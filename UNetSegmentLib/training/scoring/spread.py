@@ -9,8 +9,8 @@ import numpy as np
 
 from ...models.card import Accuracy
 from ...reporting.pixel_metrics import PixelScores, pixel_scores
-from ..report.pixels import Pixels, joined, with_pixels
 from .fold_scores import THRESHOLD, FoldScores, LabelLine
+from .pixels import Pixels, joined, with_pixels
 
 PIXEL_SCORES = ("f1", "auc", "sensitivity", "specificity")
 

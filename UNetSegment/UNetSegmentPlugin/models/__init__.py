@@ -1,0 +1,1 @@
+"""The models at hand: their list, their cards in words, and their licences."""

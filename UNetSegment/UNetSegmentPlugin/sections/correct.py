@@ -1,0 +1,166 @@
+"""Correct: the Segment Editor on the result, with undo."""
+
+import qt
+import slicer
+import vtk
+
+from ..running.runs import RunState
+from ..scene import provenance
+from ..scene.volumes import source_of
+from .section import Section
+
+_EDITOR_TAG = "UNetSegment"
+_UNDO_STATES = 10
+# Painting fires an event per stroke; measuring may wait until the hand rests.
+_SETTLE_MS = 400
+
+
+class CorrectSection(Section):
+    """The editor is made when it is first needed: it takes a moment, and a first click does without."""
+
+    ui_file = "Correct.ui"
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel)
+        self._editor = None
+        self._observed = None
+        self._before = None
+        self._tags: list[int] = []
+        self._settling = qt.QTimer()
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLE_MS)
+        self._settling.connect("timeout()", self._on_settled)
+        self.ui.correctedSelector.setMRMLScene(slicer.mrmlScene)
+        self.root.connect("contentsCollapsed(bool)", self._on_collapsed)
+
+    @property
+    def editor(self):
+        """The embedded qMRMLSegmentEditorWidget."""
+        if self._editor is None:
+            self._editor = editor = slicer.qMRMLSegmentEditorWidget()
+            editor.objectName = "segmentEditor"
+            editor.setMaximumNumberOfUndoStates(_UNDO_STATES)
+            editor.setSegmentationNodeSelectorVisible(False)
+            editor.setSourceVolumeNodeSelectorVisible(False)
+            editor.setSwitchToSegmentationsButtonVisible(False)
+            editor.setMRMLScene(slicer.mrmlScene)
+            # An empty layout of the .ui file is no attribute of ``ui`` in Slicer; the section's own always is there.
+            self.root.layout().addWidget(editor)
+            # A run makes it in the closed section; shown there, its width would be the panel's.
+            editor.setVisible(not self.root.collapsed)
+            self._attach()
+        return self._editor
+
+    def refresh(self) -> None:
+        """See Section.refresh."""
+        node = self.panel.parameters.result if self.panel.parameters is not None else None
+        self._observe(node)
+        if self._editor is not None:
+            self._attach()
+
+    def save(self, segmentation_node) -> None:
+        """Remembers the segments of a node, so that the editor's Undo brings them back."""
+        editor = self.editor
+        self._before = self.panel.parameters.result
+        # Another segmentation in the editor means another history, so it must be there before and stay.
+        self.panel.parameters.result = segmentation_node
+        self._attach()
+        editor.saveStateForUndo()
+
+    def take_back(self) -> None:
+        """The write that :meth:`save` was for has failed: what was shown before it is shown again."""
+        before, self._before = self._before, None
+        if before is not None and self.panel.parameters is not None and slicer.mrmlScene.IsNodePresent(before):
+            self.panel.parameters.result = before
+
+    def undo(self) -> None:
+        """Brings the segments back to the last remembered state."""
+        self.editor.undo()
+
+    def on_run(self, run) -> None:
+        """See Section.on_run."""
+        if self._editor is not None and run is not None and run.state is RunState.DONE:
+            self._attach()
+
+    def enter(self) -> None:
+        """See Section.enter."""
+        if self._editor is not None:
+            self._attach()
+            self._editor.setupViewObservations()
+            self._editor.installKeyboardShortcuts()
+
+    def exit(self) -> None:
+        """See Section.exit: brushes must not stay active behind another module."""
+        if self._editor is not None:
+            self._editor.setActiveEffect(None)
+            self._editor.uninstallKeyboardShortcuts()
+            self._editor.removeViewObservations()
+
+    def scene_closing(self) -> None:
+        """See Section.scene_closing."""
+        self._observe(None)
+        self._settling.stop()
+        if self._editor is not None:
+            self._editor.setSegmentationNode(None)
+
+    def _attach(self) -> None:
+        """Lets the editor work on the chosen segmentation and its image."""
+        editor, parameters = self._editor, self.panel.parameters
+        if editor.mrmlSegmentEditorNode() is None or not slicer.mrmlScene.IsNodePresent(editor.mrmlSegmentEditorNode()):
+            editor.setMRMLSegmentEditorNode(_editor_node())
+        node = parameters.result if parameters is not None else None
+        if editor.segmentationNode() is not node:
+            editor.setSegmentationNode(node)
+        source = source_of(node) if node is not None else None
+        if source is not None and editor.sourceVolumeNode() is not source:
+            editor.setSourceVolumeNode(source)
+        if node is not None:
+            self._choose_a_segment(node.GetSegmentation())
+
+    def _choose_a_segment(self, segmentation) -> None:
+        """Without a chosen segment every tool is grey. The editor chooses one only of those that are there when it gets
+        the segmentation; a run's come later."""
+        chosen = self._editor.currentSegmentID()
+        if segmentation.GetNumberOfSegments() and not (chosen and segmentation.GetSegment(chosen)):
+            self._editor.setCurrentSegmentID(segmentation.GetNthSegmentID(0))
+
+    def _on_collapsed(self, collapsed: bool) -> None:
+        if not collapsed:
+            self.editor.setVisible(True)
+            self._attach()
+
+    def _observe(self, node) -> None:
+        if node is self._observed:
+            return
+        if self._observed is not None:
+            for tag in self._tags:
+                self._observed.GetSegmentation().RemoveObserver(tag)
+        self._observed, self._tags = node, []
+        if node is not None:
+            segmentation = node.GetSegmentation()
+            for event in (
+                slicer.vtkSegmentation.SourceRepresentationModified,
+                slicer.vtkSegmentation.SegmentAdded,
+                slicer.vtkSegmentation.SegmentRemoved,
+            ):
+                self._tags.append(segmentation.AddObserver(event, self._on_changed))
+
+    def _on_changed(self, caller: vtk.vtkObject, event: str) -> None:
+        self._settling.start()
+
+    def _on_settled(self) -> None:
+        if self._observed is None or not slicer.mrmlScene.IsNodePresent(self._observed):
+            return
+        provenance.mark_corrections(self._observed)
+        self.panel.report.measure()
+
+
+def _editor_node():
+    """The editor's own node: a singleton, so that it survives as one through closing and loading scenes."""
+    node = slicer.mrmlScene.GetSingletonNode(_EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+        node.UnRegister(None)
+        node.SetSingletonTag(_EDITOR_TAG)
+        node = slicer.mrmlScene.AddNode(node)
+    return node

@@ -1,0 +1,1 @@
+"""Widgets and questions that know nothing of models or scenes."""
