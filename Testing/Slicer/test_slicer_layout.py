@@ -333,7 +333,8 @@ class KeyboardOnlyTest(LayoutTestCase):
         self.panel.parameters.input_volume = ball_volume(GRIDS["straight"])
         with panel_in_view():
             settle()
-            names = [name for name in self.tab_order() if name]
+            # The log's button is there once a worker has said something.
+            names = [name for name in self.tab_order() if name and name != "runLogButton"]
         wanted = ["modelBox", "importButton", "modelMoreButton", "wholeVolumeBox"]
         wanted += ["placeRegionButton", "segmentButton", "ResultSection", "CorrectSection"]
         self.assertEqual(names[: len(wanted)], wanted)
