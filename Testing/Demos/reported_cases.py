@@ -56,39 +56,46 @@ def _part(text: str, start: str, end: str | None = None) -> str:
     return rest.partition(end)[0] if end else rest
 
 
-_CLI = "Testing/Core/cli"
-_TRAINING = "Testing/Core/training"
-_MODELS = "Testing/Core/models"
+# Where the tests lie that hold each kind.
+_CLI = "Testing/Core/cli/test_cli_commands.py"
+_NAMED = "Testing/Core/training/test_named_segments.py"
+_LAYOUTS = "Testing/Core/training/test_layouts.py"
+_JSON = "Testing/Core/io/test_json_files.py"
+_MODELS = "Testing/Core/models/test_hostile_packages.py"
 _INFERENCE = "Testing/Core/inference/test_segmenter.py"
-_IO = "Testing/Core/io"
-_MULTI = f"{_IO} (multi-frame)"
-_PIXELS = f"{_IO} (pixel types)"
+_NIFTI = "Testing/Core/io/test_nifti.py"
+_PICTURES = "Testing/Core/io/test_picture_files.py"
+_FOLDER = "Testing/Core/io/dicom/test_dicom_folder.py"
+_STACKING = "Testing/Core/io/dicom/test_dicom_stacking.py"
+_TEXTS = "Testing/Core/io/dicom/test_dicom_texts.py"
 
 POINTS: dict[str, tuple[Point, ...]] = {
     "analyze-img-taken-for-dicom": tuple(
-        Point(f"Analyze image whose first voxel is {value} is read", _line(f"first voxel {value} ", r"exit 0\b"), _IO)
+        Point(
+            f"Analyze image whose first voxel is {value} is read", _line(f"first voxel {value} ", r"exit 0\b"), _FOLDER
+        )
         for value in (0, 2, 8)
     ),
     "channels": (
         Point("a channel that was resampled and filled is told", _has(r"exit 0 warnings \[.*flair"), _INFERENCE),
         Point("the empty channel is named", _has(r"'empty\.nii\.gz' is constant"), _INFERENCE),
     ),
-    "dataset-json-bom": (Point("a byte order mark is read over", _line("exit 0"), _TRAINING),),
+    "dataset-json-bom": (Point("a byte order mark is read over", _line("exit 0"), _JSON),),
     "dicom-enhanced-multiframe": (
-        Point("frames in order are read", _line("in order", r"as in truth: 1\.0"), _MULTI),
+        Point("frames in order are read", _line("in order", r"as in truth: 1\.0"), _STACKING),
         Point(
             "interleaved frames are sorted",
             _line("interleaved", r"spacing \(1\.0, 1\.0, 2\.0\)", r"as in truth: 1\.0"),
-            _MULTI,
+            _STACKING,
         ),
-        Point("a gap is refused", _line("a gap", "GeometryError"), _MULTI),
-        Point("a tilted gantry is refused", _line("gantry tilt", "GeometryError"), _MULTI),
-        Point("two time points are not stacked", _line("two time points", r"InputError|\(12, 16, 16\)"), _MULTI),
-        Point("every frame has its own slope", _line("slopes per frame", r"as in truth: 1\.0"), _MULTI),
-        Point("two files of one series are one volume", _line("two multi-frame", r"as in truth: 1\.0"), _MULTI),
+        Point("a gap is refused", _line("a gap", "GeometryError"), _STACKING),
+        Point("a tilted gantry is refused", _line("gantry tilt", "GeometryError"), _STACKING),
+        Point("two time points are not stacked", _line("two time points", r"InputError|\(12, 16, 16\)"), _STACKING),
+        Point("every frame has its own slope", _line("slopes per frame", r"as in truth: 1\.0"), _STACKING),
+        Point("two files of one series are one volume", _line("two multi-frame", r"as in truth: 1\.0"), _STACKING),
     ),
     "dicom-series-pixel-type": tuple(
-        Point(what, lambda text, start=start: _error_of(text, start) < 1e-4, _PIXELS)
+        Point(what, lambda text, start=start: _error_of(text, start) < 1e-4, _STACKING)
         for what, start in (
             ("PET fractions are kept", "PET:"),
             ("signed slices after an unsigned one", "CT: first slice unsigned"),
@@ -99,7 +106,7 @@ POINTS: dict[str, tuple[Point, ...]] = {
         Point(
             "a broken slice at an end is refused by name",
             _without(r"(?m)^(last|first) slice is 0 bytes", _has(r"InputError: '\S+' may be a slice")),
-            _IO,
+            _FOLDER,
         ),
     ),
     "evaluate-names-with-dots": (
@@ -107,16 +114,18 @@ POINTS: dict[str, tuple[Point, ...]] = {
         Point("different patients are not compared", lambda text: "Error" in _part(text, "an error, the two"), _CLI),
     ),
     "names-not-utf8": (
-        Point("a file name in Latin-1 is read", _line("1. file name", r"exit 0\b"), _IO),
-        Point("a series' name is readable", _has("'Schädel nativ'"), _IO),
-        Point("--json is UTF-8", _line("3. JSON is readable"), _IO),
-        Point("the series can be chosen by its name", _line("4. --series", r"exit 0\b"), _IO),
+        Point("a file name in Latin-1 is read", _line("1. file name", r"exit 0\b"), _PICTURES),
+        Point("a series' name is readable", _has("'Schädel nativ'"), _TEXTS),
+        Point("--json is UTF-8", _line("3. JSON is readable"), _TEXTS),
+        Point("the series can be chosen by its name", _line("4. --series", r"exit 0\b"), _TEXTS),
     ),
     "nifti-two-spaces": (
         Point(
-            "sform and qform that differ", lambda text: _same_place(text) or _has(r"(?m)^1\. \(0, \[[\"']")(text), _IO
+            "sform and qform that differ",
+            lambda text: _same_place(text) or _has(r"(?m)^1\. \(0, \[[\"']")(text),
+            _NIFTI,
         ),
-        Point("a scale unlike pixdim is told", _has(r"(?m)^2\. \(0, \[[\"']"), _IO),
+        Point("a scale unlike pixdim is told", _has(r"(?m)^2\. \(0, \[[\"']"), _NIFTI),
     ),
     "pip-install-has-no-models": (
         Point("the wheel brings the models", _has(r"model files: \['", "hippocampus-t1"), "Testing/Core/project"),
@@ -125,19 +134,21 @@ POINTS: dict[str, tuple[Point, ...]] = {
         Point(
             "the plan has the segments' names",
             _line("labels of the plan", "'liver'.*expected|'spleen'.*expected"),
-            _TRAINING,
+            _NAMED,
         ),
         Point(
             "one segment is one value",
             lambda text: len(set(re.findall(r"taught as value \[(\d+)\]", text))) == 1,
-            _TRAINING,
+            _NAMED,
         ),
         Point(
-            "evaluate compares by name", lambda text: len(re.findall(r"1\.0000", _part(text, "== evaluate"))) >= 2, _CLI
+            "evaluate compares by name",
+            lambda text: len(re.findall(r"1\.0000", _part(text, "== evaluate"))) >= 2,
+            _NAMED,
         ),
     ),
     "train-file-named-4D": (
-        Point("a name with 4D is a name", lambda text: "defect" not in text and text.count("exit 3") == 2, _TRAINING),
+        Point("a name with 4D is a name", lambda text: "defect" not in text and text.count("exit 3") == 2, _LAYOUTS),
     ),
     "weights-0600": (
         Point("another user runs an imported model", _line("exit code 0"), _MODELS),

@@ -75,7 +75,7 @@ def _fifo(place: Place) -> list[str]:
 
 def _many_keys(place: Place) -> list[str]:
     keys = "".join(f"key{n}:=value\n" for n in range(100_000))
-    return place.segment(place.file("scan.nrrd", f"{_NRRD}{keys}\n".encode() + bytes(512)))
+    return place.segment(place.file("scan.nrrd", f"{_NRRD}{keys}\n".encode() + bytes(n % 3 for n in range(512))))
 
 
 def _large(place: Place) -> list[str]:
