@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import urllib.parse
 from pathlib import Path
@@ -70,6 +71,13 @@ def test_every_room_is_named_in_architecture() -> None:
         rooms = [init.parent for init in house.glob("*/__init__.py")]
         missing = [room.name for room in rooms if f"{room.relative_to(REPOSITORY).as_posix()}/" not in named]
         assert not missing
+
+
+def test_the_picture_of_the_house_is_that_of_the_imports() -> None:
+    pytest.importorskip("grimp")
+    command = [sys.executable, str(REPOSITORY / "Testing" / "Architecture" / "draw.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_readme_is_short_and_names_every_page() -> None:
