@@ -33,6 +33,12 @@ def _head(path: Path) -> None:
     shutil.copy(Path(package.submodule_search_locations[0]) / "datasets" / "data" / image, path)
 
 
+def _small_ct(path: Path) -> None:
+    from layout_cases import image, nested_boxes, write_image
+
+    write_image(path, image(0, nested_boxes((1, 2), (24, 32, 28))))
+
+
 def _photograph(path: Path) -> None:
     import numpy as np
     from PIL import Image
@@ -90,7 +96,9 @@ def _nnunet(path: Path) -> None:
     from nnunet_files import Results
 
     scratch = path.with_name("nnunet-made")
-    shutil.move(Results().write(scratch).parent, path)
+    results = Results()
+    results.plans["dataset_name"] = path.name
+    shutil.move(results.write(scratch).parent, path)
 
 
 def _study(path: Path) -> None:
@@ -124,6 +132,7 @@ def _attentive(cases: Callable[[Path], None]) -> Callable[[Path], None]:
 
 STAND_INS: dict[str, Callable[[Path], None]] = {
     "t1.nii.gz": _head,
+    "ct.nii.gz": _small_ct,
     "eye.jpg": _photograph,
     "eye.tif": _photograph,
     "photograph.png": _photograph,
