@@ -25,7 +25,8 @@ SKIPPED = (
     (r"^(C=|\$C )", "trains for hours"),
     (r"Testing/(Benchmarks|Parity)/", "takes hours, and needs ../shared/data"),
     (r"Testing/(Slicer/screenshots|Architecture/draw)\.py", "draws pictures of the pages anew"),
-    (r"^nnUNet|^git ", "is a command of another program"),
+    (r"\bslicer\.util\b", "needs Slicer"),
+    (r"^from UNetSegmentLib.inference import attention_of\n", "goes on with values of the reader's"),
 )
 """The rule: what matches is not run, and this is why. Everything else in an ``sh`` block is."""
 
@@ -55,11 +56,27 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A line of an ``sh`` block."""
+    """A line of an ``sh`` block, or a whole ``python`` block.
+
+    Args:
+        text: as it stands in the page.
+        language: ``sh`` or ``python``.
+    """
 
     page: str
     line: int
     text: str
+    language: str = "sh"
+
+    @property
+    def shown(self) -> str:
+        """One line of it."""
+        return self.text if self.language == "sh" else f"{self.text.splitlines()[0]} ..."
+
+    @property
+    def files(self) -> list[str]:
+        """Words of it that may be names of the reader's files."""
+        return self.words if self.language == "sh" else re.findall(r'"([^"]*)"', self.text)
 
     @property
     def skipped(self) -> str:
@@ -69,6 +86,8 @@ class Command:
     @property
     def words(self) -> list[str]:
         """As they are run: names in capitals filled in, trainings short, files of the repository by whole paths."""
+        if self.language == "python":
+            return ["python", "-c", self.text]
         words = [_PLACEHOLDERS.get(word, word) for word in shlex.split(self.text, comments=True)]
         if "--minutes" in words:
             words[words.index("--minutes") + 1] = MINUTES
@@ -87,7 +106,9 @@ def blocks() -> Iterator[Block]:
 def commands() -> Iterator[Command]:
     """Every command, in the order in which a reader would run them."""
     for block in blocks():
-        if block.language == "sh":
+        if block.language == "python":
+            yield Command(block.page, block.line, block.text, block.language)
+        else:
             for number, line in enumerate(block.text.splitlines(), start=block.line):
                 text = line.strip()
                 if text and not text.startswith("#"):

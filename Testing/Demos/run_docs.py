@@ -52,12 +52,12 @@ def _page(page: str, chosen: Iterable[Command], listed: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="docs-") as scratch:
         folder = Path(scratch) / "work"
         if not listed and any(not command.skipped for command in chosen):
-            make_stand_ins(folder, [word for command in chosen if not command.skipped for word in command.words])
+            make_stand_ins(folder, [name for command in chosen if not command.skipped for name in command.files])
         for command in chosen:
             if command.skipped:
-                print(f"skipped  {command.line:4}  {command.text}\n               ({command.skipped})")
+                print(f"skipped  {command.line:4}  {command.shown}\n               ({command.skipped})")
             elif listed:
-                print(f"run      {command.line:4}  {command.text}")
+                print(f"run      {command.line:4}  {command.shown}")
             else:
                 failed += not run(command, folder)
     return failed
@@ -86,7 +86,7 @@ def run(command: Command, folder: Path) -> bool:
     )
     well = done.returncode == 0
     print(
-        f"{'done' if well else 'FAILED':8} {command.line:4}  {command.text}  [{time.monotonic() - began:.0f} s]",
+        f"{'done' if well else 'FAILED':8} {command.line:4}  {command.shown}  [{time.monotonic() - began:.0f} s]",
         flush=True,
     )
     if not well:

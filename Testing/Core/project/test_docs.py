@@ -15,7 +15,9 @@ import typer.main
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Demos"))
 
-from documented import PAGES, REPOSITORY, Command, blocks, commands
+from documented import PAGES, REPOSITORY, Command, commands
+from run_docs import run
+from stand_ins import make_stand_ins
 
 PROJECT = "https://github.com/UNetSegment/SlicerUNetSegment/"
 README_LINES = 150
@@ -105,6 +107,8 @@ def test_the_program_knows_every_command(command: Command) -> None:
     words = command.words
     if words[0] == "unetsegment":
         parse(words[1:])
+    elif command.language == "python":
+        ast.parse(command.text)
     elif words[0] == "python" and words[1] != "-m":
         assert Path(words[1]).is_file()
     elif words[0] == "make":
@@ -126,6 +130,16 @@ def parse(words: list[str]) -> None:
         assert not words
 
 
+def test_the_commands_of_readme_run(tmp_path: Path) -> None:
+    """All but the training; ``python Testing/Demos/run_docs.py`` runs those of every page."""
+    pytest.importorskip("nilearn")
+    chosen = [c for c in commands() if c.page == "README.md" and not c.skipped and "train" not in c.words]
+    assert len(chosen) >= 5
+    make_stand_ins(tmp_path / "work", [name for command in chosen for name in command.files])
+    failed = [command.shown for command in chosen if not run(command, tmp_path / "work")]
+    assert not failed
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
@@ -140,10 +154,3 @@ def test_a_command_that_the_program_does_not_know_is_found(words: list[str], err
     with pytest.raises(Exception) as caught:
         parse(words)
     assert type(caught.value).__name__ == error
-
-
-def test_python_of_the_pages_is_python() -> None:
-    found = [block for block in blocks() if block.language == "python"]
-    assert len(found) >= 4
-    for block in found:
-        ast.parse(block.text, f"{block.page}:{block.line}")
