@@ -176,7 +176,7 @@ def test_nothing_to_import(tmp_path: Path) -> None:
         recognise(tmp_path / "folder" / "notes.txt")
     results = Results().write(tmp_path)
     (results / "plans.json").unlink()
-    with pytest.raises(ModelError, match="No model"):
+    with pytest.raises(ModelError, match=r"lacks plans\.json"):
         recognise(results)
 
 

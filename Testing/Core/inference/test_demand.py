@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import level_model, random_labels
 
-from UNetSegmentLib.errors import GeometryError, InputError, ResourceError
+from UNetSegmentLib.errors import GeometryError, InputError, ModelError, ResourceError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.inference import EngineSettings, Segmenter, demand, overridden
 from UNetSegmentLib.inference.tiles import plan_tiles, tile_count
@@ -41,24 +41,29 @@ def test_a_spacing_that_blows_the_image_up_is_refused_with_what_it_would_take(sp
     assert f"{spacing:,.0f}" in text or f"{spacing:.3g}" in text
 
 
-@pytest.mark.parametrize("options", [{"spacing": (1.0, 1.0, 1e30)}, {"model_spacing": (1e-5, 1e-5, 1e-5)}])
+@pytest.mark.parametrize("options", [{"spacing": (1.0, 1.0, 1e30)}, {"model_spacing": (1e-4, 1e-4, 1e-4)}])
 def test_one_axis_or_the_model_may_be_at_fault(options):
     with pytest.raises(ResourceError, match="spacing"):
         run(**options)
 
 
 @pytest.mark.parametrize("alignment", ["edges", "centres"])
-@pytest.mark.parametrize("options", [{"spacing": (1e308,) * 3}, {"model_spacing": (1e-308,) * 3}])
-def test_more_voxels_than_a_number_can_count(options, alignment):
+def test_more_voxels_than_a_number_can_count(alignment):
     with pytest.raises(GeometryError, match="too far apart"):
-        run(alignment=alignment, **options)
+        run((1e308,) * 3, alignment=alignment)
+    with pytest.raises(ModelError, match=r"preparation\.spacing"):
+        run(model_spacing=(1e-308,) * 3, alignment=alignment)
 
 
 @pytest.mark.parametrize("patch", [(10**6,) * 3, (24, 2**62, 24), (2**62,) * 3, (1, 1, 10**12)])
-@pytest.mark.parametrize("whose", ["model", "settings"])
-def test_a_tile_that_no_machine_holds_is_refused(patch, whose):
+def test_a_tile_that_no_machine_holds_is_refused(patch):
+    # By the model's card, before it is asked to run ...
+    with pytest.raises(ModelError, match=r"inference\.patch"):
+        run(patch=patch)
+    # ... and where the settings ask for it.
+    image = Volume(random_labels(SIZE, 3)[None], Geometry(SIZE), "scan.nii")
     with pytest.raises(ResourceError, match="A tile of the model 'phantom'"):
-        run(**({"patch": patch} if whose == "model" else {"inference": {}, "patch": patch}))
+        Segmenter(level_model(3), "cpu", settings=EngineSettings(patch=patch)).segment(image)
 
 
 def test_an_image_at_an_odd_spacing_runs_and_is_told():

@@ -32,6 +32,15 @@ def pytest_pycollect_makemodule(module_path, parent):
     return None
 
 
+@pytest.fixture(autouse=True)
+def no_dialogs_of_other_tests():
+    """Dialogs are kept per process, and the module's own tests may have run in it before."""
+    if SlicerHarness.why_unavailable() is None:
+        from SlicerHarness import dialogs
+
+        dialogs.reset()
+
+
 @pytest.fixture
 def sample():
     """The sample module's panel, loaded for one test."""
