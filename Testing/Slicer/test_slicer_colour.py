@@ -298,7 +298,7 @@ class RunTest(WorkerTestCase):
         self.run_it()
         ui = self.panel.report.ui
         headings = [ui.reportTable.horizontalHeaderItem(n).text() for n in range(3)]
-        self.assertEqual(headings, ["Segment", "Area (px)", "Diameter (px)"])
+        self.assertEqual(headings, ["Segment", "Area\npx", "Diameter\npx"])
         self.assertEqual([ui.reportTable.item(row, 1).text() for row in range(2)], ["150", "225"])
         self.assertFalse(ui.show3dButton.enabled)
         self.assertIn("no surfaces", ui.show3dButton.toolTip)
@@ -309,7 +309,7 @@ class RunTest(WorkerTestCase):
         self.choose("colours", photograph(matrix=TILTED))
         run = self.run_it()
         ui = self.panel.report.ui
-        self.assertEqual(ui.reportTable.horizontalHeaderItem(1).text(), "Area (mm²)")
+        self.assertEqual(ui.reportTable.horizontalHeaderItem(1).text(), "Area\nmm²")
         self.assertEqual([ui.reportTable.item(row, 1).text() for row in range(2)], ["18.75", "28.12"])
         (row, _other) = self.panel.report._rows
         # The bar is 30 columns of 0.5 mm by 5 rows of 0.25 mm; columns run along the patient's y here.

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import unittest
 
 import known_models as models
 import numpy as np
@@ -62,6 +63,17 @@ class RunTestCase(support.SlicerTestCase):
         return [node.GetID() for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")]
 
 
+def assert_quicker_around_the_network(test: unittest.TestCase, cold, warm) -> None:
+    """The second run has neither process, torch nor model to load. The network computes as long as in the first one, or
+    longer where the machine is busy, so its time is left out."""
+    around = []
+    for name, run in (("cold", cold), ("warm", warm)):
+        whole, network = run.timings["click to result"], run.timings["segment"]
+        around.append(whole - network)
+        print(f"\n{name}: click to result {whole:.2f} s, network {network:.2f} s", end="")
+    test.assertLess(around[1], around[0])
+
+
 class RunsTest(RunTestCase):
     def test_first_click_to_result_then_warm(self):
         first = self.finish(self.click())
@@ -73,9 +85,7 @@ class RunsTest(RunTestCase):
         self.assertIn("2 segments", self.panel.run.ui.runStatusLabel.text)
         second = self.finish(self.click())
         self.assertTrue(second.warm)
-        cold, warm = first.timings["click to result"], second.timings["click to result"]
-        print(f"\ncold {cold:.2f} s, warm {warm:.2f} s, ratio {cold / warm:.1f}")
-        self.assertLess(warm, cold)
+        assert_quicker_around_the_network(self, first, second)
 
     def test_the_result_equals_the_threshold(self):
         run = self.finish(self.click())
@@ -318,10 +328,8 @@ class BundledModelTest(RunTestCase):
             segment = node.GetSegmentation().GetSegment(segment_id)
             self.assertIn("SCT^", segment.GetTerminology())
         warm = self.finish(self.click(), 180)
-        rows = (("cold first click", run.timings), ("warm second click", warm.timings))
-        print("".join(f"\n{name}: {t['click to result']:.2f} s, network {t['segment']:.2f} s" for name, t in rows))
         self.assertTrue(warm.warm)
-        self.assertLess(warm.timings["click to result"], run.timings["click to result"])
+        assert_quicker_around_the_network(self, run, warm)
 
 
 class ScriptedUseTest(RunTestCase):
