@@ -37,10 +37,19 @@ def boot(scene, application_logic, home: Path) -> dict[str, object]:
         logic.SetMRMLApplicationLogic(application_logic)
         application_logic.SetModuleLogic(name, logic)
     application_logic.SetMRMLScene(scene)
+    add_crosshair(scene)
     for logic in logics.values():
         logic.SetMRMLScene(scene)
     keep_subject_hierarchy(scene)
     return logics
+
+
+def add_crosshair(scene) -> None:
+    """Slicer's scene has a crosshair from the start; made by the first import, it would come after the batch, and wake
+    up whoever listens for new nodes."""
+    crosshair = slicer_core.vtkMRMLCrosshairNode()
+    crosshair.SetCrosshairName("default")
+    scene.AddNode(crosshair)
 
 
 def keep_subject_hierarchy(scene) -> None:

@@ -72,6 +72,7 @@ def test_scene_that_is_added_comes_within_one_batch(tmp_path, story):
     assert order.index("StartImportEvent") < order.index("NodeAddedEvent") < order.index("EndImportEvent")
     ends = [entry for entry in story if entry[0] in ("EndImportEvent", "EndBatchProcessEvent")]
     assert all(not batch and not importing for _, batch, importing, _ in ends)
+    assert all(batch for name, batch, *_ in story if name == "NodeAddedEvent"), "none comes after the batch"
 
 
 def test_scene_that_is_opened_is_in_a_batch_until_after_the_import(tmp_path, story):
