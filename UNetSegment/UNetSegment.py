@@ -73,6 +73,8 @@ class UNetSegmentWidget(ScriptedLoadableModuleWidget):
         """Called when the module is unloaded or Slicer closes."""
         if self.panel is not None:
             self.panel.cleanup()
+            # Widgets that Python still holds when Slicer ends can take it down.
+            self.panel = None
 
     def onReload(self):  # noqa: N802
         """Developer mode: reload all our files, not only this one."""

@@ -290,20 +290,27 @@ class ReportNamesTest(LayoutTestCase):
 
 
 class ScrollTest(LayoutTestCase):
-    """A problem scrolls itself into view."""
+    """A problem scrolls itself into view, and so does Setup."""
 
     def test_a_problem_is_seen_from_the_lower_end_of_the_panel(self):
+        label = self.run_ui.runProblemLabel
+        self.assert_scrolled_to(label, lambda: self.panel.show_problem("The disk is full."))
+
+    def test_setup_is_seen_when_it_is_asked_for(self):
+        self.addCleanup(setattr, self.panel.setup, "_wanted", False)
+        self.assert_scrolled_to(self.panel.setup.root, self.panel.advanced.ui.showSetupButton.click)
+
+    def assert_scrolled_to(self, widget, act) -> None:
         self.panel.parameters.input_volume = ball_volume(GRIDS["straight"])
         self.fold([self.panel.train.root, self.panel.advanced.root], False)
         with panel_in_view() as area:
             area.ensureVisible(0, contents().height)
             settle()
             self.assertLess(contents().y, -300)
-            self.panel.show_problem("The disk is full.")
+            act()
             settle()
-            label = self.run_ui.runProblemLabel
-            edge = self.lower_edge(label) + contents().y
-            self.assertGreaterEqual(edge - label.height, 0)
+            edge = self.lower_edge(widget) + contents().y
+            self.assertGreaterEqual(edge - widget.height, 0)
             self.assertLessEqual(edge, area.viewport().height)
 
 
@@ -372,6 +379,22 @@ class KeyboardOnlyTest(LayoutTestCase):
             self.assertFalse(chooser.popup.isVisible())
             cancelled.assert_not_called()
             self.panel._cancel_current()
+            cancelled.assert_called_once_with()
+
+    def test_keys_of_the_editor_are_left_to_the_views(self):
+        """Where two shortcuts of one key could act, neither does."""
+        self.assertIsNotNone(self.panel.correct.editor)
+        support.leave()
+        support.enter()
+        self.addCleanup(support.leave)
+        chooser = self.panel.model.chooser
+        with panel_in_view(), self.running():
+            self.press(chooser.box, "z")
+            self.assertEqual(chooser.ui.modelSearchBox.text, "z")
+            self.press(chooser.ui.modelSearchBox, "Esc")
+            self.assertFalse(chooser.popup.isVisible())
+            cancelled = self.panel.runner.runs[0].cancel = mock.Mock()
+            self.press(self.run_ui.queueButton, "Esc")
             cancelled.assert_called_once_with()
 
     def test_the_library_is_searched_for_what_was_not_found(self):

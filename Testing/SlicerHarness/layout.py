@@ -71,6 +71,8 @@ class LayoutManager(StrictObject, table=dump.names_table("layoutManager")):
     layout = stored("layout", 4)
 
     def __init__(self, scene, application_logic):
+        import qt
+
         super().__init__()
         self._slices = {name: _slice_logic(scene, application_logic, name) for name in SLICES}
         logics = vtk.vtkCollection()
@@ -81,6 +83,10 @@ class LayoutManager(StrictObject, table=dump.names_table("layoutManager")):
         self._view_node.SetSingletonTag("1")
         self._view_node.SetName("View1")
         scene.AddNode(self._view_node)
+        self._viewport = qt.QWidget()
+
+    def viewport(self):
+        return self._viewport
 
     def setLayout(self, layout: int) -> None:
         self.layout = layout

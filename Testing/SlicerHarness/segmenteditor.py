@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import slicer_core
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import dump
 from .mrmlwidgets import qMRMLWidget
@@ -14,6 +14,7 @@ from .strict import raw
 from .strictobject import StrictObject
 
 MINIMUM_WIDTH = 369
+KEYS = (*"1234567890ZYQWI", "Esc", "Space")
 EFFECTS = (
     *("Paint", "Erase", "Scissors", "Draw", "Fill between slices", "Grow from seeds", "Hollow", "Islands"),
     *("Level tracing", "Logical operators", "Margin", "Mask volume", "Smoothing", "Threshold"),
@@ -70,6 +71,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self._shown: dict[str, object] = {}
         self._order: tuple[str, ...] = ()
         self._buttons: list = []
+        self._shortcuts: list[QtGui.QShortcut] = []
         self._build()
         raw(self).setMinimumWidth(MINIMUM_WIDTH)
 
@@ -296,10 +298,20 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         """There are no views."""
 
     def installKeyboardShortcuts(self, parent=None) -> None:
-        """The harness sends no keys to effects."""
+        """Some of Slicer's keys; they act while the focus is within ``parent``, else anywhere in the window."""
+        self.uninstallKeyboardShortcuts()
+        actions = {"Esc": lambda: self.setActiveEffect(None), "Z": self.undo, "Y": self.redo}
+        for key in KEYS:
+            shortcut = QtGui.QShortcut(QtGui.QKeySequence(key), parent or raw(self).window())
+            shortcut.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(actions.get(key, lambda: None))
+            self._shortcuts.append(shortcut)
 
     def uninstallKeyboardShortcuts(self) -> None:
-        """The harness sends no keys to effects."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.deleteLater()
+        self._shortcuts.clear()
 
     def _setter(attribute: str):
         def show(self, shown: bool) -> None:

@@ -279,3 +279,25 @@ def test_what_widens_a_panel(make, widens):
         widget.setToolButtonStyle(qt.Qt.ToolButtonTextOnly)
     layout.addWidget(widget)
     assert (panel.minimumSizeHint.width() > 400) is widens
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_keys_of_the_editor_take_the_whole_window_unless_they_are_given_a_part(within):
+    window, field, part, pressed = qt.QWidget(), qt.QLineEdit(), qt.QWidget(), []
+    layout = qt.QVBoxLayout(window)
+    widget = editor(segmentation(volume(), "A"))
+    for child in (field, part, widget):
+        layout.addWidget(child)
+    shortcut = qt.QShortcut(window)
+    shortcut.setKey(qt.QKeySequence("Esc"))
+    shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
+    shortcut.connect("activated()", lambda: pressed.append("own"))
+    shortcut.connect("activatedAmbiguously()", lambda: pressed.append("neither"))
+    widget.installKeyboardShortcuts(part if within else None)
+    for _ in range(2):
+        support.press_key(window, "Esc", focus=field)
+    assert ("own" in pressed) == within, "two shortcuts of one key: neither acts"
+    widget.uninstallKeyboardShortcuts()
+    support.press_key(window, "Esc", focus=field)
+    assert pressed[-1] == "own"
+    window.hide()

@@ -23,6 +23,7 @@ class CorrectSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._editor = None
+        self._entered = False
         self._observed = None
         self._before = None
         self._tags: list[int] = []
@@ -49,6 +50,8 @@ class CorrectSection(Section):
             # A run makes it in the closed section; shown there, its width would be the panel's.
             editor.setVisible(not self.root.collapsed)
             self._attach()
+            if self._entered:
+                self._listen()
         return self._editor
 
     def refresh(self) -> None:
@@ -84,13 +87,14 @@ class CorrectSection(Section):
 
     def enter(self) -> None:
         """See Section.enter."""
+        self._entered = True
         if self._editor is not None:
             self._attach()
-            self._editor.setupViewObservations()
-            self._editor.installKeyboardShortcuts()
+            self._listen()
 
     def exit(self) -> None:
         """See Section.exit: brushes must not stay active behind another module."""
+        self._entered = False
         if self._editor is not None:
             self._editor.setActiveEffect(None)
             self._editor.uninstallKeyboardShortcuts()
@@ -116,6 +120,15 @@ class CorrectSection(Section):
             editor.setSourceVolumeNode(source)
         if node is not None:
             self._choose_a_segment(node.GetSegmentation())
+
+    def _listen(self) -> None:
+        """Lets the editor's tools have the mouse and the keys of the views."""
+        self._editor.setupViewObservations()
+        layout = slicer.app.layoutManager()
+        # Not of the whole window, which is the default: there its letters and Space would be taken from the panel's
+        # fields and buttons, and neither its Esc nor the panel's would do anything.
+        if layout is not None:
+            self._editor.installKeyboardShortcuts(layout.viewport())
 
     def _choose_a_segment(self, segmentation) -> None:
         """Without a chosen segment every tool is grey. The editor chooses one only of those that are there when it gets

@@ -131,7 +131,7 @@ class LibraryDialog:
         ui.entryFilesButton.connect("clicked()", self._on_files)
         ui.openCacheButton.connect("clicked()", self._on_open_cache)
         ui.emptyCacheButton.connect("clicked()", self._on_empty_cache)
-        ui.closeLibraryButton.connect("clicked()", self.root.reject)
+        ui.closeLibraryButton.connect("clicked()", lambda: self.root.reject())
 
     def _fill(self) -> None:
         ui, chosen = self.ui, self.entry

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from ..installing import environment, selftest
 from ..problems import WARNING_COLOR
 from ..widgets.texts import set_text
+from ..widgets.widths import bring_into_view
 from .section import Section
 
 
@@ -37,9 +38,10 @@ class SetupSection(Section):
         return ready.problem if ready is not None else None
 
     def show(self) -> None:
-        """Shows the section although nothing may be missing."""
+        """Shows the section although nothing may be missing, and scrolls to it."""
         self._wanted = True
         self.refresh()
+        bring_into_view(self.root)
 
     def refresh(self) -> None:
         """See Section.refresh."""
