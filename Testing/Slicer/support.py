@@ -66,6 +66,12 @@ def press_key(widget, key: str, focus=None) -> None:
     process_events()
 
 
+def choose_node(selector, node) -> None:
+    """Choose a node in a selector, as a user does."""
+    selector.setCurrentNode(node)
+    selector.nodeActivated.emit(node)
+
+
 def panel():
     """Return the Python widget of the module, as a user's script would get it."""
     return slicer.util.getModuleWidget(MODULE)

@@ -93,9 +93,9 @@ class ChoiceTest(ColourTestCase):
             support.add_volume(colours()[..., n], PHOTOGRAPH, name) for n, name in enumerate(("R", "G", "B"))
         )
         self.choose("colours", red)
-        self.selector(1).setCurrentNode(green)
+        support.choose_node(self.selector(1), green)
         self.assertEqual(self.panel.input_errors(), ["Choose the image 'Blue'."])
-        self.selector(2).setCurrentNode(blue)
+        support.choose_node(self.selector(2), blue)
         self.assertEqual(self.panel.input_errors(), [])
         self.assertEqual(self.panel.order().volumes, (red, green, blue))
 
@@ -234,7 +234,8 @@ class RunTest(WorkerTestCase):
         nodes = [support.add_volume(colours()[..., n], PHOTOGRAPH, name) for n, name in enumerate("RGB")]
         self.choose("colours", nodes[0])
         for number in (1, 2):
-            slicer.util.findChild(self.panel.volume.root, f"channelSelector{number}").setCurrentNode(nodes[number])
+            selector = slicer.util.findChild(self.panel.volume.root, f"channelSelector{number}")
+            support.choose_node(selector, nodes[number])
         self.check(nodes[0], self.run_it().written)
 
     def test_a_region_of_the_slice(self):

@@ -185,13 +185,25 @@ class PhotographStackTest(PanelTestCase):
 
 
 class StateTest(PanelTestCase):
+    def test_a_removed_channel_is_not_replaced_by_its_neighbour(self):
+        first, second = ball_volume(GRIDS["straight"], name="First"), ball_volume(GRIDS["straight"], name="Second")
+        ball_volume(GRIDS["straight"], name="Neighbour")
+        self.panel.parameters.input_volume, self.panel.parameters.model = first, "threshold-pair"
+        selector = slicer.util.findChild(self.panel.volume.root, "channelSelector1")
+        support.choose_node(selector, second)
+        self.assertEqual(self.panel.input_errors(), [])
+        slicer.mrmlScene.RemoveNode(second)
+        support.process_events()
+        self.assertIn("Choose the image 'Image 2'.", self.panel.input_errors())
+        self.assertIsNone(selector.currentNode())
+
     def test_state_survives_saving_and_loading_the_scene(self):
         parameters = self.panel.parameters
         volume = ball_volume(GRIDS["oblique"])
         other = ball_volume(GRIDS["straight"], name="Second")
         target = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Target")
         parameters.input_volume, parameters.model = volume, "threshold-pair"
-        slicer.util.findChild(self.panel.volume.root, "channelSelector1").setCurrentNode(other)
+        support.choose_node(slicer.util.findChild(self.panel.volume.root, "channelSelector1"), other)
         self.panel.region.ui.placeRegionButton.click()
         parameters.policy, parameters.target = "empty", target
         parameters.preset, parameters.memory_limit_gb, parameters.smoothing = "fast", 2.5, 0.7

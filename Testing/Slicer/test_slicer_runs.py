@@ -219,7 +219,7 @@ class RunsTest(RunTestCase):
         self.assertIn("Choose the image 'Image 2'.", self.panel.input_errors())
         other = ball_volume(GRIDS["straight"], name="Other")
         selector = slicer.util.findChild(self.panel.volume.root, "channelSelector1")
-        selector.setCurrentNode(other)
+        support.choose_node(selector, other)
         run = self.finish(self.click())
         self.assertEqual(run.state.value, "done", run.error)
         # 100 + 100 is above 150: the ball is High where both images have it.

@@ -129,8 +129,7 @@ class PairsTest(TrainingTestCase):
         self.assertEqual(self.parameters.train_pairs, 2)
         self.assertIn("Pair 1: choose an image.", self.problems)
         for selector, chosen in ((source._rows[1].volume, volume), (source._rows[1].segmentation, node)):
-            selector.setCurrentNode(chosen)
-            selector.nodeActivated.emit(chosen)
+            support.choose_node(selector, chosen)
         self.assertEqual([pair.volume for pair in source.pairs], [volume])
         source._rows[0].button.click()
         support.process_events()

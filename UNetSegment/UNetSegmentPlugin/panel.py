@@ -306,6 +306,7 @@ class Panel(VTKObservationMixin):
     def _on_node_removed(self, caller, event) -> None:
         self.runner.cancel_all(lambda run: not run.inputs_present)
         if self.parameters is not None:
+            self.volume.refresh()
             self.run.refresh()
             self.train.refresh()
 

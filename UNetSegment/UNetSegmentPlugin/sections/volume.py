@@ -72,13 +72,15 @@ class VolumeSection(Section):
         selector.noneDisplay = _("Choose an image")
         selector.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         selector.setMRMLScene(slicer.mrmlScene)
-        selector.connect("currentNodeChanged(vtkMRMLNode*)", lambda node: self._on_changed(number, node))
+        # Not currentNodeChanged: it also says None while the list is made anew, and where a chosen image is removed the
+        # box goes to its neighbour by itself.
+        selector.connect("nodeActivated(vtkMRMLNode*)", lambda node: self._on_chosen(number, node))
         label.setBuddy(selector)
         self.ui.volumeLayout.addWidget(label, number, 0)
         self.ui.volumeLayout.addWidget(selector, number, 1)
         return label, selector
 
-    def _on_changed(self, number: int, node) -> None:
+    def _on_chosen(self, number: int, node) -> None:
         if self.panel.parameters is not None:
             chosen.set_channel(self.panel.parameters, number, node)
 
