@@ -14,11 +14,12 @@ from common import head_ct, small_unet, table
 
 from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.inference.backends.allocation import MemoryReuse
-from UNetSegmentLib.inference.backends.choice import BackendRequest, make_backend
+from UNetSegmentLib.inference.backends.choice import make_backend
 from UNetSegmentLib.inference.backends.comparison import agreement, difference
 from UNetSegmentLib.inference.backends.compiled_cache import CompiledCache
 from UNetSegmentLib.inference.backends.installed import version_of
 from UNetSegmentLib.inference.backends.openvino_backend import OpenVinoBackend, forget_compiled
+from UNetSegmentLib.inference.backends.request import BackendRequest
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.models.card import Normalization, Preparation
 from UNetSegmentLib.networks import build

@@ -42,7 +42,7 @@ def made_by(script: str) -> Path:
 
 def at_hand():
     """A patch under which the threshold models are the user's own."""
-    return mock.patch("UNetSegmentLib.models.registry.user_model_folder", folder)
+    return mock.patch("UNetSegmentLib.models.locations.user_model_folder", folder)
 
 
 def bundled_or_skip() -> str:

@@ -21,11 +21,10 @@ REPOSITORY = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import SlicerHarness  # noqa: E402
+from panel_pictures import both, compose, picture  # noqa: E402
 
 MODEL = "hippocampus-t1"
 NILEARN_HEAD = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-# The narrowest that the panel has to be read at.
-WIDTH = 360
 TORSO = REPOSITORY.parent / "shared" / "data" / "ct" / "ct_torso_3mm.nii.gz"
 SHARED_HEAD = REPOSITORY.parent / "shared" / "data" / "mr" / "t1_icbm152.nii.gz"
 
@@ -146,7 +145,7 @@ def draw_imported(folder: Path, widget, panel) -> None:
     import support
     from SlicerHarness.views import render_3d, render_slice
 
-    from UNetSegmentLib.models import registry
+    from UNetSegmentLib.models import locations
 
     if not TORSO.is_file():
         print("The torso CT is not at hand, so there is no picture of an imported model.")
@@ -157,7 +156,7 @@ def draw_imported(folder: Path, widget, panel) -> None:
     volume.GetScalarVolumeDisplayNode().AutoWindowLevelOff()
     volume.GetScalarVolumeDisplayNode().SetWindowLevel(500.0, 50.0)
     support.process_events()
-    with tempfile.TemporaryDirectory() as own, mock.patch.object(registry, "user_model_folder", lambda: Path(own)):
+    with tempfile.TemporaryDirectory() as own, mock.patch.object(locations, "user_model_folder", lambda: Path(own)):
         panel.parameters.input_volume = volume
         for dataset in ("Dataset902_Bands", "Dataset901_Tissues"):
             panel.model.importing.start(str(known_models.nnunet_results() / dataset))
@@ -223,47 +222,6 @@ def draw_setup(folder: Path, widget, panel) -> None:
     both(folder / "panel-setup.png", widget)
     panel.runner.ready = None
     panel.refresh()
-
-
-def both(path: Path, widget, width: int = WIDTH) -> None:
-    """One picture in the light style and one in the dark."""
-    picture(path, widget, width=width)
-    picture(path.with_name(f"{path.stem}-dark.png"), widget, dark=True, width=width)
-
-
-def picture(path: Path, widget, dark: bool = False, width: int = WIDTH) -> None:
-    """One picture of the panel at the width of Slicer's module panel; complains about what does not fit."""
-    from SlicerHarness.panelpicture import render_panel
-
-    drawn = render_panel(widget, path, width=width, dark=dark)
-    trim(path)
-    if drawn.cut_off:
-        print(f"{path.name}: cut off: {', '.join(drawn.cut_off)}")
-
-
-def trim(path: Path, margin: int = 10) -> None:
-    """Cuts off the empty lower end: the panel's trailing stretch."""
-    from PIL import Image, ImageChops
-
-    whole = Image.open(path).convert("RGB")
-    ground = Image.new("RGB", whole.size, whole.getpixel((0, whole.height - 1)))
-    box = ImageChops.difference(whole, ground).getbbox()
-    if box is not None:
-        whole.crop((0, 0, whole.width, min(box[3] + margin, whole.height))).save(path)
-
-
-def compose(path: Path, *parts: Path) -> None:
-    """Panel on the left, the views on top of each other on the right, as in Slicer's window."""
-    from PIL import Image
-
-    panel, *views = (Image.open(part).convert("RGB") for part in parts)
-    side = max(panel.height // len(views), 320)
-    views = [view.resize((side, side)) for view in views]
-    whole = Image.new("RGB", (panel.width + side, side * len(views)), panel.getpixel((0, 0)))
-    whole.paste(panel.crop((0, 0, panel.width, min(panel.height, side * len(views)))), (0, 0))
-    for number, view in enumerate(views):
-        whole.paste(view, (panel.width, number * side))
-    whole.save(path)
 
 
 def head() -> Path:

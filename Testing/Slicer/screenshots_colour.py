@@ -53,12 +53,12 @@ def with_model(package: Path | None):
     if package is None:
         yield BUNDLED
         return
-    from UNetSegmentLib.models import read_card, registry
+    from UNetSegmentLib.models import locations, read_card
 
     with tempfile.TemporaryDirectory() as own:
         name = read_card(package).name
         shutil.copytree(package, Path(own) / name)
-        with mock.patch.object(registry, "user_model_folder", lambda: Path(own)):
+        with mock.patch.object(locations, "user_model_folder", lambda: Path(own)):
             yield name
 
 

@@ -42,7 +42,7 @@ def draw_training(folder: Path, widget, panel) -> None:
     """The section idle with pairs, with a folder, running, and finished; light and dark."""
     import slicer
     import support
-    from screenshots import both
+    from panel_pictures import both
     from UNetSegmentPlugin.running.worker_process import python_executable
 
     if not HIPPOCAMPI.is_dir():
@@ -86,7 +86,7 @@ def start_on_one_core(section) -> None:
 
 def picture_of_a_folder(folder: Path, widget, panel) -> None:
     """A folder in the place of pairs, and a training that waits to go on."""
-    from screenshots import both
+    from panel_pictures import both
 
     from UNetSegmentLib.worker.training_runs import TrainingOrder, discard_run, make_run
 
@@ -140,10 +140,10 @@ def alone(panel, section) -> Iterator[None]:
 @contextlib.contextmanager
 def models_of_its_own(panel) -> Iterator[None]:
     """What is trained for a picture is not left among the user's models."""
-    from UNetSegmentLib.models import registry
+    from UNetSegmentLib.models import locations
 
     with tempfile.TemporaryDirectory() as own:
-        with mock.patch.object(registry, "user_model_folder", lambda: Path(own) / "models"):
+        with mock.patch.object(locations, "user_model_folder", lambda: Path(own) / "models"):
             panel.reload_models()
             yield
         panel.reload_models()

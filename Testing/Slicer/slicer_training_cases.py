@@ -9,7 +9,7 @@ import numpy as np
 import slicer
 import support
 
-from UNetSegmentLib.models import registry
+from UNetSegmentLib.models import locations
 
 SHAPE = (14, 16, 18)
 LABELS = ("Shell", "Core")
@@ -47,7 +47,7 @@ class TrainingTestCase(support.SlicerTestCase):
         self.addCleanup(scratch.cleanup)
         self.scratch = Path(scratch.name)
         self.own = self.scratch / "models"
-        patch = mock.patch.object(registry, "user_model_folder", lambda: self.own)
+        patch = mock.patch.object(locations, "user_model_folder", lambda: self.own)
         patch.start()
         self.addCleanup(patch.stop)
         self.panel = support.panel().panel

@@ -36,7 +36,7 @@ class ColourTestCase(support.SlicerTestCase):
     def setUp(self) -> None:
         super().setUp()
         folder = models.made_by("colour_model.py")
-        patch = mock.patch("UNetSegmentLib.models.registry.user_model_folder", lambda: folder)
+        patch = mock.patch("UNetSegmentLib.models.locations.user_model_folder", lambda: folder)
         patch.start()
         self.addCleanup(patch.stop)
         self.panel = support.panel().panel

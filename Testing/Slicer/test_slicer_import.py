@@ -12,7 +12,7 @@ import support
 from test_slicer_geometry import GRIDS, ball_volume
 
 from UNetSegmentLib.errors import ModelError
-from UNetSegmentLib.models import registry
+from UNetSegmentLib.models import locations
 from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.worker.client import ImportRequest
 
@@ -27,7 +27,7 @@ class ImportTestCase(support.SlicerTestCase):
         self.scratch = Path(scratch.name)
         self.own = self.scratch / "models"
         self.own.mkdir()
-        patch = mock.patch.object(registry, "user_model_folder", lambda: self.own)
+        patch = mock.patch.object(locations, "user_model_folder", lambda: self.own)
         patch.start()
         self.addCleanup(patch.stop)
         self.panel = support.panel().panel

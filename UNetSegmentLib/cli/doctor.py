@@ -102,7 +102,7 @@ def _bundled_models() -> list[dict[str, Any]]:
     """Whether the models that come with UNetSegment are there and as they were packed."""
     from ..errors import UNetSegmentError
     from ..models import load_model
-    from ..models.registry import bundled_packages
+    from ..models.locations import bundled_packages
 
     checks: list[dict[str, Any]] = []
     for folder in bundled_packages():
@@ -158,7 +158,7 @@ def _show(report: dict[str, Any], healthy: bool) -> None:
 
 
 def _model_problems(checks: list[dict[str, Any]]) -> list[str]:
-    from ..models.registry import bundled_folder
+    from ..models.locations import bundled_folder
 
     if not checks:
         folder = bundled_folder()

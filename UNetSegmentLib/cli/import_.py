@@ -93,7 +93,7 @@ def _check(source: Path, contract: Path | None, to: Path | None) -> None:
     """Refuses a folder that could not be written, or that is read, before the model is read."""
     from ..io.outputs import Input, OutputFolder, check_outputs
     from ..io.own_outputs import Job
-    from ..models.registry import user_model_folder
+    from ..models.locations import user_model_folder
 
     given = {"SOURCE": source, "--contract": contract}
     inputs = [Input(path, role) for role, path in given.items() if path is not None]

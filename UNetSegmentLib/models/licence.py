@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .card import ModelCard
 from .files import CARD
-from .package import read_card
+from .opening import read_card
 from .serialization import card_to_text
 from .validation import check_card
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import zipfile
@@ -14,12 +13,14 @@ from pathlib import Path
 from ..errors import ModelError, OutputError
 from ..networks.config import OpaqueNetwork
 from .card import FORMAT_VERSION, ModelCard
-from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, not_allowed, package_files, read_file, sha256
+from .files import CARD, MAX_CARD_BYTES, FolderFiles, PackageFiles, read_file, sha256
 from .model import Model
+from .opening import open_package, read_card
+from .registry import find_model
 from .serialization import card_from_text, card_to_text
 from .staging import staging_folder
 from .validation import WEIGHT_SUFFIXES, check_card
-from .weights import PICKLE_SUFFIXES, StateDict, check_fit, is_pickle_name, pickle_error, refuse_pickle, write_weights
+from .weights import PICKLE_SUFFIXES, StateDict, check_fit, refuse_pickle, write_weights
 
 # A cascade's first stage and the parts of a composite are one or two levels down.
 _MAX_DEPTH = 4
@@ -32,24 +33,15 @@ def load_model(name_or_path: str | Path, verify: bool = True, user_folder: Path 
         name_or_path: the name of a bundled or installed model, or the path of a package's folder or ``.zip``. A bare
             name that is both means the installed model; write ``./name`` for the folder.
         verify: compare every file with its SHA-256 digest (about a second for each 500 MB).
-        user_folder: where the user's own models lie, see :func:`~UNetSegmentLib.models.registry.user_model_folder`.
+        user_folder: where the user's own models lie, see :func:`~UNetSegmentLib.models.locations.user_model_folder`.
 
     Raises:
         ModelError: no such model; or its card is broken, at odds with itself or too new; or a file is missing, altered,
             or a pickle.
     """
 
-    card, files = _open(_locate(name_or_path, user_folder))
+    card, files = open_package(_locate(name_or_path, user_folder))
     return _loaded(card, files, verify)
-
-
-def read_card(path: str | Path) -> ModelCard:
-    """The card of the package at ``path`` (folder or zip), without looking at the weights. Imports no torch.
-
-    Raises:
-        ModelError: there is no package, or its card is broken, at odds with itself or too new.
-    """
-    return _open(Path(path))[0]
 
 
 def save_model(
@@ -122,7 +114,7 @@ def zip_model(folder: str | Path, path: str | Path) -> Path:
     """
     from ..io.atomic import atomic_path
 
-    card, files = _open(Path(folder))
+    card, files = open_package(Path(folder))
     _loaded(card, files, verify=True)
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # Weights hardly compress; storing them keeps loading from the zip as fast as from a folder.
@@ -131,44 +123,6 @@ def zip_model(folder: str | Path, path: str | Path) -> Path:
             with files.open(name) as source, archive.open(f"{card.name}/{name}", "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
     return Path(path)
-
-
-def _open(path: Path) -> tuple[ModelCard, PackageFiles]:
-    try:
-        path = _existing(path)
-    except (OSError, ValueError) as error:
-        raise not_allowed(path, error if isinstance(error, OSError) else OSError(str(error))) from error
-    files = package_files(path)
-    if not files.has(CARD):
-        foreign = _foreign_files(path)
-        if foreign:
-            raise pickle_error(foreign[0])
-        raise ModelError(
-            f"'{path}' is no model package: it holds no {CARD}.",
-            "Choose the folder (or .zip) that holds model.json and the weights.",
-        )
-    return card_from_text(read_file(files, CARD, MAX_CARD_BYTES)), files
-
-
-def _existing(path: Path) -> Path:
-    """The folder or zip that ``path`` means.
-
-    Raises:
-        ModelError: there is none, or it is a pickle.
-        OSError: it may not be looked at.
-    """
-    if not path.exists():
-        raise ModelError(
-            f"There is no model at '{path}'.", "Check the path; it must be a package's folder or its .zip."
-        )
-    if path.is_file() and is_pickle_name(path.name):
-        raise pickle_error(path.name)
-    if path.name == CARD and path.is_file():
-        path = path.parent
-    if path.is_dir():
-        with os.scandir(path) as items:
-            next(items, None)
-    return path
 
 
 def _loaded(card: ModelCard, files: PackageFiles, verify: bool, depth: int = 0) -> Model:
@@ -259,8 +213,6 @@ def swap_in(new: Path, folder: Path) -> None:
 
 def _locate(name_or_path: str | Path, user_folder: Path | None) -> Path:
     """The path of a package; for a bare name the installed model of that name comes before a folder of that name."""
-    from .registry import find_model
-
     text, path = str(name_or_path), Path(name_or_path)
     if "/" in text or "\\" in text or text.lower().endswith((".zip", *PICKLE_SUFFIXES)):
         return path
@@ -270,9 +222,3 @@ def _locate(name_or_path: str | Path, user_folder: Path | None) -> Path:
         if path.exists():
             return path
         raise
-
-
-def _foreign_files(path: Path) -> list[str]:
-    if not path.is_dir():
-        return []
-    return sorted(item.name for item in path.iterdir() if is_pickle_name(item.name))

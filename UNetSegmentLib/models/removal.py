@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from ..errors import ModelError, OutputError
-from .registry import bundled_folder, find_model
+from .locations import bundled_folder
+from .registry import find_model
 
 
 def remove_model(name: str, user_folder: Path | None = None) -> Path:

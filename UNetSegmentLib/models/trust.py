@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import TrustError
-from ..networks.config import OpaqueNetwork
+from . import locations
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,8 @@ def trust_file() -> Path:
 
     Where a list from before XDG_DATA_HOME was set is the only one, it is that.
     """
-    from .registry import earlier_folders, user_model_folder
-
-    file = user_model_folder() / TRUST_FILE
-    earlier = [folder / TRUST_FILE for folder in earlier_folders()]
+    file = locations.user_model_folder() / TRUST_FILE
+    earlier = [folder / TRUST_FILE for folder in locations.earlier_folders()]
     return next((each for each in (file, *earlier) if each.exists()), file)
 
 
@@ -96,24 +94,6 @@ def trust_program(digest: str, model: str, file: Path | None = None) -> None:
     file = file or trust_file()
     since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     _write(file, {**_read(file), digest: {"model": model, "since": since}})
-
-
-def trust_package(folder: Path, file: Path | None = None) -> None:
-    """Adds the programs of a package, those of its companions too; does nothing for a package without.
-
-    Raises:
-        ModelError: the package is not intact.
-        OutputError: the list cannot be written.
-    """
-    from .package import load_model
-
-    pending = [load_model(folder)]
-    while pending:
-        model = pending.pop()
-        pending += [*model.parts, *([model.previous] if model.previous else [])]
-        if isinstance(model.card.network, OpaqueNetwork):
-            for name in model.card.weights:
-                trust_program(model.card.digests[name], model.card.name, file)
 
 
 def revoke(digest: str, file: Path | None = None) -> bool:

@@ -20,7 +20,7 @@ def bring(request: Import | LibraryInstall, progress: ProgressCallback, cancel: 
     packages = (
         _import(request, progress, cancel) if isinstance(request, Import) else _install(request, progress, cancel)
     )
-    from ..models.package import read_card
+    from ..models.opening import read_card
 
     cards = [(read_card(package), package) for package in packages]
     models = tuple(ImportedModel(card.name, card.version, card.title, str(package)) for card, package in cards)

@@ -142,7 +142,7 @@ def _named(card: ModelCard, order: TrainingOrder, data: Dataset) -> ModelCard:
     card = replace(card, name=order.name, title=order.title, labels=_dressed(card.labels, data))
     if not order.start_from:
         return card
-    from ..models.package import read_card
+    from ..models.opening import read_card
 
     base = read_card(order.start_from)
     if not base.licence:
@@ -213,7 +213,7 @@ def _installed(
 ) -> Outcome:
     """Puts the package among the user's models, the way that imported ones go."""
     from ..models.importing import import_model
-    from ..models.package import read_card
+    from ..models.opening import read_card
 
     folder = Path(request.folder)
     stage = Stage("install", 1, progress, cancel)

@@ -107,9 +107,9 @@ class TrainingRun:
 def training_folder() -> Path:
     """Where trainings of this user are kept: beside the models. It need not exist."""
     # Slicer imports this module when it starts, and the registry brings the networks' descriptions along.
-    from ..models import registry
+    from ..models import locations
 
-    return registry.user_model_folder().parent / "trainings"
+    return locations.user_model_folder().parent / "trainings"
 
 
 def make_run(order: TrainingOrder, parent: Path | None = None) -> Path:

@@ -59,7 +59,7 @@ def test_a_licence_is_asked_for_at_a_terminal(tmp_path: Path, monkeypatch: pytes
 
 
 def test_models_are_removed_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("UNetSegmentLib.models.registry.user_model_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr("UNetSegmentLib.models.locations.user_model_folder", lambda: tmp_path / "models")
     import_model(Results().write(tmp_path), tmp_path / "models", "mine")
     refused = run("models", "remove", "mine")
     assert refused.exit_code == 3 and "--yes" in refused.stderr and (tmp_path / "models" / "mine").is_dir()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from UNetSegmentLib.inference.backends import trial
-from UNetSegmentLib.inference.backends.choice import BackendRequest
+from UNetSegmentLib.inference.backends.request import BackendRequest
 from UNetSegmentLib.inference.backends.trial import TrialBackend
 from UNetSegmentLib.inference.backends.verdicts import VerdictBook
 

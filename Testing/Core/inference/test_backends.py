@@ -20,10 +20,11 @@ from UNetSegmentLib.inference import EngineSettings, Segmenter
 from UNetSegmentLib.inference.backends import choice, compiled_cache, installed
 from UNetSegmentLib.inference.backends import openvino_backend as openvino_module
 from UNetSegmentLib.inference.backends.allocation import MemoryReuse
-from UNetSegmentLib.inference.backends.choice import BackendRequest, make_backend
+from UNetSegmentLib.inference.backends.choice import make_backend
 from UNetSegmentLib.inference.backends.comparison import agreement, difference
 from UNetSegmentLib.inference.backends.compiled_cache import CompiledCache, compiled_contents, empty_compiled
 from UNetSegmentLib.inference.backends.openvino_backend import OpenVinoBackend, digest_of, forget_compiled
+from UNetSegmentLib.inference.backends.request import BackendRequest
 from UNetSegmentLib.inference.backends.torch_backend import TorchBackend
 from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.models import Model, load_model

@@ -11,7 +11,7 @@ import pytest
 from UNetSegmentLib.inference.hounsfield import hounsfield_warnings
 from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.models import InputChannel, ModelCard
-from UNetSegmentLib.models.package import read_card
+from UNetSegmentLib.models.opening import read_card
 from UNetSegmentLib.volume import Volume
 
 

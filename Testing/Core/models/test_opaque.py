@@ -16,14 +16,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "importing"))
 from programs import Levels, write_onnx, write_script
 
 from UNetSegmentLib.errors import DependencyError, ModelError
-from UNetSegmentLib.inference.backends.choice import BackendRequest, make_backend
+from UNetSegmentLib.inference.backends.choice import make_backend
 from UNetSegmentLib.inference.backends.comparison import difference
 from UNetSegmentLib.inference.backends.installed import version_of
+from UNetSegmentLib.inference.backends.request import BackendRequest
 from UNetSegmentLib.models import ModelCard, load_model, onnx_session, save_model, zip_model
 from UNetSegmentLib.models import trust as trust_module
 from UNetSegmentLib.models.importing import import_model
 from UNetSegmentLib.models.opaque import open_program
-from UNetSegmentLib.models.trust import revoke, trust_file, trust_package, trusted_programs
+from UNetSegmentLib.models.package_trust import trust_package
+from UNetSegmentLib.models.trust import revoke, trust_file, trusted_programs
 from UNetSegmentLib.networks.config import OpaqueNetwork
 
 PATCH = (8, 16, 16)

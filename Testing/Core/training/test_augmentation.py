@@ -15,7 +15,7 @@ from UNetSegmentLib.training.augmentation.cutout import cutout
 from UNetSegmentLib.training.augmentation.sides import swap_sides
 from UNetSegmentLib.training.augmentation.spatial import Deformation, deform, draw_deformation, identity
 from UNetSegmentLib.training.augmentation.surroundings import cut_canvas
-from UNetSegmentLib.training.cases.dataset import Case
+from UNetSegmentLib.training.cases.case import Case
 from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.losses import IGNORED
 

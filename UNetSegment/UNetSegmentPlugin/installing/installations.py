@@ -10,7 +10,7 @@ import qt
 import slicer
 
 from UNetSegmentLib.errors import Cancelled, UNetSegmentError
-from UNetSegmentLib.models import registry
+from UNetSegmentLib.models import locations
 from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.worker.client import ImportRequest, InstallRequest, Listener, WorkerClient, default_command
 from UNetSegmentLib.worker.messages import ImportedModel
@@ -81,7 +81,7 @@ class Installer(Listener):
 
     def import_model(self, path: str, title: str, trust: bool = False) -> Installation:
         """Queues the import of a file or a folder. Raises as :meth:`install`."""
-        request = ImportRequest(str(path), str(registry.user_model_folder()), trust)
+        request = ImportRequest(str(path), str(locations.user_model_folder()), trust)
         return self._add(Installation(title, request, self._cancel), self._client.import_model(request))
 
     def install(self, entry: str, title: str, files: tuple[str, ...] = ()) -> Installation:
@@ -93,7 +93,7 @@ class Installer(Listener):
         Raises:
             WorkerError: the worker could not be started.
         """
-        request = InstallRequest(entry, True, tuple(files), str(registry.user_model_folder()))
+        request = InstallRequest(entry, True, tuple(files), str(locations.user_model_folder()))
         return self._add(Installation(title, request, self._cancel), self._client.install(request))
 
     def wait(self, installation: Installation, timeout: float = 3600.0) -> Installation:

@@ -5,7 +5,7 @@ import hashlib
 import qt
 from slicer.i18n import tr as _
 
-from UNetSegmentLib.models import registry
+from UNetSegmentLib.models import locations
 from UNetSegmentLib.models.card import ModelCard
 
 # This extension's own; whoever uses the extension has accepted it.
@@ -37,7 +37,7 @@ def accept(name: str, licence: str) -> None:
 
 def is_bundled(name: str) -> bool:
     """Whether the model comes with this extension."""
-    *bundled, _user = registry.model_folders()
+    *bundled, _user = locations.model_folders()
     return any((folder / name).is_dir() for folder in bundled)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
-from UNetSegmentLib.models import registry
+from UNetSegmentLib.models import locations
 from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.recipes.recipes import find_recipe, open_recipe
 from UNetSegmentLib.worker.training_runs import read_run, training_folder
@@ -93,7 +93,7 @@ def check_name(name: str, title: str) -> list[str]:
                 name=name
             )
         ]
-    if any((folder / f"{name}{ending}").exists() for folder in registry.model_folders() for ending in ("", ".zip")):
+    if any((folder / f"{name}{ending}").exists() for folder in locations.model_folders() for ending in ("", ".zip")):
         return [_("There is a model called '{name}' already. Choose another name.").format(name=name)]
     return []
 

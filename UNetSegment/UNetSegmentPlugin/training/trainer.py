@@ -15,7 +15,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import Cancelled, UNetSegmentError
-from UNetSegmentLib.models import registry
+from UNetSegmentLib.models import locations
 from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.worker.client import Listener, WorkerClient, default_command
 from UNetSegmentLib.worker.errors import WorkerError
@@ -249,7 +249,7 @@ class Trainer(Listener):
     def _ask(self) -> None:
         training = self.current
         try:
-            models = str(registry.user_model_folder())
+            models = str(locations.user_model_folder())
             self._number = self._client.train(str(training.folder), training.keeping, models)
         except UNetSegmentError:
             training.state = RunState.FAILED

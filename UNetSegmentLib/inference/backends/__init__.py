@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "BACKENDS": "installed",
-        "BackendRequest": "choice",
+        "BackendRequest": "request",
         "OnnxBackend": "onnx_backend",
         "OpenVinoBackend": "openvino_backend",
         "TorchBackend": "torch_backend",

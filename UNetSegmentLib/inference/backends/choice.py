@@ -4,53 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
 from ...errors import InputError
 from ..backend import Backend
 from .installed import check_backend, version_of
+from .request import BackendRequest
 from .torch_backend import TorchBackend
+from .trial import TrialBackend
 
 if TYPE_CHECKING:
     from .openvino_backend import OpenVinoBackend
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class BackendRequest:
-    """What is to be run, and how.
-
-    Args:
-        modules: one per fold, in eval mode: (N, C, *patch) to (N, K, *patch).
-        dimension: 2 or 3.
-        device: where to run.
-        mirror_axes: array axes (0 = z, 1 = y, 2 = x) to mirror, all combinations.
-        autocast: lower precision for the arithmetic, or None.
-        name: ``auto``, ``torch``, ``openvino`` or ``onnx``.
-        patch: (z, y, x) of the tiles.
-        batch: tiles at once at most.
-        cache_key: digests of the weights and what of the network the modules are; empty keeps nothing on the disk.
-        tiles: how many tiles will come; 0 for unknown. A trial of a quicker backend must pay within them.
-        activation: ``softmax`` or ``sigmoid`` where the modules give logits, whose labels can be compared; None where
-            they give feature maps.
-    """
-
-    modules: Sequence[nn.Module]
-    dimension: int
-    device: torch.device
-    mirror_axes: Sequence[int] = ()
-    autocast: torch.dtype | None = None
-    name: str = "auto"
-    patch: tuple[int, int, int] = (1, 1, 1)
-    batch: int = 1
-    cache_key: str = ""
-    tiles: int = 0
-    activation: str | None = None
 
 
 def make_backend(request: BackendRequest) -> Backend:
@@ -79,8 +47,6 @@ def make_backend(request: BackendRequest) -> Backend:
     plain = TorchBackend(request.modules, request.dimension, request.device, request.mirror_axes, request.autocast)
     if request.name == "torch" or not _may_try(request):
         return plain
-    from .trial import TrialBackend
-
     return TrialBackend(plain, _openvino(request), request)
 
 
@@ -95,8 +61,6 @@ def _for_onnx_files(request: BackendRequest) -> Backend:
         return _openvino(request)
     if version_of("openvino") is None:
         return _onnx(request)
-    from .trial import TrialBackend
-
     return TrialBackend(_onnx(request), _openvino(request), request)
 
 

@@ -12,16 +12,14 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 
 from ..backend import Backend
 from .comparison import LARGEST_DIFFERENCE, LEAST_AGREEMENT, agreement, difference
+from .request import BackendRequest
 from .verdicts import Verdict, VerdictBook, machine_key
-
-if TYPE_CHECKING:
-    from .choice import BackendRequest
 
 log = logging.getLogger(__name__)
 

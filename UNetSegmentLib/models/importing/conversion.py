@@ -51,7 +51,7 @@ def import_model(
         OutputError: a package cannot be written, or another model of that name is there.
         Cancelled: nothing was written but the packages that were complete.
     """
-    from ..registry import user_model_folder
+    from ..locations import user_model_folder
 
     folder = Path(destination) if destination is not None else user_model_folder()
     chosen = tuple(folds) if folds is not None else None
@@ -92,7 +92,7 @@ def plain_name(text: str) -> str:
 
 
 def _write(models: Sequence[Imported], folder: Path, options: ImportOptions) -> list[Path]:
-    from ..trust import trust_package
+    from ..package_trust import trust_package
 
     stage = options.stage("write model", sum(map(_packages, models)))
     written = []
@@ -128,7 +128,7 @@ def _licensed(model: Imported, licence: str) -> Imported:
 
 def _refuse_other(folder: Path, model: Imported) -> None:
     """The same model may be imported again; another one of its name stays."""
-    from ..package import read_card
+    from ..opening import read_card
 
     if not (folder / CARD).is_file():
         return

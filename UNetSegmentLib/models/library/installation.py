@@ -96,7 +96,7 @@ def install(
 
 def installed(entry: Entry, destination: Path | None = None) -> bool:
     """Whether the entry's model is among the user's own."""
-    from ..registry import user_model_folder
+    from ..locations import user_model_folder
 
     folder = destination if destination is not None else user_model_folder()
     return (folder / entry.name / CARD).is_file()
@@ -221,7 +221,7 @@ def _set_orientation(package: Path, orientation: str) -> None:
 
 
 def _read(package: Path) -> ModelCard:
-    from ..package import read_card
+    from ..opening import read_card
 
     return read_card(package)
 
@@ -235,7 +235,7 @@ def _write(package: Path, card: ModelCard) -> None:
 
 
 def _prepared(destination: Path | None) -> Path:
-    from ..registry import user_model_folder
+    from ..locations import user_model_folder
 
     folder = destination if destination is not None else user_model_folder()
     try:

@@ -11,7 +11,7 @@ from .draw import chance, integer, uniform
 if TYPE_CHECKING:
     import torch
 
-    from ..config.config import Range
+    from ..config.values import Range
 
 
 def cutout(x: Tensor, probability: float, reach: Range, boxes: int, flat: bool, generator: torch.Generator) -> Tensor:

@@ -11,8 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..cases.dataset import Case
-from ..config.config import AugmentationConfig, Range, SamplingConfig
+from ..cases.case import Case
+from ..config.values import AugmentationConfig, Range, SamplingConfig
 from . import intensity
 from .cutout import cutout
 from .draw import normal_like

@@ -17,7 +17,7 @@ from .cutout import cutout
 from .draw import chance, normal_like, uniform
 
 if TYPE_CHECKING:
-    from ..config.config import AugmentationConfig, Range
+    from ..config.values import AugmentationConfig, Range
 
 
 def change_intensity(x: Tensor, config: AugmentationConfig, flat: bool, generator: torch.Generator) -> Tensor:

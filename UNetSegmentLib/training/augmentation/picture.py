@@ -13,7 +13,7 @@ from torch.nn import functional
 from ...io.atomic import atomic_path, check_writable
 from ...reporting.canvas import MUTED, PANEL, TEXT, Canvas
 from ...reporting.shading import grey, paint_label
-from ..config.config import AugmentationConfig
+from ..config.values import AugmentationConfig
 from .gallery import Example, Scene, gallery
 
 Color = tuple[int, int, int]

@@ -13,9 +13,11 @@ from ...errors import InputError
 from ...io.guarded import read_segmentation, read_volume
 from ...models.card import Normalization, Preparation
 from ...volume import Segmentation, Volume
-from ..cases.dataset import Case, prepare_pair
+from ..cases.case import Case
+from ..cases.dataset import prepare_pair
 from ..cases.labelling import Labelling
-from ..config.config import AugmentationConfig, TrainingConfig
+from ..config.config import TrainingConfig
+from ..config.values import AugmentationConfig
 from .gallery import Scene
 from .phantom import LEFT, RIGHT, SIZE, phantom
 from .picture import Color, Look

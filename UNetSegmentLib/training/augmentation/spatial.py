@@ -14,7 +14,7 @@ from torch.nn import functional
 from .draw import chance, normal_like, uniform
 
 if TYPE_CHECKING:
-    from ..config.config import AugmentationConfig
+    from ..config.values import AugmentationConfig
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from torch.nn import functional
 from .draw import chance, integer, normal_like, pick, uniform
 
 if TYPE_CHECKING:
-    from ..cases.dataset import Case
-    from ..config.config import SamplingConfig
+    from ..cases.case import Case
+    from ..config.values import SamplingConfig
 
 Range3 = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 

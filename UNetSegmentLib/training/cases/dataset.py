@@ -7,8 +7,6 @@ In the simplest one the folder holds ``images/``, ``labels/`` (same file names) 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,31 +21,11 @@ from ...volume import Segmentation, Volume
 from ..layouts.dataset import Dataset
 from ..layouts.reading import read_case
 from ..layouts.recognition import AUTO, open_layout
+from .case import Case
 from .labelling import Labelling
 from .spilling import Spill
 
 _AIMS = 100_000
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One prepared case.
-
-    Args:
-        image: (channels, z, y, x) float32, oriented, resampled and normalised as the card says.
-        label: (z, y, x) uint8, the class (see :mod:`.labelling`; 0 is background) of each voxel.
-        foreground: for each labelled class, flat indices of its voxels: all of them, or 100 000 evenly chosen ones.
-    """
-
-    name: str
-    image: Tensor
-    label: Tensor
-    foreground: tuple[Tensor, ...]
-
-    @cached_property
-    def extremes(self) -> tuple[float, float]:
-        """Lowest and highest value of the image."""
-        return float(self.image.min()), float(self.image.max())
 
 
 def open_dataset(folder: str | Path, layout: str = AUTO, folds: int = 0) -> Dataset:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ...budget import available_memory
 from ...errors import OutputError
-
-if TYPE_CHECKING:
-    from .dataset import Case
+from .case import Case
 
 _SHARE = 0.5
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ...models import check_card
 from ...text import shown
-
-if TYPE_CHECKING:
-    from .config import TrainingConfig
+from .values import TrainingValues
 
 LOSS_TERMS = ("dice", "tversky", "ce", "focal", "boundary", "cldice")
 OPTIMIZERS = ("sgd", "adamw")
@@ -40,7 +37,7 @@ _LARGEST = 65_535
 _LEFT_RIGHT = ("L", "R")
 
 
-def check_training(config: TrainingConfig) -> None:
+def check_training(config: TrainingValues) -> None:
     """Checks every value.
 
     Raises:
@@ -60,14 +57,14 @@ def check_training(config: TrainingConfig) -> None:
     _check_label_pairs(config)
 
 
-def _check_labels(config: TrainingConfig) -> None:
+def _check_labels(config: TrainingValues) -> None:
     values = {value for region in config.regions for value in region} or set(config.card.inference.output_values)
     values -= {0}
     _need(len(values) <= MOST_LABELS, "labels", f"a table of {len(values)}", f"{MOST_LABELS} labels at most")
     _need(all(0 < value <= _LARGEST for value in values), "labels", sorted(values)[:3], f"values from 1 to {_LARGEST}")
 
 
-def _check_course(config: TrainingConfig) -> None:
+def _check_course(config: TrainingValues) -> None:
     """Optimiser and schedule."""
     optimizer, schedule = config.optimizer, config.schedule
     _need(optimizer.learning_rate > 0, "learning_rate", optimizer.learning_rate, "above 0")
@@ -81,7 +78,7 @@ def _check_course(config: TrainingConfig) -> None:
     _need(0 < schedule.factor <= 1, "factor", schedule.factor, "a share above 0")
 
 
-def _check_ranges(config: TrainingConfig) -> None:
+def _check_ranges(config: TrainingValues) -> None:
     """Augmentation: what would blow an image up or bend it out of any shape."""
     a = config.augmentation
     for field in dataclasses.fields(a):
@@ -97,7 +94,7 @@ def _check_ranges(config: TrainingConfig) -> None:
     _need(1 <= a.elastic_spacing <= 10_000, "elastic_spacing", a.elastic_spacing, "1 to 10,000 voxels")
 
 
-def _check_choices(config: TrainingConfig) -> None:
+def _check_choices(config: TrainingValues) -> None:
     for name, value, known in (
         ("optimizer", config.optimizer.kind, OPTIMIZERS),
         ("schedule", config.schedule.kind, SCHEDULES),
@@ -110,7 +107,7 @@ def _check_choices(config: TrainingConfig) -> None:
     _need(sum(config.sampling.surroundings.values()) > 0, "surroundings", "empty", "one positive weight at least")
 
 
-def _check_shares(config: TrainingConfig) -> None:
+def _check_shares(config: TrainingValues) -> None:
     a, s = config.augmentation, config.sampling
     shares = {"foreground": s.foreground, "overhang": s.overhang, "subcrop": s.subcrop, "rotation": a.rotation}
     shares |= {name: getattr(a, name) for name in ("scaling", "elastic", "gamma", "contrast", "brightness", "noise")}
@@ -123,7 +120,7 @@ def _check_shares(config: TrainingConfig) -> None:
     _need(1 <= a.cutout_boxes <= 1000, "cutout_boxes", a.cutout_boxes, "1 to 1000")
 
 
-def _check_loss(config: TrainingConfig) -> None:
+def _check_loss(config: TrainingValues) -> None:
     loss, channels = config.loss, config.card.network.out_channels
     for term in loss.terms:
         _need(term in LOSS_TERMS, "loss", loss.kind, f"terms out of {', '.join(LOSS_TERMS)}, joined by '_'")
@@ -140,7 +137,7 @@ def _check_loss(config: TrainingConfig) -> None:
     _need(1 <= loss.cldice_iterations <= 1000, "cldice_iterations", loss.cldice_iterations, "1 to 1000")
 
 
-def _check_regions(config: TrainingConfig) -> None:
+def _check_regions(config: TrainingValues) -> None:
     contract, regions, ignored = config.card.inference, config.regions, config.loss.ignore_label
     if contract.activation == "softmax":
         _need(not regions, "regions", regions, "none, or the card's activation 'sigmoid'")
@@ -153,7 +150,7 @@ def _check_regions(config: TrainingConfig) -> None:
     _need(ignored is None or ignored not in known | {0}, "ignore_label", ignored, "a value that no label has")
 
 
-def _check_label_pairs(config: TrainingConfig) -> None:
+def _check_label_pairs(config: TrainingValues) -> None:
     augmentation, contract = config.augmentation, config.card.inference
     axis, pairs = augmentation.left_right_axis, augmentation.label_pairs
     _need(axis in (0, 1, 2), "left_right_axis", axis, "0, 1 or 2")

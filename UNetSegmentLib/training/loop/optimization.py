@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from ..config.config import OptimizerConfig, ScheduleConfig
+from ..config.values import OptimizerConfig, ScheduleConfig
 
 
 def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

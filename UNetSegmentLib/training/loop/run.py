@@ -14,7 +14,7 @@ from torch import Tensor
 from ...errors import Cancelled, InputError
 from ...progress import CancelToken, ProgressCallback, ProgressEvent
 from ...text import shown
-from ..cases.dataset import Case
+from ..cases.case import Case
 from ..config.codec import save_config
 from ..config.config import TrainingConfig
 from ..losses import loss_parts, sum_of

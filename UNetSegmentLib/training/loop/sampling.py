@@ -15,7 +15,7 @@ from ..augmentation.intensity import change_intensity
 from ..augmentation.sides import swap_sides
 from ..augmentation.spatial import Deformation, deform, draw_deformation
 from ..augmentation.surroundings import cut_canvas
-from ..cases.dataset import Case
+from ..cases.case import Case
 from ..cases.labelling import labelling_of
 from ..config.config import TrainingConfig
 from ..processes.distributed import World

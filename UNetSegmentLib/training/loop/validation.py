@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ...inference.tiles import axis_starts
 from ...networks.config import AnyNetwork, NetworkConfig
-from ..cases.dataset import Case
+from ..cases.case import Case
 from ..cases.labelling import Labelling
 from ..losses import compare
 

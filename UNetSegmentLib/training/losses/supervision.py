@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..config.config import LossConfig
+from ..config.values import LossConfig
 from .boundary import boundary_loss
 from .centreline import centreline_dice_loss
 from .comparison import Comparison, compare

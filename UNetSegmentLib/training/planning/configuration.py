@@ -6,14 +6,8 @@ import math
 from dataclasses import dataclass, replace
 
 from ...models.card import ModelCard
-from ..config.config import (
-    AugmentationConfig,
-    LossConfig,
-    OptimizerConfig,
-    SamplingConfig,
-    ScheduleConfig,
-    TrainingConfig,
-)
+from ..config.config import TrainingConfig
+from ..config.values import AugmentationConfig, LossConfig, OptimizerConfig, SamplingConfig, ScheduleConfig
 from ..layouts import Dataset
 from ..loop.clock import ENGINE, MOST, report_passes
 from .card import Outputs

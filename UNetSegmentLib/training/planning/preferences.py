@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...models.card import Normalization, PostprocessingStep
-from ..config.config import AugmentationConfig, LossConfig, OptimizerConfig
+from ..config.values import AugmentationConfig, LossConfig, OptimizerConfig
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...models.card import Normalization, PostprocessingStep
-from ..config.config import AugmentationConfig, LossConfig, OptimizerConfig
+from ..config.values import AugmentationConfig, LossConfig, OptimizerConfig
 from ..layouts import LAYOUTS, Dataset, open_layout
 from ..planning import Preferences
 
