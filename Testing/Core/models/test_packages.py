@@ -51,7 +51,7 @@ def test_a_saved_model_loads_with_the_same_weights(card: ModelCard, state: dict,
 def test_a_card_of_a_giant_network_is_refused_before_it_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """8192 features on two levels are 60 GB; the weights beside the card say that it cannot be."""
     path = folder / "model.json"
-    words = json.loads(path.read_text())
+    words = json.loads(path.read_text(encoding="utf-8"))
     words["network"]["features"] = [8192] * len(words["network"]["features"])
     path.write_text(json.dumps(words))
     model = load_model(folder)
