@@ -123,6 +123,7 @@ def check_demand(demand: Demand, name: str, device: torch.device) -> list[str]:
     if blown_up:
         each = math.prod(shape) // math.prod(own)
         warnings.append(f"{spacings}: {each:,} voxels for each of the image's. Is the spacing right?")
+        log.warning("%s This takes long; it can be stopped.", warnings[-1])  # before it begins
     seconds = demand.least_seconds.get(device.type, 0.0)
     if seconds > _DAY:
         long = (

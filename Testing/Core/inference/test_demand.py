@@ -66,8 +66,9 @@ def test_a_tile_that_no_machine_holds_is_refused(patch):
         Segmenter(level_model(3), "cpu", settings=EngineSettings(patch=patch)).segment(image)
 
 
-def test_an_image_at_an_odd_spacing_runs_and_is_told():
+def test_an_image_at_an_odd_spacing_runs_and_is_told(caplog):
     (warning,) = run((5.0, 5.0, 5.0)).warnings
+    assert any(warning in record.message for record in caplog.records)  # before the run, too
     assert "5 x 5 x 5 mm" in warning and "125 voxels for each" in warning
     assert not run((3.0, 3.0, 3.0)).warnings
 
