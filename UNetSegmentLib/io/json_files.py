@@ -33,7 +33,7 @@ def parse_json(text: str, name: str) -> Any:
             that JSON has not (NaN, Infinity), or one of thousands of digits; brackets within brackets without end.
     """
     try:
-        return json.loads(text.removeprefix("\ufeff"), parse_constant=_no_constant, object_pairs_hook=_unique)
+        return json.loads(text.removeprefix("\ufeff"), parse_constant=no_constant, object_pairs_hook=unique_keys)
     except RecursionError:
         raise _unreadable(name, "its brackets are nested too deeply") from None
     except ValueError as error:
@@ -44,11 +44,13 @@ def _unreadable(name: str, why: str) -> InputError:
     return InputError(f"'{name}' is not readable JSON: {why.rstrip('.')}.", "Correct or replace the file.")
 
 
-def _no_constant(text: str) -> Any:
+def no_constant(text: str) -> Any:
+    """``parse_constant`` of :func:`json.loads`: refuses NaN and Infinity with a ValueError."""
     raise ValueError(f"{text} is no number of JSON")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """``object_pairs_hook`` of :func:`json.loads`: refuses a key that stands twice with a ValueError."""
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:

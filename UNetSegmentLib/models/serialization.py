@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ModelError
+from ..io.json_files import no_constant, unique_keys
 from ..networks.architectures import check_config
 from ..networks.config import AnyNetwork
 from . import typed_json
@@ -50,7 +51,7 @@ def card_from_text(text: str | bytes) -> ModelCard:
         ModelError: not JSON, or not a card (see :func:`card_from_json`).
     """
     try:
-        data = parse_json(text, _refuse_constant, _unique_keys)
+        data = parse_json(text, no_constant, unique_keys)
     except ValueError as error:
         raise ModelError(
             f"The model card (model.json) is not readable JSON: {error}.", "Get the model again from its source."
@@ -84,16 +85,3 @@ def _check_version(data: dict[str, Any]) -> None:
             f"The model is too new: its format is version {version}, this UNetSegment reads up to {FORMAT_VERSION}.",
             "Update UNetSegment and load the model again.",
         )
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in data:
-            raise ValueError(f"the field {key!r} appears twice")
-        data[key] = value
-    return data

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..io.json_files import no_constant
 from ..version import __version__
 from .errors import ProtocolError, VersionError, WorkerError
 from .messages import (
@@ -80,7 +81,7 @@ def decode_event(line: bytes) -> Event:
 
 def _decode(line: bytes, kinds: dict[str, type], side: str) -> Any:
     try:
-        body = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+        body = json.loads(line.decode("utf-8"), parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
         wide = " (it looks like UTF-16)" if line[:80].count(0) > len(line[:80]) // 3 else ""
         detail = f"{error}: {line[:200]!r}"
@@ -99,10 +100,6 @@ def _decode(line: bytes, kinds: dict[str, type], side: str) -> Any:
         return from_json(kind, body, str(name))
     except ProtocolError as error:
         raise ProtocolError(error.cause, error.cure, error.detail, request_id) from error
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def check_version(protocol: Any, library: str, side: str) -> None:
