@@ -82,7 +82,7 @@ def contents_of(folder: Path, deep: bool = True) -> Contents:
             others.append(found)
         else:
             broken.append(found)
-    series = [_series(slices) for slices in groups.values()]
+    series = [_series(slices) for group in groups.values() for slices in _studies(group)]
     series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), str(one)))
     return Contents(tuple(series), tuple(others), tuple(broken), tuple(closed))
 
@@ -105,6 +105,17 @@ def _may_be_lost(file: Broken, uid: str, patterns: set[str], suffixes: set[str])
         return "#" in _pattern(file.path) or file.content != "other"
     suffix = file.path.suffix.lower()
     return (file.content != "other" or suffix in _DICOM_SUFFIXES) and suffix in suffixes and not suffix[1:].isdigit()
+
+
+def _studies(slices: list[Slice]) -> list[list[Slice]]:
+    """The slices of one series UID by study, which anonymisers may have given the same UID for the series.
+
+    Where every file has a study of its own, a program has made the UIDs up, and the series is what it says.
+    """
+    studies: dict[str, list[Slice]] = {}
+    for item in slices:
+        studies.setdefault(item.study, []).append(item)
+    return [slices] if len(studies) == len(slices) else list(studies.values())
 
 
 def _pattern(path: Path) -> str:

@@ -20,23 +20,31 @@ from .values import Dataset, count, element, item, number, text
 
 _SERIES_UID, _SERIES_NUMBER, _DESCRIPTION = 0x0020000E, 0x00200011, 0x0008103E
 _INSTANCE_UID, _MODALITY = 0x00080018, 0x00080060
+_PATIENT_NAME, _PATIENT_ID, _STUDY_UID = 0x00100010, 0x00100020, 0x0020000D
+_FRAME_OF_REFERENCE = 0x00200052
 _IMAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 
 
 @dataclass(frozen=True)
 class SeriesKey:
-    """What the files of one series share. ``uid`` and ``number`` may be empty when anonymised."""
+    """What the files of one series share. ``uid`` and ``number`` may be empty when anonymised.
+
+    Args:
+        patient: whose it is: anonymisers may give the series of several one UID.
+    """
 
     uid: str
     number: str
     modality: str
     description: str
     localizer: bool = False
+    patient: str = field(default="", repr=False)
 
     @property
     def identity(self) -> tuple[object, ...]:
         """What tells series apart; a description that a single file spells in another way must not split them."""
-        return (self.uid, self.number, self.modality, "" if self.uid else self.description, self.localizer)
+        description = "" if self.uid else self.description
+        return (self.uid, self.number, self.modality, description, self.localizer, self.patient)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,9 @@ class Slice:
         stored: least and largest number that a pixel can hold.
         volume_bytes: of all its pixels.
         table: whether its values should be looked up in a table (modality LUT), which GDCM does not do.
+        bits: bits stored and high bit where the header places them elsewhere than at the lowest, which GDCM ignores.
+        study: UID of its study; may be empty.
+        reference: UID of the space that its positions are in; may be empty.
     """
 
     path: Path
@@ -66,6 +77,9 @@ class Slice:
     mosaic: bool
     film: bool
     table: bool
+    bits: tuple[int, int] | None
+    study: str
+    reference: str
     frames: tuple[Frame, ...] = field(repr=False)
 
     @cached_property
@@ -178,11 +192,12 @@ def _fault(file: BinaryIO, data: Dataset) -> str:
 
 
 def _slice(path: Path, data: Dataset, uid: str) -> Slice:
-    key = SeriesKey(
-        uid, text(data, _SERIES_NUMBER), text(data, _MODALITY), text(data, _DESCRIPTION), is_localizer(data)
-    )
+    series_number, modality, description = (text(data, tag) for tag in (_SERIES_NUMBER, _MODALITY, _DESCRIPTION))
+    patient = text(data, _PATIENT_ID) or text(data, _PATIENT_NAME)
+    key = SeriesKey(uid, series_number, modality, description, is_localizer(data), patient)
     bits = count(data, "BitsStored") or count(data, "BitsAllocated", 16)
     signed = count(data, "PixelRepresentation") == 1
+    high = count(data, "HighBit", bits - 1)
     return Slice(
         path=path,
         key=key,
@@ -196,5 +211,8 @@ def _slice(path: Path, data: Dataset, uid: str) -> Slice:
         mosaic=is_mosaic(data),
         film=number(data, "FrameTime") is not None or element(data, "FrameTimeVector") is not None,
         table=item(data, "ModalityLUTSequence") is not None,
+        bits=(bits, high) if high != bits - 1 else None,
+        study=text(data, _STUDY_UID),
+        reference=text(data, _FRAME_OF_REFERENCE),
         frames=frames_of(data),
     )

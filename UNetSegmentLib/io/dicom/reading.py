@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...volume import Volume
 from .folder import Series
+from .header import Slice
 from .pixels import inverted, read_voxels
 from .stacking import stack
 
@@ -28,5 +31,16 @@ def read_series(series: Series) -> Volume:
     voxels = read_voxels(stacked.planes, str(series))
     turned = (_INVERTED,) if any(inverted(item) for item, _ in stacked.planes) else ()
     table = (_TABLE,) if any(item.table for item, _ in stacked.planes) else ()
-    notes = series.notes + stacked.notes + turned + table
+    notes = series.notes + stacked.notes + turned + table + _bits(stacked.planes)
     return Volume(voxels, stacked.geometry, series.description or "series", notes)
+
+
+def _bits(planes: Sequence[tuple[Slice, int]]) -> tuple[str, ...]:
+    """Far more headers are wrong than pixels shifted, so nothing is shifted back."""
+    bits = next((item.bits for item, _ in planes if item.bits is not None), None)
+    if bits is None:
+        return ()
+    return (
+        f"The header places the values in other bits than the lowest (high bit {bits[1]}, {bits[0]} bits stored); they "
+        "were read as they are. Check that they are in the range that you expect.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,11 @@ def _wanted(folder: Path, contents: Contents, wanted: str) -> Series:
     )
 
 
+def _uids(series: Sequence[Series]) -> bool:
+    """Whether UIDs tell them apart."""
+    return len({one.uid for one in series}) == len(series)
+
+
 def _only(folder: Path, contents: Contents) -> Series:
     """The series of a folder where nobody said which."""
     if not contents.series:
@@ -149,10 +155,20 @@ def _held(series: Sequence[Series]) -> str:
 
 def _listing(series: Sequence[Series]) -> str:
     """What there is, a series a line, not more than fit on a screen."""
-    lines = [f"- {one}" for one in series[:_LISTED]]
+    alike = Counter(map(_names, series))
+    lines = [f"- {one}{_example(one) if alike[_names(one)] > 1 else ''}" for one in series[:_LISTED]]
     if len(series) > _LISTED:
         lines.append(f"- and {len(series) - _LISTED} more with fewer slices")
     return "\n".join(["", *lines])
+
+
+def _names(series: Series) -> tuple[str, ...]:
+    return (series.uid,) if series.uid else (series.number, series.description)
+
+
+def _example(series: Series) -> str:
+    """What tells it from another of the same names, such as that of another patient."""
+    return f", such as '{shown(series.slices[0].path.name)}'"
 
 
 def _some(series: Sequence[Series]) -> str:

@@ -55,6 +55,7 @@ def stack(series: Series) -> Stack:
         geometry, more = _single(slices[0], frames[0])
         return Stack(tuple(planes), geometry, notes + more)
     _check_positions(name, slices, frames)
+    notes += _spaces(slices)
     _check_planes(name, slices[0].size, frames)
     axes = _axes(frames[0])
     positions = np.array([frame.position for frame in frames])
@@ -80,6 +81,19 @@ def _single(item: Slice, frame: Frame) -> tuple[Geometry, tuple[str, ...]]:
     axes = _axes(frame)
     origin = _triple(frame.position or (0.0, 0.0, 0.0))
     return Geometry((*item.size, 1), (*spacing, depth), origin, tuple(axes.ravel())), notes
+
+
+def _spaces(slices: list[Slice]) -> tuple[str, ...]:
+    if len({item.study for item in slices}) > 1:
+        # Made-up UIDs: those of the frames of reference are too.
+        return ("Every file states a study of its own; they were taken for one series, as its UID says.",)
+    number = len({item.reference for item in slices})
+    if number == 1:
+        return ()
+    return (
+        f"The slices state {number} frames of reference; their positions were taken to be in one space. Check that "
+        "the picture has no step.",
+    )
 
 
 def _spacing_of(frame: Frame) -> tuple[tuple[float, float], tuple[str, ...]]:

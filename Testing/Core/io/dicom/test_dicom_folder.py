@@ -148,6 +148,43 @@ def test_one_identifier_for_all_slices_is_read_by_position(tmp_path: Path) -> No
     assert read_volume(save_series(tmp_path, _HEIGHTS, SOPInstanceUID="1.2.3.9")).voxels.shape[1] == 5
 
 
+# -- one identifier for several series -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["PatientID", "PatientName", "StudyInstanceUID"])
+@pytest.mark.parametrize("uid", ["1.2.3", ""])
+def test_two_patients_or_studies_are_never_stacked_on_each_other(tmp_path: Path, mark: str, uid: str) -> None:
+    # Anonymised with one identifier for all; the second goes on where the first ends, so that the grid tells nothing.
+    heights = {"1": range(5), "2": range(5, 9)}
+    for value, numbers in heights.items():
+        for height in numbers:
+            save_slice(tmp_path / f"{value}-{height}", (0, 0, height), height, SeriesInstanceUID=uid, **{mark: value})
+    with pytest.raises(InputError, match=r"holds 2 DICOM series:\n.*such as '1-0'.*\n.*such as '2-5'") as caught:
+        read_volume(tmp_path)
+    assert "give one of its files" in caught.value.cure
+    assert read_volume(tmp_path / "2-6").voxels[0, :, 0, 0].tolist() == [5, 6, 7, 8]
+    with pytest.raises(InputError, match=r"2 series called 'T1'.*\n.*such as '1-0'"):
+        read_volume(tmp_path, series="T1")
+
+
+def test_made_up_studies_do_not_take_a_series_apart(tmp_path: Path) -> None:
+    # ITK's writers give every file a study and a frame of reference of its own where none is set.
+    for height in range(4):
+        uids = {"StudyInstanceUID": f"1.9.{height}", "FrameOfReferenceUID": f"1.8.{height}"}
+        save_slice(tmp_path / str(height), (0, 0, height), height, **uids)
+    volume = read_volume(tmp_path)
+    assert volume.voxels[0, :, 0, 0].tolist() == [0, 1, 2, 3]
+    assert volume.notes == ("Every file states a study of its own; they were taken for one series, as its UID says.",)
+
+
+def test_places_of_several_frames_of_reference_are_said(tmp_path: Path) -> None:
+    for height in range(4):
+        save_slice(tmp_path / str(height), (0, 0, height), FrameOfReferenceUID=f"1.2.{height // 2}")
+    volume = read_volume(tmp_path)
+    assert volume.voxels.shape[1] == 4
+    assert len(volume.notes) == 1 and "2 frames of reference" in volume.notes[0]
+
+
 # -- places ----------------------------------------------------------------------------------------------------------
 
 

@@ -101,6 +101,14 @@ def test_bits_above_those_that_are_stored_are_no_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.voxels[0, 0], pixels.astype(int) - 8)
 
 
+@pytest.mark.parametrize("high", [15, 12])
+def test_a_header_that_places_its_bits_elsewhere_is_said(tmp_path: Path, high: int) -> None:
+    pixels = np.arange(20, dtype=np.uint16).reshape(4, 5)
+    volume = read_volume(save_slice(tmp_path / "a", (0, 0, 0), pixels, BitsStored=12, HighBit=high, SliceThickness=1))
+    np.testing.assert_array_equal(volume.voxels[0, 0], pixels)
+    assert len(volume.notes) == 1 and f"high bit {high}, 12 bits stored" in volume.notes[0]
+
+
 def _region(x: float, y: float, unit: int = 3) -> Dataset:
     region = Dataset()
     region.PhysicalDeltaX, region.PhysicalDeltaY = x, y
