@@ -128,7 +128,7 @@ def _wanted(data: Dataset, folds: Sequence[int] | None) -> list[int]:
         )
     wanted = list(range(len(data.folds))) if folds is None else sorted(set(folds))
     for fold in wanted:
-        data.split(fold)
+        data.split_to_train(fold)
     if torch.distributed.is_available() and torch.distributed.is_torchelastic_launched():
         raise InputError(
             "A cross-validation runs in one process.",

@@ -10,6 +10,7 @@ import pytest
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.training.layouts import Dataset, open_layout, read_case
+from UNetSegmentLib.training.planning import Request, plan_training
 
 FILES = "imagesTr/a_{0}.nii.gz,labelsTr/a_{0}.nii.gz"
 
@@ -58,6 +59,36 @@ def test_numbers_of_folds_are_sorted_as_numbers(folder: Path) -> None:
     assert "fold 0 holds out the cases marked '9'" in with_folds(folder, "10", "9", "10", "").notes[0]
     counted = with_folds(folder, "1", "0", "1", "0")
     assert counted.folds == (("a_1", "a_3"), ("a_0", "a_2")) and not counted.notes
+
+
+def test_cases_without_a_fold_among_others_are_said(folder: Path) -> None:
+    data = with_folds(folder, "0", "", "1", "")
+    assert data.split(0) == (["a_1", "a_2", "a_3"], ["a_0"])
+    assert data.notes == ("2 cases have nothing in the column 'fold': always learned from, never held out.",)
+    assert "1 case has nothing" in with_folds(folder, "train", "", "train", "val").notes[-1]
+    assert not with_folds(folder, "", "", "", "").notes
+
+
+@pytest.mark.parametrize("mark", ["0", "3", "val", "test"])
+def test_a_fold_that_holds_everything_out_leaves_nothing_to_learn_from(folder: Path, mark: str) -> None:
+    data = with_folds(folder, *[mark] * 4)
+    assert data.split(0)[1] == data.names  # such a table is good for scoring
+    with pytest.raises(InputError, match="holds out all 4 cases: nothing is left to learn from") as caught:
+        plan_training(data, Request(output=str(folder / "run"), minutes=0.1, threads=1))
+    assert "--fold none" in caught.value.cure
+    assert data.split_to_train(None) == (data.names, [])
+
+
+def test_paths_written_on_windows(folder: Path) -> None:
+    line = FILES.format(0).replace("/", "\\")
+    data = opened(folder, f"image,label\n{line}")
+    assert data.cases[0].images[0].is_file() and data.cases[0].label.is_file()
+    with pytest.raises(InputError, match=r"Line 2 of list.csv names .*imagesTr.gone\.nii, which is not there"):
+        opened(folder, f"image,label\nimagesTr\\gone.nii,{line.split(',')[1]}")
+
+
+def test_tabs_whatever_the_file_is_called(folder: Path) -> None:
+    assert opened(folder, "image\tlabel\n" + FILES.format(1).replace(",", "\t")).names == ["a_1"]
 
 
 def test_words_and_numbers_together(folder: Path) -> None:

@@ -202,6 +202,37 @@ def test_the_real_folders(shared_data: Path) -> None:
     assert open_layout(shared_data / "msd_hippocampus").labels[1] == "anterior hippocampus"
 
 
+def test_label_maps_without_an_image_are_said(tmp_path: Path) -> None:
+    """Left out they must be; but three patients fewer to learn from is nothing to keep quiet about."""
+    nnunet, pairs, decathlon = tmp_path / "nnunet", tmp_path / "pairs", tmp_path / "decathlon"
+    make.nnunet(nnunet, count=4)
+    for number in (1, 2):
+        for channel in range(2):
+            (nnunet / "imagesTr" / f"a_{number}_{channel:04}.nii.gz").unlink()
+    assert open_layout(nnunet).notes == (
+        "2 label maps in labelsTr have no image and cannot be learned from: 'a_1', 'a_2'.",
+    )
+    make.decathlon(decathlon)
+    (decathlon / "imagesTr" / "a_3.nii.gz").unlink()
+    table = json.loads((decathlon / "dataset.json").read_text())
+    (decathlon / "dataset.json").write_text(json.dumps({**table, "training": []}))
+    expected = "1 label map in {} has no image and cannot be learned from: 'a_3'."
+    assert open_layout(decathlon).notes == (expected.format("labelsTr"),)
+    pairs.mkdir()
+    (decathlon / "imagesTr").rename(pairs / "images")
+    (decathlon / "labelsTr").rename(pairs / "labels")
+    assert open_layout(pairs).notes == (expected.format("labels"),)
+
+
+def test_channels_that_the_table_of_contents_does_not_name_are_said(tmp_path: Path) -> None:
+    make.nnunet(tmp_path)
+    table = json.loads((tmp_path / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps({**table, "channel_names": {"0": "T1"}}))
+    data = open_layout(tmp_path)
+    assert all(len(case.images) == 1 for case in data.cases)
+    assert len(data.notes) == 1 and data.notes[0].endswith("they are left out: 0001.")
+
+
 def _no_label(root: Path) -> str:
     make.nnunet(root)
     (root / "labelsTr" / "a_1.nii.gz").unlink()

@@ -128,6 +128,21 @@ class Dataset:
         held_out = set(self.folds[fold])
         return [n for n in self.names if n not in held_out], [n for n in self.names if n in held_out]
 
+    def split_to_train(self, fold: int | None) -> tuple[list[str], list[str]]:
+        """As :meth:`split`, of which something must be left to learn from.
+
+        Raises:
+            InputError: there is no such fold, or it holds out every case.
+        """
+        names, held_out = self.split(fold)
+        if not names:
+            raise InputError(
+                f"Fold {fold} of the data set {self.name} holds out all {len(held_out)} cases: nothing is left to "
+                "learn from.",
+                "Mark some cases for another fold (or for train), or hold none out: --fold none.",
+            )
+        return names, held_out
+
     def with_folds(self, count: int) -> Dataset:
         """The data set itself where it defines folds, else with ``count`` of them, cases drawn by a fixed seed.
 

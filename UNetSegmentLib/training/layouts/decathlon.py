@@ -7,7 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...io.case_names import case_name, cases_by_name
 from .dataset import CaseFiles, Dataset
-from .files import image_files, in_order, is_there, label_names, lacking_label, natural, read_json
+from .files import image_files, in_order, is_there, label_names, labels_alone, lacking_label, natural, read_json
 
 
 def matches(path: Path) -> bool:
@@ -24,7 +24,9 @@ def read(path: Path) -> Dataset:
         InputError: a broken table of contents, or a file that it names is not there.
     """
     table = read_json(path / "dataset.json")
-    pairs = _listed(path, table) or _found(path)
+    pairs, notes = _listed(path, table), ()  # type: list[tuple[Path, Path]], tuple[str, ...]
+    if not pairs:
+        pairs, notes = _found(path)
     for image, label in pairs:
         for file, what in ((image, "image"), (label, "label map")):
             if not is_there(file):
@@ -42,6 +44,7 @@ def read(path: Path) -> Dataset:
         modality=channels[0] if len(channels) == 1 else "MR" if channels else "",
         licence=str(table.get("licence", table.get("license", ""))),
         reference=str(table.get("reference", "")),
+        notes=notes,
     )
 
 
@@ -60,10 +63,12 @@ def _listed(path: Path, table: dict[str, object]) -> list[tuple[Path, Path]]:
     return sorted(pairs, key=lambda pair: natural(pair[0].name))
 
 
-def _found(path: Path) -> list[tuple[Path, Path]]:
+def _found(path: Path) -> tuple[list[tuple[Path, Path]], tuple[str, ...]]:
+    """Images and label maps of the same names, and a note on what is left out."""
     labels = cases_by_name(image_files(path / "labelsTr"))
     images = cases_by_name(image_files(path / "imagesTr"))
     lacking = [name for name in images if name not in labels]
     if lacking:
         raise lacking_label(lacking[0], len(lacking), path / "labelsTr")
-    return [(file, labels[name]) for name, file in images.items()]
+    pairs = [(file, labels[name]) for name, file in images.items()]
+    return pairs, labels_alone(images, labels, path / "labelsTr")

@@ -13,6 +13,7 @@ from ...io.case_names import is_image_file, plain_text
 from ...text import shown
 
 _LARGEST = 65_535
+_LISTED = 5
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -118,6 +119,16 @@ def in_order(table: Any) -> tuple[str, ...]:
     if not isinstance(table, dict) or not all(key.isascii() and key.isdigit() for key in table):
         return ()
     return tuple(plain_text(str(table[key])) for key in sorted(table, key=int))
+
+
+def labels_alone(images: Iterable[str], labels: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """A note on the label maps without an image, by the names of cases."""
+    alone = sorted(set(labels) - set(images), key=natural)
+    if not alone:
+        return ()
+    which = f"1 label map in {folder.name} has" if len(alone) == 1 else f"{len(alone)} label maps in {folder.name} have"
+    listed = ", ".join(f"'{shown(name, 40)}'" for name in alone[:_LISTED]) + (", ..." if len(alone) > _LISTED else "")
+    return (f"{which} no image and cannot be learned from: {listed}.",)
 
 
 def lacking_label(name: str, count: int, folder: Path) -> InputError:

@@ -10,8 +10,9 @@ from typing import Any
 from ...errors import InputError
 from ...io.case_names import case_name, cases_by_name, plain_text
 from .dataset import CaseFiles, Dataset, Region
-from .files import image_files, in_order, is_there, lacking_label, natural, read_json
+from .files import image_files, in_order, is_there, labels_alone, lacking_label, natural, read_json
 
+_LISTED = 5
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
@@ -33,11 +34,14 @@ def read(path: Path) -> Dataset:
     if not channels:
         raise InputError(f"The 'channel_names' of {path / 'dataset.json'} are no table of numbers and names.")
     labels, regions, ignored = _labels(table, path / "dataset.json")
+    cases, notes = _listed(path, table), ()  # type: tuple[CaseFiles, ...], tuple[str, ...]
+    if not cases:
+        cases, notes = _cases(path, len(channels))
     return Dataset(
         name=str(table.get("name", path.resolve().name)),
         folder=path,
         layout="nnunet",
-        cases=_listed(path, table) or _cases(path, len(channels)),
+        cases=cases,
         channels=channels,
         labels=labels,
         regions=regions,
@@ -45,6 +49,7 @@ def read(path: Path) -> Dataset:
         modality=_modality(channels),
         licence=str(table.get("licence", table.get("license", ""))),
         reference=str(table.get("reference", "")),
+        notes=notes,
     )
 
 
@@ -68,7 +73,8 @@ def _listed(path: Path, table: dict[str, Any]) -> tuple[CaseFiles, ...]:
     return tuple(sorted(cases, key=lambda case: natural(case.name)))
 
 
-def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:
+def _cases(path: Path, channels: int) -> tuple[tuple[CaseFiles, ...], tuple[str, ...]]:
+    """The cases, and notes on the files that belong to none of them."""
     found: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in image_files(path / "imagesTr"):
         match = _CHANNEL.fullmatch(case_name(file))
@@ -93,7 +99,12 @@ def _cases(path: Path, channels: int) -> tuple[CaseFiles, ...]:
                 f"Add {name}_{missing[0]:04}, or correct 'channel_names'.",
             )
         cases.append(CaseFiles(name, tuple(found[name][n] for n in range(channels)), labels[name]))
-    return tuple(cases)
+    notes = labels_alone(found, labels, path / "labelsTr")
+    more = sorted({number for numbers in found.values() for number in numbers if number >= channels})
+    if more:
+        listed = ", ".join(f"{number:04}" for number in more[:_LISTED])
+        notes += (f"imagesTr holds files of channels that dataset.json does not name; they are left out: {listed}.",)
+    return tuple(cases), notes
 
 
 def _labels(table: dict[str, Any], where: Path) -> tuple[dict[int, str], tuple[Region, ...], int | None]:

@@ -11,6 +11,7 @@ from .files import (
     image_files,
     in_order,
     label_names,
+    labels_alone,
     lacking_label,
     named_channels,
     named_folds,
@@ -49,4 +50,5 @@ def read(path: Path) -> Dataset:
         modality=modality if isinstance(modality, str) else "",
         licence=str(table.get("licence", "")),
         reference=str(table.get("source", "")),
+        notes=labels_alone(images, labels, path / "labels"),
     )

@@ -83,9 +83,9 @@ def read(path: Path) -> Dataset:
 
 def _case(table: _Table, number: int, row: Row) -> CaseFiles:
     folder = table.file.parent
-    paths = [folder / _cell(row, column, number, table.file) for column in table.images]
-    label = folder / _cell(row, "label", number, table.file)
-    mask = folder / row["mask"] if row.get("mask") else None
+    paths = [_file(folder, _cell(row, column, number, table.file)) for column in table.images]
+    label = _file(folder, _cell(row, "label", number, table.file))
+    mask = _file(folder, row["mask"]) if row.get("mask") else None
     for wanted in (*paths, label, *([mask] if mask else [])):
         if not is_there(wanted):
             raise InputError(
@@ -93,6 +93,13 @@ def _case(table: _Table, number: int, row: Row) -> CaseFiles:
             )
     name = plain_text(row.get("case", "")) or case_name(paths[0])
     return CaseFiles(name, tuple(paths), label, mask)
+
+
+def _file(folder: Path, cell: str) -> Path:
+    """The file that a cell names; one written on Windows is found on other systems too."""
+    path = folder / cell
+    elsewhere = folder / cell.replace("\\", "/")
+    return elsewhere if elsewhere != path and not is_there(path) and is_there(elsewhere) else path
 
 
 def _labels(table: _Table) -> dict[int, str]:
@@ -138,9 +145,10 @@ def _rows(file: Path) -> _Table:
 
 
 def _delimiter(file: Path, text: str) -> str:
-    """Of the heading: a tab in .tsv, and semicolons where a spreadsheet's country writes numbers with commas."""
+    """Of the heading: a tab in .tsv and where there is no other, and semicolons where a spreadsheet's country writes
+    numbers with commas."""
     heading = text.partition("\n")[0]
-    if file.suffix.lower() == ".tsv":
+    if file.suffix.lower() == ".tsv" or ("\t" in heading and not {",", ";"} & set(heading)):
         return "\t"
     return ";" if ";" in heading and "," not in heading else ","
 

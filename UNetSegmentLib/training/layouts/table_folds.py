@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import InputError
 from .files import natural
@@ -50,7 +50,7 @@ def split_of(marks: Mapping[str, str], where: str) -> Split:
     if not groups:
         return Split()
     if not _WORDS & groups.keys():
-        return _numbered(groups)
+        return _told(_numbered(groups), marks)
     strange = sorted(groups.keys() - _WORDS)
     if strange:
         word = min(_WORDS & groups.keys())
@@ -58,7 +58,17 @@ def split_of(marks: Mapping[str, str], where: str) -> Split:
             f"The column 'fold' of {where} holds '{word}' and '{strange[0]}'.",
             "Write train and val, or the number of the fold that holds each case out.",
         )
-    return _worded(groups)
+    return _told(_worded(groups), marks)
+
+
+def _told(split: Split, marks: Mapping[str, str]) -> Split:
+    """With a note on empty cells, where others decide what is held out."""
+    empty = sum(not mark for mark in marks.values())
+    if not empty or not split.folds:
+        return split
+    cases = "1 case has" if empty == 1 else f"{empty} cases have"
+    note = f"{cases} nothing in the column 'fold': always learned from, never held out."
+    return replace(split, notes=(*split.notes, note))
 
 
 def _numbered(groups: Mapping[str, list[str]]) -> Split:

@@ -89,7 +89,7 @@ def _train(
     clock = Clock(60.0 * config.minutes)
     output = Path(config.output)
     data = numbered_like(open_dataset(config.dataset, config.layout, config.folds), config.card.labels)
-    names, held_out = data.split(config.fold)
+    names, held_out = data.split_to_train(config.fold)
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")
     labelling = labelling_of(config)

@@ -76,7 +76,7 @@ def _plan(
     device = choose_device(request.device)
     data = data.with_folds(request.folds)
     fold = request.fold if data.folds and not request.every_fold else None
-    names, held_out = data.split(fold)
+    names, held_out = data.split_to_train(fold)
     if request.every_fold:
         held_out = max((list(names) for names in data.folds), key=len, default=[])
     fingerprint = take_fingerprint(data, names, progress, cancel)
