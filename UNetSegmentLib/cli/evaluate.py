@@ -21,6 +21,7 @@ from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetO
 
 # Beyond this many cases the terminal shows the summary only.
 _MANY = 60
+_NAMED = 5
 
 if TYPE_CHECKING:
     from ..io.outputs import Input
@@ -217,7 +218,18 @@ def _score_files(
         read.update(dict.fromkeys(notes_of([found, expected])))
         stage.step(message=pair.name)
     drawn = () if drawing is None else drawing.draw(scores, pairs)
-    return _Outcome(scores, drawn, notes=(*notes, *few(list(read))))
+    return _Outcome(scores, drawn, notes=(*notes, *few(list(read)), *_without_segments(scores)))
+
+
+def _without_segments(scores: Scores) -> tuple[str, ...]:
+    """A note on cases that have no row in any table."""
+    from ..text import shown
+
+    names = [name for name, rows in scores.items() if not rows]
+    if not names:
+        return ()
+    listed = ", ".join(shown(name, 60) for name in names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    return (f"{len(names)} of {len(scores)} cases have no segment on either side and no score: {listed}.",)
 
 
 def _report(outcome: _Outcome, csv: Path | None, as_json: bool) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..text import shown
 
 if TYPE_CHECKING:
     from ..io.segment_names import SegmentNames
@@ -49,7 +50,12 @@ class Pair:
 
         expected = self.segments.apply(read_segmentation(self.reference), self.reference.name)
         found = self.segments.apply(read_segmentation(self.prediction), self.prediction.name)
-        return place_on_grid(found, expected.geometry, f"'{self.prediction.name}'"), expected
+        placed = place_on_grid(found, expected.geometry, f"'{self.prediction.name}'")
+        # Slicer stores the occupied part only; any other file that covers a part may be of another, cropped image.
+        if found.voxels.size != placed.voxels.size and not self.prediction.name.lower().endswith(".seg.nrrd"):
+            note = f"'{shown(self.prediction.name)}' covers another part than its reference; beyond it is background."
+            placed = replace(placed, notes=(*placed.notes, note))
+        return placed, expected
 
 
 def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:

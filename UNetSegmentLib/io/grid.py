@@ -39,7 +39,7 @@ def place_on_grid(segmentation: Segmentation, geometry: Geometry, name: str = "T
         placed[common.slices] = voxels[common.shifted([-n for n in start]).slices]
     if np.count_nonzero(placed) != np.count_nonzero(voxels):
         raise GeometryError(f"{name} has labels outside the image.", "Choose the image that it was drawn on.")
-    return Segmentation(placed, geometry, segmentation.labels)
+    return replace(segmentation, voxels=placed, geometry=geometry)
 
 
 def _offset(geometry: Geometry, target: Geometry) -> tuple[int, int, int] | None:

@@ -178,7 +178,22 @@ def test_a_cropped_prediction_is_placed_on_the_reference(run_json: RunJson, tmp_
     reference = _block(tmp_path / "r.nii.gz", 2, 8)
     image = sitk.ReadImage(str(reference))[1:10, 1:10, 1:10]
     sitk.WriteImage(image, str(tmp_path / "p.nii.gz"))
-    assert run_json("evaluate", tmp_path / "p.nii.gz", reference)["cases"]["p"][0]["dice"] == 1
+    answer = run_json("evaluate", tmp_path / "p.nii.gz", reference)
+    assert answer["cases"]["p"][0]["dice"] == 1
+    assert "'p.nii.gz' covers another part than its reference; beyond it is background." in answer["notes"]
+    sitk.WriteImage(image, str(tmp_path / "p.seg.nrrd"))
+    assert "covers another part" not in str(run_json("evaluate", tmp_path / "p.seg.nrrd", reference).get("notes"))
+
+
+def test_cases_without_a_segment_on_either_side_are_said(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+        _block(tmp_path / folder / "a.nii.gz", 2, 8)
+        sitk.WriteImage(sitk.GetImageFromArray(np.zeros(GRID.shape, np.uint8)), str(tmp_path / folder / "b.nii.gz"))
+    answer = run_json("evaluate", tmp_path / "ours", tmp_path / "theirs")
+    assert "1 of 2 cases have no segment on either side and no score: b." in answer["notes"]
+    shown = run("evaluate", tmp_path / "ours" / "b.nii.gz", tmp_path / "theirs" / "b.nii.gz")
+    assert shown.exit_code == 0 and "no segment on either side" in shown.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("--model", "levels"), ("--model", "levels", "--data", "x")])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,7 @@ def test_a_cropped_label_map_is_placed_on_its_grid() -> None:
     box = Box((1, 2, 3), (6, 5, 8))
     part = Segmentation(whole.voxels[box.slices], GRID.cropped(box), LABELS)
     np.testing.assert_array_equal(place_on_grid(part, GRID).voxels, whole.voxels)
+    assert place_on_grid(replace(part, notes=("as read",)), GRID).notes == ("as read",)
 
 
 def test_a_turned_label_map_is_placed_on_its_grid() -> None:
