@@ -28,6 +28,8 @@ _CHANNEL_NUMBER = re.compile(r"_\d{4}$")
 _LONGEST_SIDECAR = 1 << 20
 _IMAGEJ = re.compile(r"^(channels|frames)=(\d+)", re.MULTILINE)
 _OME = re.compile(r"\bSize([CT])=\"(\d+)\"")
+_OWN_SIZE = re.compile(r"^spacing=|\bPhysicalSize[XYZ]=", re.MULTILINE)
+_ORIENTATION = 274
 
 
 def read_picture(path: Path, size: PictureSize) -> Volume:
@@ -54,6 +56,7 @@ def read_picture(path: Path, size: PictureSize) -> Volume:
             volume = _with_pillow(path)
         else:
             volume = _with_itk(path, size)
+    volume = volume.with_notes(*_turned(path)) if size.kind == JPEG else volume
     return _spaced(_without_alpha(volume), path, size)
 
 
@@ -173,13 +176,13 @@ def _spaced(volume: Volume, path: Path, size: PictureSize) -> Volume:
     """With the spacing that a JSON file beside a TIFF gives, in array order (z, y, x)."""
     beside = sidecar(path) if size.kind == TIFF else None
     if beside is None:
-        return volume
+        return volume.with_notes(*_own_size(path, size))
     try:
         content = json.loads(read_limited(beside, _LONGEST_SIDECAR))
     except (InputError, ValueError, RecursionError):
         return volume.with_notes(f"'{beside.name}' is not read: it is no JSON file. Voxels of 1 mm are assumed.")
     if not isinstance(content, dict) or "spacing" not in content:
-        return volume
+        return volume.with_notes(*_own_size(path, size))
     spacing = _three_numbers(content["spacing"])
     if spacing is None:
         raise GeometryError(
@@ -191,6 +194,34 @@ def _spaced(volume: Volume, path: Path, size: PictureSize) -> Volume:
     geometry = replace(volume.geometry, spacing=(x, y, z))
     return replace(volume, geometry=geometry).with_notes(
         f"The spacing of '{path.name}' ({words}) is from '{beside.name}'."
+    )
+
+
+def _own_size(path: Path, size: PictureSize) -> tuple[str, ...]:
+    """A note on a voxel size of ImageJ or OME, whose units are as often wrong as right."""
+    if size.kind != TIFF or not _OWN_SIZE.search(size.description):
+        return ()
+    return (
+        f"'{path.name}' states a voxel size of its own (ImageJ or OME), which is not read: voxels of 1 mm are assumed. "
+        f"""Give the size in '{stem(path)}.json' beside it: {{"spacing": [z, y, x]}} in mm.""",
+    )
+
+
+def _turned(path: Path) -> tuple[str, ...]:
+    """A note on a photograph that viewers turn (EXIF); none without Pillow, or where its EXIF is damaged."""
+    try:
+        from PIL import Image
+
+        with open_plain(path) as file, Image.open(file) as picture:
+            orientation = picture.getexif().get(_ORIENTATION, 1)
+    # Damaged EXIF fails in many ways, and is not what the picture is read for.
+    except Exception:
+        return ()
+    if orientation not in range(2, 9):
+        return ()
+    return (
+        f"'{path.name}' is marked to be turned when it is shown (EXIF orientation {orientation}). It is read as "
+        "stored, as Slicer does: viewers that turn it show picture and result apart.",
     )
 
 

@@ -66,6 +66,35 @@ def test_other_json_beside_a_tiff_is_no_spacing(tmp_path: Path, content: str) ->
     assert read_volume(tmp_path / "a.tif").geometry.spacing == (1, 1, 1)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"imagej": True, "resolution": (2, 2), "metadata": {"axes": "ZYX", "spacing": 3, "unit": "um"}},
+        {"ome": True, "metadata": {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 3}},
+    ],
+)
+def test_a_voxel_size_in_a_tiff_itself_is_said(tmp_path: Path, options: dict) -> None:
+    _tiff(tmp_path / "a.tif", _STACK, photometric="minisblack", **options)
+    volume = read_volume(tmp_path / "a.tif")
+    assert volume.geometry.spacing == (1, 1, 1) and len(volume.notes) == 1
+    assert "voxels of 1 mm are assumed" in volume.notes[0] and "'a.json'" in volume.notes[0]
+    (tmp_path / "a.json").write_text(json.dumps({"spacing": [0.003, 0.0005, 0.0005]}))
+    assert read_volume(tmp_path / "a.tif").notes == (
+        "The spacing of 'a.tif' (0.0005 x 0.0005 x 0.003 mm) is from 'a.json'.",
+    )
+
+
+@pytest.mark.parametrize(("orientation", "notes"), [(1, 0), (6, 1), (3, 1)])
+def test_a_photograph_that_viewers_turn_is_said(tmp_path: Path, orientation: int, notes: int) -> None:
+    picture = Image.fromarray(_STACK[0])
+    exif = picture.getexif()
+    exif[274] = orientation
+    picture.save(tmp_path / "p.jpg", exif=exif)
+    volume = read_volume(tmp_path / "p.jpg")
+    assert volume.voxels.shape == (1, 1, 6, 7)  # as stored, and as Slicer loads it
+    assert len(volume.notes) == notes and all("as stored" in note for note in volume.notes)
+
+
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "tif"])
 @pytest.mark.parametrize("dots", [72, 300, 137])
 def test_dots_per_inch_are_no_spacing(tmp_path: Path, ending: str, dots: int) -> None:
