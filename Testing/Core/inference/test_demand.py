@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phantoms import level_model, random_labels
+from phantoms import NearestLevel, level_model, random_labels
 
 from UNetSegmentLib.errors import GeometryError, InputError, ModelError, ResourceError
 from UNetSegmentLib.geometry import Geometry
@@ -21,9 +21,11 @@ from UNetSegmentLib.volume import Volume
 SIZE = (6, 6, 6)
 
 
-def run(spacing=(1.0, 1.0, 1.0), model_spacing=(1.0, 1.0, 1.0), patch=(8, 8, 8), alignment="edges", **options):
+def run(
+    spacing=(1.0, 1.0, 1.0), model_spacing=(1.0, 1.0, 1.0), patch=(8, 8, 8), alignment="edges", network=None, **options
+):
     preparation = {"spacing": model_spacing, "alignment": alignment}
-    model = level_model(3, patch=patch, preparation=preparation, inference=options.pop("inference", {}))
+    model = level_model(3, network, patch=patch, preparation=preparation, inference=options.pop("inference", {}))
     image = Volume(random_labels(SIZE, 3)[None], Geometry(SIZE, spacing), "scan.nii")
     return Segmenter(model, "cpu", settings=EngineSettings(**options)).segment(image)
 
@@ -67,8 +69,15 @@ def test_a_tile_that_no_machine_holds_is_refused(patch):
 
 
 def test_an_image_at_an_odd_spacing_runs_and_is_told(caplog):
-    (warning,) = run((5.0, 5.0, 5.0)).warnings
-    assert any(warning in record.message for record in caplog.records)  # before the run, too
+    said = []
+
+    class Listening(NearestLevel):
+        def forward(self, x):
+            said.append("Is the spacing right?" in caplog.text)
+            return super().forward(x)
+
+    (warning,) = run((5.0, 5.0, 5.0), network=Listening).warnings
+    assert said and all(said)  # before the first tile
     assert "5 x 5 x 5 mm" in warning and "125 voxels for each" in warning
     assert not run((3.0, 3.0, 3.0)).warnings
 
