@@ -199,7 +199,7 @@ def _windows(swap: bool) -> int:
 
 
 def _mac() -> int:
-    report = subprocess.run(["vm_stat"], capture_output=True, text=True, check=True).stdout.splitlines()
+    report = subprocess.run(["vm_stat"], capture_output=True, encoding="utf-8", check=True).stdout.splitlines()
     page = int(report[0].split("page size of")[1].split()[0])
     counted = ("Pages free", "Pages inactive", "Pages purgeable", "Pages speculative")
     return sum(int(line.split(":")[1].strip(" .")) for line in report if line.startswith(counted)) * page

@@ -62,7 +62,7 @@ def main():
     rows = []
     for name, (_, classes, *_) in (SMALL if arguments.small else CASES).items():
         command = [sys.executable, __file__, "--case", name]
-        line = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        line = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()[-1]
         peak, seconds, tiles, *size = (float(word) for word in line.split())
         everything = classes * np.prod(size) * 4
         shown = " x ".join(f"{n:.0f}" for n in size)

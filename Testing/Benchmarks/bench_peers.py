@@ -74,7 +74,7 @@ def measure(case, mirrors, candidates, arguments):
             flags = ["--mirrors"] * mirrors + ["--tiny"] * arguments.tiny
             flags += ["--case", case, "--work", str(arguments.work), "--threads", str(arguments.threads)]
             command = [sys.executable, str(HERE / "peer_candidate.py"), "--candidate", candidate, *flags]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=HERE, check=False)
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=HERE, check=False)
             if done.returncode:
                 print(f"{case}, {candidate}: failed\n{done.stderr[-2000:]}", flush=True)
                 continue

@@ -36,7 +36,7 @@ def machine():
     """One line about where the figures come from."""
     model = platform.processor() or platform.machine()
     try:
-        listing = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(["lscpu"], capture_output=True, encoding="utf-8", check=True).stdout
         model = next(line.split(":")[1].strip() for line in listing.splitlines() if line.startswith("Model name"))
     except (OSError, subprocess.CalledProcessError, StopIteration):
         pass

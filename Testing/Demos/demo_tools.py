@@ -29,7 +29,7 @@ def start(command: list[str], **more: Any) -> subprocess.Popen[str]:
     shown = " ".join(command).replace(" ".join(COMMAND), "unetsegment")
     shown = shown.replace(f"{sys.executable} -m torch.distributed.run", "torchrun")
     print("\n$", shown, flush=True)
-    return subprocess.Popen(command, env=environment(), text=True, **more)
+    return subprocess.Popen(command, env=environment(), encoding="utf-8", **more)
 
 
 def run(*arguments: object) -> float:

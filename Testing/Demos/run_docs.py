@@ -78,7 +78,6 @@ def run(command: Command, folder: Path) -> bool:
         env=environment(folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
         encoding="utf-8",
         errors="replace",
         timeout=LONGEST,

@@ -32,7 +32,7 @@ def made_by(script: str) -> Path:
     target = Path(tempfile.mkdtemp(prefix="unetsegment-models-"))
     atexit.register(shutil.rmtree, target, ignore_errors=True)
     command = [python_executable(), str(HERE / script), str(target)]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    made = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, check=False)
     if made.returncode and "No module named 'torch'" in made.stderr:
         raise unittest.SkipTest("the worker's Python has no torch")
     if made.returncode:

@@ -40,7 +40,9 @@ import UNetSegment
 print(time.perf_counter() - start)
 print([name for name in ("torch", "numpy", "SimpleITK", "UNetSegmentLib", "UNetSegmentPlugin") if name in sys.modules])
 """.replace("FOLDER", repr(str(MODULE_FOLDER)))
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=60
+        )
         seconds, loaded = result.stdout.strip().splitlines()
         print(f"\nimport of UNetSegment.py: {float(seconds) * 1000:.1f} ms")
         self.assertLess(float(seconds), 0.3)

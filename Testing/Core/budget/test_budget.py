@@ -95,7 +95,7 @@ except MemoryError:
 
 @linux
 def test_what_ulimit_leaves_is_what_can_be_allocated():
-    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, encoding="utf-8", check=False)
     assert run.stdout == "as told\n", run.stderr
 
 

@@ -17,7 +17,7 @@ def test_a_run_short_of_memory_ends_in_a_sentence_or_in_a_result(tmp_path: Path)
     limits = [n * MB for n in (0, 6, 20, 45, 55, 70, 85, 1000)]
     command = [sys.executable, str(Path(__file__).with_name("short_of_memory.py")), str(tmp_path), *map(str, limits)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "inference"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     endings = [line.split(" ", 1)[1] for line in lines]

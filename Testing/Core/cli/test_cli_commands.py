@@ -59,7 +59,7 @@ def test_help_needs_no_torch() -> None:
         "assert not loaded, loaded"
     )
     root = Path(__file__).parents[3]
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", cwd=root, check=False)
     assert result.returncode == 0, result.stderr
 
 

@@ -171,7 +171,7 @@ def test_interrupt_leaves_no_half_written_file(level_package: Path, tmp_path: Pa
         [*command, "--model", str(level_package), "--overlap", "0.7", "--device", "cpu", "--debug", "--force"],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        text=True,
+        encoding="utf-8",
         cwd=Path(__file__).parents[3],
     )
     try:

@@ -120,7 +120,7 @@ def test_a_lost_standard_output_has_a_code(
 def test_a_full_disk_ends_the_program_cleanly(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "UNetSegmentLib.cli", *arguments]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
     assert done.returncode == 5
     assert "could not be written" in done.stderr and "Traceback" not in done.stderr and "ignored" not in done.stderr
 

@@ -155,7 +155,7 @@ def test_compile_goes_into_the_plan(
 
 def _start(*arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "UNetSegmentLib.cli", "train", *map(str, arguments)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8")
 
 
 def test_killed_in_the_middle_and_resumed_to_the_same_result(run: Run, cells: Path, tmp_path: Path) -> None:

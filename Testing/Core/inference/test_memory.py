@@ -40,7 +40,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 def test_many_classes_do_not_take_classes_times_volume(spacing, network, share):
     """Least with a network whose head can be taken off: then features are kept, here one channel for 40 classes."""
     script = SCRIPT.format(here=str(Path(__file__).parent), spacing=spacing, network=network)
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
     everything = 40 * 160**3 * 4  # 655 MB
     assert int(run.stdout) < share * everything

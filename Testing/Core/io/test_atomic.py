@@ -95,7 +95,9 @@ def test_disk_full_keeps_the_old_file(tmp_path: Path) -> None:
             sys.stderr.write("refused: " + str(error))
         """
     )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
     assert "refused" in result.stderr and "disk" in result.stderr
     assert target.read_text() == "old"
     assert _names(tmp_path) == ["a.seg.nrrd"]

@@ -142,7 +142,7 @@ def test_listing_needs_neither_torch_nor_a_network() -> None:
         "print([name for name in ('torch', 'SimpleITK', 'numpy', 'ssl') if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=FILE.parents[3], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], cwd=FILE.parents[3], capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stderr
     assert "torch" not in done.stdout and "SimpleITK" not in done.stdout

@@ -78,7 +78,7 @@ def test_every_room_is_named_in_architecture() -> None:
 def test_the_picture_of_the_house_is_that_of_the_imports() -> None:
     pytest.importorskip("grimp")
     command = [sys.executable, str(REPOSITORY / "Testing" / "Architecture" / "draw.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

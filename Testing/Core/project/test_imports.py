@@ -59,5 +59,5 @@ def run(*arguments: str) -> None:
     """Runs Python at the repository's root, and shows what it says where it fails."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "UNetSegment")}
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr

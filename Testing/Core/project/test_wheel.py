@@ -40,7 +40,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(REPOSITORY / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     # Without isolation nothing is downloaded: what builds is what the tests' own environment holds.
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-4000:]
     assert "deprecat" not in (done.stdout + done.stderr).lower()
     return folder
@@ -80,7 +80,7 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "XDG_"))}
     environment = {**variables, "HOME": str(home), "USERPROFILE": str(home), "OMP_NUM_THREADS": "1"}
     words = [str(word) for word in command]
-    return subprocess.run(words, cwd=home, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=home, env=environment, capture_output=True, encoding="utf-8", check=False)
 
 
 def answer(*command: object) -> Any:

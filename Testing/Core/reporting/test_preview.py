@@ -168,7 +168,7 @@ def test_the_renderer_ends_with_its_parent(tmp_path: Path) -> None:
     child += "print(os.getpid(), flush=True); s._watch_parent(os.getppid())"
     parent = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', sys.argv[1]],"
     parent += " stdout=subprocess.PIPE).stdout.readline().decode())"
-    done = subprocess.run([sys.executable, "-c", parent, child], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", parent, child], capture_output=True, encoding="utf-8", check=True)
     deadline = time.monotonic() + 60
     while Path("/proc", done.stdout.strip()).exists() and time.monotonic() < deadline:
         time.sleep(0.05)

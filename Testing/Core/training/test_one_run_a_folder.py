@@ -33,7 +33,7 @@ def test_a_folder_belongs_to_one_training_until_its_process_ends(make_config: Ma
     output = Path(config.output)
     output.mkdir()
     other = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     )
     try:
         assert other.stdout is not None and other.stdout.readline() == "held\n"

@@ -114,7 +114,7 @@ with tempfile.TemporaryDirectory() as folder:
         print(error.code, "Free some space" in error.cure, list(Path(folder).iterdir()))
 """
     command = [sys.executable, "-c", script, "held" if held else "named"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "cannot-write True []"
 
 

@@ -69,7 +69,9 @@ def test_on_linux_no_voxel_ever_has_a_name(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     # Another process of the same user reaches it all the same.
     script = "import os, sys; print(os.stat(sys.argv[1]).st_size)"
-    seen = subprocess.run([sys.executable, "-c", script, str(file.path)], capture_output=True, text=True, check=True)
+    seen = subprocess.run(
+        [sys.executable, "-c", script, str(file.path)], capture_output=True, encoding="utf-8", check=True
+    )
     assert int(seen.stdout) == 8000
     file.release()
     assert descriptors() == before
@@ -107,7 +109,7 @@ def test_what_a_dead_client_left_is_swept(tmp_path: Path) -> None:
 
 def test_a_living_clients_folder_stays_and_goes_with_the_next_one_after_its_death(tmp_path: Path) -> None:
     client = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     )
     assert client.stdout is not None
     path = Path(client.stdout.readline().strip())

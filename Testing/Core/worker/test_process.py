@@ -357,7 +357,7 @@ print(len(set(sys.modules) - before))
     seconds = []
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True
+            [sys.executable, "-c", script], env=environment, check=True, capture_output=True, encoding="utf-8"
         )
         first, count = done.stdout.split()
         seconds.append(float(first))
