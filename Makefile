@@ -21,8 +21,9 @@ BIN := $(VENV)/bin
 endif
 
 # Test processes side by side; a file's tests stay in one, which shares what they have made. JOBS=0 runs all in one.
+# One that crashes ends the run with the name of its test; replaced, pytest-xdist may wait for it for ever.
 JOBS ?= 2
-PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 .PHONY: demo test test-quick lint bench train-demo bad-input fix package docs clean
 
