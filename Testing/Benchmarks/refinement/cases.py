@@ -87,7 +87,7 @@ def _binary(mask, volume):
     return Segmentation(mask.astype(np.uint8), volume.geometry)
 
 
-# -- objects of the interactive folder -----------------------------------------------------------------------------------
+# -- objects of the interactive folder ----------------------------------------------------------------------
 
 
 def _objects():
@@ -119,7 +119,7 @@ def _spoilt(kind):
         yield Case(kind, name, _half(number), volume, _binary(spoilt, volume), 1, reference)
 
 
-# -- a model's answers ---------------------------------------------------------------------------------------------------
+# -- a model's answers ----------------------------------------------------------------------
 
 
 def _hippocampi():
@@ -161,7 +161,7 @@ def _segmenter():
     return Segmenter(load_model(MODEL), "cpu")
 
 
-# -- people's strokes, and vessels ---------------------------------------------------------------------------------------
+# -- people's strokes, and vessels ----------------------------------------------------------------------
 
 
 def _scribbles():

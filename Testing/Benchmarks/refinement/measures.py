@@ -34,7 +34,7 @@ def auc(curve):
 
     The challenge of CVPR 2025 gives it undivided: with five clicks its largest value is 4.
     """
-    return float(np.trapezoid(curve)) / (len(curve) - 1)
+    return (sum(curve) - (curve[0] + curve[-1]) / 2) / (len(curve) - 1)
 
 
 def bounds(mask):

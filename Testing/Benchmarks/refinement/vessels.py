@@ -18,8 +18,8 @@ def missed_pieces(folder):
         vessels = _vessels(folder / "labels", path.stem.split("_")[0])
         piece = _branch(vessels[0], number)[None]
         found = np.argwhere(piece)
-        low = np.maximum(found.min(axis=0) - (0, MARGIN, MARGIN), 0)
-        high = found.max(axis=0) + (1, MARGIN + 1, MARGIN + 1)
+        low = np.maximum(found.min(axis=0) - np.array((0, MARGIN, MARGIN)), 0)
+        high = found.max(axis=0) + np.array((1, MARGIN + 1, MARGIN + 1))
         box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
         picture = read_volume(path)
         volume = Volume.from_array(np.ascontiguousarray(picture.voxels[(slice(None), *box)]), name=path.stem)
@@ -40,7 +40,7 @@ def _branch(vessels, seed):
 
     lines = skeletonize(vessels)
     crossings = lines & (ndimage.convolve(lines.astype(int), np.ones((3, 3), int)) > 3)
-    branches, count = ndimage.label(lines & ~ndimage.binary_dilation(crossings, np.ones((3, 3))), np.ones((3, 3)))
+    branches, _ = ndimage.label(lines & ~ndimage.binary_dilation(crossings, np.ones((3, 3))), np.ones((3, 3)))
     lengths = np.bincount(branches.ravel())[1:]
     fitting = np.flatnonzero((lengths >= LEAST) & (lengths <= MOST)) + 1
     chosen = np.random.default_rng(seed).choice(fitting)
