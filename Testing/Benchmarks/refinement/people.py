@@ -10,6 +10,8 @@ from UNetSegmentLib.volume import Volume
 
 from .robot import world
 
+_STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, -1), (-1, 1))
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -46,14 +48,15 @@ def _parts(painted, include, geometry):
 
 
 def _through(pixels):
-    """A way from neighbour to neighbour through all pixels (n, 2) of a connected part, and through no other."""
+    """A way from neighbour to neighbour through all pixels (n, 2) of a connected part: by sides where it can, as a step
+    across a corner may touch the pixel beside it."""
     left = {tuple(map(int, pixel)) for pixel in pixels}
     path = [tuple(map(int, pixels[0]))]
     left.remove(path[0])
     back = [path[0]]
     while left:
         y, x = back[-1]
-        near = [(y + a, x + b) for a in (-1, 0, 1) for b in (-1, 0, 1) if (y + a, x + b) in left]
+        near = [(y + a, x + b) for a, b in _STEPS if (y + a, x + b) in left]
         if near:
             left.remove(near[0])
             back.append(near[0])
