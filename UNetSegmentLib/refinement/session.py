@@ -142,6 +142,30 @@ class Session:
         self._history.push(entry)
         return Change(region.box, after, int(np.count_nonzero(region.inside)), self._reach, notes)
 
+    def adopt(self, edit: Edit, box: Box, labels: np.ndarray) -> Change:
+        """Takes an edit together with what :meth:`add` made of it in a session of the same image, labels and history;
+        nothing is computed. So a session that was lost is put together again at once.
+
+        Args:
+            box, labels: the change's.
+
+        Raises:
+            InputError: as :meth:`add`, or labels that do not fit the image.
+        """
+        if isinstance(edit, Strokes):
+            return self._paint(edit)
+        if labels.shape != box.shape or not (box.empty or box.intersect(self._whole) == box):
+            raise InputError("The labels of an edit do not fit the image.")
+        segment = self._label if edit.segment is None else _checked_label(edit.segment)
+        self._make_room(max(segment, int(labels.max(initial=0))))
+        seeds, notes = self._seeds(edit, segment)
+        before = self._voxels[box.slices].copy()
+        after = labels.astype(self._voxels.dtype)
+        self._voxels[box.slices] = after
+        certainty = Certainty(seeds, edit.include, segment)
+        self._history.push(Entry(edit, certainty, Patch.of(box, before), Patch.of(box, after)))
+        return Change(box, after, int(np.count_nonzero(before != after)), self._reach, notes)
+
     def undo(self) -> Change:
         """Takes the last edit back; changes nothing when there is none."""
         entry = self._history.back()

@@ -1,17 +1,35 @@
-"""``python -m UNetSegmentLib.worker``: a worker on this process's stdin and stdout."""
+"""``python -m UNetSegmentLib.worker [refine]``: a worker on this process's stdin and stdout; with ``refine`` one that
+corrects masks, and imports no torch."""
 
 from __future__ import annotations
 
+import sys
+
 from .stdio import claim_stdio
+
+REFINE = "refine"
 
 
 def main() -> None:
-    """Serves until told to stop; never returns."""
+    """Serves until told to stop; never returns.
+
+    Raises:
+        SystemExit: an argument that is not understood.
+    """
+    arguments = sys.argv[1:]
+    if arguments not in ([], [REFINE]):
+        sys.exit(f"A worker takes no argument, or '{REFINE}'; not {arguments}.")
     channel = claim_stdio()
-    from .engine import CoreEngine
     from .process import serve
 
-    serve(CoreEngine(), channel)
+    if arguments:
+        from .refining.engine import RefiningEngine
+
+        serve(RefiningEngine(), channel)
+    else:
+        from .engine import CoreEngine
+
+        serve(CoreEngine(), channel)
 
 
 if __name__ == "__main__":

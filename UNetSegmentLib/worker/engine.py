@@ -13,6 +13,7 @@ from ..budget import available_memory, is_out_of_memory, out_of_memory
 from ..errors import ResourceError
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Volume
+from .errors import WorkerError
 from .exchange import discard, read_array, write_array
 from .installing import bring
 from .messages import (
@@ -33,6 +34,7 @@ from .messages import (
     VolumeFile,
 )
 from .needs import broken_installation
+from .refine_messages import Refine, Refined
 from .warm import WarmModel, WarmModels
 
 if TYPE_CHECKING:
@@ -132,6 +134,14 @@ class CoreEngine:
 
         warm, was_warm, outcome = self._with_relief(run, cancel)
         return _result(request, warm, was_warm, outcome, started)
+
+    def refine(self, request: Refine) -> Refined:
+        """Refused: a correction must not wait for a network."""
+        raise WorkerError(
+            "This worker runs models; corrections have one of their own.",
+            "Ask a worker that was started with 'refine'.",
+            code=WorkerError.BAD_MESSAGE,
+        )
 
     def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported:
         """Imports or installs models."""

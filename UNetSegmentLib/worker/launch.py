@@ -13,6 +13,12 @@ def default_command(python: str | None = None) -> list[str]:
     return [python or sys.executable, "-m", "UNetSegmentLib.worker"]
 
 
+def refine_command(python: str | None = None) -> list[str]:
+    """The command that starts a worker for corrections, which imports no torch. ``python``: as
+    :func:`default_command`'s."""
+    return [*default_command(python), "refine"]
+
+
 def default_environment() -> dict[str, str]:
     """What the worker's environment needs on top of ours: this copy of UNetSegmentLib first on the path, and the
     current folder not on it."""

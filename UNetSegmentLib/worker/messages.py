@@ -9,33 +9,11 @@ from ..errors import UNetSegmentError
 from ..geometry import Box, Geometry
 from ..labels import Label
 from ..version import __version__
+from .arrays import ArrayFile, VolumeFile
+from .refine_messages import Refine, Refined
 from .training_runs import Outcome
 
 PROTOCOL_VERSION = 1
-
-
-@dataclass(frozen=True)
-class ArrayFile:
-    """Voxels in a file: nothing but the raw numbers in C order.
-
-    Args:
-        path: absolute path.
-        shape: of the array.
-        dtype: numpy's ``dtype.str``, byte order included, e.g. ``"<f4"``.
-    """
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: str
-
-
-@dataclass(frozen=True)
-class VolumeFile:
-    """An image: array (channels, z, y, x), its grid, and what to call it."""
-
-    array: ArrayFile
-    geometry: Geometry
-    name: str = "image"
 
 
 @dataclass(frozen=True)
@@ -349,8 +327,8 @@ class Failure:
     id: int | None = None
 
 
-Work = Load | Segment | Import | LibraryInstall | Train | Unload
+Work = Load | Segment | Refine | Import | LibraryInstall | Train | Unload
 """Requests for the inference thread, each answered once."""
 
 Request = ClientHello | Work | Cancel | Shutdown
-Event = Hello | Ready | Progress | Log | Loaded | Result | Imported | Trained | Unloaded | Failure
+Event = Hello | Ready | Progress | Log | Loaded | Result | Refined | Imported | Trained | Unloaded | Failure

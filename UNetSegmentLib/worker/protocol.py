@@ -6,10 +6,13 @@ may add some. Requests carry an ``id`` chosen by the client; everything that the
 back. Each of :data:`~.messages.Work` is answered by exactly one of its answer and ``error``; a cancelled
 one by an ``error`` of code ``cancelled``. Voxels never pass through here: they lie in raw files (:class:`ArrayFile`).
 
-Client to worker: ``hello``, ``load``, ``segment``, ``import``, ``library-install``, ``train``, ``cancel``,
-``unload``, ``shutdown``.
+Client to worker: ``hello``, ``load``, ``segment``, ``refine-open``, ``refine-edit``, ``refine-step``, ``import``,
+``library-install``, ``train``, ``cancel``, ``unload``, ``shutdown``.
 Worker to client: ``hello`` (at once), ``ready`` (torch imported, or why not), ``progress``, ``log``, ``loaded``,
-``result``, ``imported``, ``trained``, ``unloaded``, ``error``.
+``result``, ``refined``, ``imported``, ``trained``, ``unloaded``, ``error``.
+
+Of requests a worker takes what its engine is made for: one for models everything but ``refine-...``, one for
+corrections (:mod:`.refining`), which never waits for a network, nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 
 from ..io.json_files import no_constant
 from ..version import __version__
+from .arrays import BoxLabels
 from .errors import ProtocolError, VersionError, WorkerError
 from .messages import (
     PROTOCOL_VERSION,
@@ -50,14 +54,29 @@ from .messages import (
     VolumeFile,
     Work,
 )
+from .refine_messages import Drawn, Refined, RefineEdit, RefineOpen, RefineStep
 from .wire import from_json, to_json
 
 REQUESTS: dict[str, type] = {
-    m.kind: m for m in (ClientHello, Load, Segment, Import, LibraryInstall, Train, Cancel, Unload, Shutdown)
+    m.kind: m
+    for m in (
+        ClientHello,
+        Load,
+        Segment,
+        RefineOpen,
+        RefineEdit,
+        RefineStep,
+        Import,
+        LibraryInstall,
+        Train,
+        Cancel,
+        Unload,
+        Shutdown,
+    )
 }
 LINES = "Send one JSON object in a line, in UTF-8, with a line feed at its end."
 EVENTS: dict[str, type] = {
-    m.kind: m for m in (Hello, Ready, Progress, Log, Loaded, Result, Imported, Trained, Unloaded, Failure)
+    m.kind: m for m in (Hello, Ready, Progress, Log, Loaded, Result, Refined, Imported, Trained, Unloaded, Failure)
 }
 
 
@@ -123,9 +142,11 @@ def check_version(protocol: Any, library: str, side: str) -> None:
 __all__ = [
     "PROTOCOL_VERSION",
     "ArrayFile",
+    "BoxLabels",
     "Cancel",
     "ClientHello",
     "Device",
+    "Drawn",
     "Event",
     "Failure",
     "Hello",
@@ -140,6 +161,10 @@ __all__ = [
     "Progress",
     "ProtocolError",
     "Ready",
+    "RefineEdit",
+    "RefineOpen",
+    "RefineStep",
+    "Refined",
     "Request",
     "Result",
     "Segment",

@@ -53,6 +53,7 @@ from .messages import (
 from .outbox import Outbox
 from .parent import watch_parent
 from .protocol import LINES, decode_request, encode
+from .refine_messages import Refine, Refined, RefineOpen
 from .stdio import Channel
 
 SHUTDOWN_GRACE = 4.0
@@ -74,6 +75,8 @@ class Engine(Protocol):
     def load(self, request: Load, cancel: CancelToken) -> Loaded: ...
 
     def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result: ...
+
+    def refine(self, request: Refine) -> Refined: ...
 
     def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported: ...
 
@@ -150,6 +153,8 @@ class Server:
             return self._engine.load(request, job.cancel)
         if isinstance(request, Unload):
             return self._engine.unload(request)
+        if isinstance(request, Refine):
+            return self._engine.refine(request)
         progress = _ProgressSender(request.id, self._outbox)
         if isinstance(request, Segment):
             return self._engine.segment(request, progress, job.cancel)
@@ -199,7 +204,7 @@ class Server:
         elif self._jobs.knows(request.id):
             raise ProtocolError(f"There already is a request {request.id}.")
         else:
-            if isinstance(request, Segment):
+            if isinstance(request, Segment | RefineOpen):
                 self._folders.add(request.folder)
             self._jobs.put(Job(request))
 

@@ -17,9 +17,11 @@ from UNetSegmentLib.worker import protocol
 from UNetSegmentLib.worker.errors import ProtocolError, VersionError, WorkerError, error_from_code
 from UNetSegmentLib.worker.protocol import (
     ArrayFile,
+    BoxLabels,
     Cancel,
     ClientHello,
     Device,
+    Drawn,
     Failure,
     Hello,
     Import,
@@ -32,6 +34,10 @@ from UNetSegmentLib.worker.protocol import (
     Problem,
     Progress,
     Ready,
+    Refined,
+    RefineEdit,
+    RefineOpen,
+    RefineStep,
     Result,
     Segment,
     Shutdown,
@@ -48,6 +54,7 @@ from UNetSegmentLib.worker.training_runs import Outcome
 
 ARRAY = ArrayFile("/tmp/ä b.raw", (1, 2, 3, 4), "<f4")
 IMAGE = VolumeFile(ARRAY, GEOMETRY, "Kopf 头")
+BOX = Box((0, 1, 2), (3, 4, 5))
 TERM = CodedTerm("SCT", "1", "Thing")
 LABELS = (Label(1, "a"), Label(2, "b", (1, 2, 3), Terminology(TERM, TERM, None, TERM)))
 
@@ -56,6 +63,12 @@ REQUESTS = [
     Load(1, "m", "cpu", "fast", {"overlap": 0.5}),
     Segment(2, (IMAGE, IMAGE), "m", "/tmp/x", Box((0, 1, 2), (3, 4, 5)), "cuda:0", "exact", {"patch": [1, 2]}, True),
     Segment(3, (IMAGE,), "m", "/tmp/x"),
+    RefineOpen(8, IMAGE, 2, "/tmp/x", ARRAY, ARRAY, (3, 4), ARRAY, 40.0),
+    RefineOpen(8, IMAGE, 1, "/tmp/x"),
+    RefineEdit(9, 8, Drawn("lasso", ((0.0, 1.0, 2.0),) * 3, False, 7), None, BoxLabels(BOX, packed="eA=="), "/tmp/r"),
+    RefineEdit(9, 8, painted=BoxLabels(BOX, "<u2", file=ARRAY)),
+    RefineStep(10, 8, "undo", None, "/tmp/r"),
+    RefineStep(10, 8, "remove", 3),
     Import(5, "/models/ä", "/packages", True, "name", "3d_fullres", "/c.json"),
     Import(5, "/models/m.zip"),
     LibraryInstall(6, "spleen", True, ("/a.zip", "/b.zip"), "/packages", "/cache"),
@@ -79,6 +92,7 @@ EVENTS = [
         1, ARRAY, GEOMETRY, (Label(1, "a"), Label(2, "b", (1, 2, 3), Terminology(TERM, TERM, None, TERM))), "m", "1"
     ),
     Result(1, ARRAY, GEOMETRY, (), "m", "1", {"total": 1.0}, ("w",), {"a": [1]}, True, IMAGE, IMAGE),
+    Refined(9, BoxLabels(BOX, packed="eA=="), 7, 80.0, ("note",), 3, 1, 0.5),
     Imported(5, (ImportedModel("m", "1.0", "Title", "/packages/m"),), 1.5),
     Trained(7, Outcome(True, 9, 9, "m", "1", "T", "/m", ("a", "b"), (0.5, None), "/r.html", 1.5)),
     Unloaded(1, ("m",)),

@@ -20,6 +20,7 @@ class QProcessTransport:
 
     def __init__(self) -> None:
         self._process = None
+        self._ended = None
         self._callbacks: tuple[OutputCallback, OutputCallback, ExitCallback] | None = None
 
     def start(
@@ -31,7 +32,9 @@ class QProcessTransport:
         on_exit: ExitCallback,
     ) -> None:
         """See Transport.start. A program that cannot be started is told by ``on_exit``."""
-        # The process before, if any, has ended; it is let go only now, never from within its own signals.
+        # The process before, if any, has ended, and may be telling so at this moment: it is kept until the next start,
+        # never let go from within its own signals.
+        self._ended = self._process
         self._process = process = qt.QProcess()
         self._callbacks = (on_output, on_error_output, on_exit)
         process.setEnvironment([f"{name}={value}" for name, value in {**os.environ, **env}.items()])
