@@ -16,6 +16,8 @@ from .evaluate import evaluate
 from .import_ import import_model
 from .library import app as library
 from .models import app as models
+from .ordered import OrderedCommand
+from .refine import refine
 from .segment import segment
 from .train import train
 
@@ -30,6 +32,7 @@ app = typer.Typer(
 )
 
 app.command()(segment)
+app.command(cls=OrderedCommand)(refine)
 app.command("import")(import_model)
 app.add_typer(models, name="models")
 app.add_typer(library, name="library")

@@ -20,6 +20,8 @@ from .plain_files import open_plain
 
 _KEY = re.compile(r"Segment(\d+)_(.+)")
 _REFERENCE = "Reference image geometry"
+_ALGORITHM_TYPE, _ALGORITHM_NAME = "DICOM.SegmentAlgorithmType", "DICOM.SegmentAlgorithmName"
+_TERMINOLOGY = ("TerminologyEntry", "Terminology")
 _GREY = (128, 174, 128)
 # Headers end within this many bytes, or are not read further.
 _MOST_LAYERS, _LARGEST_VALUE = 1 << 20, 65535
@@ -27,22 +29,33 @@ _LONGEST = 1 << 24
 
 
 @dataclass(frozen=True)
+class Algorithm:
+    """What drew a segment.
+
+    Args:
+        name: with its version.
+        kind: DICOM's word: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
+    """
+
+    name: str
+    kind: str = "AUTOMATIC"
+
+
+@dataclass(frozen=True)
 class StoredSegment:
-    """One segment as the file describes it: its label, and the layer whose voxels hold it."""
+    """One segment as the file describes it: its label, the layer whose voxels hold it, and what drew it."""
 
     label: Label
     layer: int
+    algorithm: Algorithm | None = None
 
 
-def header(
-    labels: Sequence[Label], geometry: Geometry, algorithm: str = "", algorithm_type: str = "AUTOMATIC"
-) -> dict[str, str]:
+def header(labels: Sequence[Label], geometry: Geometry, algorithms: Mapping[int, Algorithm]) -> dict[str, str]:
     """Header fields for labels that share one layer.
 
     Args:
         geometry: of the label map, stored as the segmentation's reference geometry too.
-        algorithm: name and version of what drew the segments; empty leaves the algorithm tags out.
-        algorithm_type: DICOM's word: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
+        algorithms: what drew the segment of a value; one that is missing, or has no name, gets no algorithm tags.
     """
     extent = " ".join(f"0 {n - 1}" for n in geometry.size)
     fields = {
@@ -63,7 +76,7 @@ def header(
             "LabelValue": str(label.value),
             "Layer": "0",
             "Extent": extent,
-            "Tags": shown(_tags(label, algorithm, algorithm_type), None),
+            "Tags": shown(_tags(label, algorithms.get(label.value)), None),
         }.items():
             fields[f"Segment{number}_{key}"] = value
     return fields
@@ -147,7 +160,11 @@ def _segment(number: int, group: Mapping[str, str]) -> StoredSegment:
     if not (0 <= layer <= _MOST_LAYERS and 0 <= value <= _LARGEST_VALUE):
         raise ValueError(f"layer {layer}, value {value}")
     name = group.get("Name") or group.get("ID") or f"Segment {number + 1}"
-    return StoredSegment(Label(value, name, _color(group.get("Color", "")), _terminology(group.get("Tags", ""))), layer)
+    tags = _parsed_tags(group.get("Tags", ""))
+    label = Label(value, name, _color(group.get("Color", "")), _terminology(tags))
+    drawn_by = tags.get(_ALGORITHM_NAME, "")
+    algorithm = Algorithm(drawn_by, tags.get(_ALGORITHM_TYPE, "AUTOMATIC")) if drawn_by else None
+    return StoredSegment(label, layer, algorithm)
 
 
 def _color(text: str) -> tuple[int, int, int]:
@@ -158,19 +175,20 @@ def _color(text: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _terminology(tags: str) -> Terminology | None:
-    for tag in tags.split("|"):
-        name, _, value = tag.partition(":")
-        if name == "TerminologyEntry" or name == "Terminology":
-            return Terminology.from_slicer_entry(value)
-    return None
+def _parsed_tags(text: str) -> dict[str, str]:
+    pairs = (tag.partition(":") for tag in text.split("|"))
+    return {name: value for name, _, value in pairs if name}
 
 
-def _tags(label: Label, algorithm: str, algorithm_type: str) -> str:
+def _terminology(tags: Mapping[str, str]) -> Terminology | None:
+    return next((Terminology.from_slicer_entry(tags[key]) for key in _TERMINOLOGY if key in tags), None)
+
+
+def _tags(label: Label, algorithm: Algorithm | None) -> str:
     tags = {"Segmentation.Status": "completed"}
-    if algorithm:
-        tags["DICOM.SegmentAlgorithmType"] = algorithm_type
-        tags["DICOM.SegmentAlgorithmName"] = algorithm
+    if algorithm is not None and algorithm.name:
+        tags[_ALGORITHM_TYPE] = algorithm.kind
+        tags[_ALGORITHM_NAME] = algorithm.name
     if label.terminology is not None:
         tags["TerminologyEntry"] = label.terminology.slicer_entry()
     # "|" separates tags and has no escape in this format.

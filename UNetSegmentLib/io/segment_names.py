@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..labels import Label
+from ..text import shown
 from ..volume import Segmentation
 from . import seg_nrrd
 from .case_names import image_ending, plain_text
@@ -74,11 +75,29 @@ def read_names(path: Path | str) -> tuple[Label, ...]:
     if image_ending(path) in _NRRD:
         segments = seg_nrrd.parse(seg_nrrd.read_fields(path), path.name)
         if segments:
-            values = [segment.label.value for segment in segments]
-            # As layers with the same values are joined.
-            values = values if len(set(values)) == len(values) else list(range(1, len(values) + 1))
-            return tuple(replace(segment.label, value=v) for segment, v in zip(segments, values, strict=True))
+            return tuple(
+                replace(segment.label, value=v) for segment, v in zip(segments, _values(segments), strict=True)
+            )
     return read_label_table(table_path(path))
+
+
+def read_algorithms(path: Path | str) -> dict[int, seg_nrrd.Algorithm]:
+    """What drew the segments of a ``.seg.nrrd``, by their values in the label map that is read from it; those that the
+    file says nothing about, and other files, are left out.
+
+    Raises:
+        InputError: damaged segments in the header.
+    """
+    path = Path(path)
+    segments = seg_nrrd.parse(seg_nrrd.read_fields(path), path.name)
+    found = zip(segments, _values(segments), strict=True)
+    return {value: segment.algorithm for segment, value in found if segment.algorithm is not None}
+
+
+def _values(segments: Sequence[seg_nrrd.StoredSegment]) -> list[int]:
+    """As layers with the same values are joined."""
+    values = [segment.label.value for segment in segments]
+    return values if len(set(values)) == len(values) else list(range(1, len(values) + 1))
 
 
 def match_names(
@@ -228,3 +247,31 @@ def _renumbered(voxels: np.ndarray, table: Mapping[int, int], file: str) -> np.n
     for value in present:
         lookup[value] = table[int(value)]
     return lookup[voxels]
+
+
+def find_segment(segmentation: Segmentation, text: str, file: str) -> Label:
+    """The segment that a person names, by its name or by its value; a name goes before a value.
+
+    Args:
+        file: what to call the segmentation in messages.
+
+    Raises:
+        InputError: there is none, or there are several of the name.
+    """
+    known = known_segments(segmentation)
+    named = [label for label in known if folded(label.name) == folded(text)]
+    if len(named) > 1:
+        values = _listed([str(label.value) for label in named])
+        raise InputError(f"'{file}' has several segments '{shown(text)}'.", f"Give a value instead: {values}.")
+    valued = [label for label in known if text.strip() == str(label.value)]
+    if not named and not valued:
+        there = _listed([f"{label.value} '{shown(label.name, 60)}'" for label in known]) or "none"
+        raise InputError(f"'{file}' has no segment '{shown(text)}'.", f"There are: {there}.")
+    return (named or valued)[0]
+
+
+def known_segments(segmentation: Segmentation) -> tuple[Label, ...]:
+    """Those of the table, and a plain label for each further value that occurs."""
+    values = {label.value for label in segmentation.labels}
+    further = [int(v) for v in np.flatnonzero(np.bincount(segmentation.voxels.ravel())) if v and int(v) not in values]
+    return (*segmentation.labels, *(segmentation.label(value) for value in further))

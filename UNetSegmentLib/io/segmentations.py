@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,7 +68,12 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
 
 
 def write_segmentation(
-    segmentation: Segmentation, path: Path | str, *, algorithm: str = "", algorithm_type: str = "AUTOMATIC"
+    segmentation: Segmentation,
+    path: Path | str,
+    *,
+    algorithm: str = "",
+    algorithm_type: str = "AUTOMATIC",
+    algorithms: Mapping[int, seg_nrrd.Algorithm] | None = None,
 ) -> None:
     """Writes ``.seg.nrrd`` for Slicer, or a label image (NIfTI, NRRD, MHA; PNG, TIFF for one slice) with a JSON table.
 
@@ -77,6 +82,7 @@ def write_segmentation(
     Args:
         algorithm: name and version of what drew it, kept as ``DICOM.SegmentAlgorithmName``.
         algorithm_type: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
+        algorithms: what drew the segments of single values, in place of these two (``.seg.nrrd`` alone keeps it).
 
     Raises:
         OutputError: unknown ending, not writable, disk full. What stood there before is unchanged.
@@ -86,7 +92,9 @@ def write_segmentation(
     labels = [segmentation.label(value) for value in _all_values(segmentation)]
     image = to_image(_compact(segmentation.voxels), segmentation.geometry)
     if suffix == ".seg.nrrd":
-        for key, value in seg_nrrd.header(labels, segmentation.geometry, algorithm, algorithm_type).items():
+        every = seg_nrrd.Algorithm(algorithm, algorithm_type)
+        drawn_by = {label.value: (algorithms or {}).get(label.value, every) for label in labels}
+        for key, value in seg_nrrd.header(labels, segmentation.geometry, drawn_by).items():
             image.SetMetaData(key, value)
         write_image(image, target)
         return

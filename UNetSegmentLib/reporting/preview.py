@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from .optional import needs
 from .rendering import render, screen_axes
 from .shading import grey, grey_window, paint_label, visible_color
 from .slice_picture import shrunk, slice_pictures, slice_view
-from .units import SizeKind, normal_axis, size_kind
+from .units import size_words
 from .views import (
     AXIAL,
     CORONAL,
@@ -215,7 +214,7 @@ def _draw_legend(canvas: Canvas, segmentation: Segmentation, boxes: Boxes) -> No
     entries = []
     for value in _legend_values(segmentation, boxes):
         label = segmentation.label(value)
-        size = _size(segmentation, int(counts.get(value, 0)))
+        size = size_words(int(counts.get(value, 0)), segmentation.geometry) or "none"
         entries.append(LegendEntry(label.name, visible_color(label.color), size))
     canvas.text(x, y + 22, "Segments", 22, TEXT)
     canvas.line(x, y + 40, x + _LEGEND, y + 40, MUTED, 1)
@@ -227,20 +226,3 @@ def _draw_legend(canvas: Canvas, segmentation: Segmentation, boxes: Boxes) -> No
 
 def _legend_values(segmentation: Segmentation, boxes: Boxes) -> list[int]:
     return sorted({label.value for label in segmentation.labels} | set(boxes))
-
-
-def _size(segmentation: Segmentation, voxels: int) -> str:
-    if not voxels:
-        return "none"
-    geometry = segmentation.geometry
-    kind, axis = size_kind(geometry), normal_axis(geometry)
-    if kind is SizeKind.PIXELS:
-        return f"{voxels:,} px".replace(",", " ")
-    if kind is SizeKind.AREA:
-        return _rounded(voxels * math.prod(s for n, s in enumerate(geometry.spacing) if n != axis), "mm²")
-    return _rounded(voxels * math.prod(geometry.spacing) / 1000.0, "mL")
-
-
-def _rounded(size: float, unit: str) -> str:
-    decimals = next(n for n, least in enumerate((100.0, 10.0, 0.1, 0.0)) if size >= least)
-    return f"{size:.{decimals}f} {unit}"

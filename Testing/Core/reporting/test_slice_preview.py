@@ -14,6 +14,7 @@ from UNetSegmentLib.postprocessing import label_boxes
 from UNetSegmentLib.reporting import preview, write_preview
 from UNetSegmentLib.reporting.shading import cover_thin, is_thin
 from UNetSegmentLib.reporting.slice_picture import slice_pictures, slice_view
+from UNetSegmentLib.reporting.units import size_words
 from UNetSegmentLib.reporting.views import slice_plane
 from UNetSegmentLib.volume import Segmentation, Volume
 
@@ -139,8 +140,5 @@ def test_the_file_holds_one_large_plane_and_the_image_alone(tmp_path: Path, monk
 
 def test_a_slice_of_a_patient_is_told_in_mm2() -> None:
     geometry = Geometry((50, 40, 1), (0.5, 0.5, 3.0), (1.0, 2.0, 3.0))
-    voxels = np.zeros(geometry.shape, np.uint8)
-    assert preview._size(Segmentation(voxels, geometry), 400) == "100 mm²"
-    assert preview._size(Segmentation(voxels, replace(geometry, spacing=(1.0, 1.0, 1.0), origin=(0, 0, 0))), 4000) == (
-        "4 000 px"
-    )
+    assert size_words(400, geometry) == "100 mm²"
+    assert size_words(4000, replace(geometry, spacing=(1.0, 1.0, 1.0), origin=(0, 0, 0))) == "4 000 px"
