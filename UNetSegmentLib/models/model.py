@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,20 @@ class Model:
         """How many networks the model has; more than one is an ensemble."""
         return len(self.card.weights) if self._files else len(self._networks)
 
+    def one_fold(self, fold: int) -> Model:
+        """The model with one of its networks alone, and likewise its companions, where these have as many.
+
+        Raises:
+            ModelError: there is no such fold.
+        """
+        self._check_fold(fold)
+        companions = [one.one_fold(min(fold, one.folds - 1)) for one in self._companions]
+        if self._files is None:
+            single = Model(self.card, companions=companions)
+            single._networks = {0: self._networks[fold]}
+            return single
+        return Model(replace(self.card, weights=(self.card.weights[fold],)), self._files, companions)
+
     def network(self, fold: int = 0) -> nn.Module:
         """The network of one fold, in eval mode, with its weights.
 
@@ -86,11 +101,7 @@ class Model:
             ModelError: there is no such fold, or the weights are missing, damaged, or do not fit the network.
             DependencyError: torch or safetensors is not installed.
         """
-        if not 0 <= fold < self.folds:
-            raise ModelError(
-                f"The model '{self.card.name}' has no fold {fold}.",
-                f"Use a fold from 0 to {self.folds - 1}." if self.folds else "Load the model again.",
-            )
+        self._check_fold(fold)
         with self._lock:
             if fold not in self._networks:
                 self._networks[fold] = self._build(fold)
@@ -103,6 +114,13 @@ class Model:
                 self._networks.clear()
         for companion in self._companions:
             companion.release()
+
+    def _check_fold(self, fold: int) -> None:
+        if not 0 <= fold < self.folds:
+            raise ModelError(
+                f"The model '{self.card.name}' has no fold {fold}.",
+                f"Use a fold from 0 to {self.folds - 1}." if self.folds else "Load the model again.",
+            )
 
     def _with_role(self, role: str) -> tuple[Model, ...]:
         pairs = zip(self.card.companions, self._companions, strict=True)

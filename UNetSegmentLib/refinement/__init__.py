@@ -10,11 +10,22 @@ from .evidence import (
     doubts_from_uncertainty,
 )
 from .history import Edit, Strokes
+from .members import Members, run_members
 from .places import DoubtfulPlace, Kind, Looked, Reason, Review
 from .prompts import BoxPrompt, Lasso, Point, Prompt, Scribble
+from .quality import (
+    Basis,
+    Quality,
+    first_to_look_at,
+    pairwise_dice,
+    quality_of_members,
+    quality_of_probabilities,
+    quality_of_uncertainty,
+)
 from .session import Session
 
 __all__ = [
+    "Basis",
     "BoxPrompt",
     "Change",
     "DoubtfulPlace",
@@ -23,8 +34,10 @@ __all__ = [
     "Kind",
     "Lasso",
     "Looked",
+    "Members",
     "Point",
     "Prompt",
+    "Quality",
     "Reason",
     "Review",
     "Scribble",
@@ -35,4 +48,10 @@ __all__ = [
     "doubts_from_probability",
     "doubts_from_uncertainty",
     "find_places",
+    "first_to_look_at",
+    "pairwise_dice",
+    "quality_of_members",
+    "quality_of_probabilities",
+    "quality_of_uncertainty",
+    "run_members",
 ]

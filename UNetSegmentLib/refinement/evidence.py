@@ -72,15 +72,10 @@ def doubts_from_probabilities(
         GeometryError: another grid.
         InputError: not as many values as channels.
     """
-    array = _channels(probabilities, segmentation)
-    if len(values) != len(array):
-        raise InputError(
-            f"{len(values)} label values do not fit {len(array)} channels of probabilities.",
-            "Give the label value of every channel, as the model's card has them.",
-        )
+    array = channels_of(probabilities, segmentation, values)
     order = sorted({0, *(int(value) for value in values)})
     collected = _Collected(segmentation, least)
-    for planes in _slabs(segmentation.geometry.shape, len(array)):
+    for planes in slabs(segmentation.geometry.shape, len(array)):
         now = segmentation.voxels[planes]
         shares = class_shares(array[:, planes], values, order, regions)
         channel = np.searchsorted(order, now).clip(max=len(order) - 1)
@@ -107,11 +102,9 @@ def doubts_from_probability(
     Raises:
         GeometryError: another grid.
     """
-    array = _channels(probability, segmentation)
-    if len(array) != 1:
-        raise InputError(f"A segment has one channel of probabilities; {len(array)} are given.", "Give its own.")
+    array = channels_of(probability, segmentation, (label,))
     collected = _Collected(segmentation, least)
-    for planes in _slabs(segmentation.geometry.shape, 1):
+    for planes in slabs(segmentation.geometry.shape, 1):
         there = segmentation.voxels[planes] == label
         share = as_shares(array[0, planes])
         likely = np.where(there, 1 - share, share)
@@ -136,7 +129,7 @@ def doubts_from_members(
     if not maps:
         raise InputError("There are no members to compare.", "Give the label maps of two or more.")
     collected = _Collected(segmentation, least)
-    for planes in _slabs(segmentation.geometry.shape, len(maps)):
+    for planes in slabs(segmentation.geometry.shape, len(maps)):
         now = segmentation.voxels[planes]
         unsure = np.zeros(now.shape, bool)
         for array in maps:
@@ -160,11 +153,9 @@ def doubts_from_uncertainty(
     Raises:
         GeometryError: another grid.
     """
-    array = _channels(uncertainty, segmentation)
-    if len(array) != 1:
-        raise InputError(f"Uncertainty has one channel; {len(array)} are given.", "Give the entropy in bits.")
+    array = channels_of(uncertainty, segmentation, (0,))
     collected = _Collected(segmentation, least)
-    for planes in _slabs(segmentation.geometry.shape, 1):
+    for planes in slabs(segmentation.geometry.shape, 1):
         likely = share_of_entropy(array[0, planes])
         unsure = likely >= least
         collected.add(planes.start, unsure, likely[unsure], np.zeros(np.count_nonzero(unsure), np.uint16))
@@ -293,18 +284,32 @@ def _points(flat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return np.stack(np.unravel_index(flat, shape), axis=1)
 
 
-def _channels(values: Volume | np.ndarray, segmentation: Segmentation) -> np.ndarray:
-    """(channels, z, y, x), checked against the segmentation's grid."""
-    if isinstance(values, Volume):
-        difference = segmentation.geometry.difference(values.geometry)
+def channels_of(maps: Volume | np.ndarray, segmentation: Segmentation, values: Sequence[int]) -> np.ndarray:
+    """(channels, z, y, x) of probabilities or uncertainty, checked against the segmentation.
+
+    Args:
+        values: one for every channel.
+
+    Raises:
+        GeometryError: another grid.
+        InputError: another number of channels.
+    """
+    if isinstance(maps, Volume):
+        difference = segmentation.geometry.difference(maps.geometry)
         if difference:
             raise GeometryError(
-                f"'{values.name}' and the segmentation do not share a grid ({difference}).",
+                f"'{maps.name}' and the segmentation do not share a grid ({difference}).",
                 "Give them on the segmentation's grid.",
             )
-        return values.voxels
-    array = values[None] if values.ndim == 3 else values
-    _check_shape(array.shape[1:], segmentation, "Probabilities")
+        array = maps.voxels
+    else:
+        array = maps[None] if maps.ndim == 3 else maps
+        _check_shape(array.shape[1:], segmentation, "Probabilities")
+    if len(values) != len(array):
+        raise InputError(
+            f"{len(array)} channels of probabilities do not fit {len(values)} label values.",
+            "Give the channels of the model's outputs with the label value of each, or the one channel of a segment.",
+        )
     return array
 
 
@@ -322,8 +327,8 @@ def _check_shape(shape: tuple[int, ...], segmentation: Segmentation, what: str) 
         )
 
 
-def _slabs(shape: tuple[int, int, int], channels: int) -> Iterator[slice]:
-    """Slices of planes that take a moderate amount of memory."""
+def slabs(shape: tuple[int, int, int], channels: int) -> Iterator[slice]:
+    """Slices of planes, in order, that take a moderate amount of memory."""
     planes = max(1, _PLANE_BYTES // (4 * max(channels, 1) * shape[1] * shape[2]))
     for first in range(0, shape[0], planes):
         yield slice(first, min(first + planes, shape[0]))
