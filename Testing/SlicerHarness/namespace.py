@@ -29,6 +29,7 @@ from . import (
     parameternode,
     sampledata,
     scripted,
+    scriptedeffects,
     segmenteditor,
     segmentstable,
     slicersource,
@@ -103,6 +104,8 @@ def install(home: Path, source: Path | None = None) -> types.ModuleType:
     modules = Modules()
     modules.sampleDataSources = {}
     given = {name: value for name, value in widgets.items() if name in dump.slicer_names()}
+    sys.modules.update(scriptedeffects.modules())
+    given.update({kind.__name__: kind for kind in scriptedeffects.CLASSES})
     slicer = SlicerModule({**given, "mrmlScene": scene, "modules": modules, "selfTests": {}})
     sys.modules["slicer"] = slicer
     sys.meta_path.append(OnImport({f"slicer.{name}": partial(_one_of, source, name) for name in NOT_IMPORTED}))

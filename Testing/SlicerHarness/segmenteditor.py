@@ -6,41 +6,15 @@ import slicer_core
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from . import dump
+from .editoreffects import EditorEffects
 from .mrmlwidgets import qMRMLWidget
 from .nodecombobox import qMRMLNodeComboBox
 from .segmentstable import qMRMLSegmentsTableView
 from .standins import kept
 from .strict import raw
-from .strictobject import StrictObject
 
 MINIMUM_WIDTH = 369
 KEYS = (*"1234567890ZYQWI", "Esc", "Space")
-EFFECTS = (
-    *("Paint", "Erase", "Scissors", "Draw", "Fill between slices", "Grow from seeds", "Hollow", "Islands"),
-    *("Level tracing", "Logical operators", "Margin", "Mask volume", "Smoothing", "Threshold"),
-)
-
-
-class Effect(StrictObject, table=dump.class_table("qSlicerSegmentEditorAbstractEffect")):
-    """An effect by its name: the harness draws nothing, so effects only remember their parameters."""
-
-    def __init__(self, name: str, editor):
-        super().__init__()
-        self._name = name
-        self._editor = editor
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def _attribute(self, name: str) -> str:
-        return f"{self._name}.{name}"
-
-    def parameter(self, name: str) -> str:
-        return self._editor._node.GetAttribute(self._attribute(name)) or ""
-
-    def setParameter(self, name: str, value) -> None:
-        self._editor._node.SetAttribute(self._attribute(name), str(value))
 
 
 class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_table("qMRMLSegmentEditorWidget")):
@@ -70,9 +44,12 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self._watched: list[tuple[object, int]] = []
         self._shown: dict[str, object] = {}
         self._order: tuple[str, ...] = ()
-        self._buttons: list = []
+        self._buttons: dict[str, QtWidgets.QPushButton] = {}
         self._shortcuts: list[QtGui.QShortcut] = []
         self._build()
+        self.updateEffectList()
+        effects = self._effects
+        raw(self).destroyed.connect(lambda *_: effects.cleanup())
         raw(self).setMinimumWidth(MINIMUM_WIDTH)
 
     def _build(self) -> None:
@@ -92,12 +69,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         row = QtWidgets.QHBoxLayout()
         for button in (self._add, self._remove, self._show3d, self._switch):
             row.addWidget(button)
-        effects = QtWidgets.QGridLayout()
-        for index, name in enumerate(EFFECTS):
-            button = QtWidgets.QPushButton(name)
-            button.clicked.connect(lambda _checked, effect=name: self.setActiveEffectByName(effect))
-            self._buttons.append(button)
-            effects.addWidget(button, index // 2, index % 2)
+        self._effects = EditorEffects(self)
+        self._grid = QtWidgets.QGridLayout()
         history = QtWidgets.QHBoxLayout()
         history.addWidget(self._undo)
         history.addWidget(self._redo)
@@ -106,7 +79,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         layout.addLayout(form)
         layout.addLayout(row)
         layout.addWidget(self._table)
-        layout.addLayout(effects)
+        layout.addLayout(self._grid)
+        layout.addWidget(self._effects.frame)
         layout.addLayout(history)
         self._segmentations.currentNodeChanged.connect(lambda node: self.setSegmentationNode(node))
         self._volumes.currentNodeChanged.connect(lambda node: self.setSourceVolumeNode(node))
@@ -121,9 +95,18 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
                 selector.setMRMLScene(scene)
         qMRMLWidget.setMRMLScene(self, scene)
         # After the selectors, which fill themselves at the end of a batch, and after whoever watched the scene before.
+        interaction = slicer.app.applicationLogic().GetInteractionNode()
+        tag = interaction.AddObserver(
+            interaction.InteractionModeChangedEvent, lambda node, _event: self._effects.on_interaction(node)
+        )
+        raw(self).destroyed.connect(lambda *_, tag=tag: interaction.RemoveObserver(tag))
+        slicer.app.layoutManager().layoutChanged.connect(self._on_layout)
         for event, react in ((scene.EndCloseEvent, self._on_close), (scene.EndBatchProcessEvent, self._on_batch)):
             tag = scene.AddObserver(event, react)
             raw(self).destroyed.connect(lambda *_, tag=tag: scene.RemoveObserver(tag))
+
+    def _on_layout(self, *_) -> None:
+        self._effects.tell_all("layoutChanged")
 
     def _on_close(self, *_) -> None:
         self.updateWidgetFromMRML()
@@ -150,8 +133,15 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self._node = node
         self._logic.SetSegmentEditorNode(node)
         if node is not None:
-            self._observer = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self.updateWidgetFromMRML())
+            self._observer = node.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._on_node())
+            self._effects.tell_all("setMRMLDefaults")
         self.updateWidgetFromMRML()
+
+    def _on_node(self) -> None:
+        before = self._effects.active
+        self.updateWidgetFromMRML()
+        if self._effects.active is before:
+            self._effects.refresh()
 
     def updateWidgetFromMRML(self) -> None:
         scene = self._scene
@@ -167,9 +157,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         usable = self._segmentation is not None and self._logic.GetSourceVolumeNode() is not None
         if not usable and self._node.GetActiveEffectName():
             self._node.SetActiveEffectName("")
-        for button in self._buttons:
+        for button in self._buttons.values():
             raw(button).setEnabled(usable)
         self._announce()
+        self._effects.show(self._node.GetActiveEffectName() or "")
 
     def _show_segmentation(self, node) -> None:
         with QtCore.QSignalBlocker(self._segmentations):
@@ -212,6 +203,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         if before.get("volume") is not now["volume"]:
             self.sourceVolumeNodeChanged.emit(now["volume"])
             self.masterVolumeNodeChanged.emit(now["volume"])
+            self._effects.tell_all("sourceVolumeNodeChanged")
+            self._effects.tell_all("masterVolumeNodeChanged")
 
     def segmentationNode(self):
         """What its selector shows, which is not always what the editor node refers to."""
@@ -247,17 +240,16 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         self._logic.SetCurrentSegmentID(segment_id)
 
     def availableEffectNames(self) -> tuple[str, ...]:
-        return EFFECTS
+        return self._effects.names
 
     def effectCount(self) -> int:
-        return len(EFFECTS)
+        return len(self._effects.names)
 
     def effectByName(self, name: str):
-        return Effect(name, self) if name in EFFECTS else None
+        return self._effects.by_name(name)
 
     def activeEffect(self):
-        name = self._node.GetActiveEffectName() if self._node is not None else None
-        return self.effectByName(name) if name else None
+        return self._effects.active
 
     def setActiveEffect(self, effect) -> None:
         self.setActiveEffectByName(effect.name if effect is not None else "")
@@ -267,7 +259,21 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
         if self._node is None:
             return
         usable = self._segmentation is not None and self.sourceVolumeNode() is not None
-        self._node.SetActiveEffectName(name if name in EFFECTS and usable else "")
+        self._node.SetActiveEffectName(name if name in self._effects.names and usable else "")
+        self._effects.show(self._node.GetActiveEffectName() or "")
+
+    def updateEffectList(self) -> None:
+        """Clones effects that were registered since, and shows the buttons that the order asks for."""
+        for name in self._effects.update():
+            button = QtWidgets.QPushButton(self._effects.by_name(name).title)
+            button.setObjectName(name)
+            button.clicked.connect(lambda _checked, effect=name: self.setActiveEffectByName(effect))
+            self._buttons[name] = button
+        others = [name for name in self._effects.names if name not in self._order]
+        first = [name for name in self._order if name in self._buttons]
+        for index, name in enumerate([*first, *others]):
+            self._grid.addWidget(self._buttons[name], index // 2, index % 2)
+            raw(self._buttons[name]).setVisible(name in first or self.unorderedEffectsVisible)
 
     def effectNameOrder(self) -> tuple[str, ...]:
         return self._order
@@ -292,10 +298,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget, kind="standin", table=dump.class_tab
             raw(button).setVisible(enabled)
 
     def setupViewObservations(self) -> None:
-        """There are no views."""
+        self._effects.observe_views()
 
     def removeViewObservations(self) -> None:
-        """There are no views."""
+        self._effects.forget_views()
 
     def installKeyboardShortcuts(self, parent=None) -> None:
         """Some of Slicer's keys; they act while the focus is within ``parent``, else anywhere in the window."""
