@@ -20,7 +20,8 @@ from ..volume import Segmentation, Volume, notes_of
 if TYPE_CHECKING:
     from ..io.outputs import Input
     from ..io.seg_nrrd import Algorithm
-    from ..refinement import Change, Session
+    from ..refinement import Change, Prompt, Session
+    from ..reporting.correction_picture import Mark
     from .refine_prompts import Given
 
 _LARGEST = np.iinfo(np.uint16).max
@@ -240,7 +241,37 @@ class Files:
         for path in (beside, self.target):
             if path is not None:
                 remember(path, job)
-        return [self.target]
+        if self.preview is None:
+            return [self.target]
+        _write_preview(case, corrected, steps, self.preview)
+        remember(self.preview, job)
+        return [self.target, self.preview]
+
+
+def _write_preview(case: Case, corrected: Segmentation, steps: Sequence[tuple[Given, Change]], path: Path) -> None:
+    """Through the prompt that changed most."""
+    from ..reporting.correction_picture import Correction, MarkKind, write_correction
+
+    marks = [_mark(given.prompt) for given, _ in steps]
+    largest = marks[max(range(len(steps)), key=lambda n: steps[n][1].voxels)]
+    # The middle of a line is one of its points.
+    on_it = largest.kind in (MarkKind.POINT, MarkKind.LINE)
+    focus = largest.points[len(largest.points) // 2] if on_it else largest.points.mean(axis=0)
+    write_correction(Correction(case.volume, case.segmentation, corrected, case.label.value, marks, focus), path)
+
+
+def _mark(prompt: Prompt) -> Mark:
+    from ..refinement import BoxPrompt, Point, Scribble
+    from ..reporting.correction_picture import Mark, MarkKind
+
+    if isinstance(prompt, Point):
+        return Mark(np.array([prompt.position]), prompt.include)
+    if isinstance(prompt, BoxPrompt):
+        signs = np.array([[(n >> axis & 1) - 0.5 for axis in range(3)] for n in range(8)])
+        corners = prompt.center + (signs * prompt.size) @ np.asarray(prompt.axes).reshape(3, 3).T
+        return Mark(corners, prompt.include, MarkKind.BOX)
+    kind = MarkKind.LINE if isinstance(prompt, Scribble) else MarkKind.RING
+    return Mark(np.array(prompt.points), prompt.include, kind)
 
 
 def _algorithms(case: Case, corrected: Segmentation, prompts: int) -> dict[int, Algorithm]:

@@ -275,3 +275,20 @@ def test_what_was_left_out_of_a_file_is_said(run: Run, image: Path, labels: Path
     result = run("refine", image, labels, tmp_path / "o.nrrd", "-s", "1", "--include", tmp_path / "p.mrk.json")
     assert result.exit_code == 0 and "hidden: 1" in result.stderr and "not placed: 1" in result.stderr
     assert result.stdout.count("include point") == 1
+
+
+def test_a_picture_of_what_changed(run_json: Callable, run: Run, image: Path, labels: Path, tmp_path: Path) -> None:
+    grid, files = grid_of(image), tmp_path / "p.mrk.json"
+    corners = [[float(v) for v in ras(grid, *voxel).split(",")] for voxel in ((4, 3, 6), (7, 3, 6), (7, 9, 6))]
+    entries = [
+        {"type": kind, "coordinateSystem": "RAS", "controlPoints": [{"position": corner} for corner in corners]}
+        for kind in ("Curve", "ClosedCurve")
+    ]
+    files.write_text(json.dumps({"markups": entries}))
+    options = ("-s", "1", "--exclude", files, "--include", "voxel:13,6,6", "--include", "-9,9,-12,12,-9,9", "--preview")
+    answer = run_json("refine", image, labels, tmp_path / "o.nrrd", *options, tmp_path / "p.png")
+    assert answer["files"] == [str(tmp_path / name) for name in ("o.nrrd", "p.png")]
+    assert [row["prompt"].split()[1] for row in answer["prompts"]] == ["scribble", "lasso", "point", "box"]
+    assert Image.open(tmp_path / "p.png").size[1] > 1000
+    result = run("refine", image, labels, tmp_path / "o2.nrrd", *options, tmp_path / "p.jpg")
+    assert result.exit_code == 5 and not (tmp_path / "o2.nrrd").exists()
