@@ -111,7 +111,7 @@ class ImportTest(ImportTestCase):
 
     def test_a_killed_worker_is_told_and_the_next_import_works(self):
         installation = self.start(models.folder() / "threshold")
-        self.installer._client._end_process()
+        self.installer._client._connection._end_process()
         self.finish(installation)
         self.assertEqual(installation.error.code, "worker-crashed")
         self.finish(self.start(models.folder() / "threshold"))
@@ -186,7 +186,7 @@ class TrustTest(ImportTestCase):
         self.panel.runner.shutdown()
         # The workers' list of trusted programs lies under the home folder.
         for client in (self.installer._client, self.panel.runner._client):
-            home = mock.patch.dict(client._environment, {"HOME": str(self.scratch)})
+            home = mock.patch.dict(client._connection._environment, {"HOME": str(self.scratch)})
             home.start()
             self.addCleanup(home.stop)
         self.addCleanup(self.panel.runner.shutdown)

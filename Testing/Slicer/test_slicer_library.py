@@ -310,7 +310,7 @@ class DownloadTest(LibraryTestCase):
         described.write_text(json.dumps(values), encoding="utf-8")
         script = str(models.HERE / "library_worker.py")
         client = self.installer._client
-        command = [client._command[0], script, str(described), str(self.cache)]
+        command = [client._connection._command[0], script, str(described), str(self.cache)]
         patch = mock.patch.object(client, "_command", command)
         patch.start()
         self.addCleanup(patch.stop)

@@ -51,7 +51,7 @@ class SetupTest(support.SlicerTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         (Path(folder.name) / f"{name}.py").write_text(code, encoding="utf-8")
-        environment = self.runner._client._environment
+        environment = self.runner._client._connection._environment
         path = os.pathsep.join([folder.name, environment["PYTHONPATH"]])
         patch = mock.patch.dict(environment, {"PYTHONPATH": path})
         patch.start()

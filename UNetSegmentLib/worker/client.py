@@ -17,24 +17,21 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import Cancelled, UNetSegmentError
+from ..errors import UNetSegmentError
 from ..progress import ProgressEvent
 from ..volume import Volume
-from . import processes
-from .errors import crash_error, error_from_code, start_error
-from .exchange import output_error, write_array
-from .folders import ExchangeFolder, HeldFile
-from .incoming import Incoming
+from .connection import Connection
+from .errors import WorkerError, error_from_code
+from .exchange import write_array
+from .folders import HeldFile
 from .launch import default_command, default_environment
 from .listener import Listener, WorkerState
 from .messages import (
     Cancel,
-    ClientHello,
     Event,
     Failure,
     Hello,
@@ -46,7 +43,6 @@ from .messages import (
     Ready,
     Request,
     Result,
-    Shutdown,
     Train,
     Trained,
     Unload,
@@ -66,6 +62,7 @@ from .requests import (
     segment_message,
 )
 from .transport import ExitStatus, Transport
+from .voxel_files import VoxelFiles
 
 logger = logging.getLogger(__name__)
 
@@ -91,17 +88,21 @@ class WorkerClient:
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._transport = transport
         self._listener = listener
-        self._parent = folder
-        self._command = list(command or default_command())
-        self._environment = dict(default_environment() if environment is None else environment)
+        self._files = VoxelFiles(folder)
         self._pending = PendingRequests()
         self._down_state = self._told = WorkerState.STOPPED
         self._announcing = threading.Lock()
-        self._exit_expected = False
-        self._folder: ExchangeFolder | None = None
-        self._incoming = self._new_incoming()
+        self._connection = Connection(
+            transport,
+            command or default_command(),
+            default_environment() if environment is None else environment,
+            self._on_event,
+            lambda level, text: self._tell(listener.on_log, level, text, None),
+            self._on_exit,
+            self._on_start,
+            lambda: bool(self._pending.numbers),
+        )
 
     # -- what the user calls ---------------------------------------------------------------------------------------
 
@@ -109,19 +110,19 @@ class WorkerClient:
     def state(self) -> WorkerState:
         if not self._pending.is_open:
             return self._down_state
-        if self._incoming.ready is None:
+        if self._connection.ready is None:
             return WorkerState.STARTING
         return WorkerState.BUSY if self._pending.numbers else WorkerState.READY
 
     @property
     def hello(self) -> Hello | None:
         """What the running worker said first: pid, versions."""
-        return self._incoming.hello
+        return self._connection.hello
 
     @property
     def ready(self) -> Ready | None:
         """What the running worker said of torch and its devices, once it has."""
-        return self._incoming.ready
+        return self._connection.ready
 
     @property
     def pending(self) -> tuple[int, ...]:
@@ -136,18 +137,13 @@ class WorkerClient:
         """
         if self._pending.is_open:
             return
-        incoming = self._incoming = self._new_incoming()
-        self._exit_expected = False
-        self._pending.open()
-        self._announce()
         try:
-            self._transport.start(self._command, self._environment, incoming.feed, incoming.feed_errors, self._on_exit)
-        except OSError as error:
+            self._connection.start()
+        except WorkerError:
             self._down_state = WorkerState.CRASHED
             self._pending.close()
             self._announce()
-            raise start_error(self._command, str(error)) from error
-        self._send(ClientHello(pid=os.getpid(), host=platform.node()))
+            raise
 
     def segment(self, request: SegmentRequest) -> int:
         """Queues a segmentation (starting the worker if need be) and returns its number at once.
@@ -164,7 +160,7 @@ class WorkerClient:
         except UNetSegmentError:
             discard(tuple(held))
             raise
-        where = str(self._exchange().path)
+        where = str(self._files.path)
         return self._ask(lambda number: segment_message(number, request, inputs, where, results), tuple(held))
 
     def load(
@@ -194,33 +190,21 @@ class WorkerClient:
         """Asks to stop a running or waiting request; ``on_error`` with code ``cancelled`` follows (or its result, when
         that was already on the way). Where no answer comes within a few seconds, :meth:`kill` always works."""
         if request_id in self.pending:
-            self._send(Cancel(request_id))
+            self._connection.send(Cancel(request_id))
 
     def shutdown(self, timeout: float = 5.0) -> None:
         """Cancels everything, lets the worker exit, kills it after ``timeout`` seconds, removes the voxel folder.
 
         Blocks until the process is gone. Waiting requests get ``cancelled``.
         """
-        if self._pending.is_open:
-            self._exit_expected = True
-            self._send(Shutdown())
-            gone = False
-            try:
-                gone = self._transport.wait(timeout)
-            finally:
-                # Also when the user lost patience (Ctrl-C).
-                if not gone:
-                    self.kill()
-        self._remove_folder()
+        self._connection.shutdown(timeout)
+        self._files.remove()
 
     def kill(self) -> None:
         """Ends the worker now, whatever it is doing, and the launcher around it. Waiting requests get
         ``cancelled``; the next request starts a new worker."""
-        if self._pending.is_open:
-            self._exit_expected = True
-            self._end_process()
-            self._transport.wait(10.0)
-        self._remove_folder()
+        self._connection.kill()
+        self._files.remove()
 
     def __enter__(self) -> WorkerClient:
         return self
@@ -230,14 +214,12 @@ class WorkerClient:
 
     # -- what the transport calls ------------------------------------------------------------------------------------
 
-    def _on_exit(self, status: ExitStatus) -> None:
-        incoming = self._incoming
-        incoming.end()
-        if incoming.pid is not None and processes.alive(incoming.pid):
-            # The launcher is gone, its child is not.
-            processes.kill(incoming.pid)
-        expected = self._exit_expected
-        error = self._exit_error(status)
+    def _on_start(self) -> None:
+        self._pending.open()
+        self._announce()
+
+    def _on_exit(self, status: ExitStatus, error: UNetSegmentError) -> None:
+        expected = self._connection.exit_expected
         self._down_state = WorkerState.STOPPED if expected else WorkerState.CRASHED
         waiting = self._pending.close()
         self._announce()
@@ -297,9 +279,6 @@ class WorkerClient:
 
     # -- internals -----------------------------------------------------------------------------------------------------
 
-    def _send(self, message: Request) -> None:
-        self._transport.write(encode(message))
-
     def _ask(self, message: Callable[[int], Request], files: Files = ()) -> int:
         """Sends the request that ``message`` makes of a new number; ``files`` are removed with its answer."""
         number = self._pending.new_number()
@@ -313,7 +292,7 @@ class WorkerClient:
             discard(files)
             raise
         self._announce()
-        self._transport.write(line)
+        self._connection.send_line(line)
         return number
 
     def _finish(self, number: int) -> bool:
@@ -337,56 +316,14 @@ class WorkerClient:
         except Exception:
             logger.exception("A listener of the worker failed in %s", getattr(callback, "__name__", callback))
 
-    def _new_incoming(self) -> Incoming:
-        return Incoming(
-            self._on_event,
-            lambda level, text: self._tell(self._listener.on_log, level, text, None),
-            self._end_process,
-        )
-
-    def _exit_error(self, status: ExitStatus) -> UNetSegmentError:
-        incoming = self._incoming
-        if incoming.fatal is not None:
-            return incoming.fatal
-        if self._exit_expected:
-            return Cancelled("The worker was stopped.")
-        if incoming.hello is None and status.code is None and status.reason:
-            return start_error(self._command, status.reason)
-        at_work = "during its work" if self._pending.numbers else "while idle"
-        during = "before it was ready" if incoming.ready is None else at_work
-        return crash_error(during, status.describe(), incoming.last_words)
-
-    def _end_process(self) -> None:
-        if self._incoming.pid is not None:
-            processes.kill(self._incoming.pid)
-        self._transport.terminate()
-
-    def _exchange(self) -> ExchangeFolder:
-        if self._folder is None or not self._folder.path.is_dir():
-            self._remove_folder()
-            try:
-                self._folder = ExchangeFolder(self._parent)
-            except OSError as error:
-                raise output_error(self._parent or "the folder for temporary files", error) from error
-        return self._folder
-
     def _new_file(self, name: str, held: list[HeldFile]) -> HeldFile:
-        folder = self._exchange()
-        try:
-            held.append(folder.file(name))
-        except OSError as error:
-            raise output_error(folder.path, error) from error
+        held.append(self._files.new(name))
         return held[-1]
 
     def _handed_over(self, volume: Volume, held: list[HeldFile]) -> VolumeFile:
         """A volume in a new file, which is put on the list."""
         file = self._new_file("input", held)
         return VolumeFile(write_array(volume.voxels, file.path, held=True), volume.geometry, volume.name)
-
-    def _remove_folder(self) -> None:
-        if self._folder is not None:
-            self._folder.remove()
-            self._folder = None
 
 
 __all__ = [

@@ -24,6 +24,8 @@ class Connection:
         on_event: gets every event.
         on_log: gets a level and a line.
         on_exit: gets how the process ended and the error that it means to whoever waits.
+        on_start: called when a process is about to be started, and :attr:`open` and :attr:`ready` speak of it already.
+        busy: whether somebody waits, for the words of the error.
     """
 
     def __init__(
@@ -34,10 +36,13 @@ class Connection:
         on_event: Callable[[Event], None],
         on_log: Callable[[str, str], None],
         on_exit: Callable[[ExitStatus, UNetSegmentError], None],
+        on_start: Callable[[], None] = lambda: None,
+        busy: Callable[[], bool] = lambda: True,
     ) -> None:
         self._transport = transport
         self._command, self._environment = list(command), dict(environment)
         self._on_event, self._on_log, self._on_exit_told = on_event, on_log, on_exit
+        self._on_start, self._busy = on_start, busy
         self._incoming = self._new_incoming()
         self.open = False
         self.exit_expected = False
@@ -68,6 +73,7 @@ class Connection:
         incoming = self._incoming = self._new_incoming()
         self.exit_expected = False
         self.open = True
+        self._on_start()
         try:
             self._transport.start(
                 self._command,
@@ -83,11 +89,17 @@ class Connection:
 
     def send(self, message: Request) -> None:
         """Sends a message; one to a process that is gone is lost. Raises ProtocolError for what JSON cannot carry."""
-        self._transport.write(encode(message))
+        self.send_line(encode(message))
+
+    def send_line(self, line: bytes) -> None:
+        """Sends a message that is already encoded."""
+        self._transport.write(line)
 
     def shutdown(self, timeout: float) -> None:
         """Lets the worker exit, kills it after ``timeout`` seconds. Blocks until the process is gone."""
         if not self.open:
+            # Its end may just be being told, on another thread.
+            self._transport.wait(timeout)
             return
         self.exit_expected = True
         self.send(Shutdown())
@@ -122,7 +134,8 @@ class Connection:
         if incoming.hello is None and status.code is None and status.reason:
             incoming.fatal = start_error(self._command, status.reason)
             return incoming.fatal
-        during = "before it was ready" if incoming.ready is None else "during its work"
+        at_work = "during its work" if self._busy() else "while idle"
+        during = "before it was ready" if incoming.ready is None else at_work
         return crash_error(during, status.describe(), incoming.last_words)
 
     def _end_process(self) -> None:

@@ -2,102 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import GeometryError, InputError, UNetSegmentError
+from ...errors import GeometryError, InputError
 from ...volume import Segmentation, Volume
 from ..arrays import ArrayFile, VolumeFile
 from ..exchange import write_array
 from ..folders import HeldFile
 from ..refine_messages import RefineOpen
+from ..voxel_files import VoxelFiles
+from .awaited import Held, release
 from .orders import EditList
 
-NewFile = Callable[[str], HeldFile]
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """The arguments of :meth:`~.client.RefineClient.open`."""
+
+    volume: Volume
+    segmentation: Segmentation | None
+    label: int
+    probabilities: Volume | np.ndarray | None
+    locked: tuple[int, ...]
+    editable: np.ndarray | None
+    reach: float | None
+
+
+class ImageFile:
+    """The voxels of an image in a file, which lives while one session or more use it.
+
+    Args:
+        volume: the image; another object is another image.
+        array: where its voxels are.
+        file: that holds them.
+    """
+
+    def __init__(self, volume: Volume, array: ArrayFile, file: HeldFile) -> None:
+        self.volume, self.array = volume, array
+        self._file = file
+        self._users = 0
+
+    def use(self) -> ImageFile:
+        """One more session uses it, until :meth:`release`."""
+        self._users += 1
+        return self
+
+    def release(self) -> None:
+        """One session less uses it."""
+        self._users -= 1
+        if not self._users:
+            self._file.release()
 
 
 @dataclass(eq=False)
 class Case:
     """Args:
     number: of the call that opened it.
-    volume: the image, whose ``image`` file may serve another case.
+    image: its voxels.
     opening: the message that opens it; its ``id`` is another one each time.
-    files: that hold its voxels, the image's first.
+    files: that hold its voxels, the image's among them.
     edits: its history.
     opened: whether a worker has held it.
     """
 
     number: int
-    volume: Volume
+    image: ImageFile
     opening: RefineOpen
-    files: tuple[HeldFile, ...]
+    files: tuple[Held, ...]
     edits: EditList = field(default_factory=EditList)
     opened: bool = False
 
 
-def new_case(
-    number: int,
-    volume: Volume,
-    segmentation: Segmentation | None,
-    label: int,
-    *,
-    probabilities: Volume | np.ndarray | None,
-    locked: Collection[int],
-    editable: np.ndarray | None,
-    reach: float | None,
-    folder: str,
-    new_file: NewFile,
-) -> Case:
+def new_case(number: int, wanted: Wanted, files: VoxelFiles, before: Case | None) -> Case:
     """Writes what the worker will map.
+
+    Args:
+        before: the session until now; its image serves again where it is the same object.
 
     Raises:
         OutputError: the voxels cannot be handed over.
         GeometryError: the segmentation lies on another grid.
-        InputError: voxels of an odd type.
+        InputError: voxels of an odd type, a label or a reach that is none.
     """
+    volume, segmentation = wanted.volume, wanted.segmentation
     if segmentation is not None and (difference := volume.geometry.difference(segmentation.geometry)):
         raise GeometryError(
             f"The segmentation and '{volume.name}' do not share a grid ({difference}).",
             "Resample one to the other first, or choose the image that was segmented.",
         )
-    held: list[HeldFile] = []
-
-    def write(array: np.ndarray | None, name: str) -> ArrayFile | None:
-        if array is None:
-            return None
-        held.append(new_file(name))
-        return write_array(array, held[-1].path, held=True)
-
+    if wanted.reach is not None and not 0 < wanted.reach < math.inf:
+        raise InputError(f"A prompt cannot reach {wanted.reach} mm.", "Give a distance above 0.")
+    label, locked = _whole(wanted.label), tuple(_whole(value) for value in wanted.locked)
+    probabilities = wanted.probabilities
+    arrays = {
+        "labels": None if segmentation is None else segmentation.voxels,
+        "probabilities": probabilities.voxels if isinstance(probabilities, Volume) else probabilities,
+        "editable": None if wanted.editable is None else np.asarray(wanted.editable, bool),
+    }
+    held: list[Held] = []
     try:
-        image = write(volume.voxels, "image")
-        assert image is not None
+        image = before.image if before is not None and before.image.volume is volume else _image_file(volume, files)
+        held.append(image.use())
+        written = {name: _written(array, name, files, held) for name, array in arrays.items()}
         opening = RefineOpen(
             id=number,
-            image=VolumeFile(image, volume.geometry, volume.name),
-            label=_whole(label),
-            folder=folder,
-            segmentation=write(segmentation.voxels if segmentation is not None else None, "labels"),
-            probabilities=write(
-                probabilities.voxels if isinstance(probabilities, Volume) else probabilities, "probabilities"
-            ),
-            locked=tuple(_whole(value) for value in locked),
-            editable=write(None if editable is None else np.asarray(editable, bool), "editable"),
-            reach=None if reach is None else float(reach),
+            image=VolumeFile(image.array, volume.geometry, volume.name),
+            label=label,
+            folder=str(files.path),
+            segmentation=written["labels"],
+            probabilities=written["probabilities"],
+            locked=locked,
+            editable=written["editable"],
+            reach=None if wanted.reach is None else float(wanted.reach),
         )
-    except UNetSegmentError:
-        for file in held:
-            file.release()
+    except BaseException:
+        release(held)
         raise
-    return Case(number, volume, opening, tuple(held))
+    return Case(number, image, opening, tuple(held))
+
+
+def _image_file(volume: Volume, files: VoxelFiles) -> ImageFile:
+    file = files.new("image")
+    try:
+        return ImageFile(volume, write_array(volume.voxels, file.path, held=True), file)
+    except BaseException:
+        file.release()
+        raise
+
+
+def _written(array: np.ndarray | None, name: str, files: VoxelFiles, held: list[Held]) -> ArrayFile | None:
+    """An array in a new file, which is put on the list."""
+    if array is None:
+        return None
+    file = files.new(name)
+    held.append(file)
+    return write_array(array, file.path, held=True)
 
 
 def _whole(value: int) -> int:
     try:
         whole = int(value)
     except (TypeError, ValueError, OverflowError):
-        whole = None
-    if whole is None or whole != value:
+        whole = -1
+    if whole != value:
         raise InputError(f"{value} is no label of a segment.", "Give a whole number.")
     return whole

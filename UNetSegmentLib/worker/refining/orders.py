@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ...errors import InputError
+from ...errors import InputError, UNetSegmentError
 from ...refinement import Change, Edit
 from ...refinement.history import Patch
+from ..errors import WorkerError
 from .listener import Made, RefineHistory
 
 
@@ -28,6 +29,16 @@ class Order:
     edit: Edit | None = None
     target: int | None = None
     deaths: int = 0
+
+    def given_up(self, error: UNetSegmentError) -> WorkerError:
+        """What is told when it has ended too many workers, the last by ``error``."""
+        what = "This edit" if self.step == "edit" else f"This step ({self.step})"
+        return WorkerError(
+            f"{what} ended the worker {self.deaths} times and was left out; all other edits are kept.",
+            "Draw it smaller or elsewhere, save your work, and report the details.",
+            error.detail or str(error),
+            WorkerError.CRASHED,
+        )
 
 
 @dataclass(frozen=True, eq=False)

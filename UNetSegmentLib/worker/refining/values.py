@@ -20,6 +20,7 @@ INLINE = 1 << 20
 """Bytes of labels that travel within the line; more of them go by file."""
 # A few packed bytes may claim to be any number of labels.
 _MOST_INLINE = 64 * INLINE
+_LARGEST = np.iinfo(np.uint16).max
 _DTYPES = ("|u1", "<u2", ">u2")
 
 
@@ -52,6 +53,23 @@ def edit_of(message: RefineEdit) -> Edit:
         return prompt_of(message.drawn)
     assert message.painted is not None
     return Strokes(message.painted.box, unpacked(message.painted))
+
+
+def own_edit(edit: Edit) -> Edit:
+    """The edit with arrays of its own, in types that travel: the caller's may change before they are needed again.
+
+    Raises:
+        InputError: strokes of numbers that are no labels.
+    """
+    if not isinstance(edit, Strokes):
+        return edit
+    labels = np.array(edit.labels)
+    if labels.dtype.str not in _DTYPES:
+        low, high = (labels.min(), labels.max()) if labels.size else (0, 0)
+        if labels.dtype.kind not in "biuf" or not (low >= 0 and high <= _LARGEST and (labels % 1 == 0).all()):
+            raise InputError("Painted labels hold whole numbers from 0 to 65535 alone.")
+        labels = labels.astype(np.uint8 if high <= np.iinfo(np.uint8).max else np.uint16)
+    return Strokes(edit.box, labels)
 
 
 def is_small(labels: np.ndarray) -> bool:
