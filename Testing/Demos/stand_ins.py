@@ -80,6 +80,15 @@ def _segmentation(path: Path) -> None:
     write_segmentation(Segmentation(voxels, grid, (Label(1, "liver"),)), path)
 
 
+def _markups(path: Path) -> None:
+    """A lasso around a place of the hippocampus of :func:`_head`, as Slicer saves one."""
+    import json
+
+    ring = [{"position": [-25.0 + x, -12.0 + y, -20.0]} for x, y in ((4, 0), (0, 4), (-4, 0), (0, -4))]
+    entry = {"type": "ClosedCurve", "coordinateSystem": "RAS", "controlPoints": ring}
+    path.write_text(json.dumps({"markups": [entry]}))
+
+
 def _drive(path: Path) -> None:
     from layout_cases import drive
 
@@ -142,6 +151,7 @@ STAND_INS: dict[str, Callable[[Path], None]] = {
     "references": _label_maps,
     "found.seg.nrrd": _segmentation,
     "reference.seg.nrrd": _segmentation,
+    "leak.mrk.json": _markups,
     "drive": _drive,
     "isbi2012": _isbi,
     "Dataset123_Liver": _nnunet,

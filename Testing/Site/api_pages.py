@@ -11,6 +11,7 @@ ROOMS = (
     ("UNetSegmentLib.io", "Reading and writing"),
     ("UNetSegmentLib.models", "Models and importing"),
     ("UNetSegmentLib.inference", "Running a model"),
+    ("UNetSegmentLib.refinement", "Correcting masks"),
     ("UNetSegmentLib.networks", "Networks"),
     ("UNetSegmentLib.training", "Training"),
     ("UNetSegmentLib.reporting", "Measures, scores and pictures"),
