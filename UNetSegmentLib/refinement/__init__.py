@@ -1,5 +1,6 @@
 """Correcting a mask: prompts, sessions that keep hard rules, and where a mask is doubtful."""
 
+from .appearance import doubts_from_image
 from .change import Change
 from .doubt import find_places
 from .evidence import (
@@ -22,6 +23,7 @@ from .quality import (
     quality_of_probabilities,
     quality_of_uncertainty,
 )
+from .review import review_places
 from .session import Session
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "Scribble",
     "Session",
     "Strokes",
+    "doubts_from_image",
     "doubts_from_members",
     "doubts_from_probabilities",
     "doubts_from_probability",
@@ -53,5 +56,6 @@ __all__ = [
     "quality_of_members",
     "quality_of_probabilities",
     "quality_of_uncertainty",
+    "review_places",
     "run_members",
 ]

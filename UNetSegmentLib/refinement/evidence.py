@@ -295,12 +295,7 @@ def channels_of(maps: Volume | np.ndarray, segmentation: Segmentation, values: S
         InputError: another number of channels.
     """
     if isinstance(maps, Volume):
-        difference = segmentation.geometry.difference(maps.geometry)
-        if difference:
-            raise GeometryError(
-                f"'{maps.name}' and the segmentation do not share a grid ({difference}).",
-                "Give them on the segmentation's grid.",
-            )
+        check_grid(maps, segmentation)
         array = maps.voxels
     else:
         array = maps[None] if maps.ndim == 3 else maps
@@ -311,6 +306,20 @@ def channels_of(maps: Volume | np.ndarray, segmentation: Segmentation, values: S
             "Give the channels of the model's outputs with the label value of each, or the one channel of a segment.",
         )
     return array
+
+
+def check_grid(volume: Volume, segmentation: Segmentation) -> None:
+    """Refuses a volume of another grid.
+
+    Raises:
+        GeometryError: it is.
+    """
+    difference = segmentation.geometry.difference(volume.geometry)
+    if difference:
+        raise GeometryError(
+            f"'{volume.name}' and the segmentation do not share a grid ({difference}).",
+            "Resample one to the other first, or choose the image that was segmented.",
+        )
 
 
 def _label_map(member: Segmentation | np.ndarray, segmentation: Segmentation) -> np.ndarray:

@@ -46,3 +46,13 @@ def connected_parts(count: int, first: np.ndarray, second: np.ndarray) -> np.nda
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(count, count))
     _, part = connected_components(graph, directed=False)
     return np.asarray(part)
+
+
+def connected_voxels(mask: np.ndarray) -> list[np.ndarray]:
+    """Array indices (n, 3) of every part of a mask (z, y, x) that is connected by faces, edges or corners."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    index, number = np.argwhere(mask), labels[mask]
+    order = np.argsort(number, kind="stable")
+    return np.split(index[order], np.cumsum(np.bincount(number, minlength=count + 1)[1:-1])) if count else []
