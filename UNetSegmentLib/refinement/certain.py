@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,39 +13,82 @@ from .voxels import Voxels
 
 IN, OUT = 1, -1
 
+# A voxel of a list takes three numbers of four bytes, one of a packed box an eighth of a byte.
+_LIST_BITS = 96
+
 
 @dataclass(frozen=True, eq=False)
 class Certainty:
     """Voxels of one prompt, and of which segment they are certain to be, or not to be. A stroke by hand has no
-    segment: where it was, earlier prompts are no longer certain."""
+    segment: where it was, earlier prompts are no longer certain.
 
-    voxels: Voxels
+    Sessions keep one for each prompt, so it is small: few voxels of a large box are a list, others packed bits.
+    """
+
+    box: Box
     include: bool
     segment: int | None
+    _list: np.ndarray | None
+    _bits: bytes
+
+    @classmethod
+    def of(cls, voxels: Voxels, include: bool, segment: int | None) -> Certainty:
+        inside = voxels.inside
+        if int(np.count_nonzero(inside)) * _LIST_BITS < inside.size:
+            return cls(voxels.box, include, segment, np.argwhere(inside).astype(np.int32), b"")
+        return cls(voxels.box, include, segment, None, zlib.compress(np.packbits(inside).tobytes(), 1))
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Boolean (z, y, x), shape of the box."""
+        return self._part(self.box)
+
+    def within(self, box: Box) -> tuple[tuple[slice, slice, slice], np.ndarray] | None:
+        """The part of an array of ``box`` that it concerns: slices of that array, and a boolean array (z, y, x) of
+        their shape. None when it lies elsewhere."""
+        if any(a >= d or c >= b for a, b, c, d in zip(self.box.start, self.box.stop, box.start, box.stop, strict=True)):
+            return None
+        common = self.box.intersect(box)
+        return common.shifted([-n for n in box.start]).slices, self._part(common)
+
+    def _part(self, box: Box) -> np.ndarray:
+        """What lies in a box within its own."""
+        offset = np.subtract(box.start, self.box.start)
+        if self._list is not None:
+            placed = self._list - offset
+            inside = np.zeros(box.shape, bool)
+            inside[tuple(placed[np.all((placed >= 0) & (placed < box.shape), axis=1)].T)] = True
+            return inside
+        bits = np.frombuffer(zlib.decompress(self._bits), np.uint8)
+        size = int(np.prod(self.box.shape))
+        whole = np.unpackbits(bits, count=size).view(bool).reshape(self.box.shape)
+        return np.asarray(whole[box.shifted([-n for n in self.box.start]).slices])
 
 
 def certain_in(box: Box, earlier: Iterable[Certainty], segment: int) -> np.ndarray:
     """Per voxel of ``box``: :data:`IN` the segment, :data:`OUT` of it, or 0. int8, shape of the box.
 
-    What is in another segment is out of this one, as a label map has one label per voxel.
+    What is in another segment is out of this one, as a label map has one label per voxel, until a later prompt says
+    that it is not in the other one.
     """
-    state = np.zeros(box.shape, np.int8)
+    holder = np.zeros(box.shape, np.int32)
+    out = np.zeros(box.shape, bool)
     for one in earlier:
-        value = _value(one, segment)
-        if value is None:
+        part = one.within(box)
+        if part is None:
             continue
-        common = one.voxels.box.intersect(box)
-        if common.empty:
-            continue
-        here = common.shifted([-n for n in box.start]).slices
-        there = common.shifted([-n for n in one.voxels.box.start]).slices
-        state[here][one.voxels.inside[there]] = value
+        there, inside = part
+        if one.segment is None:
+            holder[there][inside], out[there][inside] = 0, False
+        elif one.include:
+            holder[there][inside] = one.segment
+            if one.segment == segment:
+                out[there][inside] = False
+        else:
+            holder[there][inside & (holder[there] == one.segment)] = 0
+            if one.segment == segment:
+                out[there][inside] = True
+    state = np.zeros(box.shape, np.int8)
+    state[out | ((holder != 0) & (holder != segment))] = OUT
+    state[holder == segment] = IN
     return state
-
-
-def _value(one: Certainty, segment: int) -> int | None:
-    if one.segment is None:
-        return 0
-    if one.segment == segment:
-        return IN if one.include else OUT
-    return OUT if one.include else None

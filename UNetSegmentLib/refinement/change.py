@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..geometry import Box
-
-NOWHERE = Box((0, 0, 0), (0, 0, 0))
+from .boxes import NOWHERE, tight
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,3 +36,12 @@ class Change:
 def nothing(dtype: np.dtype, reach: float = 0.0, notes: tuple[str, ...] = ()) -> Change:
     """A change that changes nothing."""
     return Change(NOWHERE, np.zeros((0, 0, 0), dtype), 0, reach, notes)
+
+
+def between(box: Box, old: np.ndarray, new: np.ndarray) -> Change:
+    """What is new in the labels of a box."""
+    different = old != new
+    part = tight(different)
+    if part.empty:
+        return nothing(new.dtype)
+    return Change(part.shifted(box.start), new[part.slices].copy(), int(np.count_nonzero(different)))

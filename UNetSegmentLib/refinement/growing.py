@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..geometry import Box
 from ..volume import Volume
+from .boxes import placed, tight
 from .certain import IN, OUT
 from .method import Method, Problem
 from .voxels import Voxels
@@ -20,16 +21,35 @@ MOST_VOXELS = 4_000_000
 """Of a box: what a method solves within about a second on two cores."""
 
 
+MOST_PARTS = 8
+"""Boxes that one prompt may take, where one of :data:`MOST_VOXELS` does not hold it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Voxels that change: a tight box of the image, and a boolean array (z, y, x) of its shape."""
+    """Voxels that change: a tight box of the image, and a boolean array (z, y, x) of its shape; the mm from the prompt
+    that none of them lies beyond; sentences for the user."""
 
     box: Box
     inside: np.ndarray
+    reach: float
+    notes: tuple[str, ...] = ()
 
 
 Part = Callable[[Box], np.ndarray]
 """An array (z, y, x) of a box of the image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """What a change may and may not do, box by box; see :class:`~.method.Problem` and :func:`~.certain.certain_in`."""
+
+    adding: bool
+    mask: Part
+    given: Part
+    free: Part
+    certain: Part
+    probability: Part | None
 
 
 def grow(
@@ -52,44 +72,120 @@ def grow(
         adding: to the segment, or taking away from it.
         reach: mm from the seeds that a change may lie away.
         mask, given, free, certain, probability: see :class:`~.method.Problem` and :func:`~.certain.certain_in`.
+
+    Raises:
+        ValueError: the method answered for another box than it was asked about.
     """
-    whole = Box.whole(volume.geometry.shape)
     spacing = volume.geometry.array_spacing
-    limit = seeds.box.padded([int(reach / mm) for mm in spacing]).intersect(whole)
-    box = seeds.box.padded(method.start_margin(spacing)).intersect(limit)
+    # A prompt may lie anywhere in its voxel, and a little beside the image; so far its own voxels may be away.
+    clear = float(np.linalg.norm(spacing)) / (1 if seeds.moved else 2)
+    near = max(reach - clear, 0.0)
+    rules = Rules(adding, mask, given, free, certain, probability)
+    whole = Box.whole(volume.geometry.shape)
+    seeds = replace(
+        seeds, box=tight(seeds.inside).shifted(seeds.box.start), inside=seeds.inside[tight(seeds.inside).slices]
+    )
+    margin = [max(int(n), 0) for n in method.start_margin(spacing)]
+    parts = _parts(seeds, margin, whole)
+    if len(parts) > MOST_PARTS:
+        note = "The prompt is so large that only what it covers was changed, not what lies beside it."
+        return Region(seeds.box, seeds.inside, max(reach, clear), (note,))
+    changes = [_grown(method, volume, part, box, near, rules) for part, box in parts]
+    return _joined(changes, max(reach, clear))
+
+
+def _parts(seeds: Voxels, margin: Sequence[int], whole: Box) -> list[tuple[Voxels, Box]]:
+    """Seeds and the box to begin with, in parts where one box would be too large."""
+    box = seeds.box.padded(margin).intersect(whole)
+    if _size(box) <= MOST_VOXELS:
+        return [(seeds, box)]
+    extent = np.asarray(seeds.box.shape)
+    axis = int(np.argmax(extent - 2 * np.asarray(margin)))
+    if extent[axis] <= max(2 * margin[axis], 1):
+        return _parts(seeds, [n * 3 // 4 for n in margin], whole)
+    parts = []
+    middle = int(extent[axis]) // 2
+    for half in (slice(None, middle), slice(middle, None)):
+        slices = tuple(half if n == axis else slice(None) for n in range(3))
+        inside = seeds.inside[slices]
+        part = tight(inside)
+        if not part.empty:
+            start = [seeds.box.start[n] + (middle if n == axis and half.start else 0) for n in range(3)]
+            parts += _parts(replace(seeds, box=part.shifted(start), inside=inside[part.slices]), margin, whole)
+        if len(parts) > MOST_PARTS:
+            break
+    return parts
+
+
+def _grown(
+    method: Method, volume: Volume, seeds: Voxels, box: Box, near: float, rules: Rules
+) -> tuple[Box, np.ndarray]:
+    """What the seeds of one box change: the box as it has become, and a boolean array of its shape."""
+    spacing = volume.geometry.array_spacing
+    whole = Box.whole(volume.geometry.shape)
+    most = [min(int(near / mm), n) for mm, n in zip(spacing, whole.shape, strict=True)]
+    limit = seeds.box.padded(most).intersect(whole)
+    box = box.intersect(limit)
     while True:
-        placed = _place(seeds, box)
-        state = certain(box)
-        flips = free(box) & ~(state == (OUT if adding else IN))
-        present = mask(box)
+        own = placed(seeds.inside, seeds.box, box)
+        state = rules.certain(box)
+        present = rules.mask(box)
+        free = rules.free(box) & ~(state == (OUT if rules.adding else IN))
+        # All that the answer is judged by is made before the question: whatever a method writes to, it is not ours.
+        open_ = free & (present != rules.adding)
         problem = Problem(
             image=_image(volume, box),
             spacing=spacing,
             mask=present,
             include=state == IN,
             exclude=state == OUT,
-            seeds=placed,
-            adding=adding,
-            free=flips,
-            given=given(box),
-            probability=probability(box) if probability is not None else None,
+            seeds=own.copy(),
+            adding=rules.adding,
+            free=free,
+            given=rules.given(box),
+            probability=rules.probability(box) if rules.probability is not None else None,
         )
-        answer = method.solve(problem)
-        flips &= (answer != present) & (present != adding)
-        flips = _connected(flips | placed, placed)
+        answer = np.asarray(method.solve(problem))
+        if answer.shape != box.shape:
+            raise ValueError(f"The method answered an array of shape {answer.shape} for a box of {box.shape}.")
+        open_ &= answer.astype(bool) == rules.adding
+        flips = _connected(open_ | own, own)
         wider = _wider(box, flips, limit)
         if wider == box:
-            return _cut(_within_reach(flips, placed, reach, spacing), box)
+            return box, _within_reach(flips, own, near, spacing)
         box = wider
 
 
+def _joined(changes: list[tuple[Box, np.ndarray]], reach: float) -> Region:
+    """One region of several, which may overlap."""
+    starts, stops = zip(*((box.start, box.stop) for box, _ in changes), strict=True)
+    (a, b, c), (d, e, f) = np.min(starts, axis=0).tolist(), np.max(stops, axis=0).tolist()
+    box, inside = changes[0]
+    if len(changes) > 1:
+        box = Box((a, b, c), (d, e, f))
+        inside = np.zeros(box.shape, bool)
+        for own, flips in changes:
+            inside[own.shifted([-n for n in box.start]).slices] |= flips
+    part = tight(inside)
+    return Region(part.shifted(box.start), np.ascontiguousarray(inside[part.slices]), reach)
+
+
 def _image(volume: Volume, box: Box) -> np.ndarray:
-    """The box's image, with the lowest finite value where there is none."""
-    image = volume.voxels[(slice(None), *box.slices)].astype(np.float32)
-    finite = np.isfinite(image)
-    if not finite.all():
-        image[~finite] = image[finite].min() if finite.any() else 0
+    """The box's image, channel by channel: the lowest finite value where there is none, the highest for infinity."""
+    with np.errstate(over="ignore"):
+        # What is beyond a float32 becomes infinite, and so the highest or lowest that is within.
+        image = volume.voxels[(slice(None), *box.slices)].astype(np.float32)
+    for channel in image:
+        finite = np.isfinite(channel)
+        if not finite.all():
+            low, high = (channel[finite].min(), channel[finite].max()) if finite.any() else (0, 0)
+            channel[...] = np.nan_to_num(channel, nan=low, posinf=high, neginf=low)
     return image
+
+
+def _size(box: Box) -> int:
+    z, y, x = box.shape
+    return z * y * x
 
 
 def _connected(flips: np.ndarray, seeds: np.ndarray) -> np.ndarray:
@@ -111,35 +207,20 @@ def _wider(box: Box, flips: np.ndarray, limit: Box) -> Box:
         if stop[axis] < high and flips.take(-1, axis).any():
             stop[axis] = min(stop[axis] + more, high)
     wider = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    return wider if np.prod(wider.shape) <= MOST_VOXELS else box
+    return wider if _size(wider) <= MOST_VOXELS else box
 
 
-def _within_reach(flips: np.ndarray, seeds: np.ndarray, reach: float, spacing: tuple[float, ...]) -> np.ndarray:
-    """Without what lies farther from every seed than the reach; half a voxel's diagonal is kept clear, as a prompt may
-    lie anywhere in its voxel."""
+def _within_reach(flips: np.ndarray, seeds: np.ndarray, near: float, spacing: tuple[float, ...]) -> np.ndarray:
+    """Without what lies farther from every seed than ``near`` mm, and what then no longer hangs together with one."""
     from scipy import ndimage
 
-    clear = float(np.linalg.norm(spacing)) / 2
-    found = [np.flatnonzero(flips.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    ends = [np.flatnonzero(seeds.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    far = [max(e[0] - f[0], f[-1] - e[-1], 0) * mm for f, e, mm in zip(found, ends, spacing, strict=True)]
-    spread = [(e[-1] - e[0]) * mm for e, mm in zip(ends, spacing, strict=True)]
-    if np.linalg.norm(np.add(far, spread)) <= reach - clear:
+    found, ends = tight(flips), tight(seeds)
+    far = [
+        max(e - f, h - g, 0) * mm
+        for e, f, g, h, mm in zip(ends.start, found.start, ends.stop, found.stop, spacing, strict=True)
+    ]
+    spread = [(n - 1) * mm for n, mm in zip(ends.shape, spacing, strict=True)]
+    if np.linalg.norm(np.add(far, spread)) <= near:
         return flips
     distance = ndimage.distance_transform_edt(~seeds, sampling=spacing)
-    return np.asarray(flips & ((distance <= reach - clear) | seeds))
-
-
-def _place(voxels: Voxels, box: Box) -> np.ndarray:
-    placed = np.zeros(box.shape, bool)
-    placed[voxels.box.shifted([-n for n in box.start]).slices] = voxels.inside
-    return placed
-
-
-def _cut(inside: np.ndarray, box: Box) -> Region:
-    """A tight box."""
-    found = [np.flatnonzero(inside.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    start = tuple(int(f[0]) for f in found)
-    stop = tuple(int(f[-1]) + 1 for f in found)
-    tight = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    return Region(tight.shifted(box.start), np.ascontiguousarray(inside[tight.slices]))
+    return _connected(flips & ((distance <= near) | seeds), seeds)

@@ -19,10 +19,26 @@ class Strokes:
     Args:
         box: where, in array order.
         labels: what the label map holds there now, shape of the box.
+        painted: boolean, which of them were painted; None: those that differ from what the label map held. Edits of
+            :attr:`.Session.history` always say it, so that they mean the same when an earlier edit is taken back.
     """
 
     box: Box
     labels: np.ndarray
+    painted: np.ndarray | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Strokes):
+            return NotImplemented
+        return (
+            self.box == other.box
+            and np.array_equal(self.labels, other.labels)
+            and (self.painted is None) == (other.painted is None)
+            and (self.painted is None or np.array_equal(self.painted, np.asarray(other.painted)))
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.box)
 
 
 Edit = Prompt | Strokes
@@ -42,57 +58,87 @@ class Patch:
 
     @property
     def labels(self) -> np.ndarray:
+        """Shape of the box; not to be written to."""
         return np.frombuffer(zlib.decompress(self.packed), np.dtype(self.dtype)).reshape(self.box.shape)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An edit that was made: what it is certain of, and the labels before and after it; ``given`` likewise where the
-    edit changed what counts as given."""
+    """An edit that was made.
 
-    edit: Edit
+    Args:
+        prompt: None where labels were painted by other means.
+        certainty: what it is certain of.
+        before, after: the labels of the box that it changed.
+        values: labels that it may have brought into the map.
+        given: what counted as given in that box before and after it, where the edit changed that.
+    """
+
+    prompt: Prompt | None
     certainty: Certainty
     before: Patch
     after: Patch
-    given_before: Patch | None = None
+    values: tuple[int, ...] = ()
+    given: tuple[Patch, Patch] | None = None
+
+    @property
+    def edit(self) -> Edit:
+        """What to add to another session to the same effect."""
+        if self.prompt is not None:
+            return self.prompt
+        return Strokes(self.after.box, self.after.labels, self.certainty.inside)
+
+    @property
+    def changed(self) -> np.ndarray:
+        """Indices (n, 3) of the image's voxels (z, y, x) that it changed."""
+        there = np.argwhere(self.before.labels != self.after.labels)
+        return np.asarray(there + np.asarray(self.after.box.start))
+
+
+State = tuple[tuple[Entry, ...], tuple[Entry, ...]]
 
 
 class History:
     """Edits done, and edits undone that can be done again."""
 
     def __init__(self) -> None:
-        self._done: list[Entry] = []
-        self._undone: list[Entry] = []
+        # One value, so that an interrupt never finds half of it changed.
+        self._state: State = ((), ())
 
     @property
     def done(self) -> tuple[Entry, ...]:
         """Oldest first."""
-        return tuple(self._done)
+        return self._state[0]
 
     @property
     def undone(self) -> tuple[Entry, ...]:
         """The last to be undone comes first."""
-        return tuple(reversed(self._undone))
+        return self._state[1]
+
+    @property
+    def state(self) -> State:
+        """Done and undone, for :meth:`restore`."""
+        return self._state
+
+    def restore(self, state: State) -> None:
+        self._state = state
 
     def push(self, entry: Entry) -> None:
         """A new edit; what was undone before it is gone."""
-        self._done.append(entry)
-        self._undone.clear()
+        self._state = ((*self.done, entry), ())
 
     def back(self) -> Entry | None:
         """The last edit, now undone."""
-        if not self._done:
+        if not self.done:
             return None
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
+        entry = self.done[-1]
+        self._state = (self.done[:-1], (entry, *self.undone))
+        return entry
 
     def forth(self) -> Entry | None:
         """The edit undone last, now done again."""
-        if not self._undone:
+        if not self.undone:
             return None
-        self._done.append(self._undone.pop())
-        return self._done[-1]
-
-    def forget(self) -> None:
-        """Drops what was undone."""
-        self._undone.clear()
+        entry = self.undone[0]
+        self._state = ((*self.done, entry), self.undone[1:])
+        return entry

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
-from ..errors import GeometryError, InputError
+from ..errors import InputError
 from ..geometry import Box
-from ..labels import Label
 from ..volume import Segmentation, Volume
+from .boxes import NOWHERE, placed, tight
 from .certain import IN, OUT, Certainty, certain_in
-from .change import NOWHERE, Change, nothing
+from .change import Change, between, nothing
+from .checks import checked_grid, checked_label, checked_probabilities, checked_reach, label_values, on_grid
 from .growing import DEFAULT_REACH, Region, grow
 from .history import Edit, Entry, History, Patch, Strokes
+from .labelmap import LabelMap
 from .method import Method
-from .prompts import BoxPrompt, Prompt
+from .prompts import BoxPrompt, Lasso, Point, Prompt, Scribble
 from .voxels import Voxels, box_voxels, voxels_of
-
-_LARGEST = np.iinfo(np.uint16).max
 
 
 class Session:
@@ -62,37 +63,25 @@ class Session:
         reach: float = DEFAULT_REACH,
         method: Method | None = None,
     ) -> None:
-        if segmentation is None:
-            segmentation = Segmentation(np.zeros(volume.geometry.shape, np.uint8), volume.geometry)
-        difference = volume.geometry.difference(segmentation.geometry)
-        if difference:
-            raise GeometryError(
-                f"The segmentation and '{volume.name}' do not share a grid ({difference}).",
-                "Resample one to the other first, or choose the image that was segmented.",
-            )
-        if not reach > 0:
-            raise InputError(f"A prompt cannot reach {reach} mm.", "Give a distance above 0.")
+        if segmentation is not None:
+            checked_grid(volume, segmentation)
         self._volume = volume
-        self._label = _checked_label(label)
-        self._locked = frozenset(int(value) for value in locked)
-        self._editable = _on_grid(editable, volume, "The editable voxels")
-        self._probability = _on_grid(_array(probabilities), volume, "The probabilities")
-        self._reach = float(reach)
+        self._geometry = volume.geometry if segmentation is None else segmentation.geometry
+        self._label = checked_label(label)
+        self._locked = frozenset(checked_label(value) for value in locked)
+        self._editable = None if editable is None else on_grid(editable, volume, "The editable voxels")
+        self._probability = checked_probabilities(probabilities, volume)
+        self._reach = checked_reach(reach)
         self._method = method or _default_method()
-        self._geometry = segmentation.geometry
-        self._labels = segmentation.labels
-        self._given = segmentation.voxels
-        self._given_is_own = False
-        self._voxels = segmentation.voxels.copy()
+        self._map = LabelMap(segmentation, volume)
         self._history = History()
-        self._make_room(self._label)
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
     @property
     def segmentation(self) -> Segmentation:
-        """The label map as it is now, a copy."""
-        return Segmentation(self._voxels.copy(), self._geometry, self._labels)
+        """The label map as it is now, a copy. Segments that prompts began have a label "Label N"."""
+        return self._map.segmentation(self._history.done)
 
     @property
     def label(self) -> int:
@@ -112,35 +101,20 @@ class Session:
 
     def labels_in(self, box: Box) -> np.ndarray:
         """The present labels of a box of the image, a copy."""
-        return self._voxels[box.slices].copy()
+        return self._map.now(box).copy()
 
-    # -- edits -------------------------------------------------------------------------------------------------------
+    # -- edits: each is made whole, or the session is as it was -------------------------------------------------------
 
     def add(self, edit: Edit) -> Change:
         """Takes a prompt, or strokes by other means, and changes the label map.
 
         Raises:
-            InputError: the prompt lies outside the image, or on nothing that may change.
+            InputError: the prompt lies outside the image, or on nothing that may change; the session is as it was.
         """
-        if isinstance(edit, Strokes):
-            return self._paint(edit)
-        segment = self._label if edit.segment is None else _checked_label(edit.segment)
-        self._make_room(segment)
-        seeds, notes = self._seeds(edit, segment)
-        certainty = Certainty(seeds, edit.include, segment)
-        notes += self._overruled(seeds, segment, edit.include)
-        region = self._grown(edit, seeds, segment)
-        if region is None:
-            entry = Entry(edit, certainty, *[Patch.of(NOWHERE, np.zeros((0, 0, 0), self._voxels.dtype))] * 2)
-            self._history.push(entry)
-            return nothing(self._voxels.dtype, self._reach, notes)
-        before = self._voxels[region.box.slices].copy()
-        after = before.copy()
-        after[region.inside] = segment if edit.include else self._without(region.box, segment)[region.inside]
-        self._voxels[region.box.slices] = after
-        entry = Entry(edit, certainty, Patch.of(region.box, before), Patch.of(region.box, after))
-        self._history.push(entry)
-        return Change(region.box, after, int(np.count_nonzero(region.inside)), self._reach, notes)
+        if not isinstance(edit, Strokes | Point | Scribble | Lasso | BoxPrompt):
+            raise InputError(f"{type(edit).__name__} is no edit.", "Give a point, scribble, lasso, box or strokes.")
+        with self._whole_or_not():
+            return self._paint(edit) if isinstance(edit, Strokes) else self._prompt(edit)
 
     def adopt(self, edit: Edit, box: Box, labels: np.ndarray) -> Change:
         """Takes an edit together with what :meth:`add` made of it in a session of the same image, labels and history;
@@ -168,55 +142,96 @@ class Session:
 
     def undo(self) -> Change:
         """Takes the last edit back; changes nothing when there is none."""
-        entry = self._history.back()
-        if entry is None:
-            return nothing(self._voxels.dtype)
-        if entry.given_before is not None:
-            self._given[entry.given_before.box.slices] = entry.given_before.labels
-        return self._restore(entry.before)
+        with self._whole_or_not():
+            entry = self._history.back()
+            if entry is None:
+                return nothing(self._map.dtype)
+            self._map.take(entry)
+            return between(entry.before.box, entry.after.labels, self.labels_in(entry.before.box))
 
     def redo(self) -> Change:
         """Makes the edit again that was undone last; changes nothing when there is none."""
-        entry = self._history.forth()
-        if entry is None:
-            return nothing(self._voxels.dtype)
-        if entry.given_before is not None:
-            self._given[entry.after.box.slices] = entry.after.labels
-        return self._restore(entry.after)
+        with self._whole_or_not():
+            entry = self._history.forth()
+            if entry is None:
+                return nothing(self._map.dtype)
+            self._map.make(entry)
+            return between(entry.after.box, entry.before.labels, self.labels_in(entry.after.box))
 
     def reset(self) -> Change:
         """Takes all edits back, to the segmentation that was given. They can be made again by :meth:`redo`."""
-        return self._back_to(0)
+        with self._whole_or_not():
+            old = self._before_taking(self._history.done)
+            while (entry := self._history.back()) is not None:
+                self._map.take(entry)
+            return self._since(old)
 
     def remove(self, number: int) -> Change:
         """Takes one edit back, by its number in :attr:`history`; the later ones are made anew without it.
 
+        A later prompt that cannot be made without it (it lies on what may not change then) is taken back too, and the
+        change's notes say so.
+
         Raises:
             InputError: there is no such edit.
         """
-        edits = self.history
-        if not 0 <= number < len(edits):
-            raise InputError(f"There is no edit {number}; the session has {len(edits)}.")
-        boxes = [entry.before.box for entry in self._history.done[number:]]
-        old = self._voxels.copy()
-        self._back_to(number)
-        self._history.forget()
-        for edit in edits[number + 1 :]:
-            boxes.append(self.add(edit).box)
-        return self._difference(old, boxes)
+        done = self._history.done
+        if not 0 <= number < len(done):
+            raise InputError(f"There is no edit {number}; the session has {len(done)}.", "Choose one that it has.")
+        with self._whole_or_not():
+            old = self._before_taking(done[number:])
+            for entry in reversed(done[number:]):
+                self._history.back()
+                self._map.take(entry)
+            self._history.restore((done[:number], ()))
+            notes: tuple[str, ...] = ()
+            for later, entry in enumerate(done[number + 1 :], number + 1):
+                try:
+                    self.add(entry.edit)
+                except InputError as error:
+                    notes += (f"Edit {later} could not be made without it and was taken back too: {error.cause}",)
+                    continue
+                made = self._history.done[-1]
+                indices = made.changed
+                offset = np.asarray(made.before.box.start)
+                old.append((indices, made.before.labels[tuple((indices - offset).T)]))
+            return replace(self._since(old), notes=notes)
 
-    # -- internals ---------------------------------------------------------------------------------------------------
+    # -- a prompt ----------------------------------------------------------------------------------------------------
+
+    def _prompt(self, prompt: Prompt) -> Change:
+        segment = self._label if prompt.segment is None else checked_label(prompt.segment)
+        seeds, notes = self._seeds(prompt, segment)
+        certainty = Certainty.of(seeds, prompt.include, segment)
+        notes += self._overruled(seeds, segment, prompt.include)
+        certain = (*(entry.certainty for entry in self._history.done), certainty)
+        self._map.make_room(segment)
+        region = self._grown(prompt, seeds, segment, certain)
+        values = (segment,) if prompt.include else ()
+        if region is None:
+            none = Patch.of(NOWHERE, np.zeros((0, 0, 0), self._map.dtype))
+            self._history.push(Entry(prompt, certainty, none, none, values))
+            return nothing(self._map.dtype, self._reach, notes)
+        before = self._map.now(region.box)
+        after = before.copy()
+        after[region.inside] = segment if prompt.include else self._remains(region, segment, certain)
+        entry = Entry(prompt, certainty, Patch.of(region.box, before), Patch.of(region.box, after), values)
+        # Entered first: whoever interrupts what follows, the way back is known.
+        self._history.push(entry)
+        self._map.make(entry)
+        notes += region.notes
+        return Change(region.box, after, int(np.count_nonzero(region.inside)), region.reach, notes)
 
     def _seeds(self, prompt: Prompt, segment: int) -> tuple[Voxels, tuple[str, ...]]:
         """The voxels of a prompt that may become what it says."""
         voxels = voxels_of(prompt, self._geometry)
         if not voxels.count:
             raise InputError(f"The prompt lies outside the image '{self._volume.name}'.", "Draw it on the image.")
-        notes: tuple[str, ...] = ()
+        notes = voxels.notes
         if voxels.outside:
-            notes = ("A part of the prompt lies outside the image and was left out.",)
+            notes += ("A part of the prompt lies outside the image and was left out.",)
         if segment in self._locked:
-            raise InputError(f"{self._name(segment)} is locked.", "Unlock it, or choose another segment.")
+            raise InputError(f"{self._map.name(segment)} is locked.", "Unlock it, or choose another segment.")
         fixed = voxels.inside & self._fixed(voxels.box)
         blocked = int(np.count_nonzero(fixed))
         if blocked == voxels.count:
@@ -233,7 +248,7 @@ class Session:
         """The voxels of a box that no prompt may change."""
         fixed = np.zeros(box.shape, bool)
         if self._locked:
-            fixed |= np.isin(self._voxels[box.slices], list(self._locked))
+            fixed |= np.isin(self._map.now(box), list(self._locked))
         if self._editable is not None:
             fixed |= ~self._editable[box.slices].astype(bool)
         return fixed
@@ -243,22 +258,21 @@ class Session:
         count = int(np.count_nonzero((earlier == (OUT if include else IN)) & seeds.inside))
         return (f"It contradicts earlier prompts in {count} voxels, where it wins.",) if count else ()
 
-    def _grown(self, prompt: Prompt, seeds: Voxels, segment: int) -> Region | None:
+    def _grown(self, prompt: Prompt, seeds: Voxels, segment: int, certain: Sequence[Certainty]) -> Region | None:
         """What changes: the new voxels of the prompt and what they bring with them."""
-        there = self._voxels[seeds.box.slices]
+        there = self._map.now(seeds.box)
         new = seeds.inside & ((there != segment) if prompt.include else (there == segment))
         if not new.any():
             return None
         within = box_voxels(prompt, self._geometry) if isinstance(prompt, BoxPrompt) and prompt.include else None
-        earlier = [*(entry.certainty for entry in self._history.done), Certainty(seeds, prompt.include, segment)]
         sources = np.unique(there[new])
 
         def free(box: Box) -> np.ndarray:
-            labels = self._voxels[box.slices]
+            labels = self._map.now(box)
             open_ = np.isin(labels, sources) if prompt.include else labels == segment
             if within is not None:
-                open_ &= _placed(within, box)
-            return open_ & ~self._fixed(box)
+                open_ &= placed(within.inside, within.box, box)
+            return np.asarray(open_ & ~self._fixed(box))
 
         return grow(
             self._method,
@@ -266,134 +280,99 @@ class Session:
             seeds=replace(seeds, inside=new),
             adding=prompt.include,
             reach=self._reach,
-            mask=lambda box: self._voxels[box.slices] == segment,
-            given=lambda box: self._given[box.slices] == segment,
+            mask=lambda box: self._map.now(box) == segment,
+            given=lambda box: self._map.given(box) == segment,
             free=free,
-            certain=lambda box: certain_in(box, earlier, segment),
+            certain=lambda box: certain_in(box, certain, segment),
             probability=self._probability_in if segment == self._label and self._probability is not None else None,
         )
 
     def _probability_in(self, box: Box) -> np.ndarray:
+        """0 to 1; where nobody knows, one half."""
         assert self._probability is not None
         values = self._probability[box.slices]
         scale = 255.0 if values.dtype == np.uint8 else 1.0
-        return np.clip(np.nan_to_num(values.astype(np.float32) / np.float32(scale)), 0.0, 1.0)
+        return np.asarray(np.clip(np.nan_to_num(values.astype(np.float32) / np.float32(scale), nan=0.5), 0.0, 1.0))
 
-    def _without(self, box: Box, segment: int) -> np.ndarray:
-        """What the voxels of a box are when they are not the segment."""
-        given = self._given[box.slices]
-        return np.where((given == segment) | np.isin(given, list(self._locked)), 0, given).astype(self._voxels.dtype)
+    def _remains(self, region: Region, segment: int, certain: Sequence[Certainty]) -> np.ndarray:
+        """What the voxels (n,) of a region are without the segment: nothing that a prompt denied."""
+        labels = self._map.without(region.box, segment, self._locked)
+        for value in np.unique(labels[region.inside]):
+            if value:
+                labels[(labels == value) & (certain_in(region.box, certain, int(value)) == OUT)] = 0
+        return np.asarray(labels[region.inside])
+
+    # -- strokes by other means --------------------------------------------------------------------------------------
 
     def _paint(self, strokes: Strokes) -> Change:
-        if strokes.labels.shape != strokes.box.shape or strokes.box.intersect(self._whole) != strokes.box:
-            raise InputError("Painted labels do not fit the image.", "Give the labels of a box within it.")
-        self._make_room(int(strokes.labels.max(initial=0)))
-        self._own_given()
-        slices = strokes.box.slices
-        before, given = self._voxels[slices].copy(), self._given[slices].copy()
-        after = strokes.labels.astype(self._voxels.dtype)
-        changed = before != after
-        self._voxels[slices] = after
-        self._given[slices] = after
-        certainty = Certainty(Voxels(strokes.box, changed), True, None)
-        self._history.push(
-            Entry(
-                strokes,
-                certainty,
-                Patch.of(strokes.box, before),
-                Patch.of(strokes.box, after),
-                Patch.of(strokes.box, given),
-            )
+        """Takes labels as they are, locked ones too: whoever painted them saw to that."""
+        box, labels = strokes.box, np.asarray(strokes.labels)
+        fits = labels.shape == box.shape and all(
+            0 <= a <= b <= n for a, b, n in zip(box.start, box.stop, self._geometry.shape, strict=True)
         )
-        return Change(strokes.box, after, int(np.count_nonzero(changed)))
+        if not fits or (strokes.painted is not None and np.shape(strokes.painted) != box.shape):
+            raise InputError("Painted labels do not fit the image.", "Give the labels of a box within it.")
+        labels = label_values(labels, "What was painted")
+        painted = labels != self._map.now(box) if strokes.painted is None else np.asarray(strokes.painted, bool)
+        part = tight(painted)
+        box, labels, painted = part.shifted(box.start), labels[part.slices], painted[part.slices]
+        self._map.make_room(int(labels[painted].max(initial=0)))
+        self._map.own_given()
+        before, given = self._map.now(box), self._map.given(box)
+        after, given_after = before.copy(), given.copy()
+        after[painted] = labels[painted]
+        given_after[painted] = labels[painted]
+        entry = Entry(
+            None,
+            Certainty.of(Voxels(box, painted), True, None),
+            Patch.of(box, before),
+            Patch.of(box, after),
+            tuple(int(value) for value in np.unique(labels[painted]) if value),
+            (Patch.of(box, given), Patch.of(box, given_after)),
+        )
+        self._history.push(entry)
+        self._map.make(entry)
+        return between(box, entry.before.labels, after)
 
-    def _restore(self, patch: Patch) -> Change:
-        if patch.box.empty:
-            return nothing(self._voxels.dtype)
-        labels = patch.labels.astype(self._voxels.dtype)
-        voxels = int(np.count_nonzero(self._voxels[patch.box.slices] != labels))
-        self._voxels[patch.box.slices] = labels
-        return Change(patch.box, labels, voxels)
+    # -- the way back ------------------------------------------------------------------------------------------------
 
-    def _back_to(self, count: int) -> Change:
-        boxes = [entry.before.box for entry in self._history.done[count:]]
-        old = self._voxels.copy()
-        while len(self._history.done) > count:
-            self.undo()
-        return self._difference(old, boxes)
+    @contextmanager
+    def _whole_or_not(self) -> Iterator[None]:
+        """Puts labels and history back when what is done within does not come to its end, for whatever reason."""
+        state = self._history.state
+        try:
+            yield
+        except BaseException:
+            done, now = state[0], self._history.done
+            common = next(
+                (n for n, (a, b) in enumerate(zip(done, now, strict=False)) if a is not b), min(len(done), len(now))
+            )
+            for entry in reversed(now[common:]):
+                self._map.take(entry)
+            for entry in done[common:]:
+                self._map.make(entry)
+            self._history.restore(state)
+            raise
 
-    def _difference(self, old: np.ndarray, boxes: list[Box]) -> Change:
-        """What is new since ``old`` within some boxes."""
-        boxes = [box for box in boxes if not box.empty]
-        if not boxes:
-            return nothing(self._voxels.dtype)
-        start = np.min([box.start for box in boxes], axis=0)
-        stop = np.max([box.stop for box in boxes], axis=0)
-        slices = tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
-        found = np.nonzero(old[slices] != self._voxels[slices])
-        if not len(found[0]):
-            return nothing(self._voxels.dtype)
-        low = [int(axis.min() + a) for axis, a in zip(found, start, strict=True)]
-        high = [int(axis.max() + 1 + a) for axis, a in zip(found, start, strict=True)]
-        box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-        return Change(box, self._voxels[box.slices].copy(), len(found[0]))
+    def _before_taking(self, entries: Sequence[Entry]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Indices of the voxels that edits changed, and the labels that they have now."""
+        return [(indices, self._map.at(indices)) for indices in (entry.changed for entry in entries)]
 
-    @property
-    def _whole(self) -> Box:
-        return Box.whole(self._geometry.shape)
-
-    def _own_given(self) -> None:
-        if not self._given_is_own:
-            self._given = self._given.copy()
-            self._given_is_own = True
-
-    def _make_room(self, value: int) -> None:
-        """A type and a table that hold the value."""
-        if value > np.iinfo(self._voxels.dtype).max:
-            self._voxels = self._voxels.astype(np.uint16)
-            self._given = self._given.astype(np.uint16)
-            self._given_is_own = True
-        if value and all(label.value != value for label in self._labels):
-            self._labels = (*self._labels, Label(value, f"Label {value}"))
-
-    def _name(self, segment: int) -> str:
-        return next((f"'{label.name}'" for label in self._labels if label.value == segment), f"Segment {segment}")
+    def _since(self, old: list[tuple[np.ndarray, np.ndarray]]) -> Change:
+        """What is new since some voxels had other labels; of a voxel named twice the first is the oldest."""
+        indices = np.concatenate([np.zeros((0, 3), np.int64), *(i for i, _ in old)])
+        labels = np.concatenate([np.zeros(0, self._map.dtype), *(values for _, values in old)])
+        _, first = np.unique(np.ravel_multi_index(tuple(indices.T), self._geometry.shape), return_index=True)
+        indices, labels = indices[first], labels[first]
+        changed = indices[self._map.at(indices) != labels]
+        if not len(changed):
+            return nothing(self._map.dtype)
+        (a, b, c), (d, e, f) = changed.min(axis=0).tolist(), (changed.max(axis=0) + 1).tolist()
+        box = Box((a, b, c), (d, e, f))
+        return Change(box, self.labels_in(box), len(changed))
 
 
 def _default_method() -> Method:
     from .local import LocalMethod
 
     return LocalMethod()
-
-
-def _checked_label(label: int) -> int:
-    if not 1 <= int(label) <= _LARGEST or int(label) != label:
-        raise InputError(f"{label} is no label of a segment.", f"Give a whole number from 1 to {_LARGEST}.")
-    return int(label)
-
-
-def _array(values: Volume | np.ndarray | None) -> np.ndarray | None:
-    return values.voxels if isinstance(values, Volume) else values
-
-
-def _on_grid(array: np.ndarray | None, volume: Volume, what: str) -> np.ndarray | None:
-    if array is None:
-        return None
-    if array.ndim == 4 and array.shape[0] == 1:
-        array = array[0]
-    if array.shape != volume.geometry.shape:
-        raise GeometryError(
-            f"{what} have the shape {array.shape}, '{volume.name}' has {volume.geometry.shape} (z, y, x).",
-            "Give them on the image's grid.",
-        )
-    return array
-
-
-def _placed(voxels: Voxels, box: Box) -> np.ndarray:
-    """Voxels as a boolean array of another box."""
-    inside = np.zeros(box.shape, bool)
-    common = voxels.box.intersect(box)
-    if not common.empty:
-        there = common.shifted([-n for n in voxels.box.start]).slices
-        inside[common.shifted([-n for n in box.start]).slices] = voxels.inside[there]
-    return inside
