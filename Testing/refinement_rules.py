@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.refinement import BoxPrompt, Change, Lasso, Point, Scribble, Session, Strokes
+from UNetSegmentLib.refinement.change import between
 from UNetSegmentLib.refinement.method import Method, Problem
 from UNetSegmentLib.refinement.voxels import voxels_of
 from UNetSegmentLib.volume import Segmentation, Volume
@@ -358,28 +359,34 @@ class Watch:
         self._judge_change(change, before, self.now)
 
     def _removed(self, number: int) -> Change:
-        edits = self.session.history
-        change = self.session.remove(number)
-        self.promised, self.maps, self.undone = [], [self.scene.labels], []
+        edits, before = self.session.history, self.now
         fresh = self.scene.open(self.method)
+        promised, maps, refused = [], [self.scene.labels], False
         for edit in (*edits[:number], *edits[number + 1 :]):
-            before = fresh.segmentation.voxels
-            marks = self._marks(edit) if not isinstance(edit, Strokes) else None
+            labels = fresh.segmentation.voxels
             try:
                 fresh.add(edit)
             except InputError:
-                self.rule("what cannot be made without it is said", change.notes)
-                continue
-            after = fresh.segmentation.voxels
-            if marks is None:
-                where = np.zeros(after.shape, bool)
-                where[edit.box.slices] = edit.painted
-                self.promised.append((None, None, where))
-            else:
-                self.promised.append((edit.include, edit.segment or self.scene.label, marks & ~self._fixed(before)))
-            self.maps.append(after)
-        self.rule("remove gives a new session without it", self._same(fresh.segmentation.voxels))
+                refused = True
+                break
+            promised.append(self._promise(edit, labels))
+            maps.append(fresh.segmentation.voxels)
+        try:
+            change = self.session.remove(number)
+        except InputError as error:
+            self.rule("remove refuses only what a new session would", refused and error.cure)
+            self.rule("what is refused changes nothing", self._same(before) and self.session.history == edits)
+            return between(Box.whole(before.shape), before, before)
+        self.promised, self.maps, self.undone = promised, maps, []
+        self.rule("remove gives a new session without it", not refused and self._same(fresh.segmentation.voxels))
         return change
+
+    def _promise(self, edit: object, labels: np.ndarray) -> tuple[bool | None, int | None, Marks]:
+        if isinstance(edit, Strokes):
+            where = np.zeros(labels.shape, bool)
+            where[edit.box.slices] = edit.painted
+            return None, None, where
+        return edit.include, edit.segment or self.scene.label, self._marks(edit) & ~self._fixed(labels)
 
     # -- what is always so
 

@@ -126,19 +126,18 @@ class Session:
         Raises:
             InputError: as :meth:`add`, or labels that do not fit the image.
         """
-        if isinstance(edit, Strokes):
-            return self._paint(edit)
-        if labels.shape != box.shape or not (box.empty or box.intersect(self._whole) == box):
-            raise InputError("The labels of an edit do not fit the image.")
-        segment = self._label if edit.segment is None else _checked_label(edit.segment)
-        self._make_room(max(segment, int(labels.max(initial=0))))
-        seeds, notes = self._seeds(edit, segment)
-        before = self._voxels[box.slices].copy()
-        after = labels.astype(self._voxels.dtype)
-        self._voxels[box.slices] = after
-        certainty = Certainty(seeds, edit.include, segment)
-        self._history.push(Entry(edit, certainty, Patch.of(box, before), Patch.of(box, after)))
-        return Change(box, after, int(np.count_nonzero(before != after)), self._reach, notes)
+        with self._whole_or_not():
+            if isinstance(edit, Strokes):
+                return self._paint(edit)
+            if labels.shape != box.shape or not (box.empty or self._holds(box)):
+                raise InputError("The labels of an edit do not fit the image.", "Add the edit anew.")
+            segment = self._label if edit.segment is None else checked_label(edit.segment)
+            seeds, notes = self._seeds(edit, segment)
+            after = label_values(labels, "What an edit came to")
+            self._map.make_room(max(segment, int(after.max(initial=0))))
+            before = self.labels_in(box)
+            self._enter(edit, Certainty.of(seeds, edit.include, segment), segment, box, after.astype(self._map.dtype))
+            return replace(between(box, before, after), reach=self._reach, notes=notes)
 
     def undo(self) -> Change:
         """Takes the last edit back; changes nothing when there is none."""
@@ -169,11 +168,9 @@ class Session:
     def remove(self, number: int) -> Change:
         """Takes one edit back, by its number in :attr:`history`; the later ones are made anew without it.
 
-        A later prompt that cannot be made without it (it lies on what may not change then) is taken back too, and the
-        change's notes say so.
-
         Raises:
-            InputError: there is no such edit.
+            InputError: there is no such edit, or a later one cannot be made without it (it lies on what may not change
+                then); the session is as it was.
         """
         done = self._history.done
         if not 0 <= number < len(done):
@@ -184,18 +181,17 @@ class Session:
                 self._history.back()
                 self._map.take(entry)
             self._history.restore((done[:number], ()))
-            notes: tuple[str, ...] = ()
             for later, entry in enumerate(done[number + 1 :], number + 1):
                 try:
                     self.add(entry.edit)
                 except InputError as error:
-                    notes += (f"Edit {later} could not be made without it and was taken back too: {error.cause}",)
-                    continue
+                    raise InputError(
+                        f"Edit {later} could not be made without it: {error.cause}", "Take that one back first."
+                    ) from error
                 made = self._history.done[-1]
                 indices = made.changed
-                offset = np.asarray(made.before.box.start)
-                old.append((indices, made.before.labels[tuple((indices - offset).T)]))
-            return replace(self._since(old), notes=notes)
+                old.append((indices, made.before.labels[tuple((indices - made.before.box.start).T)]))
+            return self._since(old)
 
     # -- a prompt ----------------------------------------------------------------------------------------------------
 
@@ -207,20 +203,22 @@ class Session:
         certain = (*(entry.certainty for entry in self._history.done), certainty)
         self._map.make_room(segment)
         region = self._grown(prompt, seeds, segment, certain)
-        values = (segment,) if prompt.include else ()
         if region is None:
-            none = Patch.of(NOWHERE, np.zeros((0, 0, 0), self._map.dtype))
-            self._history.push(Entry(prompt, certainty, none, none, values))
+            self._enter(prompt, certainty, segment, NOWHERE, np.zeros((0, 0, 0), self._map.dtype))
             return nothing(self._map.dtype, self._reach, notes)
-        before = self._map.now(region.box)
-        after = before.copy()
+        after = self.labels_in(region.box)
         after[region.inside] = segment if prompt.include else self._remains(region, segment, certain)
-        entry = Entry(prompt, certainty, Patch.of(region.box, before), Patch.of(region.box, after), values)
+        self._enter(prompt, certainty, segment, region.box, after)
+        notes += region.notes
+        return Change(region.box, after, int(np.count_nonzero(region.inside)), region.reach, notes)
+
+    def _enter(self, prompt: Prompt, certainty: Certainty, segment: int, box: Box, after: np.ndarray) -> None:
+        """Makes a prompt that comes to the labels ``after`` of a box."""
+        values = (segment,) if prompt.include else ()
+        entry = Entry(prompt, certainty, Patch.of(box, self._map.now(box)), Patch.of(box, after), values)
         # Entered first: whoever interrupts what follows, the way back is known.
         self._history.push(entry)
         self._map.make(entry)
-        notes += region.notes
-        return Change(region.box, after, int(np.count_nonzero(region.inside)), region.reach, notes)
 
     def _seeds(self, prompt: Prompt, segment: int) -> tuple[Voxels, tuple[str, ...]]:
         """The voxels of a prompt that may become what it says."""
@@ -307,10 +305,11 @@ class Session:
     def _paint(self, strokes: Strokes) -> Change:
         """Takes labels as they are, locked ones too: whoever painted them saw to that."""
         box, labels = strokes.box, np.asarray(strokes.labels)
-        fits = labels.shape == box.shape and all(
-            0 <= a <= b <= n for a, b, n in zip(box.start, box.stop, self._geometry.shape, strict=True)
-        )
-        if not fits or (strokes.painted is not None and np.shape(strokes.painted) != box.shape):
+        if (
+            labels.shape != box.shape
+            or not self._holds(box)
+            or (strokes.painted is not None and np.shape(strokes.painted) != box.shape)
+        ):
             raise InputError("Painted labels do not fit the image.", "Give the labels of a box within it.")
         labels = label_values(labels, "What was painted")
         painted = labels != self._map.now(box) if strokes.painted is None else np.asarray(strokes.painted, bool)
@@ -333,6 +332,9 @@ class Session:
         self._history.push(entry)
         self._map.make(entry)
         return between(box, entry.before.labels, after)
+
+    def _holds(self, box: Box) -> bool:
+        return all(0 <= a <= b <= n for a, b, n in zip(box.start, box.stop, self._geometry.shape, strict=True))
 
     # -- the way back ------------------------------------------------------------------------------------------------
 
