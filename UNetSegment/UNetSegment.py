@@ -38,6 +38,7 @@ class UNetSegment(ScriptedLoadableModule):
         )
         _make_core_importable()
         slicer.app.connect("startupCompleted()", _register_samples)
+        slicer.app.connect("startupCompleted()", _register_effect)
 
 
 class UNetSegmentWidget(ScriptedLoadableModuleWidget):
@@ -240,3 +241,9 @@ def _register_samples():
     from UNetSegmentPlugin.scene import samples
 
     samples.register()
+
+
+def _register_effect():
+    from UNetSegmentPlugin.correcting import registration
+
+    registration.register()

@@ -58,7 +58,11 @@ class FileList:
 
 
 LISTS: Iterable[FileList] = (
-    FileList("UNetSegment", "set(MODULE_PYTHON_SCRIPTS", ("UNetSegment.py", "UNetSegmentPlugin/**/*.py")),
+    FileList(
+        "UNetSegment",
+        "set(MODULE_PYTHON_SCRIPTS",
+        ("UNetSegment.py", "UNetSegmentEffect/*.py", "UNetSegmentPlugin/**/*.py"),
+    ),
     FileList(
         "UNetSegment",
         "set(MODULE_PYTHON_RESOURCES",

@@ -13,6 +13,8 @@ AUTOMATIC, SEMIAUTOMATIC = "AUTOMATIC", "SEMIAUTOMATIC"
 
 _PREFIX = "UNetSegment."
 _DIGEST = _PREFIX + "Digest"
+_PROMPTS = _PREFIX + "Prompts"
+_SECONDS = _PREFIX + "PromptSeconds"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,35 @@ def mark_corrections(segmentation_node) -> None:
         kind = AUTOMATIC if same else SEMIAUTOMATIC
         if segments.tag(segment, ALGORITHM_TYPE) != kind:
             segment.SetTag(ALGORITHM_TYPE, kind)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """How a segment was corrected: how many prompts, and the seconds from drawing them to their answers."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+
+def prompts_of(segment) -> Prompts:
+    """What earlier corrections have left on a segment (vtkSegment)."""
+    try:
+        return Prompts(int(segments.tag(segment, _PROMPTS) or 0), float(segments.tag(segment, _SECONDS) or 0))
+    except ValueError:
+        return Prompts()
+
+
+def mark_prompts(segment, prompts: Prompts) -> None:
+    """Tags a segment (vtkSegment) that was corrected by prompts, or whose prompts were all taken back."""
+    if prompts.count:
+        segment.SetTag(ALGORITHM_TYPE, SEMIAUTOMATIC)
+        if not segments.tag(segment, ALGORITHM_NAME):
+            segment.SetTag(ALGORITHM_NAME, "UNetSegment prompts")
+        segment.SetTag(_PROMPTS, str(prompts.count))
+        segment.SetTag(_SECONDS, f"{prompts.seconds:.1f}")
+    elif segments.tag(segment, _PROMPTS):
+        segment.RemoveTag(_PROMPTS)
+        segment.RemoveTag(_SECONDS)
 
 
 def mark_node(segmentation_node, run: Provenance) -> None:

@@ -47,7 +47,7 @@ def read(segmentation_node, segment_id: str) -> Found | None:
     stored = layer_of(segmentation_node, segment_id)
     if stored is None:
         return None
-    voxels, grid = _voxels(stored)
+    voxels, grid = voxels_of(stored)
     mask = voxels == segmentation_node.GetSegmentation().GetSegment(segment_id).GetLabelValue()
     box = bounding_box(mask)
     return None if box is None else (mask[box.slices], grid.cropped(box))
@@ -65,7 +65,7 @@ def read_all(segmentation_node) -> dict[str, Found | None]:
             continue
         key = stored.GetAddressAsString("")
         if key not in layers:
-            voxels, grid = _voxels(stored)
+            voxels, grid = voxels_of(stored)
             layers[key] = voxels, grid, label_boxes(voxels.view(f"u{voxels.itemsize}"))
         voxels, grid, boxes = layers[key]
         if value in boxes:
@@ -79,7 +79,7 @@ def layer_of(segmentation_node, segment_id: str):
     return None if image is None or image.IsEmpty() else image
 
 
-def _voxels(image) -> tuple[np.ndarray, Geometry]:
+def voxels_of(image) -> tuple[np.ndarray, Geometry]:
     """A view of a label map's voxels (z, y, x), and their grid."""
     size = image.GetDimensions()
     matrix = vtk.vtkMatrix4x4()

@@ -1,0 +1,388 @@
+"""The session of a segment that is corrected: prompts go to the worker, its answers into the scene, and what others do
+to the segment into the session.
+
+One thing at a time: a prompt that is drawn while another is on its way waits for the answer to be written, so that
+scene and session never speak of different label maps.
+"""
+
+import collections
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import qt
+from slicer.i18n import tr as _
+
+from UNetSegmentLib.errors import UNetSegmentError
+from UNetSegmentLib.geometry import Box
+from UNetSegmentLib.labels import Label
+from UNetSegmentLib.refinement import Strokes
+from UNetSegmentLib.volume import Segmentation, Volume
+from UNetSegmentLib.worker.refining import RefineClient, RefineHistory, RefineListener, RefineState, refine_command
+
+from ..running.worker_process import QProcessTransport, python_executable
+from ..scene import provenance, volumes
+from . import labels, writing
+from .prompts import words
+from .steps import Step, count_to
+from .surfaces import Surfaces
+from .target import Target
+
+logger = logging.getLogger(__name__)
+
+_SETTLE_MS = 100
+"""After somebody else's change, before the session is told of it."""
+
+
+@dataclass
+class Job:
+    """Something that the user asked for: a prompt, or (without one) an edit to be taken back.
+
+    Args:
+        target: what it speaks of, as it was when it was asked for.
+        prompt: None to take ``number`` back, or everything when that is None too.
+        done: called when it has ended, however.
+    """
+
+    target: Target
+    prompt: object = None
+    number: int | None = None
+    done: Callable[[], None] = lambda: None
+    began: float = field(default_factory=time.monotonic)
+
+
+class Correction(RefineListener):
+    """Corrects the segments of one editor.
+
+    Args:
+        effect: the scripted effect's C++ side, through which segments are written.
+        changed: called when :attr:`status`, :attr:`problem` or :attr:`entries` may have changed.
+    """
+
+    def __init__(self, effect, changed: Callable[[], None]) -> None:
+        self.status = ""
+        self.problem: UNetSegmentError | None = None
+        self._effect, self._changed = effect, changed
+        self._client = RefineClient(QProcessTransport(), self, command=refine_command(python_executable()))
+        self._surfaces = Surfaces()
+        self._target: Target | None = None
+        self._volume: tuple[object, int, Volume] | None = None
+        self._labels = np.zeros((0, 0, 0), np.uint8)
+        self._stamp: tuple = ()
+        self._steps: dict[int, Step] = {}
+        self._history = RefineHistory()
+        self._earlier = provenance.Prompts()
+        self._seconds = 0.0
+        self._waiting: collections.deque[Job] = collections.deque()
+        self._asked: dict[int, Job | None] = {}
+        self._tags: list[tuple[object, int]] = []
+        self._settling = qt.QTimer()
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLE_MS)
+        self._settling.connect("timeout()", self._go)
+
+    # -- what the effect calls -----------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is waited for."""
+        return bool(self._asked or self._waiting)
+
+    @property
+    def entries(self) -> list[tuple[int, str]]:
+        """Number and words of the edits that made the segment what it is, oldest first."""
+        return [(made.number, words(made.edit)) for made in self._history.done]
+
+    @property
+    def target(self) -> Target | None:
+        """What the session speaks of; None without one."""
+        return self._target
+
+    def start(self) -> None:
+        """Starts the worker, so that the first prompt need not wait for it."""
+        self._trying(self._client.start)
+
+    def prepare(self, target: Target) -> None:
+        """Hands image and labels over before they are needed. Problems are told with the first prompt."""
+        if not self.busy:
+            try:
+                target.check()
+                self._follow(target)
+            except UNetSegmentError:
+                logger.debug("Not ready for prompts yet", exc_info=True)
+
+    def add(self, prompt, target: Target, done: Callable[[], None]) -> None:
+        """Takes a prompt; the segment changes when its answer comes."""
+        self._ask(Job(target, prompt, done=done))
+
+    def take_back(self, number: int | None) -> None:
+        """Takes one edit back by its number in :attr:`entries`, or all of them."""
+        if self._target is not None:
+            self._ask(Job(self._target, number=number))
+
+    def tell(self, error: UNetSegmentError) -> None:
+        """Shows a problem."""
+        self.status, self.problem = "", error
+        self._changed()
+
+    def close(self) -> None:
+        """Ends the session; what waits is given up."""
+        self._unobserve()
+        self._settling.stop()
+        self._target, self._volume = None, None
+        self._history, self._steps = RefineHistory(), {}
+        jobs = [*self._asked.values(), *self._waiting]
+        self._asked, self._waiting = {}, collections.deque()
+        self._client.close()
+        for job in jobs:
+            if job is not None:
+                job.done()
+
+    def shutdown(self) -> None:
+        """Ends the session and the worker."""
+        self.close()
+        self._surfaces.bring_back()
+        self._client.shutdown(timeout=2.0)
+
+    # -- what the worker says (RefineListener) -------------------------------------------------------------------------
+
+    def on_opened(self, number: int) -> None:
+        self._answered(number)
+
+    def on_change(self, number: int, change, history: RefineHistory) -> None:
+        if number not in self._asked:
+            return
+        self._history = history
+        job = self._asked[number]
+        if job is not None:
+            self._take(number, job, change)
+        self._answered(number)
+
+    def on_failed(self, number: int, error: UNetSegmentError) -> None:
+        if number not in self._asked:
+            return
+        self.tell(error)
+        if self._asked[number] is None:
+            # What others did could not be told to the session: the next prompt begins another.
+            self._target = None
+        self._answered(number)
+
+    def on_state(self, state: RefineState) -> None:
+        if state is RefineState.REPLACING:
+            self.status = _("The worker process has ended; another one takes over. No correction is lost.")
+            self.problem = None
+            self._changed()
+
+    def on_log(self, level: str, message: str) -> None:
+        logger.info("%s: %s", level, message)
+
+    # -- one thing at a time -------------------------------------------------------------------------------------------
+
+    def _ask(self, job: Job) -> None:
+        self.problem = None
+        self.status = _("Correcting ...")
+        self._waiting.append(job)
+        self._changed()
+        self._go()
+
+    def _answered(self, number: int) -> None:
+        job = self._asked.pop(number, None)
+        if job is not None:
+            job.done()
+        self._changed()
+        if not self._asked:
+            self._settling.start() if not self._waiting else self._go()
+
+    def _go(self) -> None:
+        """Tells the session what others did, then asks for the next thing that waits."""
+        if self._asked:
+            return
+        if not self._waiting:
+            if self._target is not None:
+                self._trying(lambda: self._follow(self._target))
+            return
+        job = self._waiting.popleft()
+        if not self._trying(lambda: self._send(job)):
+            job.done()
+            self._go()
+
+    def _trying(self, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except UNetSegmentError as error:
+            self.tell(error)
+            return False
+        return True
+
+    def _send(self, job: Job) -> None:
+        job.target.check()
+        self._follow(job.target)
+        if job.prompt is not None:
+            number = self._client.add(job.prompt)
+        elif job.number is None:
+            number = self._client.reset()
+        else:
+            number = self._client.remove(job.number)
+        self._asked[number] = job
+
+    # -- scene to session ----------------------------------------------------------------------------------------------
+
+    def _follow(self, target: Target) -> None:
+        """A session of ``target`` as it is now."""
+        if not target.present:
+            self.close()
+            return
+        image = target.volume.GetImageData()
+        same_image = self._volume is not None and self._volume[:2] == (target.volume, _time(target.volume, image))
+        if not (target.is_same(self._target) and same_image and self._client.is_open):
+            self._open(target)
+            return
+        stamp = labels.stamp(target, self._overwrite)
+        if stamp == self._stamp:
+            return
+        present = labels.read(target, self._overwrite)
+        self._stamp = stamp
+        changed = labels.difference(self._labels, present)
+        if changed is not None:
+            self._tell_session(present, changed)
+            self._labels = present
+            self._mark()
+
+    def _tell_session(self, present: np.ndarray, changed: Box) -> None:
+        """What others did: the editor's undo or redo of prompts is one of the session, all else are strokes."""
+        back = [self._step(made.number, "before") for made in reversed(self._history.done)]
+        forth = [self._step(made.number, "after") for made in self._history.undone]
+        for patches, ask in ((back, self._client.undo), (forth, self._client.redo)):
+            count = count_to(self._labels, present, changed, patches)
+            if count is not None:
+                for _number in range(count):
+                    self._asked[ask()] = None
+                return
+        self._stroke(changed, self._labels[changed.slices], present[changed.slices])
+
+    def _step(self, number: int, side: str):
+        step = self._steps.get(number)
+        return None if step is None else getattr(step, side)
+
+    def _stroke(self, box: Box, before: np.ndarray, after: np.ndarray) -> None:
+        number = self._client.add(Strokes(box, np.ascontiguousarray(after)))
+        self._steps[number] = Step.of(box, before, after)
+        self._asked[number] = None
+
+    def _open(self, target: Target) -> None:
+        self._unobserve()
+        self._target = None
+        volume = self._image(target.volume)
+        present = labels.read(target, self._overwrite)
+        names = (Label(labels.OWN, target.segment.GetName()), Label(labels.LOCKED, _("Locked segments")))
+        number = self._client.open(
+            volume, Segmentation(present, volume.geometry, names), labels.OWN, locked=(labels.LOCKED,)
+        )
+        self._asked[number] = None
+        self._target, self._labels, self._steps = target, present, {}
+        self._stamp = labels.stamp(target, self._overwrite)
+        self._history = RefineHistory()
+        self._earlier, self._seconds = provenance.prompts_of(target.segment), 0.0
+        self._observe(target.segmentation)
+
+    def _image(self, volume_node) -> Volume:
+        """The same object as long as the node's voxels are the same: then they are handed over once."""
+        time_ = _time(volume_node, volume_node.GetImageData())
+        if self._volume is None or self._volume[:2] != (volume_node, time_):
+            if volumes.is_vector(volume_node):
+                count = min(volume_node.GetImageData().GetNumberOfScalarComponents(), 3)
+                volume = volumes.read_colours(volume_node, count)
+            else:
+                volume = volumes.read_channel(volume_node)
+            self._volume = (volume_node, time_, volume)
+        return self._volume[2]
+
+    @property
+    def _overwrite(self) -> int:
+        return self._effect.parameterSetNode().GetOverwriteMode()
+
+    def _observe(self, segmentation_node) -> None:
+        segmentation = segmentation_node.GetSegmentation()
+        for event in (segmentation.SourceRepresentationModified, segmentation.SegmentRemoved):
+            self._tags.append((segmentation, segmentation.AddObserver(event, self._on_scene)))
+
+    def _unobserve(self) -> None:
+        for observed, tag in self._tags:
+            observed.RemoveObserver(tag)
+        self._tags = []
+
+    def _on_scene(self, *_arguments) -> None:
+        self._settling.start()
+
+    # -- session to scene ----------------------------------------------------------------------------------------------
+
+    def _take(self, number: int, job: Job, change) -> None:
+        """Writes an answer, and tells the session where the editor's masks allowed less."""
+        target = job.target
+        seconds = time.monotonic() - job.began
+        if job.prompt is None:
+            # The later edits were made anew: what each of them changes is not known any more.
+            self._steps = {}
+        if not target.present:
+            self.close()
+            self.status = _("The segment or its image was removed meanwhile; there is nothing left to correct.")
+            return
+        box, kept = change.box, 0
+        before = self._labels[box.slices].copy()
+        if job.prompt is not None:
+            self._steps[number] = Step.of(box, before, change.labels)
+        if not change.empty:
+            kept = self._write(target, box, before, change.labels)
+        self._seconds += seconds
+        self._mark()
+        self.status = _told(change, kept, seconds)
+
+    def _write(self, target: Target, box: Box, before: np.ndarray, wanted: np.ndarray) -> int:
+        """Returns how many voxels the editor's masks kept as they were."""
+        self._surfaces.take_away(target.segmentation)
+        if self._effect.parameterSetNode().GetSegmentationNode() is target.segmentation:
+            self._effect.saveStateForUndo()
+        untouched = labels.stamp(target, self._overwrite) == self._stamp
+        writing.write(self._effect, target, box, before, wanted)
+        area = box
+        if not target.is_aligned:
+            # Resampling may reach a voxel farther.
+            area = box.padded((1, 1, 1)).intersect(Box.whole(self._labels.shape))
+        expected = self._labels[area.slices].copy()
+        expected[box.shifted([-n for n in area.start]).slices] = wanted
+        present = labels.read(target, self._overwrite, area)
+        self._labels[area.slices] = present
+        if untouched:
+            self._stamp = labels.stamp(target, self._overwrite)
+        if not np.array_equal(present, expected):
+            self._stroke(area, expected, present)
+        return int(np.count_nonzero((present == labels.OWN) != (expected == labels.OWN)))
+
+    def _mark(self) -> None:
+        """Where the segment comes from: how many prompts, how many seconds."""
+        segment = self._target.segment if self._target is not None else None
+        if segment is None:
+            return
+        count = self._earlier.count + sum(not isinstance(made.edit, Strokes) for made in self._history.done)
+        now = provenance.Prompts(count, round(self._earlier.seconds + self._seconds, 1))
+        if now.count != provenance.prompts_of(segment).count:
+            provenance.mark_prompts(segment, now)
+
+
+def _time(volume_node, image) -> tuple:
+    return (None if image is None else (image.GetMTime(), image.GetAddressAsString("")), volume_node.GetName())
+
+
+def _told(change, kept: int, seconds: float) -> str:
+    """What an answer did, in words."""
+    if change.empty:
+        text = _("Nothing to change there ({seconds} s).").format(seconds=f"{seconds:.1f}")
+    else:
+        text = _("Corrected {count} voxels in {seconds} s.").format(
+            count=change.voxels - kept if change.voxels > kept else change.voxels, seconds=f"{seconds:.1f}"
+        )
+    if kept:
+        text += " " + _("The editor's masks kept {count} voxels as they were.").format(count=kept)
+    return " ".join([text, *change.notes])
