@@ -200,10 +200,13 @@ class RefineClient:
 
     def remove(self, number: int) -> int:
         """Takes one edit back; the later ones are made anew without it. ``on_change`` follows, or ``on_failed`` where
-        the edit is no longer there by then.
+        the edit is no longer there when its turn comes.
 
         Args:
             number: of the edit, as :meth:`add` returned it (``history.done[n].number``).
+
+        Raises:
+            InputError: as :meth:`add`; or nothing waits, and the edit is not there.
         """
         return self._order("remove", target=number)
 

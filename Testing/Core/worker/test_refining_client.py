@@ -1,0 +1,353 @@
+"""The client of corrections beside sessions in this process, with a worker that dies whenever a test wants it to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from refining_helpers import GEOMETRY, Call, LoopTransport, Undisturbed, Watcher, case, random_calls, random_edit
+
+from UNetSegmentLib.errors import Cancelled, GeometryError, InputError
+from UNetSegmentLib.geometry import Box
+from UNetSegmentLib.refinement import Point, Strokes
+from UNetSegmentLib.volume import Segmentation, Volume
+from UNetSegmentLib.worker.errors import WorkerError
+from UNetSegmentLib.worker.refine_messages import RefineEdit, RefineOpen, RefineStep
+from UNetSegmentLib.worker.refining import RefineClient, RefineState, values
+from UNetSegmentLib.worker.refining.engine import Refiner
+
+MIDDLE = tuple(GEOMETRY.to_physical(np.array([8.0, 7.0, 3.0])))
+CORNER = tuple(GEOMETRY.to_physical(np.array([15.0, 13.0, 6.0])))
+
+
+class Setting:
+    """A client, its worker and its listener."""
+
+    def __init__(self, folder: Path, seed: int = 0, **loop: Any) -> None:
+        self.volume, self.segmentation = case(seed)
+        self.transport = LoopTransport(**loop)
+        self.watcher = Watcher(self.segmentation.voxels)
+        self.client = RefineClient(self.transport, self.watcher, folder=folder, environment={})
+
+    def open(self, **more: Any) -> int:
+        return self.client.open(self.volume, self.segmentation, **more)
+
+    def call(self, call: Call, numbers: list[int | None]) -> int | None:
+        """Makes a call; None when it is refused at once."""
+        try:
+            return self._call(call, numbers)
+        except InputError:
+            return None
+
+    def _call(self, call: Call, numbers: list[int | None]) -> int:
+        if call.step == "edit":
+            assert call.edit is not None
+            return self.client.add(call.edit)
+        if call.step == "remove":
+            known = numbers[call.target] if call.target is not None and call.target < len(numbers) else None
+            return self.client.remove(known or 0)
+        return getattr(self.client, call.step)()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 14), st.lists(st.integers(0, 60), max_size=4), st.data())
+@settings(max_examples=60, deadline=None)
+def test_whenever_workers_die_the_masks_are_those_of_an_undisturbed_session(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, count: int, deaths: list[int], data: st.DataObject
+) -> None:
+    setting = Setting(tmp_path_factory.mktemp("f"), seed, deaths=[number / 2 for number in deaths])
+    more = (
+        {"locked": (2,)} if seed % 3 == 0 else {"editable": np.indices(GEOMETRY.shape)[2] < 13} if seed % 3 == 1 else {}
+    )
+    undisturbed = Undisturbed(setting.volume, setting.segmentation, **more)
+    numbers: list[int | None] = []
+    setting.open(**more)
+    followed, expected = {}, {}
+    for call in random_calls(seed, count):
+        number = setting.call(call, numbers)
+        numbers.append(number)
+        follows = undisturbed.call(call)
+        if number is None:
+            assert not follows
+        else:
+            followed[number], expected[number] = follows, undisturbed.labels
+        # A fast user, or a slow one.
+        setting.transport.run(data.draw(st.sampled_from([0, 1, 10**9])))
+    setting.transport.run()
+    watcher = setting.watcher
+    for number in followed:
+        assert (number in watcher.changes) == followed[number]
+        np.testing.assert_array_equal(watcher.snapshots[number], expected[number])
+    assert watcher.order == [watcher.opened[0], *followed]
+    history, session = setting.client.history, undisturbed.session
+    for ours, theirs in ((history.done, session.history), (history.undone, session.undone)):
+        for made, edit in zip(ours, theirs, strict=True):
+            assert made.edit == edit or (isinstance(made.edit, Strokes) and isinstance(edit, Strokes))
+    assert setting.client.state is RefineState.READY
+    setting.client.shutdown()
+
+
+def test_what_a_dead_worker_had_worked_out_is_not_worked_out_again(tmp_path: Path) -> None:
+    added: list[Any] = []
+
+    class Counting(Refiner):
+        def refine(self, request: Any) -> Any:
+            if isinstance(request, RefineEdit) and request.known is None:
+                added.append(request)
+            return super().refine(request)
+
+    setting = Setting(tmp_path, deaths=[5], make=Counting)
+    setting.open()
+    for _ in range(6):
+        setting.client.add(Point(MIDDLE))
+        setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+    assert setting.transport.starts == 2
+    assert len(setting.watcher.changes) == 12
+    # The fifth was being worked out.
+    assert len(added) == 12
+
+
+def test_an_edit_that_ends_every_worker_is_refused_and_the_rest_kept(tmp_path: Path) -> None:
+    deadly = Point(CORNER)
+    setting = Setting(tmp_path, kills=lambda r: isinstance(r, RefineEdit) and r.drawn and r.drawn.points == (CORNER,))
+    setting.open()
+    before = setting.client.add(Point(MIDDLE))
+    number = setting.client.add(deadly)
+    after = setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+    assert setting.transport.starts == 4
+    error = setting.watcher.errors[number]
+    assert error.code == WorkerError.CRASHED and "3 times" in error.cause and error.cure
+    assert [made.number for made in setting.watcher.history.done] == [before, after]
+    assert setting.watcher.order[1:] == [before, number, after]
+    assert RefineState.REPLACING in setting.watcher.states and setting.watcher.states[-1] is RefineState.READY
+    undisturbed = Undisturbed(setting.volume, setting.segmentation)
+    undisturbed.call(Call("edit", Point(MIDDLE)))
+    undisturbed.call(Call("edit", Point(MIDDLE, include=False)))
+    np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
+
+
+def test_an_image_that_ends_every_worker_is_refused(tmp_path: Path) -> None:
+    setting = Setting(tmp_path, kills=lambda r: isinstance(r, RefineOpen))
+    number = setting.open()
+    edit = setting.client.add(Point(MIDDLE))
+    setting.transport.run()
+    assert setting.transport.starts == 3
+    assert setting.watcher.order == [number, edit]
+    assert {error.code for error in setting.watcher.errors.values()} == {WorkerError.CRASHED}
+    assert not setting.client.is_open
+    with pytest.raises(InputError, match="No image is open"):
+        setting.client.undo()
+
+
+def test_a_worker_that_dies_again_and_again_while_idle_is_not_replaced_for_ever(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.client.add(Point(MIDDLE))
+    setting.transport.run()
+    for _ in range(3):
+        assert setting.transport.running
+        setting.transport.terminate()
+        setting.transport.run()
+    assert not setting.transport.running
+    assert setting.client.state is RefineState.CRASHED
+    number = setting.client.undo()
+    setting.transport.run()
+    np.testing.assert_array_equal(setting.watcher.labels, setting.segmentation.voxels)
+    assert number in setting.watcher.changes
+
+
+def test_closing_with_work_waiting(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.transport.run()
+    waiting = [setting.client.add(Point(MIDDLE)) for _ in range(3)]
+    assert setting.client.pending == tuple(waiting)
+    setting.client.close()
+    assert [setting.watcher.errors[number].code for number in waiting] == [Cancelled.code] * 3
+    setting.transport.run()
+    assert not setting.watcher.changes
+    assert setting.client.state is RefineState.READY
+    number = setting.open()
+    edit = setting.client.add(Point(MIDDLE))
+    setting.transport.run()
+    assert setting.watcher.opened[-1] == number and edit in setting.watcher.changes
+    assert setting.transport.starts == 1
+    setting.client.shutdown()
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_image_while_work_is_waiting(tmp_path: Path) -> None:
+    setting = Setting(tmp_path, deaths=[1.5])
+    first = setting.open()
+    lost = setting.client.add(Point(MIDDLE))
+    setting.transport.run(1)
+    volume, segmentation = case(5)
+    second = setting.client.open(volume, segmentation)
+    edit = setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+    assert setting.watcher.opened == [first, second]
+    assert setting.watcher.errors[lost].code == Cancelled.code
+    assert edit in setting.watcher.changes
+    undisturbed = Undisturbed(volume, segmentation)
+    undisturbed.call(Call("edit", Point(MIDDLE, include=False)))
+    change = setting.watcher.changes[edit]
+    np.testing.assert_array_equal(change.labels, undisturbed.labels[change.box.slices])
+
+
+def test_the_same_image_is_written_once(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.transport.run()
+    setting.client.open(setting.volume, setting.segmentation, 2)
+    setting.transport.run()
+    other = Volume(setting.volume.voxels, setting.volume.geometry, "other")
+    setting.client.open(other, setting.segmentation, 2)
+    setting.transport.run()
+    first, second, third = [r.image.array.path for r in setting.transport.sent if isinstance(r, RefineOpen)]
+    assert first == second != third
+    setting.client.add(Point(MIDDLE))
+    setting.transport.run()
+    assert setting.watcher.changes
+
+
+def test_large_labels_go_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "INLINE", 10)
+    setting = Setting(tmp_path, deaths=[4])
+    undisturbed = Undisturbed(setting.volume, setting.segmentation)
+    setting.open()
+    calls = [Call("edit", random_edit(np.random.default_rng(seed))) for seed in range(8)] + [
+        Call("undo"),
+        Call("reset"),
+    ]
+    numbers: list[int | None] = []
+    for call in calls:
+        numbers.append(setting.call(call, numbers))
+        undisturbed.call(call)
+        setting.transport.run()
+        np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
+    edits = [r for r in setting.transport.sent if isinstance(r, RefineEdit)]
+    assert any(edit.known and edit.known.file for edit in edits)
+    assert any(edit.painted and edit.painted.file for edit in edits)
+    setting.client.shutdown()
+    assert not list(tmp_path.iterdir())
+
+
+def test_strokes_are_the_client_s_own(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    labels = np.full((2, 2, 2), 5, np.int64)
+    setting.client.add(Strokes(Box((0, 0, 0), (2, 2, 2)), labels))
+    labels[:] = 0
+    setting.transport.run()
+    assert (setting.watcher.labels[:2, :2, :2] == 5).all()
+    for bad in (-1, 70000, 0.5):
+        with pytest.raises(InputError, match="0 to 65535"):
+            setting.client.add(Strokes(Box((0, 0, 0), (1, 1, 1)), np.full((1, 1, 1), bad)))
+    number = setting.client.add(Strokes(Box((-1, 0, 0), (1, 1, 1)), np.zeros((2, 1, 1), np.uint8)))
+    beyond = setting.client.add(Strokes(Box((6, 0, 0), (8, 1, 1)), np.zeros((2, 1, 1), np.uint8)))
+    setting.transport.run()
+    assert {setting.watcher.errors[n].code for n in (number, beyond)} == {InputError.code}
+
+
+def test_what_cannot_be_opened_leaves_the_session_before(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.transport.run()
+    other = Segmentation(np.zeros((2, 3, 4), np.uint8), GEOMETRY.cropped(Box((0, 0, 0), (2, 3, 4))))
+    with pytest.raises(GeometryError, match="share a grid"):
+        setting.client.open(setting.volume, other)
+    with pytest.raises(InputError, match="reach"):
+        setting.open(reach=float("nan"))
+    with pytest.raises(InputError, match="no label"):
+        setting.client.open(setting.volume, setting.segmentation, 1.5)  # type: ignore[arg-type]
+    edit = setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+    assert edit in setting.watcher.changes
+    # What only the worker finds: then nothing is open.
+    number = setting.client.open(setting.volume, setting.segmentation, 0)
+    edit = setting.client.add(Point(MIDDLE))
+    setting.transport.run()
+    assert setting.watcher.errors[number].code == setting.watcher.errors[edit].code == InputError.code
+    assert not setting.client.is_open and setting.client.state is RefineState.READY
+
+
+def test_a_defect_in_the_worker_costs_one_edit(tmp_path: Path) -> None:
+    class Faulty(Refiner):
+        def refine(self, request: Any) -> Any:
+            if isinstance(request, RefineStep) and request.step == "undo":
+                session = self._session
+                assert session is not None
+                session.undo()
+                raise ZeroDivisionError("a bug")
+            return super().refine(request)
+
+    setting = Setting(tmp_path, make=Faulty)
+    setting.open()
+    setting.client.add(Point(MIDDLE, include=False))
+    failed = setting.client.undo()
+    setting.client.add(Point(CORNER))
+    setting.transport.run()
+    assert setting.watcher.errors[failed].code == "internal"
+    assert len(setting.watcher.history.done) == 2
+    undisturbed = Undisturbed(setting.volume, setting.segmentation)
+    undisturbed.call(Call("edit", Point(MIDDLE, include=False)))
+    undisturbed.call(Call("edit", Point(CORNER)))
+    np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
+
+
+def test_a_worker_that_cannot_be_started(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.transport.refuse = True
+    with pytest.raises(WorkerError, match="could not be started"):
+        setting.open()
+    assert not setting.watcher.errors and not setting.client.pending
+    setting.transport.refuse = False
+    setting.open()
+    setting.transport.run()
+    setting.transport.refuse = True
+    setting.transport.terminate()
+    assert setting.client.state is RefineState.CRASHED
+    with pytest.raises(WorkerError, match="could not be started"):
+        setting.client.add(Point(MIDDLE))
+    setting.transport.refuse = False
+    number = setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+    assert number in setting.watcher.changes
+
+
+def test_killed_on_purpose_the_session_stays(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+    waiting = setting.client.add(Point(CORNER))
+    setting.client.kill()
+    assert setting.watcher.errors[waiting].code == Cancelled.code
+    assert setting.client.state is RefineState.STOPPED and setting.client.is_open
+    number = setting.client.undo()
+    setting.transport.run()
+    assert number in setting.watcher.changes
+    np.testing.assert_array_equal(setting.watcher.labels, setting.segmentation.voxels)
+
+
+def test_a_listener_may_call_the_client_and_may_fail(tmp_path: Path, library_log: list[str]) -> None:
+    setting = Setting(tmp_path)
+    calls: list[int] = []
+
+    def on_change(number: int, change: Any, history: Any) -> None:
+        if len(calls) < 3:
+            calls.append(setting.client.add(Point(MIDDLE, include=bool(len(calls) % 2))))
+        Watcher.on_change(setting.watcher, number, change, history)
+        raise ValueError("a listener's bug")
+
+    setting.watcher.on_change = on_change  # type: ignore[method-assign]
+    setting.open()
+    setting.client.add(Point(MIDDLE))
+    setting.transport.run()
+    assert len(setting.watcher.changes) == 4 and list(setting.watcher.changes)[1:] == calls
+    assert sum("a listener's bug" in line for line in library_log) == 4
