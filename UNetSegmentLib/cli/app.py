@@ -18,6 +18,7 @@ from .library import app as library
 from .models import app as models
 from .ordered import OrderedCommand
 from .refine import refine
+from .review import review
 from .segment import segment
 from .train import train
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 
 app.command()(segment)
 app.command(cls=OrderedCommand)(refine)
+app.command()(review)
 app.command("import")(import_model)
 app.add_typer(models, name="models")
 app.add_typer(library, name="library")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import GeometryError, InputError, OutputError
+from ..errors import InputError, OutputError
 from ..io.own_outputs import Job, remember
 from ..labels import Label
 from ..progress import CancelToken
 from ..text import shown
 from ..volume import Segmentation, Volume, notes_of
+from .segments import chosen_segment, probability_of, read_placed, read_probabilities
 
 if TYPE_CHECKING:
     from ..io.outputs import Input
@@ -28,8 +29,6 @@ _LARGEST = np.iinfo(np.uint16).max
 # What DICOM's SegmentAlgorithmName holds.
 _LONGEST_ALGORITHM = 64
 _PROMPTS = re.compile(r" \+ (\d+) prompts?$")
-# Channels of a file that are all of the labels add up to one in every voxel.
-_ROUNDING = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,46 +111,17 @@ def open_case(
     if source is None:
         labels = Segmentation(np.zeros(volume.geometry.shape, np.uint8), volume.geometry)
     else:
-        labels = _placed(source, volume, cancel)
+        labels = read_placed(source, volume.geometry, cancel)
     file = source.name if source is not None else "the segmentation"
-    label = _begun(labels, new, file) if new is not None else _chosen(labels, segment, file)
+    label = _begun(labels, new, file) if new is not None else chosen_segment(labels, segment, file)
     if all(known.value != label.value for known in labels.labels):
         labels = replace(labels, labels=(*labels.labels, label))
     fixed = tuple(find_segment(labels, text, file).value for text in locked)
     probability = None
     if probabilities is not None:
-        probability = _probability(read_volume(probabilities, further_as_channels=True, cancel=cancel), volume, label)
+        probability = probability_of(read_probabilities(probabilities, volume.geometry, cancel), label)
     algorithms = {} if source is None else read_algorithms(source)
     return Case(volume, labels, label, fixed, probability, algorithms, notes_of([volume, labels]))
-
-
-def _placed(path: Path, volume: Volume, cancel: CancelToken) -> Segmentation:
-    """A segmentation on the image's grid."""
-    from ..io import place_on_grid
-    from ..io.guarded import read_segmentation
-
-    read = read_segmentation(path, cancel)
-    placed = place_on_grid(read, volume.geometry, f"'{path.name}'")
-    # Slicer stores the occupied part only; any other file that covers a part may be of another, cropped image.
-    if read.voxels.size != placed.voxels.size and not path.name.lower().endswith(".seg.nrrd"):
-        note = f"'{shown(path.name)}' covers another part than the image; beyond it is background."
-        placed = replace(placed, notes=(*placed.notes, note))
-    return placed
-
-
-def _chosen(labels: Segmentation, text: str | None, file: str) -> Label:
-    from ..io.segment_names import find_segment, known_segments
-
-    if text is not None:
-        return find_segment(labels, text, file)
-    known = known_segments(labels)
-    if len(known) != 1:
-        names = ", ".join(f"{label.value} '{shown(label.name, 60)}'" for label in known[:8])
-        raise InputError(
-            f"'{file}' has {len(known) or 'no'} segments.",
-            f"Say which to correct with --segment: {names}." if known else "Begin one with --new NAME.",
-        )
-    return known[0]
 
 
 def _begun(labels: Segmentation, name: str, file: str) -> Label:
@@ -167,37 +137,6 @@ def _begun(labels: Segmentation, name: str, file: str) -> Label:
     if value > _LARGEST:
         raise InputError(f"'{file}' uses the largest value of a label map.", "Renumber its segments.")
     return Label(value, plain_text(name.strip()))
-
-
-def _probability(found: Volume, volume: Volume, label: Label) -> np.ndarray:
-    """The channel of the segment."""
-    difference = found.geometry.difference(volume.geometry)
-    if difference:
-        raise GeometryError(
-            f"The probabilities '{found.name}' and the image do not share a grid ({difference}).",
-            "Give those of a run on this image.",
-        )
-    values = found.voxels
-    number = 0 if found.channels == 1 else label.value
-    if number >= found.channels or (found.channels > 1 and not _is_whole(values)):
-        raise InputError(
-            f"Which of the {found.channels} channels of '{found.name}' belongs to '{shown(label.name)}' is not known.",
-            "Give a file with one channel, or the probabilities that 'segment' wrote for these labels.",
-        )
-    # False for NaN too.
-    if not (
-        np.nanmin(values[number]) >= 0 and np.nanmax(values[number]) <= (255 if values.dtype == np.uint8 else 1.01)
-    ):
-        raise InputError(f"'{found.name}' holds no probabilities.", "Give numbers from 0 to 1.")
-    return np.asarray(values[number])
-
-
-def _is_whole(values: np.ndarray) -> bool:
-    """Whether channels are the shares of background and labels: one in sum wherever the model ran."""
-    scale = 255.0 if values.dtype == np.uint8 else 1.0
-    some = values[(slice(None), *(slice(None, None, max(n // 24, 1)) for n in values.shape[1:]))]
-    total = some.sum(axis=0, dtype=np.float64) / scale
-    return bool((np.minimum(np.abs(total), np.abs(total - 1)) <= _ROUNDING).all())
 
 
 @dataclass(frozen=True)

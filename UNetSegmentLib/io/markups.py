@@ -6,6 +6,7 @@ spline through the control points until somebody chooses another type, and so th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry import IDENTITY_DIRECTION, Triple
 from ..text import shown
+from .atomic import atomic_path
 from .json_files import read_json
 
 MOST_MARKUPS = 1000
@@ -25,6 +27,8 @@ MOST_POINTS = 50_000
 FARTHEST = 1e7
 """mm from the origin beyond which a number is taken for a mistake."""
 
+# Slicer's own: what it looks for before it reads a file.
+_SCHEMA = "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#"
 # Samples between two control points: as many as Slicer takes.
 _SAMPLES = 10
 # mm by which a spline leaves the straight lines before it is worth a word.
@@ -120,6 +124,29 @@ def read_markups(path: Path | str, straight: bool = False) -> Markups:
     if not items:
         raise InputError(f"'{name}' holds no point that is placed and seen.", "Place points in Slicer and save again.")
     return Markups(tuple(items), tuple(said_once))
+
+
+def write_points(points: Sequence[tuple[Triple, str, str]], path: Path | str) -> None:
+    """Writes a point list for Slicer, atomically.
+
+    Args:
+        points: LPS mm, label and description of each.
+
+    Raises:
+        OutputError: not writable. What stood there before is unchanged.
+    """
+    entries = [
+        {"id": str(n), "label": shown(label), "description": shown(words), "position": list(point)}
+        for n, (point, label, words) in enumerate(points, start=1)
+    ]
+    content = {
+        "@schema": _SCHEMA,
+        "markups": [
+            {"type": "Fiducial", "coordinateSystem": "LPS", "coordinateUnits": "mm", "controlPoints": entries},
+        ],
+    }
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _markup(entry: dict[str, Any], straight: bool) -> tuple[Markup | None, list[str]]:

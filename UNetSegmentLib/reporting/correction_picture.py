@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..geometry import Box, Geometry
+from ..geometry import Geometry
 from ..io.atomic import atomic_path, check_writable
 from ..postprocessing.boxes import label_boxes
 from ..version import __version__
 from ..volume import Segmentation, Volume
-from .canvas import BACKGROUND, MUTED, PANEL, TEXT, Canvas, Color
-from .shading import grey, grey_window, paint_label, visible_color
+from .agreement import EXTRA, MISSED
+from .canvas import BACKGROUND, MUTED, TEXT, Canvas, Color
+from .panels import Panels, layers_of
+from .shading import visible_color
 from .units import size_words
-from .views import AXIAL, CORONAL, SAGITTAL, Plane, View, cut_image, cut_label, has_patient_axes, slice_plane
+from .views import AXIAL, CORONAL, SAGITTAL, Plane, View, has_patient_axes, slice_plane
 
-ADDED: Color = (38, 139, 255)
-REMOVED: Color = (240, 138, 0)
-"""As in the pictures of scores: readers who confuse red and green can tell them apart."""
+ADDED: Color = MISSED.color
+REMOVED: Color = EXTRA.color
+"""As in the pictures of scores, what was missing and what was too much."""
 
-_SIDE, _FLAT_SIDE, _FINER = 460, 620, 2
+_SIDE, _FLAT_SIDE = 460, 620
 _EDGE, _GAP, _HEAD, _FOOT = 36, 14, 128, 92
-_LINE, _MARK = 2.0, 11
+_MARK = 11
 # Share of the longest side that is shown around what changed, and at least so many voxels.
 _MARGIN, _LEAST_MARGIN = 0.35, 14
 _TITLES = ("Before", "After", "Changed")
@@ -93,38 +95,26 @@ def write_correction(correction: Correction, path: str | Path) -> Path:
     canvas = Canvas(width, _HEAD + len(planes) * (side + _GAP) + _FOOT)
     difference = _difference(correction)
     view = _view(correction, difference, planes)
-    volume = _shown(correction.volume)
-    cuts = [cut_image(volume, view, plane, side) for plane in planes]
-    window = (0.0, 255.0) if _is_photograph(volume) else grey_window(cuts)
-    label = correction.before.label(correction.value)
-    color = {correction.value: visible_color(label.color)}
-    sides = ((correction.before, color), (correction.after, color), (difference, {1: ADDED, 2: REMOVED}))
-    boxes = [label_boxes(one.voxels) for one, _ in sides]
-    for row, (plane, cut) in enumerate(zip(planes, cuts, strict=True)):
+    own = {correction.value: visible_color(correction.before.label(correction.value).color)}
+    columns = (
+        layers_of(correction.before, own),
+        layers_of(correction.after, own),
+        layers_of(difference, {1: ADDED, 2: REMOVED}, filled=True),
+    )
+    panels = Panels(correction.volume, view, planes, side)
+    for row, plane in enumerate(planes):
         y = _HEAD + row * (side + _GAP)
-        for column, (one, colors) in enumerate(sides):
+        for column, layers in enumerate(columns):
             x = _EDGE + column * (side + _GAP)
-            fine = np.repeat(np.repeat(grey(cut, window, PANEL), _FINER, axis=0), _FINER, axis=1)
-            for value, shade in colors.items():
-                _paint(fine, one, value, boxes[column].get(value), shade, view, plane, filled=column == 2)
-            canvas.panel(x, y, _bytes(fine, side))
+            panels.draw(canvas, x, y, plane, layers)
             _draw_marks(canvas, x, y, side, correction, view, plane)
             if not row:
                 canvas.text(x, _HEAD - 12, _TITLES[column], 20, MUTED)
-        _annotate(canvas, y, side, view, plane, geometry)
+        panels.annotate(canvas, _EDGE, y, plane)
     _draw_words(canvas, correction, difference, width)
     with atomic_path(path) as temporary:
         canvas.image.save(temporary, format="PNG", compress_level=4)
     return path
-
-
-def _shown(volume: Volume) -> Volume:
-    """Without the transparency of a picture."""
-    return replace(volume, voxels=volume.voxels[:3]) if volume.channels == 4 else volume
-
-
-def _is_photograph(volume: Volume) -> bool:
-    return volume.channels == 3 and volume.voxels.dtype == np.uint8
 
 
 def _difference(correction: Correction) -> Segmentation:
@@ -151,32 +141,6 @@ def _view(correction: Correction, difference: Segmentation, planes: Sequence[Pla
     whole = max(float(np.ptp(every @ direction)) for direction in directions)
     centre = (low + high) / 2 if longest < whole else (every.min(axis=0) + every.max(axis=0)) / 2
     return View(centre, correction.focus, min(longest, whole))
-
-
-def _paint(
-    fine: np.ndarray,
-    one: Segmentation,
-    value: int,
-    box: Box | None,
-    color: Color,
-    view: View,
-    plane: Plane,
-    filled: bool,
-) -> None:
-    if box is None:
-        return
-    found = cut_label(one, value, box, view, plane, len(fine))
-    if found is None:
-        return
-    window, share = found
-    # Where the segment is: its border. What changed: all of it.
-    line = 1e6 if filled else _LINE * _FINER
-    paint_label(fine[window], share, color, line, 0.0)
-
-
-def _bytes(fine: np.ndarray, side: int) -> np.ndarray:
-    coarse = fine.reshape(side, _FINER, side, _FINER, 3).mean(axis=(1, 3))
-    return (np.clip(coarse, 0, 1) * 255).round().astype(np.uint8)
 
 
 def _draw_marks(canvas: Canvas, x: int, y: int, side: int, correction: Correction, view: View, plane: Plane) -> None:
@@ -238,17 +202,6 @@ def _half_thickness(geometry: Geometry, plane: Plane) -> float:
     """Half of what a voxel measures along a plane's normal, and a little for rounding."""
     steps = np.asarray(geometry.direction).reshape(3, 3) * np.asarray(geometry.spacing)
     return float(np.abs(plane.normal @ steps).sum() / 2 * 1.001)
-
-
-def _annotate(canvas: Canvas, y: int, side: int, view: View, plane: Plane, geometry: Geometry) -> None:
-    """Names, sides and a scale, on the first picture of a row."""
-    if has_patient_axes(geometry):
-        depth = float(plane.normal @ view.cut)
-        axis = int(np.abs(plane.normal).argmax())
-        letter = ("RL", "AP", "IS")[axis][int(plane.normal[axis] * depth > 0)]
-        canvas.text(_EDGE + 12, y + 28, f"{plane.name}  {letter} {abs(depth):.1f} mm", 17, TEXT, "ls", plate=True)
-        canvas.letters(_EDGE, y, side, plane.letters)
-        canvas.scale_bar(_EDGE, y, side, view.field_mm, "mm")
 
 
 def _draw_words(canvas: Canvas, correction: Correction, difference: Segmentation, width: int) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from UNetSegmentLib.errors import InputError
-from UNetSegmentLib.io.markups import MOST_POINTS, Curve, Frame, PointList, read_markups
+from UNetSegmentLib.io.markups import MOST_POINTS, Curve, Frame, PointList, read_markups, write_points
+from UNetSegmentLib.text import shown
 
 RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 PLACES = [(0.0, 0.0, 0.0), (10.0, 0.0, -4.0), (14.0, 9.5, 0.25), (3.0, 12.0, 3.0), (-5.0, 6.0, 1.0)]
-DEFINED = 2
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +260,22 @@ def test_too_many_points_are_refused_and_a_long_stroke_is_not(tmp_path: Path) ->
     many = [{"position": [0, 0, 0]}] * (MOST_POINTS // 2 + 1)
     with pytest.raises(InputError, match="more than"):
         read_markups(written(tmp_path, *[markup(controlPoints=many)] * 2))
+
+
+def test_points_that_are_written_are_read_by_slicer_and_by_us(core: Any, tmp_path: Path) -> None:
+    points = [((1.5, -2.0, 3.0), "1", "a part of 'Leber – ö'"), ((4.0, 5.0, -6.25), "2", "\x1b[2J")]
+    path = tmp_path / "p.mrk.json"
+    write_points(points, path)
+    (found,) = read_markups(path).items
+    assert found == PointList(tuple(place for place, _, _ in points))
+    scene, node = core.vtkMRMLScene(), core.vtkMRMLMarkupsFiducialNode()
+    scene.AddNode(node)
+    storage = core.vtkMRMLMarkupsJsonStorageNode()
+    scene.AddNode(storage)
+    storage.SetFileName(str(path))
+    assert storage.ReadData(node) == 1
+    for number, (place, label, words) in enumerate(points):
+        world = node.GetNthControlPointPositionWorld(number)
+        np.testing.assert_allclose(np.array(place) * RAS_TO_LPS, world)
+        assert node.GetNthControlPointLabel(number) == label
+        assert node.GetNthControlPointDescription(number) == shown(words)
