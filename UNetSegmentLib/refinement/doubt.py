@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Box, Geometry
+from ..geometry import Box, Geometry, Triple
 from ..reporting.units import SizeKind, size_kind
 from ..volume import Segmentation
 from .evidence import Doubts, border_voxels
@@ -24,7 +24,8 @@ MOST = 50
 """Places of a list: more are never gone through."""
 
 _LEAST_VOXELS = 3
-_DEEPEST = 5.0  # rims; what is farther away counts no more
+_DEEPEST = 3.0  # rims; what is farther away counts no more
+_SPRAWL, _FILLED = 4.0, 0.2  # times its depth that a core may be long; share of its box that it then fills
 _STEP = 1.75  # smallest spacings: a voxel's neighbours by faces, edges and corners
 
 
@@ -99,8 +100,8 @@ def _sides(doubts: Doubts, segments: Collection[int] | None) -> list[_Side]:
 def _depths(
     segmentation: Segmentation, border: np.ndarray, points: np.ndarray, pair: tuple[int, int]
 ) -> tuple[np.ndarray, float]:
-    """Distance of every point to the other label, mm, and the usual thickness of the rim: the median along the border
-    of how deep the doubts lie that are nearest to each of its voxels."""
+    """Distance of every point to the other label, mm, and how deep the rim reaches: a voxel farther than the median
+    along the border of how deep the doubts lie that are nearest to each of its voxels."""
     from scipy.spatial import cKDTree
 
     geometry = segmentation.geometry
@@ -112,18 +113,19 @@ def _depths(
     depth, nearest = tree.query(points)
     deepest = np.zeros(len(edge))
     np.maximum.at(deepest, nearest, depth)
-    return depth, max(step, float(np.median(deepest)))
+    usual = float(np.median(deepest))
+    return depth, max(step, usual + min(_lengths(geometry))) if usual else step
 
 
 def _parts(side: _Side, segmentation: Segmentation) -> list[_Found]:
     """The places of one side: cores with the rim beside them, and patches of the rim."""
     geometry = segmentation.geometry
     pairs = neighbour_pairs(side.flat, geometry.shape)
+    radius = _patch_radius(segmentation, side.segment)
     group = _cores(side, pairs)
-    loose = group < 0
-    if loose.any():
-        radius = _patch_radius(segmentation, side.segment)
-        group[loose] = group.max(initial=-1) + 1 + _patches(side.points[loose], side.weights[loose], radius)
+    _cut(group, group < 0, side, radius)
+    for number, reach in _sprawling(group, side, radius, geometry.array_spacing):
+        _cut(group, group == number, side, reach)
     same = group[pairs[0]] == group[pairs[1]]
     part = connected_parts(len(group), pairs[0][same], pairs[1][same])
     count = np.bincount(part)
@@ -160,6 +162,30 @@ def _cores(side: _Side, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     return group
 
 
+def _sprawling(group: np.ndarray, side: _Side, radius: float, spacing: Triple) -> list[tuple[int, float]]:
+    """The cores that spread along the border much farther than they reach away from it, and fill little of the box
+    around them; with the radius, mm, of the patches that they are cut into."""
+    count = int(group.max(initial=-1)) + 1
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    deepest = np.zeros(count)
+    np.minimum.at(low, group, side.points)
+    np.maximum.at(high, group, side.points)
+    np.maximum.at(deepest, group, side.depth)
+    voxels = np.bincount(group, minlength=count)
+    used = np.flatnonzero(voxels)
+    size = high[used] - low[used]
+    reach = np.maximum(deepest, radius)[used]
+    thin = voxels[used] < _FILLED * np.prod(size / spacing + 1, axis=1)
+    sprawling = thin & (np.linalg.norm(size, axis=1) > _SPRAWL * reach)
+    return [(int(number), float(mm)) for number, mm in zip(used[sprawling], reach[sprawling], strict=True)]
+
+
+def _cut(group: np.ndarray, chosen: np.ndarray, side: _Side, radius: float) -> None:
+    """Gives the chosen doubts the new numbers of patches, in place."""
+    if chosen.any():
+        group[chosen] = group.max() + 1 + _patches(side.points[chosen], side.weights[chosen], radius)
+
+
 def _patches(points: np.ndarray, weights: np.ndarray, radius: float) -> np.ndarray:
     """The number of the patch of every point: cells of a grid, moved to where the doubt is greatest."""
     from scipy.spatial import cKDTree
@@ -176,15 +202,15 @@ def _patches(points: np.ndarray, weights: np.ndarray, radius: float) -> np.ndarr
 
 
 def _patch_radius(segmentation: Segmentation, segment: int) -> float:
-    """mm: a third of the radius of a ball (or disc) of the segment's size, at least three voxels, at most 15 mm."""
+    """mm: two thirds of the radius of a ball (or disc) of the segment's size, at least four voxels, at most 20 mm."""
     lengths = _lengths(segmentation.geometry)
     count = max(int(np.count_nonzero(segmentation.voxels == segment)), 1)
     if len(lengths) == 3:
         ball = (3 * count * np.prod(lengths) / (4 * np.pi)) ** (1 / 3)
     else:
         ball = np.sqrt(count * np.prod(lengths) / np.pi)
-    least = 3 * min(lengths)
-    return float(np.clip(ball / 3, least, max(15.0, least)))
+    least = 4 * min(lengths)
+    return float(np.clip(ball * 2 / 3, least, max(20.0, least)))
 
 
 def place_of(segmentation: Segmentation, found: _Found, reason: Reason) -> DoubtfulPlace:

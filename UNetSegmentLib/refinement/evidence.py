@@ -16,8 +16,8 @@ from ..errors import GeometryError, InputError
 from ..volume import Segmentation, Volume
 from .places import Reason
 
-LEAST = 0.2
-"""A label that is less likely than this is no doubt."""
+LEAST = 0.1
+"""A label that is less likely than this is no doubt. Networks are surer than they are right, so it is low."""
 
 MOST_VOXELS = 2_000_000
 """Doubtful voxels that are kept: the likeliest to be wrong, where a model is unsure of half an image."""
