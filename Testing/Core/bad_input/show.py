@@ -12,6 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(Path(__file__).parent)]
 
 def main() -> None:
     from bad_inputs import BAD_INPUTS, Place
+    from bad_prompts import BAD_PROMPTS
     from level_model import save_level_model
     from typer.testing import CliRunner
 
@@ -19,7 +20,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         package = save_level_model(Path(scratch) / "levels")
-        for number, bad in enumerate(BAD_INPUTS):
+        for number, bad in enumerate([*BAD_INPUTS, *BAD_PROMPTS]):
             folder = Path(scratch) / str(number)
             folder.mkdir()
             result = CliRunner().invoke(app, bad.command(Place(folder, package)))

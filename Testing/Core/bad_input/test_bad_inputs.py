@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_inputs import BAD_INPUTS, BadInput, Place, cut, saved, voxels, with_value
+from bad_prompts import BAD_PROMPTS, GOOD_PROMPTS, Make
 from typer.testing import CliRunner
 
 from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.errors import InputError, ModelError, ResourceError
 from UNetSegmentLib.geometry import Box, Geometry
-from UNetSegmentLib.io import read_volume
+from UNetSegmentLib.io import read_segmentation, read_volume
 from UNetSegmentLib.volume import Volume
 
 
@@ -23,7 +25,7 @@ def place(tmp_path: Path, level_package: Path) -> Place:
     return Place(tmp_path, level_package)
 
 
-@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name)
+@pytest.mark.parametrize("bad", [*BAD_INPUTS, *BAD_PROMPTS], ids=lambda bad: bad.name)
 def test_command_says_cause_and_cure_and_loses_nothing(bad: BadInput, place: Place) -> None:
     if bad.name == "output not writable" and not Path("/proc").is_dir():
         pytest.skip("needs a read-only file system (Linux /proc)")
@@ -38,6 +40,20 @@ def test_command_says_cause_and_cure_and_loses_nothing(bad: BadInput, place: Pla
     assert lines[0].startswith("Error: ") and len(lines) >= 2 and "Traceback" not in result.output
     assert place.target.read_text() == "an older result"
     assert sorted(place.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("make", GOOD_PROMPTS.values(), ids=GOOD_PROMPTS)
+def test_odd_prompts_are_obeyed(make: Make, place: Place) -> None:
+    command = [*make(place), "--json"]
+    before = sorted(place.folder.iterdir())
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert sorted(path for path in place.folder.iterdir() if path != place.target) == before
+    answer, labels = json.loads(result.stdout), read_segmentation(place.target)
+    assert labels.geometry.size == (28, 24, 20) and {label.name for label in labels.labels} >= {"Liver", "Kidney"}
+    value, told = answer["segment"]["value"], sum(prompt["voxels"] for prompt in answer["prompts"])
+    given = read_segmentation(place.folder / "mask.seg.nrrd")
+    assert told == int(labels.mask(value).sum()) - int(given.mask(value).sum())
 
 
 @pytest.mark.parametrize("name", ["cut.nii", "cut.nii.gz", "cut.nrrd", "cut.mha"])
