@@ -246,9 +246,10 @@ class Correction(RefineListener):
         self._stamp = stamp
         changed = labels.difference(self._labels, present)
         if changed is not None:
+            # Nothing is written to the segment here, not even a tag: after an undo the editor would take it for an edit
+            # of its own, and forget what can be redone. Tags come back with the state.
             self._tell_session(present, changed)
             self._labels = present
-            self._mark()
 
     def _tell_session(self, present: np.ndarray, changed: Box) -> None:
         """What others did: the editor's undo or redo of prompts is one of the session, all else are strokes."""
@@ -305,7 +306,10 @@ class Correction(RefineListener):
 
     def _observe(self, segmentation_node) -> None:
         segmentation = segmentation_node.GetSegmentation()
-        for event in (segmentation.SourceRepresentationModified, segmentation.SegmentRemoved):
+        for event in (
+            *(segmentation.SourceRepresentationModified, segmentation.RepresentationModified),
+            *(segmentation.SegmentModified, segmentation.SegmentRemoved),
+        ):
             self._tags.append((segmentation, segmentation.AddObserver(event, self._on_scene)))
 
     def _unobserve(self) -> None:
