@@ -204,7 +204,11 @@ class Correction(RefineListener):
                 self._trying(lambda: self._follow(self._target))
             return
         job = self._waiting.popleft()
-        if not self._trying(lambda: self._send(job)):
+        if not job.target.present:
+            job.done()
+            self._say_gone()
+            self._go()
+        elif not self._trying(lambda: self._send(job)):
             job.done()
             self._go()
 
@@ -330,8 +334,7 @@ class Correction(RefineListener):
             # The later edits were made anew: what each of them changes is not known any more.
             self._steps = {}
         if not target.present:
-            self.close()
-            self.status = _("The segment or its image was removed meanwhile; there is nothing left to correct.")
+            self._say_gone()
             return
         box, kept = change.box, 0
         before = self._labels[box.slices].copy()
@@ -342,6 +345,11 @@ class Correction(RefineListener):
         self._seconds += seconds
         self._mark()
         self.status = _told(change, kept, seconds)
+
+    def _say_gone(self) -> None:
+        self.problem = None
+        self.status = _("The segment or its image was removed meanwhile; there is nothing left to correct.")
+        self._changed()
 
     def _write(self, target: Target, box: Box, before: np.ndarray, wanted: np.ndarray) -> int:
         """Returns how many voxels the editor's masks kept as they were."""
