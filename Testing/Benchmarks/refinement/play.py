@@ -39,7 +39,8 @@ def play(corrector, case, clicks=5, prompt=None, surfaces=True):
             continue
         began = time.perf_counter()
         taking.add(next_one)
-        steps.append(_step(taking.mask, case, time.perf_counter() - began, surfaces))
+        mask = taking.mask
+        steps.append(_step(mask, case, time.perf_counter() - began, surfaces))
     return steps
 
 
@@ -50,7 +51,8 @@ def _strokes(corrector, case, surfaces):
     began = time.perf_counter()
     for stroke in case.strokes:
         taking.add(stroke)
-    return [*steps, _step(taking.mask, case, time.perf_counter() - began, surfaces)]
+    mask = taking.mask
+    return [*steps, _step(mask, case, time.perf_counter() - began, surfaces)]
 
 
 def _started(corrector, case):
