@@ -99,6 +99,11 @@ class Session:
         """Edits that :meth:`redo` would make again, the next one first."""
         return tuple(entry.edit for entry in self._history.undone)
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many edits there are in :attr:`history`, and in :attr:`undone`."""
+        return len(self._history.done), len(self._history.undone)
+
     def labels_in(self, box: Box) -> np.ndarray:
         """The present labels of a box of the image, a copy."""
         return self._map.now(box).copy()

@@ -46,3 +46,17 @@ class BoxLabels:
     dtype: str = "|u1"
     packed: str = ""
     file: ArrayFile | None = None
+
+
+@dataclass(frozen=True)
+class BoxMask:
+    """Some voxels of a box of an image.
+
+    Args:
+        box: in array order.
+        packed: a bit for each voxel in C order, the first of eight the highest of a byte; compressed by zlib, as
+            base64.
+    """
+
+    box: Box
+    packed: str

@@ -22,7 +22,7 @@ from typing import Any
 
 from ..io.json_files import no_constant
 from ..version import __version__
-from .arrays import BoxLabels
+from .arrays import BoxLabels, BoxMask
 from .errors import ProtocolError, VersionError, WorkerError
 from .messages import (
     PROTOCOL_VERSION,
@@ -143,6 +143,7 @@ __all__ = [
     "PROTOCOL_VERSION",
     "ArrayFile",
     "BoxLabels",
+    "BoxMask",
     "Cancel",
     "ClientHello",
     "Device",

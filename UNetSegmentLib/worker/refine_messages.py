@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..errors import InputError
 from ..geometry import Triple
-from .arrays import ArrayFile, BoxLabels, VolumeFile
+from .arrays import ArrayFile, BoxLabels, BoxMask, VolumeFile
 
 SHAPES = ("point", "scribble", "lasso", "box")
 STEPS = ("undo", "redo", "reset", "remove", "close")
@@ -80,6 +80,7 @@ class RefineEdit:
 
     Args:
         drawn, painted: one of the two.
+        where: which voxels of the painted box were painted; None: those that differ from what the label map holds.
         known: what this edit came to in a session that was lost; it is taken over instead of being worked out again.
         result: an empty file that the client holds, for labels that are too many for a line.
     """
@@ -89,12 +90,15 @@ class RefineEdit:
     session: int
     drawn: Drawn | None = None
     painted: BoxLabels | None = None
+    where: BoxMask | None = None
     known: BoxLabels | None = None
     result: str = ""
 
     def __post_init__(self) -> None:
         if (self.drawn is None) == (self.painted is None):
             raise InputError("An edit is either drawn or painted.")
+        if self.where is not None and (self.painted is None or self.where.box != self.painted.box):
+            raise InputError("What was painted lies in the box that was painted.")
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ class Refined:
 
     Args:
         labels: the box outside of which nothing changed, and its labels now; empty when nothing changed.
+        where: of labels painted by other means, which voxels were, where the edit did not say it; in the box of
+            ``labels``.
         voxels, reach, notes: see :class:`UNetSegmentLib.refinement.Change`.
         history: number of edits that made the label map what it is.
         undone: number of edits that can be made again.
@@ -136,6 +142,7 @@ class Refined:
     kind: ClassVar[str] = "refined"
     id: int
     labels: BoxLabels
+    where: BoxMask | None = None
     voxels: int = 0
     reach: float = 0.0
     notes: tuple[str, ...] = ()

@@ -80,46 +80,60 @@ def random_edit(rng: np.random.Generator) -> Edit:
     start = rng.integers(0, np.array(SHAPE) - 1)
     stop = np.minimum(start + rng.integers(1, 6, 3), SHAPE)
     box = Box(tuple(int(n) for n in start), tuple(int(n) for n in stop))
-    return Strokes(box, rng.integers(0, 3, box.shape).astype(np.uint8))
+    painted = rng.random(box.shape) < 0.5 if rng.random() < 0.3 else None
+    return Strokes(box, rng.integers(0, 3, box.shape).astype(np.uint8), painted)
+
+
+def same(first: Edit, second: Edit) -> bool:
+    """Whether two edits of a history mean the same: strokes, that they painted the same numbers in the same voxels."""
+    if not isinstance(first, Strokes) or not isinstance(second, Strokes):
+        return first == second
+    painted = []
+    for strokes in (first, second):
+        assert strokes.painted is not None
+        where = np.argwhere(strokes.painted) + strokes.box.start
+        painted.append(np.column_stack([where, strokes.labels[strokes.painted]]))
+    return np.array_equal(*painted)
 
 
 class Undisturbed:
     """The same calls on a session of the library, in this process."""
 
     def __init__(self, volume: Volume, segmentation: Segmentation | None, label: int = 1, **more: Any) -> None:
-        self._make = lambda: Session(volume, segmentation, label, **more)
-        self.session = self._make()
-        self._edits: list[Edit | None] = []
+        self.session = Session(volume, segmentation, label, **more)
+        # Numbers of the calls that made the edits of the session.
+        self._calls = 0
+        self._done: list[int] = []
+        self._undone: list[int] = []
 
     def call(self, call: Call) -> bool:
         """Makes a call; whether it was followed."""
-        self._edits.append(call.edit)
+        number, self._calls = self._calls, self._calls + 1
         try:
             if call.step == "edit":
                 assert call.edit is not None
                 self.session.add(call.edit)
+                self._done, self._undone = [*self._done, number], []
             elif call.step == "remove":
-                self._remove(call.target or 0)
+                if call.target not in self._done:
+                    return False
+                self.session.remove(self._done.index(call.target))
+                self._done.remove(call.target)
+                self._undone = []
             else:
                 getattr(self.session, call.step)()
+                self._move(call.step)
         except InputError:
             return False
         return True
 
-    def _remove(self, target: int) -> None:
-        history = self.session.history
-        edit = self._edits[target] if target < len(self._edits) - 1 else None
-        places = [place for place, done in enumerate(history) if done is edit]
-        if not places:
-            raise InputError("not there")
-        try:
-            self.session.remove(places[0])
-        except InputError:
-            # A later edit cannot be followed without this one: all stays as it was.
-            self.session = self._make()
-            for done in history:
-                self.session.add(done)
-            raise
+    def _move(self, step: str) -> None:
+        if step == "redo":
+            self._done += self._undone[-1:]
+            self._undone = self._undone[:-1]
+        for _ in range({"undo": 1, "reset": len(self._done)}.get(step, 0)):
+            self._undone += self._done[-1:]
+            self._done = self._done[:-1]
 
     @property
     def labels(self) -> np.ndarray:

@@ -18,6 +18,7 @@ from UNetSegmentLib.worker.errors import ProtocolError, VersionError, WorkerErro
 from UNetSegmentLib.worker.protocol import (
     ArrayFile,
     BoxLabels,
+    BoxMask,
     Cancel,
     ClientHello,
     Device,
@@ -55,6 +56,7 @@ from UNetSegmentLib.worker.training_runs import Outcome
 ARRAY = ArrayFile("/tmp/ä b.raw", (1, 2, 3, 4), "<f4")
 IMAGE = VolumeFile(ARRAY, GEOMETRY, "Kopf 头")
 BOX = Box((0, 1, 2), (3, 4, 5))
+LASSO = Drawn("lasso", ((0.0, 1.0, 2.0),) * 3, False, 7)
 TERM = CodedTerm("SCT", "1", "Thing")
 LABELS = (Label(1, "a"), Label(2, "b", (1, 2, 3), Terminology(TERM, TERM, None, TERM)))
 
@@ -65,8 +67,10 @@ REQUESTS = [
     Segment(3, (IMAGE,), "m", "/tmp/x"),
     RefineOpen(8, IMAGE, 2, "/tmp/x", ARRAY, ARRAY, (3, 4), ARRAY, 40.0),
     RefineOpen(8, IMAGE, 1, "/tmp/x"),
-    RefineEdit(9, 8, Drawn("lasso", ((0.0, 1.0, 2.0),) * 3, False, 7), None, BoxLabels(BOX, packed="eA=="), "/tmp/r"),
-    RefineEdit(9, 8, painted=BoxLabels(BOX, "<u2", file=ARRAY)),
+    RefineEdit(
+        9, 8, Drawn("lasso", ((0.0, 1.0, 2.0),) * 3, False, 7), known=BoxLabels(BOX, packed="eA=="), result="/tmp/r"
+    ),
+    RefineEdit(9, 8, painted=BoxLabels(BOX, "<u2", file=ARRAY), where=BoxMask(BOX, "eA==")),
     RefineStep(10, 8, "undo", None, "/tmp/r"),
     RefineStep(10, 8, "remove", 3),
     Import(5, "/models/ä", "/packages", True, "name", "3d_fullres", "/c.json"),
@@ -92,7 +96,7 @@ EVENTS = [
         1, ARRAY, GEOMETRY, (Label(1, "a"), Label(2, "b", (1, 2, 3), Terminology(TERM, TERM, None, TERM))), "m", "1"
     ),
     Result(1, ARRAY, GEOMETRY, (), "m", "1", {"total": 1.0}, ("w",), {"a": [1]}, True, IMAGE, IMAGE),
-    Refined(9, BoxLabels(BOX, packed="eA=="), 7, 80.0, ("note",), 3, 1, 0.5),
+    Refined(9, BoxLabels(BOX, packed="eA=="), BoxMask(BOX, "eA=="), 7, 80.0, ("note",), 3, 1, 0.5),
     Imported(5, (ImportedModel("m", "1.0", "Title", "/packages/m"),), 1.5),
     Trained(7, Outcome(True, 9, 9, "m", "1", "T", "/m", ("a", "b"), (0.5, None), "/r.html", 1.5)),
     Unloaded(1, ("m",)),

@@ -20,7 +20,7 @@ from worker_helpers import RawWorker
 from UNetSegmentLib.errors import GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import IDENTITY_DIRECTION, Box
 from UNetSegmentLib.refinement import BoxPrompt, Lasso, Point, Prompt, Scribble, Session, Strokes
-from UNetSegmentLib.worker.arrays import ArrayFile, BoxLabels, VolumeFile
+from UNetSegmentLib.worker.arrays import ArrayFile, BoxLabels, BoxMask, VolumeFile
 from UNetSegmentLib.worker.engine import CoreEngine
 from UNetSegmentLib.worker.errors import ProtocolError, WorkerError
 from UNetSegmentLib.worker.exchange import write_array
@@ -29,7 +29,16 @@ from UNetSegmentLib.worker.launch import refine_command
 from UNetSegmentLib.worker.protocol import ClientHello, Load, decode_request, encode
 from UNetSegmentLib.worker.refine_messages import Drawn, RefineEdit, RefineOpen, RefineStep
 from UNetSegmentLib.worker.refining.engine import Refiner, RefiningEngine
-from UNetSegmentLib.worker.refining.values import INLINE, change_of, drawn_of, edit_of, packed, unpacked
+from UNetSegmentLib.worker.refining.values import (
+    INLINE,
+    change_of,
+    drawn_of,
+    edit_of,
+    packed,
+    packed_mask,
+    unpacked,
+    unpacked_mask,
+)
 
 numbers = st.floats(-1e7, 1e7)
 positions = st.tuples(numbers, numbers, numbers)
@@ -64,6 +73,13 @@ def test_a_stroke_of_ten_thousand_points_travels_in_a_line() -> None:
     assert edit_of(decode_request(line)) == prompt
 
 
+def raw(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+ONE = Box((0, 0, 0), (1, 1, 2))
+
+
 shapes, starts = (st.tuples(*[st.integers(0, most)] * 3) for most in (5, 9))
 labels_of_boxes = st.tuples(
     starts, arrays.arrays(st.sampled_from([np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(">u2")]), shapes)
@@ -90,6 +106,23 @@ def test_labels_survive_the_wire(
         file.release()
 
 
+@given(arrays.arrays(bool, shapes))
+def test_masks_survive_the_wire(mask: np.ndarray) -> None:
+    box = Box((1, 2, 3), tuple(int(n) for n in np.add((1, 2, 3), mask.shape)))  # type: ignore[arg-type]
+    strokes = RefineEdit(1, 2, painted=packed(box, mask.astype(np.uint8)), where=packed_mask(box, mask))
+    edit = edit_of(decode_request(encode(strokes)))
+    assert isinstance(edit, Strokes)
+    np.testing.assert_array_equal(edit.painted, mask)
+
+
+@pytest.mark.parametrize("text", ["", "?", raw(b""), raw(b"12"), raw(bytes(10**7))])
+def test_masks_that_cannot_be_are_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        unpacked_mask(BoxMask(ONE, text))
+    with pytest.raises(InputError):
+        unpacked_mask(BoxMask(Box((0, 0, 0), (10**5, 10**5, 10**5)), text))
+
+
 def test_only_large_labels_take_the_file(tmp_path: Path) -> None:
     for count, by_file in ((INLINE, False), (INLINE + 1, True)):
         file = HeldFile(tmp_path / f"{count}.raw")
@@ -99,13 +132,6 @@ def test_only_large_labels_take_the_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(unpacked(message), labels)
         file.release()
     assert not list(tmp_path.iterdir())
-
-
-def raw(data: bytes) -> str:
-    return base64.b64encode(zlib.compress(data)).decode()
-
-
-ONE = Box((0, 0, 0), (1, 1, 2))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from ...errors import InputError, UNetSegmentError
 from ...refinement import Change
 from ..connection import Connection
+from ..refine_messages import Refined
 from ..voxel_files import VoxelFiles
 from .awaited import Answer, Awaited, Handler, release
 from .case import Case
 from .orders import Order
 from .sending import Parcel, Sender
-from .values import change_of
+from .values import change_of, unpacked_mask
 
 logger = logging.getLogger(__name__)
 
@@ -86,19 +87,28 @@ class Courier:
 
         def arrived(answer: Answer) -> None:
             outcome = _outcome(answer)
-            if isinstance(outcome, UNetSegmentError):
-                if order.step != "edit" or not isinstance(outcome, InputError):
-                    # Nobody knows what state that has left behind: the session is taken up anew.
-                    self._session = None
-            else:
-                case.edits.apply(order, outcome)
-                if not isinstance(answer, UNetSegmentError) and case.edits.counts != (answer.history, answer.undone):
-                    # A defect, but none that may cost a stroke.
-                    logger.error("The worker has other edits than its client: %s, %s.", answer, case.edits.counts)
-                    self._session = None
+            if not isinstance(outcome, UNetSegmentError):
+                assert isinstance(answer, Refined)
+                outcome = self._follow(order, case, answer, outcome)
+            elif order.step != "edit" or not isinstance(outcome, InputError):
+                # Nobody knows what state that has left behind: the session is taken up anew.
+                self._session = None
             done(outcome)
 
         self._post(self._sender.order(order, case.edits, self._session), arrived)
+
+    def _follow(self, order: Order, case: Case, answer: Refined, change: Change) -> Outcome:
+        try:
+            painted = None if answer.where is None else unpacked_mask(answer.where)
+        except InputError as error:
+            self._session = None
+            return error
+        case.edits.apply(order, change, painted)
+        if case.edits.counts != (answer.history, answer.undone):
+            # A defect, but none that may cost a stroke.
+            logger.error("The worker has other edits than its client: %s, %s.", answer, case.edits.counts)
+            self._session = None
+        return change
 
     def let_go(self, case: Case) -> None:
         """Ends a session in the worker, if there is one, and then the files that belong to it; what it is still to

@@ -11,10 +11,10 @@ import numpy as np
 
 from ...errors import InputError
 from ...progress import CancelToken, ProgressCallback
-from ...refinement import Change, Point, Session
+from ...refinement import Change, Point, Session, Strokes
 from ...refinement.change import nothing
 from ...volume import Segmentation, Volume
-from ..arrays import ArrayFile
+from ..arrays import ArrayFile, BoxMask
 from ..errors import WorkerError
 from ..exchange import read_array
 from ..messages import (
@@ -33,7 +33,7 @@ from ..messages import (
 )
 from ..needs import broken_installation
 from ..refine_messages import Refine, Refined, RefineEdit, RefineOpen, RefineStep
-from .values import edit_of, packed, unpacked
+from .values import edit_of, packed, packed_mask, unpacked
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +62,11 @@ class Refiner:
         started = time.perf_counter()
         change = self._step(request)
         result = request.result if not isinstance(request, RefineOpen) else ""
-        history, undone = (len(self._session.history), len(self._session.undone)) if self._session else (0, 0)
+        history, undone = self._session.counts if self._session else (0, 0)
         return Refined(
             id=request.id,
             labels=packed(change.box, change.labels, result),
+            where=self._painted(request, change),
             voxels=change.voxels,
             reach=change.reach,
             notes=change.notes,
@@ -73,6 +74,14 @@ class Refiner:
             undone=undone,
             seconds=time.perf_counter() - started,
         )
+
+    def _painted(self, request: Refine, change: Change) -> BoxMask | None:
+        if not isinstance(request, RefineEdit) or request.painted is None or request.where is not None:
+            return None
+        assert self._session is not None
+        edit = self._session.history[-1]
+        assert isinstance(edit, Strokes) and edit.painted is not None and edit.box == change.box
+        return packed_mask(edit.box, edit.painted)
 
     def _step(self, request: Refine) -> Change:
         if isinstance(request, RefineOpen):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ...errors import InputError, UNetSegmentError
-from ...refinement import Change, Edit
+from ...refinement import Change, Edit, Strokes
 from ...refinement.history import Patch
 from ..errors import WorkerError
 from .listener import Made, RefineHistory
@@ -86,10 +88,17 @@ class EditList:
                 if known.made.number == number:
                     edits[place] = replace(known, outcome=Patch.of(change.box, change.labels))
 
-    def apply(self, order: Order, change: Change) -> None:
-        """Follows what an order did."""
+    def apply(self, order: Order, change: Change, painted: np.ndarray | None) -> None:
+        """Follows what an order did.
+
+        Args:
+            painted: boolean, which voxels of the change strokes have painted that did not say it: so that they mean the
+                same whatever comes before them.
+        """
         if order.step == "edit":
             assert order.edit is not None
+            if painted is not None:
+                order.edit = Strokes(change.box, change.labels, painted)
             self._done.append(KnownEdit(Made(order.number, order.edit), Patch.of(change.box, change.labels)))
             self._undone.clear()
         elif order.step == "undo" and self._done:

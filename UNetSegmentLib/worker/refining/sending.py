@@ -14,7 +14,7 @@ from .awaited import Held
 from .case import Case
 from .listener import Made
 from .orders import EditList, KnownEdit, Order
-from .values import drawn_of, is_small, packed
+from .values import drawn_of, is_small, packed, packed_mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +78,15 @@ class Sender:
             held.append(self.new_file("edit"))
             return str(held[-1].path)
 
-        drawn = painted = taken = None
+        drawn = painted = where = taken = None
         if isinstance(edit, Strokes):
             painted = packed(edit.box, edit.labels, path(edit.labels))
+            where = None if edit.painted is None else packed_mask(edit.box, edit.painted)
         else:
             drawn = drawn_of(edit)
             if outcome is not None:
                 labels = outcome.labels
                 taken = packed(outcome.box, labels, path(labels))
         held.append(self.new_file("labels"))
-        message = RefineEdit(self.new_number(), session, drawn, painted, taken, str(held[-1].path))
+        message = RefineEdit(self.new_number(), session, drawn, painted, where, taken, str(held[-1].path))
         return Parcel(message, tuple(held), known.made.number)

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import InputError
 from ...geometry import Box
 from ...refinement import BoxPrompt, Change, Edit, Lasso, Point, Prompt, Scribble, Strokes
-from ..arrays import BoxLabels
+from ..arrays import BoxLabels, BoxMask
 from ..exchange import discard, read_array, write_array
 from ..refine_messages import Drawn, Refined, RefineEdit
 
@@ -52,24 +52,28 @@ def edit_of(message: RefineEdit) -> Edit:
     if message.drawn is not None:
         return prompt_of(message.drawn)
     assert message.painted is not None
-    return Strokes(message.painted.box, unpacked(message.painted))
+    where = None if message.where is None else unpacked_mask(message.where)
+    return Strokes(message.painted.box, unpacked(message.painted), where)
 
 
 def own_edit(edit: Edit) -> Edit:
     """The edit with arrays of its own, in types that travel: the caller's may change before they are needed again.
 
     Raises:
-        InputError: strokes of numbers that are no labels.
+        InputError: strokes of numbers that are no labels, or of another shape than their box.
     """
     if not isinstance(edit, Strokes):
         return edit
     labels = np.array(edit.labels)
+    painted = None if edit.painted is None else np.array(edit.painted, bool)
     if labels.dtype.str not in _DTYPES:
         low, high = (labels.min(), labels.max()) if labels.size else (0, 0)
         if labels.dtype.kind not in "biuf" or not (low >= 0 and high <= _LARGEST and (labels % 1 == 0).all()):
             raise InputError("Painted labels hold whole numbers from 0 to 65535 alone.")
         labels = labels.astype(np.uint8 if high <= np.iinfo(np.uint8).max else np.uint16)
-    return Strokes(edit.box, labels)
+    if labels.shape != edit.box.shape or (painted is not None and painted.shape != edit.box.shape):
+        raise InputError("Painted labels do not fit their box.", "Give as many as the box has voxels.")
+    return Strokes(edit.box, labels, painted)
 
 
 def is_small(labels: np.ndarray) -> bool:
@@ -88,8 +92,7 @@ def packed(box: Box, labels: np.ndarray, path: str = "") -> BoxLabels:
     """
     if path and not is_small(labels):
         return BoxLabels(box, labels.dtype.str, file=write_array(labels, Path(path), held=True))
-    raw = np.ascontiguousarray(labels).tobytes()
-    return BoxLabels(box, labels.dtype.str, base64.b64encode(zlib.compress(raw, 1)).decode("ascii") if raw else "")
+    return BoxLabels(box, labels.dtype.str, _text(np.ascontiguousarray(labels).tobytes()))
 
 
 def unpacked(message: BoxLabels) -> np.ndarray:
@@ -98,9 +101,7 @@ def unpacked(message: BoxLabels) -> np.ndarray:
     Raises:
         InputError: they do not fit the box, or cannot be read.
     """
-    shape, box = message.box.shape, message.box
-    if min(*box.start, *np.subtract(box.stop, box.start)) < 0:
-        raise InputError(f"{box.start} to {box.stop} is no box of an image.")
+    shape = _shape(message.box)
     dtype = message.dtype if message.file is None else message.file.dtype
     if dtype not in _DTYPES:
         raise InputError(f"'{dtype[:40]}' is no type of labels.", "Send uint8 or uint16.")
@@ -111,9 +112,20 @@ def unpacked(message: BoxLabels) -> np.ndarray:
         discard(message.file)
         return labels
     expected = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
-    if expected > _MOST_INLINE:
-        raise InputError(f"A line cannot carry {expected} bytes of labels.", "Send them by file.")
     return np.frombuffer(_raw(message.packed, expected), dtype).reshape(shape).copy()
+
+
+def packed_mask(box: Box, mask: np.ndarray) -> BoxMask:
+    """A boolean array of the box's shape for a message."""
+    return BoxMask(box, _text(np.packbits(mask).tobytes()))
+
+
+def unpacked_mask(message: BoxMask) -> np.ndarray:
+    """The mask of a message, boolean, shape of its box. Raises InputError when it does not fit the box."""
+    shape = _shape(message.box)
+    count = int(np.prod(shape, dtype=object))
+    bits = np.frombuffer(_raw(message.packed, (count + 7) // 8), np.uint8)
+    return np.unpackbits(bits, count=count).astype(bool).reshape(shape)
 
 
 def change_of(message: Refined) -> Change:
@@ -121,14 +133,26 @@ def change_of(message: Refined) -> Change:
     return Change(message.labels.box, unpacked(message.labels), message.voxels, message.reach, message.notes)
 
 
+def _shape(box: Box) -> tuple[int, int, int]:
+    if min(*box.start, *np.subtract(box.stop, box.start)) < 0:
+        raise InputError(f"{box.start} to {box.stop} is no box of an image.")
+    return box.shape
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(zlib.compress(raw, 1)).decode("ascii") if raw else ""
+
+
 def _raw(text: str, expected: int) -> bytes:
+    if expected > _MOST_INLINE:
+        raise InputError(f"A line cannot carry {expected} bytes of voxels.", "Send them by file.")
     if not expected:
         return b""
     try:
         unzip = zlib.decompressobj()
         raw = unzip.decompress(base64.b64decode(text, validate=True), expected + 1)
     except (binascii.Error, ValueError, zlib.error) as error:
-        raise InputError("The labels of a message cannot be unpacked.", detail=repr(error)) from error
+        raise InputError("The voxels of a message cannot be unpacked.", detail=repr(error)) from error
     if len(raw) != expected:
-        raise InputError("The labels of a message do not fill their box.")
+        raise InputError("The voxels of a message do not fill their box.")
     return raw
