@@ -172,6 +172,17 @@ class Segmentation:
         return Label(value, f"Label {value}")
 
 
+def values_in(voxels: np.ndarray) -> list[int]:
+    """The values that occur in a label map (z, y, x) of an unsigned type, ascending, 0 among them.
+
+    Plane by plane: counting takes eight bytes a voxel.
+    """
+    found: set[int] = set()
+    for plane in voxels:
+        found.update(np.flatnonzero(np.bincount(plane.ravel())).tolist())
+    return sorted(found)
+
+
 def _real_array(array: ArrayLike, name: str) -> np.ndarray:
     voxels = np.asarray(array)
     if voxels.dtype == bool:

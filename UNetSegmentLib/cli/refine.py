@@ -190,7 +190,7 @@ def _report(
     for note in notes:
         say(f"Note: {note}", error=True)
     for number, step in enumerate(steps, start=1):
-        for note in step.change.notes:
+        for note in step.change.notes or _none_needed(step):
             say(f"Note: prompt {number} ({step.given.words}): {note}", error=True)
     output().print(table(_table(case, steps)))
     words = case.size_words
@@ -201,6 +201,10 @@ def _report(
     )
     for path in written:
         say(f"  {path}")
+
+
+def _none_needed(step: Step) -> tuple[str, ...]:
+    return () if step.voxels else ("it is so already; nothing changed.",)
 
 
 def _table(case: Case, steps: Sequence[Step]) -> Table:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..labels import Label
 from ..text import shown
-from ..volume import Segmentation
+from ..volume import Segmentation, values_in
 from . import seg_nrrd
 from .case_names import image_ending, plain_text
 from .label_table import read_label_table, table_path
@@ -236,16 +236,16 @@ def _listed(words: Collection[str]) -> str:
 def _renumbered(voxels: np.ndarray, table: Mapping[int, int], file: str) -> np.ndarray:
     if all(there == here for there, here in table.items()):
         return voxels
-    present = np.flatnonzero(np.bincount(voxels.ravel()))
-    strange = [int(value) for value in present if int(value) not in table]
+    present = values_in(voxels)
+    strange = [value for value in present if value not in table]
     if strange:
         raise InputError(
             f"'{file}' holds the value {strange[0]}, to which none of its segments belongs.",
             "Save it again with Slicer, or correct the table beside it.",
         )
-    lookup = np.zeros(int(present.max()) + 1, np.uint8 if max(table.values()) <= 255 else np.uint16)
+    lookup = np.zeros(max(present) + 1, np.uint8 if max(table.values()) <= 255 else np.uint16)
     for value in present:
-        lookup[value] = table[int(value)]
+        lookup[value] = table[value]
     return lookup[voxels]
 
 
@@ -273,5 +273,5 @@ def find_segment(segmentation: Segmentation, text: str, file: str) -> Label:
 def known_segments(segmentation: Segmentation) -> tuple[Label, ...]:
     """Those of the table, and a plain label for each further value that occurs."""
     values = {label.value for label in segmentation.labels}
-    further = [int(v) for v in np.flatnonzero(np.bincount(segmentation.voxels.ravel())) if v and int(v) not in values]
+    further = [value for value in values_in(segmentation.voxels) if value and value not in values]
     return (*segmentation.labels, *(segmentation.label(value) for value in further))

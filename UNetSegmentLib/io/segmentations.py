@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from ..errors import GeometryError, InputError, OutputError
 from ..geometry import Geometry
 from ..labels import Label
-from ..volume import Segmentation, Volume
+from ..volume import Segmentation, Volume, values_in
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
 from .formats.recognition import read_header
@@ -178,11 +178,7 @@ def _picture(image: sitk.Image, target: Path) -> sitk.Image:
 
 def _all_values(segmentation: Segmentation) -> list[int]:
     known = [label.value for label in segmentation.labels]
-    return known + [value for value in _present(segmentation.voxels) if value and value not in known]
-
-
-def _present(voxels: np.ndarray) -> list[int]:
-    return [int(v) for v in np.flatnonzero(np.bincount(voxels.ravel()))]
+    return known + [value for value in values_in(segmentation.voxels) if value and value not in known]
 
 
 def _compact(voxels: np.ndarray) -> np.ndarray:

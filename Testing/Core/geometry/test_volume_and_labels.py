@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
-from UNetSegmentLib.volume import Segmentation, Volume, check_voxels, stack_channels
+from UNetSegmentLib.volume import Segmentation, Volume, check_voxels, stack_channels, values_in
 
 GRID = Geometry((5, 4, 3), (1.0, 2.0, 3.0))
 
@@ -165,3 +165,10 @@ def test_a_repr_is_one_short_line() -> None:
     text = repr(Segmentation.from_array(np.zeros((3, 4, 5)), labels=labels))
     assert text.startswith("Segmentation(5 x 4 x 3 voxels") and "1 organ 1" in text and "and 93 more" in text
     assert len(text) < 200
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_values_of_a_label_map(dtype: type) -> None:
+    voxels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (3, 4, 5)).astype(dtype)
+    assert values_in(voxels) == np.unique(voxels).tolist()
+    assert values_in(np.zeros((1, 2, 3), dtype)) == [0]
