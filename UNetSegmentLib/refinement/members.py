@@ -21,7 +21,7 @@ from .quality import Basis, Quality, quality_of_members
 if TYPE_CHECKING:
     from ..inference import EngineSettings, Segmenter
 
-VIEWS = (1.0, 0.9, 1.15)
+VIEWS = (1.0, 0.9, 1.15, 1.3)
 """Factors on the voxel size that a model sees, where it has neither folds nor mirrors."""
 
 
