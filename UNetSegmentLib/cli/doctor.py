@@ -16,7 +16,7 @@ from ..version import __version__
 from .console import output, say, words_table, working
 from .session import DebugOption, JsonOption, print_json, session
 
-_NEEDED = ("torch", "numpy", "SimpleITK", "pydicom", "safetensors", "typer", "rich")
+_NEEDED = ("torch", "numpy", "SimpleITK", "scipy", "pydicom", "safetensors", "typer", "rich")
 _OPTIONAL = {
     "openvino": "speed on a CPU",
     "onnxruntime": "ONNX models",
