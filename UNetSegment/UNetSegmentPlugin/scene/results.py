@@ -102,7 +102,7 @@ def write(
 def _write_new(result: Segmentation, volume_node, run: provenance.Provenance, save_undo_state) -> Written:
     # What takes time and memory comes first, while nobody looks at the node yet.
     prepared = _prepared_segments(result, run)
-    node = _new_node(volume_node, run)
+    node = _new_node(volume_node, run.model_title)
     provenance.mark_node(node, run)
     save_undo_state(node)
     written = _add_segments(node, prepared)
@@ -187,9 +187,22 @@ def _image_of_label(result: Segmentation, value: int, box: Box, allowed: np.ndar
     return segments.oriented_image(mask[inner.slices].astype(np.uint8), result.geometry, inner.shifted(box.start))
 
 
-def _new_node(volume_node, run: provenance.Provenance):
+def begin(volume_node):
+    """A new segmentation of a volume, with one empty segment, to be drawn from nothing."""
+    node = _new_node(volume_node, _("segmentation"))
+    add_empty_segment(node)
+    return node
+
+
+def add_empty_segment(segmentation_node) -> str:
+    """Returns the ID of the new segment."""
+    segmentation = segmentation_node.GetSegmentation()
+    return segmentation.AddEmptySegment("", _("Segment {number}").format(number=segmentation.GetNumberOfSegments() + 1))
+
+
+def _new_node(volume_node, title: str):
     node = slicer.mrmlScene.AddNewNodeByClass(
-        "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(f"{volume_node.GetName()} {run.model_title}")
+        "vtkMRMLSegmentationNode", slicer.mrmlScene.GenerateUniqueName(f"{volume_node.GetName()} {title}")
     )
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)

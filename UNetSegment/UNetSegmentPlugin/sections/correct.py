@@ -1,16 +1,18 @@
-"""Correct: the Segment Editor on the result, with undo."""
+"""Correct: the Segment Editor on the result, with undo, and the effect "U-Net correct" in hand."""
 
 import qt
 import slicer
 import vtk
 
+from ..correcting.effect import NAME as EFFECT
 from ..running.runs import RunState
-from ..scene import provenance
+from ..scene import provenance, results
 from ..scene.volumes import source_of
 from .section import Section
 
 _EDITOR_TAG = "UNetSegment"
 _UNDO_STATES = 10
+_FIRST_EFFECTS = (EFFECT, "Paint", "Draw", "Erase")
 # Painting fires an event per stroke; measuring may wait until the hand rests.
 _SETTLE_MS = 400
 
@@ -44,7 +46,10 @@ class CorrectSection(Section):
             editor.setSegmentationNodeSelectorVisible(False)
             editor.setSourceVolumeNodeSelectorVisible(False)
             editor.setSwitchToSegmentationsButtonVisible(False)
+            editor.setEffectNameOrder(_FIRST_EFFECTS)
             editor.setMRMLScene(slicer.mrmlScene)
+            # Effects may have been registered, and the order given, after it was made.
+            editor.updateEffectList()
             # An empty layout of the .ui file is no attribute of ``ui`` in Slicer; the section's own always is there.
             self.root.layout().addWidget(editor)
             # A run makes it in the closed section; shown there, its width would be the panel's.
@@ -91,6 +96,7 @@ class CorrectSection(Section):
         if self._editor is not None:
             self._attach()
             self._listen()
+            self._take_tool()
 
     def exit(self) -> None:
         """See Section.exit: brushes must not stay active behind another module."""
@@ -99,6 +105,13 @@ class CorrectSection(Section):
             self._editor.setActiveEffect(None)
             self._editor.uninstallKeyboardShortcuts()
             self._editor.removeViewObservations()
+
+    def close(self) -> None:
+        """See Section.close: the corrections' worker ends with the panel."""
+        if self._editor is not None:
+            effect = self._editor.effectByName(EFFECT)
+            if effect is not None and effect.self() is not None:
+                effect.self().cleanup()
 
     def scene_closing(self) -> None:
         """See Section.scene_closing."""
@@ -139,8 +152,26 @@ class CorrectSection(Section):
 
     def _on_collapsed(self, collapsed: bool) -> None:
         if not collapsed:
+            self._begin()
             self.editor.setVisible(True)
             self._attach()
+            self._take_tool()
+
+    def _begin(self) -> None:
+        """Without any segmentation there is nothing to correct: an empty one is begun, to be drawn from nothing."""
+        parameters = self.panel.parameters
+        if parameters is None:
+            return
+        if parameters.result is None and parameters.input_volume is not None:
+            if not slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+                parameters.result = results.begin(parameters.input_volume)
+        elif parameters.result is not None and not parameters.result.GetSegmentation().GetNumberOfSegments():
+            results.add_empty_segment(parameters.result)
+
+    def _take_tool(self) -> None:
+        """The effect is chosen where somebody looks at the section and holds no other one."""
+        if self._entered and not self.root.collapsed and self._editor.activeEffect() is None:
+            self._editor.setActiveEffectByName(EFFECT)
 
     def _observe(self, node) -> None:
         if node is self._observed:
