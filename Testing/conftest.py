@@ -30,6 +30,7 @@ SLOW = (
     "Slicer/test_slicer_rollback.py",
     "Slicer/test_slicer_import.py",
     "Core/training/test_distributed.py",
+    "Core/worker/test_refining_killed.py",
     "Slicer/test_slicer_library.py",
     "Slicer/test_slicer_training_choices.py",
     "Core/worker/test_training.py",
