@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..io.outputs import Input
     from ..io.seg_nrrd import Algorithm
     from ..refinement import Change, Prompt, Session
-    from ..reporting.correction_picture import Mark
+    from ..reporting.marks import Mark
     from .refine_prompts import Given
 
 _LARGEST = np.iinfo(np.uint16).max
@@ -189,7 +189,8 @@ class Files:
 
 def _write_preview(case: Case, corrected: Segmentation, steps: Sequence[tuple[Given, Change]], path: Path) -> None:
     """Through the prompt that changed most."""
-    from ..reporting.correction_picture import Correction, MarkKind, write_correction
+    from ..reporting.correction_picture import Correction, write_correction
+    from ..reporting.marks import MarkKind
 
     marks = [_mark(given.prompt) for given, _ in steps]
     largest = marks[max(range(len(steps)), key=lambda n: steps[n][1].voxels)]
@@ -201,7 +202,7 @@ def _write_preview(case: Case, corrected: Segmentation, steps: Sequence[tuple[Gi
 
 def _mark(prompt: Prompt) -> Mark:
     from ..refinement import BoxPrompt, Point, Scribble
-    from ..reporting.correction_picture import Mark, MarkKind
+    from ..reporting.marks import Mark, MarkKind
 
     if isinstance(prompt, Point):
         return Mark(np.array([prompt.position]), prompt.include)

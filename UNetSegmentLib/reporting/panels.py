@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import Box
+from ..geometry import Box, Geometry
 from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation, Volume
-from .canvas import PANEL, TEXT, Canvas, Color
+from .canvas import MUTED, PANEL, TEXT, Canvas, Color
+from .marks import Mark, draw_marks
 from .shading import grey, grey_window, paint_label
 from .views import Plane, View, cut_image, cut_label, has_patient_axes
 
 _FINER, _LINE = 2, 2.0
 _FILLED = 1e6
+# Share of the longest side that is shown around what matters, and at least so many voxels.
+_MARGIN, _LEAST_MARGIN = 0.35, 14
 # Pixels from which a plane's name and depth leave room for the letter in the middle.
 _WIDE = 440
 
@@ -43,6 +46,33 @@ def layers_of(segmentation: Segmentation, colors: Mapping[int, Color], filled: b
     return [Layer(segmentation, value, color, boxes.get(value), filled) for value, color in colors.items()]
 
 
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Pictures below each other, of one state of the segments: its title, what is drawn over the image, the prompts."""
+
+    title: str
+    layers: Sequence[Layer]
+    marks: Sequence[Mark] = ()
+
+
+def view_around(points: np.ndarray, focus: np.ndarray, geometry: Geometry, planes: Sequence[Plane]) -> View:
+    """Near some points, with enough around them to see where they lie; never larger than the image.
+
+    Args:
+        points: LPS mm, shape (n, 3).
+        focus: LPS mm where the planes meet.
+        geometry: of the image.
+    """
+    every = geometry.corners()
+    points = np.clip(points, every.min(axis=0), every.max(axis=0))
+    directions = [direction for plane in planes for direction in (plane.right, plane.down)]
+    longest, whole = (max(float(np.ptp(some @ axis)) for axis in directions) for some in (points, every))
+    finest = min((s for s, n in zip(geometry.spacing, geometry.size, strict=True) if n > 1), default=1.0)
+    longest += 2 * max(_MARGIN * longest, _LEAST_MARGIN * finest)
+    shown = points if longest < whole else every
+    return View((shown.min(axis=0) + shown.max(axis=0)) / 2, focus, min(longest, whole))
+
+
 class Panels:
     """Square pictures of the planes of one view, all in one grey window.
 
@@ -56,10 +86,22 @@ class Panels:
             # Without the transparency of a picture.
             volume = replace(volume, voxels=volume.voxels[:3])
         self._geometry = volume.geometry
-        self._view, self._side = view, side
+        self._view, self._planes, self._side = view, tuple(planes), side
         self._cuts = {plane.name: cut_image(volume, view, plane, side) for plane in planes}
         colours = volume.channels == 3 and volume.voxels.dtype == np.uint8
         self._window = (0.0, 255.0) if colours else grey_window(list(self._cuts.values()))
+
+    def draw_columns(self, canvas: Canvas, x: int, y: int, columns: Sequence[Column], gap: int) -> None:
+        """A row for each plane, a picture of each column in it; titles stand above ``y``."""
+        for row, plane in enumerate(self._planes):
+            top = y + row * (self._side + gap)
+            for number, column in enumerate(columns):
+                left = x + number * (self._side + gap)
+                self.draw(canvas, left, top, plane, column.layers)
+                draw_marks(canvas, left, top, self._side, column.marks, self._geometry, self._view, plane)
+                if not row:
+                    canvas.text(left, y - 12, column.title, 20, MUTED)
+            self.annotate(canvas, x, top, plane)
 
     def draw(self, canvas: Canvas, x: int, y: int, plane: Plane, layers: Sequence[Layer]) -> None:
         """The image in a plane, and the layers over it."""

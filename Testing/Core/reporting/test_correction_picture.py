@@ -11,14 +11,8 @@ import pytest
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.reporting import correction_picture
-from UNetSegmentLib.reporting.correction_picture import (
-    ADDED,
-    REMOVED,
-    Correction,
-    Mark,
-    MarkKind,
-    write_correction,
-)
+from UNetSegmentLib.reporting.correction_picture import Correction, write_correction
+from UNetSegmentLib.reporting.marks import ADDED, REMOVED, Mark, MarkKind
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Image = pytest.importorskip("PIL.Image")
