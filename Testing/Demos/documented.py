@@ -23,7 +23,7 @@ SKIPPED = (
     (r"--pretrained ", "needs ImageNet weights of timm"),
     (r"--compile\b", "needs a C++ compiler, and minutes"),
     (r"^(C=|\$C )", "trains for hours"),
-    (r"Testing/(Benchmarks|Parity)/", "takes hours, and needs ../shared/data"),
+    (r"Testing/(Benchmarks|Parity)/|correction_pictures", "takes long, and needs ../shared/data"),
     (r"Testing/(Slicer/screenshots|Architecture/draw)\.py", "draws pictures of the pages anew"),
     (r"\bslicer\.util\b", "needs Slicer"),
     (r"^from UNetSegmentLib.inference import attention_of\n", "goes on with values of the reader's"),

@@ -204,7 +204,7 @@ def _report(
 
 
 def _none_needed(step: Step) -> tuple[str, ...]:
-    return () if step.voxels else ("it is so already; nothing changed.",)
+    return () if step.voxels else ("It is so already; nothing changed.",)
 
 
 def _table(case: Case, steps: Sequence[Step]) -> Table:
