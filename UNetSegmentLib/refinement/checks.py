@@ -63,7 +63,8 @@ def label_values(array: np.ndarray, what: str = "The segmentation") -> np.ndarra
     if array.dtype == bool:
         return array.astype(np.uint8)
     # False for NaN too.
-    whole = array.dtype.kind in "uif" and bool(((array >= 0) & (array <= LARGEST) & (array % 1 == 0)).all())
+    with np.errstate(invalid="ignore"):
+        whole = array.dtype.kind in "uif" and bool(((array >= 0) & (array <= LARGEST) & (array % 1 == 0)).all())
     if not whole:
         raise InputError(
             f"{what} ({array.dtype}) holds other than whole numbers from 0 to {LARGEST}.",

@@ -59,8 +59,10 @@ class Scribble:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", _points(self.points, 1))
-        if not 0 <= float(self.radius) < FARTHEST:
+        radius = _numbers([self.radius])
+        if radius.size != 1 or not 0 <= radius[0] < FARTHEST:
             raise InputError(f"A brush cannot have a radius of {self.radius} mm.", "Give 0 or more.")
+        object.__setattr__(self, "radius", float(radius[0]))
 
 
 @dataclass(frozen=True)
@@ -110,28 +112,38 @@ class BoxPrompt:
     def __post_init__(self) -> None:
         object.__setattr__(self, "center", _points([self.center], 1)[0])
         object.__setattr__(self, "size", _points([self.size], 1)[0])
-        axes = np.asarray(self.axes, float).ravel()
+        axes = _numbers(self.axes).ravel()
         object.__setattr__(self, "axes", tuple(axes.tolist()))
         if min(self.size) < 0 or sum(side > 0 for side in self.size) < 2:
             raise InputError(f"A box with sides of {self.size} mm holds nothing.", "Draw it larger.")
         square = axes.reshape(3, 3) if axes.size == 9 else np.zeros((3, 3))
         if not np.all(np.isfinite(square)) or np.abs(square.T @ square - np.eye(3)).max() > 1e-3:
-            raise InputError("The axes of a box are not perpendicular unit vectors.")
+            raise InputError(
+                "The axes of a box are not perpendicular unit vectors.", "Give nine numbers, or draw the box again."
+            )
 
 
 Prompt = Point | Scribble | Lasso | BoxPrompt
 
 
 def _points(points: Sequence[Sequence[float]], least: int) -> tuple[Triple, ...]:
-    try:
-        array = np.asarray(points, float)
-    except (TypeError, ValueError):
-        array = np.empty(0)
+    array = _numbers(points)
     if array.ndim != 2 or array.shape[1] != 3 or len(array) < least:
         raise InputError(
             f"A prompt needs {least} or more points of three coordinates (LPS mm).", "Draw it again, or check the file."
         )
-    # False for NaN too.
-    if not (np.abs(array) <= FARTHEST).all():
+    if not np.isfinite(array).all():
         raise InputError("A prompt holds coordinates that are not finite.", "Draw it again, or check the file.")
+    if not (np.abs(array) <= FARTHEST).all():
+        raise InputError(
+            f"A prompt lies more than {FARTHEST / 1e6:.0f} km away.", "Draw it on the image, or check the file's units."
+        )
     return tuple((float(x), float(y), float(z)) for x, y, z in array)
+
+
+def _numbers(values: object) -> np.ndarray:
+    """Real numbers as an array; an empty one for anything else."""
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError):
+        return np.empty(0)
