@@ -9,7 +9,6 @@ import collections
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 import qt
@@ -25,6 +24,7 @@ from UNetSegmentLib.worker.refining import RefineClient, RefineHistory, RefineLi
 from ..running.worker_process import QProcessTransport, python_executable
 from ..scene import provenance, volumes
 from . import labels, writing
+from .jobs import Job, told
 from .prompts import words
 from .steps import Step, count_to
 from .surfaces import Surfaces
@@ -36,35 +36,19 @@ _SETTLE_MS = 100
 """After somebody else's change, before the session is told of it."""
 
 
-@dataclass
-class Job:
-    """Something that the user asked for: a prompt, or (without one) an edit to be taken back.
-
-    Args:
-        target: what it speaks of, as it was when it was asked for.
-        prompt: None to take ``number`` back, or everything when that is None too.
-        done: called when it has ended, however.
-    """
-
-    target: Target
-    prompt: object = None
-    number: int | None = None
-    done: Callable[[], None] = lambda: None
-    began: float = field(default_factory=time.monotonic)
-
-
 class Correction(RefineListener):
     """Corrects the segments of one editor.
 
     Args:
         effect: the scripted effect's C++ side, through which segments are written.
         changed: called when :attr:`status`, :attr:`problem` or :attr:`entries` may have changed.
+        edited: called with the target, a box and the voxels (z, y, x) of it that a prompt has changed.
     """
 
-    def __init__(self, effect, changed: Callable[[], None]) -> None:
+    def __init__(self, effect, changed: Callable[[], None], edited: Callable = lambda *_arguments: None) -> None:
         self.status = ""
         self.problem: UNetSegmentError | None = None
-        self._effect, self._changed = effect, changed
+        self._effect, self._changed, self._edited = effect, changed, edited
         self._client = RefineClient(QProcessTransport(), self, command=refine_command(python_executable()))
         self._surfaces = Surfaces()
         self._target: Target | None = None
@@ -99,6 +83,10 @@ class Correction(RefineListener):
     def target(self) -> Target | None:
         """What the session speaks of; None without one."""
         return self._target
+
+    def read(self, target: Target) -> np.ndarray:
+        """A segment as a session sees it, see :mod:`.labels`."""
+        return labels.read(target, self._overwrite)
 
     def start(self) -> None:
         """Starts the worker, so that the first prompt need not wait for it."""
@@ -246,7 +234,7 @@ class Correction(RefineListener):
         stamp = labels.stamp(target, self._overwrite)
         if stamp == self._stamp:
             return
-        present = labels.read(target, self._overwrite)
+        present = self.read(target)
         self._stamp = stamp
         changed = labels.difference(self._labels, present)
         if changed is not None:
@@ -279,8 +267,8 @@ class Correction(RefineListener):
     def _open(self, target: Target) -> None:
         self._unobserve()
         self._target = None
-        volume = self._image(target.volume)
-        present = labels.read(target, self._overwrite)
+        volume = self.image(target.volume)
+        present = self.read(target)
         names = (Label(labels.OWN, target.segment.GetName()), Label(labels.LOCKED, _("Locked segments")))
         number = self._client.open(
             volume, Segmentation(present, volume.geometry, names), labels.OWN, locked=(labels.LOCKED,)
@@ -292,7 +280,7 @@ class Correction(RefineListener):
         self._earlier, self._seconds = provenance.prompts_of(target.segment), 0.0
         self._observe(target.segmentation)
 
-    def _image(self, volume_node) -> Volume:
+    def image(self, volume_node) -> Volume:
         """The same object as long as the node's voxels are the same: then they are handed over once."""
         time_ = _time(volume_node, volume_node.GetImageData())
         if self._volume is None or self._volume[:2] != (volume_node, time_):
@@ -342,9 +330,10 @@ class Correction(RefineListener):
             self._steps[number] = Step.of(box, before, change.labels)
         if not change.empty:
             kept = self._write(target, box, before, change.labels)
+            self._edited(target, box, before != change.labels)
         self._seconds += seconds
         self._mark()
-        self.status = _told(change, kept, seconds)
+        self.status = told(change, kept, seconds)
 
     def _say_gone(self) -> None:
         self.problem = None
@@ -385,16 +374,3 @@ class Correction(RefineListener):
 
 def _time(volume_node, image) -> tuple:
     return (None if image is None else (image.GetMTime(), image.GetAddressAsString("")), volume_node.GetName())
-
-
-def _told(change, kept: int, seconds: float) -> str:
-    """What an answer did, in words."""
-    if change.empty:
-        text = _("Nothing to change there ({seconds} s).").format(seconds=f"{seconds:.1f}")
-    else:
-        text = _("Corrected {count} voxels in {seconds} s.").format(
-            count=change.voxels - kept if change.voxels > kept else change.voxels, seconds=f"{seconds:.1f}"
-        )
-    if kept:
-        text += " " + _("The editor's masks kept {count} voxels as they were.").format(count=kept)
-    return " ".join([text, *change.notes])

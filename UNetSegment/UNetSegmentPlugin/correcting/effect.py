@@ -9,9 +9,12 @@ from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
 
+from ..scene import provenance
 from . import prompts, surfaces
 from .correction import Correction
-from .options import INCLUDE_KEY, KEYS, Options
+from .doubts import Doubts, jump_to, world_of
+from .options import INCLUDE_KEY, KEYS, NEXT_KEY, OVERLAY_KEY, Options
+from .overlay import Overlay, Ring
 from .prompts import POINT, TOOLS, Drawn
 from .sketch import Sketch
 from .target import Target, chosen
@@ -33,7 +36,11 @@ class CorrectEffect:
     def __init__(self, effect) -> None:
         self._effect = effect
         self._correction: Correction | None = None
-        self._options = Options(self.choose_tool, self.choose_include, self._take_back)
+        self._options = Options(
+            self.choose_tool, self.choose_include, self._take_back, self.next_place, self.show_uncertainty
+        )
+        self.doubts = Doubts(self._show_doubts, self._on_place)
+        self._overlay, self._ring = Overlay(), Ring(effect)
         self._drawing: tuple[Sketch, Drawn] | None = None
         self._pressed: tuple | None = None
         self._pending: list[Sketch] = []
@@ -74,7 +81,7 @@ class CorrectEffect:
     def correction(self) -> Correction:
         """The session, made when it is first needed."""
         if self._correction is None:
-            self._correction = Correction(self._effect, self._show)
+            self._correction = Correction(self._effect, self._show, self.doubts.edited)
         return self._correction
 
     def activate(self) -> None:
@@ -87,6 +94,8 @@ class CorrectEffect:
     def deactivate(self) -> None:
         """Another tool is: what is on its way still arrives."""
         self._drop_drawing()
+        self._ring.hide()
+        self._overlay.hide()
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
@@ -97,11 +106,14 @@ class CorrectEffect:
         if self._correction is not None:
             self._correction.shutdown()
             self._correction = None
+        self.doubts.stop()
 
     def _make_shortcuts(self) -> None:
         """Keys act while a view or the options have the focus: elsewhere letters belong to the fields."""
         actions = {key: lambda tool=tool: self.choose_tool(tool) for tool, key in KEYS.items()}
         actions[INCLUDE_KEY] = lambda: self.choose_include(not self.include)
+        actions[NEXT_KEY] = self.next_place
+        actions[OVERLAY_KEY] = lambda: self.show_uncertainty(not self._overlay.shown)
         layout = slicer.app.layoutManager()
         places = [self._options] if layout is None else [self._options, layout.viewport()]
         for place in places:
@@ -140,6 +152,9 @@ class CorrectEffect:
 
     def view_changed(self, view) -> None:
         """A slice moves on or is zoomed: sketches in pixels would stand at wrong places."""
+        if view.className() != "qMRMLSliceWidget":
+            return
+        self._ring.update(view)
         if self._drawing is not None and self._drawing[0].view is view:
             self._drop_drawing()
         for sketch in [sketch for sketch in self._pending if sketch.view is view]:
@@ -237,10 +252,49 @@ class CorrectEffect:
     def _take_back(self, number: int | None) -> None:
         self.correction.take_back(number)
 
+    # -- doubtful places -----------------------------------------------------------------------------------------------
+
+    def next_place(self) -> None:
+        """Jumps to the next doubtful place of the segment."""
+        try:
+            target = self._target()
+            target.check()
+            correction = self.correction
+            self.doubts.next(target, lambda: correction.read(target), lambda: correction.image(target.volume))
+        except UNetSegmentError as error:
+            self.correction.tell(error)
+
+    def show_uncertainty(self, shown: bool) -> None:
+        """The model's uncertainty over the image, on or off."""
+        node = self._effect.parameterSetNode().GetSegmentationNode()
+        uncertainty = provenance.uncertainty_of(node) if node is not None else None
+        if shown and uncertainty is not None:
+            self._overlay.show(uncertainty)
+        else:
+            self._overlay.hide()
+        self._show()
+
+    def _on_place(self, place, target: Target) -> None:
+        world = world_of(place, target)
+        jump_to(world)
+        layout = slicer.app.layoutManager()
+        if layout is not None:
+            self._ring.show(world, [layout.sliceWidget(name) for name in layout.sliceViewNames()])
+
+    def _show_doubts(self) -> None:
+        correction = self.correction
+        correction.status, correction.problem = self.doubts.status, self.doubts.problem
+        self._show()
+
     def _show(self) -> None:
         correction = self._correction
-        if correction is not None:
-            self._options.show_state(correction.status, correction.problem, correction.entries)
+        if correction is None:
+            return
+        self._options.show_state(correction.status, correction.problem, correction.entries)
+        node = self._effect.parameterSetNode()
+        segmentation = node.GetSegmentationNode() if node is not None else None
+        has_uncertainty = segmentation is not None and provenance.uncertainty_of(segmentation) is not None
+        self._options.show_doubts(self.doubts.left(correction.target), has_uncertainty, self._overlay.shown)
 
 
 def help_text() -> str:

@@ -10,7 +10,7 @@ from ..problems import problem_html
 from .prompts import BOX, LASSO, POINT, SCRIBBLE
 
 KEYS = {POINT: "P", SCRIBBLE: "S", LASSO: "L", BOX: "X"}
-INCLUDE_KEY = "T"
+INCLUDE_KEY, NEXT_KEY, OVERLAY_KEY = "T", "N", "U"
 _LIST_HEIGHT = 84
 
 
@@ -21,9 +21,13 @@ class Options(qt.QFrame):
         on_tool: called with the tool that was chosen.
         on_include: called with True or False.
         on_take_back: called with the number of an edit, or None for all.
+        on_next: called for the next doubtful place.
+        on_overlay: called with True or False, for the model's uncertainty.
     """
 
-    def __init__(self, on_tool: Callable, on_include: Callable, on_take_back: Callable) -> None:
+    def __init__(
+        self, on_tool: Callable, on_include: Callable, on_take_back: Callable, on_next: Callable, on_overlay: Callable
+    ) -> None:
         super().__init__()
         self.objectName = "correctOptions"
         self._on_take_back = on_take_back
@@ -58,7 +62,15 @@ class Options(qt.QFrame):
         self._all = self._button("correctTakeBackAllButton", _("Take all back"), _("Takes all prompts back."))
         self._back.connect("clicked()", self._on_back)
         self._all.connect("clicked()", lambda *_arguments: on_take_back(None))
+        self._next = self._button(
+            "correctNextButton", "", _("Jumps to the next place of the segment that may be wrong.")
+        )
+        self._next.connect("clicked()", lambda *_arguments: on_next())
+        self._overlay = self._button("correctOverlayButton", f"{_('Uncertainty')} ({OVERLAY_KEY})", "")
+        self._overlay.setCheckable(True)
+        self._overlay.connect("clicked(bool)", on_overlay)
         self.setLayout(self._arranged())
+        self.show_doubts(None, False, False)
         self.show_state("", None, [])
 
     def show_tool(self, tool: str, include: bool) -> None:
@@ -80,6 +92,18 @@ class Options(qt.QFrame):
         self._list.setVisible(bool(entries))
         for button in (self._back, self._all):
             button.setVisible(bool(entries))
+
+    def show_doubts(self, left: int | None, has_uncertainty: bool, shown: bool) -> None:
+        """Shows how many doubtful places are left (None: nobody knows), and whether there is an uncertainty to show."""
+        title = _("Next doubt") if left is None else _("Next doubt, {count} left").format(count=left)
+        self._next.text = f"{title} ({NEXT_KEY})"
+        self._overlay.enabled = has_uncertainty
+        self._overlay.setChecked(shown)
+        self._overlay.toolTip = (
+            _("Shows where the model was unsure.")
+            if has_uncertainty
+            else _("There is none: tick Uncertainty in Advanced before you run a model.")
+        )
 
     def _on_back(self, *_arguments) -> None:
         row = self._list.currentRow
@@ -112,8 +136,10 @@ class Options(qt.QFrame):
         grid.setContentsMargins(0, 0, 0, 0)
         for number, button in enumerate([*self._tools.values(), *self._signs.values()]):
             grid.addWidget(button, number // 2, number % 2)
-        grid.addWidget(self.status, 3, 0, 1, 2)
-        grid.addWidget(self._list, 4, 0, 1, 2)
-        grid.addWidget(self._back, 5, 0)
-        grid.addWidget(self._all, 5, 1)
+        grid.addWidget(self._next, 3, 0)
+        grid.addWidget(self._overlay, 3, 1)
+        grid.addWidget(self.status, 4, 0, 1, 2)
+        grid.addWidget(self._list, 5, 0, 1, 2)
+        grid.addWidget(self._back, 6, 0)
+        grid.addWidget(self._all, 6, 1)
         return grid

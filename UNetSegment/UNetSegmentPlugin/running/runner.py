@@ -19,7 +19,7 @@ from UNetSegmentLib.worker.errors import WorkerError
 from UNetSegmentLib.worker.messages import Problem, Ready
 from UNetSegmentLib.worker.requests import SegmentRequest
 
-from ..scene import inputs, regions, results, rollback, volumes
+from ..scene import inputs, provenance, regions, results, rollback, volumes
 from ..scene.provenance import Provenance
 from .runs import Order, Run, RunState
 from .worker_process import QProcessTransport, python_executable
@@ -234,6 +234,8 @@ class Runner(Listener):
                 if result.uncertainty is not None:
                     uncertainty = volumes.add_volume(result.uncertainty, volume_node, _("uncertainty"))
                 written = results.write(result.segmentation, volume_node, destination, made, self.undo_history.save)
+                if uncertainty is not None:
+                    provenance.set_uncertainty(written.segmentation, uncertainty)
         except BaseException:
             self.undo_history.take_back()
             raise

@@ -14,6 +14,7 @@ AUTOMATIC, SEMIAUTOMATIC = "AUTOMATIC", "SEMIAUTOMATIC"
 _PREFIX = "UNetSegment."
 _DIGEST = _PREFIX + "Digest"
 _PROMPTS = _PREFIX + "Prompts"
+_UNCERTAINTY = _PREFIX + "Uncertainty"
 _SECONDS = _PREFIX + "PromptSeconds"
 
 
@@ -113,6 +114,16 @@ def mark_node(segmentation_node, run: Provenance) -> None:
     }
     for name, value in attributes.items():
         segmentation_node.SetAttribute(_PREFIX + name, value)
+
+
+def set_uncertainty(segmentation_node, volume_node) -> None:
+    """Remembers the volume of the model's uncertainty with the segmentation; it is saved with the scene."""
+    segmentation_node.SetNodeReferenceID(_UNCERTAINTY, volume_node.GetID())
+
+
+def uncertainty_of(segmentation_node):
+    """The volume node of the model's uncertainty; None where there is none."""
+    return segmentation_node.GetNodeReference(_UNCERTAINTY)
 
 
 def made_by_us(segmentation_node) -> bool:
