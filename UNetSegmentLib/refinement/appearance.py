@@ -14,10 +14,10 @@ import numpy as np
 from ..geometry import Box
 from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation, Volume
-from .doubt import make_place
 from .evidence import MOST_VOXELS, Doubts, border_voxels, check_grid
 from .neighbours import connected_voxels
 from .places import DoubtfulPlace, Kind, Reason
+from .placing import make_place
 
 _BAND = 4.0  # voxels from the border that are judged by their brightness
 _BINS = 64

@@ -284,6 +284,12 @@ def _points(flat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     return np.stack(np.unravel_index(flat, shape), axis=1)
 
 
+def sizes_of(voxels: np.ndarray, least: int = 1) -> np.ndarray:
+    """Number of voxels of each label value, for ``least`` values or as many as there are; counted plane by plane."""
+    most = max(int(voxels.max(initial=0)) + 1, least)
+    return np.sum([np.bincount(plane.reshape(-1), minlength=most) for plane in voxels], axis=0)
+
+
 def channels_of(maps: Volume | np.ndarray, segmentation: Segmentation, values: Sequence[int]) -> np.ndarray:
     """(channels, z, y, x) of probabilities or uncertainty, checked against the segmentation.
 

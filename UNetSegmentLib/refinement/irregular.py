@@ -14,9 +14,9 @@ import numpy as np
 from ..geometry import Geometry
 from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation
-from .doubt import make_place
 from .neighbours import connected_voxels
 from .places import DoubtfulPlace, Kind, Reason
+from .placing import make_place
 
 # Beside the largest part of a segment, and beside all of it; larger parts are parts of their own right.
 _ISLAND_SHARE, _ISLANDS_SHARE = 0.1, 0.2

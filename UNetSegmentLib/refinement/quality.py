@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import GeometryError, InputError
 from ..volume import Segmentation, Volume
-from .evidence import channels_of, class_shares, doubts_from_uncertainty, slabs
+from .evidence import channels_of, class_shares, doubts_from_uncertainty, sizes_of, slabs
 
 
 class Basis(enum.Enum):
@@ -143,10 +143,9 @@ def quality_of_uncertainty(segmentation: Segmentation, uncertainty: Volume | np.
         GeometryError: another grid.
     """
     doubts = doubts_from_uncertainty(segmentation, uncertainty, least=0.02)
-    most = int(max(segmentation.voxels.max(initial=0), doubts.instead.max(initial=0))) + 1
-    size = np.bincount(segmentation.voxels.reshape(-1), minlength=most).astype(float)
-    lost = np.bincount(doubts.now, doubts.likely, minlength=most)
-    gained = np.bincount(doubts.instead, doubts.likely, minlength=most)
+    size = sizes_of(segmentation.voxels, int(doubts.instead.max(initial=0)) + 1)
+    lost = np.bincount(doubts.now, doubts.likely, minlength=len(size))
+    gained = np.bincount(doubts.instead, doubts.likely, minlength=len(size))
     found = {
         int(value): float(2 * (size[value] - lost[value]) / (2 * size[value] - lost[value] + gained[value]))
         for value in np.flatnonzero(size)
