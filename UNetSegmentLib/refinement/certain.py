@@ -41,28 +41,31 @@ class Certainty:
     @property
     def inside(self) -> np.ndarray:
         """Boolean (z, y, x), shape of the box."""
-        return self._part(self.box)
+        return self._part([0, 0, 0], list(self.box.shape))
 
-    def within(self, box: Box) -> tuple[tuple[slice, slice, slice], np.ndarray] | None:
+    def within(self, box: Box) -> tuple[tuple[slice, ...], np.ndarray] | None:
         """The part of an array of ``box`` that it concerns: slices of that array, and a boolean array (z, y, x) of
         their shape. None when it lies elsewhere."""
-        if any(a >= d or c >= b for a, b, c, d in zip(self.box.start, self.box.stop, box.start, box.stop, strict=True)):
+        # Plain numbers: every prompt asks all earlier ones.
+        low = [max(a, b) for a, b in zip(self.box.start, box.start, strict=True)]
+        high = [min(a, b) for a, b in zip(self.box.stop, box.stop, strict=True)]
+        if any(a >= b for a, b in zip(low, high, strict=True)):
             return None
-        common = self.box.intersect(box)
-        return common.shifted([-n for n in box.start]).slices, self._part(common)
+        there = tuple(slice(a - n, b - n) for a, b, n in zip(low, high, box.start, strict=True))
+        own = ([a - n for a, n in zip(ends, self.box.start, strict=True)] for ends in (low, high))
+        return there, self._part(*own)
 
-    def _part(self, box: Box) -> np.ndarray:
-        """What lies in a box within its own."""
-        offset = np.subtract(box.start, self.box.start)
+    def _part(self, low: list[int], high: list[int]) -> np.ndarray:
+        """What lies between two corners of its own box."""
         if self._list is not None:
-            placed = self._list - offset
-            inside = np.zeros(box.shape, bool)
-            inside[tuple(placed[np.all((placed >= 0) & (placed < box.shape), axis=1)].T)] = True
+            placed = self._list - np.array(low, np.int32)
+            inside = np.zeros([b - a for a, b in zip(low, high, strict=True)], bool)
+            inside[tuple(placed[np.all((placed >= 0) & (placed < inside.shape), axis=1)].T)] = True
             return inside
+        z, y, x = self.box.shape
         bits = np.frombuffer(zlib.decompress(self._bits), np.uint8)
-        size = int(np.prod(self.box.shape))
-        whole = np.unpackbits(bits, count=size).view(bool).reshape(self.box.shape)
-        return np.asarray(whole[box.shifted([-n for n in self.box.start]).slices])
+        whole = np.unpackbits(bits, count=z * y * x).view(bool).reshape(z, y, x)
+        return np.asarray(whole[tuple(slice(a, b) for a, b in zip(low, high, strict=True))])
 
 
 def certain_in(box: Box, earlier: Iterable[Certainty], segment: int) -> np.ndarray:

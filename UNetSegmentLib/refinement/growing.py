@@ -214,7 +214,9 @@ def _within_reach(flips: np.ndarray, seeds: np.ndarray, near: float, spacing: tu
     """Without what lies farther from every seed than ``near`` mm, and what then no longer hangs together with one."""
     from scipy import ndimage
 
-    found, ends = tight(flips), tight(seeds)
+    found, ends = tight(flips & ~seeds), tight(seeds)
+    if found.empty:
+        return flips
     far = [
         max(e - f, h - g, 0) * mm
         for e, f, g, h, mm in zip(ends.start, found.start, ends.stop, found.stop, spacing, strict=True)

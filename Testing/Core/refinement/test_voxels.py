@@ -297,17 +297,17 @@ def test_ten_thousand_points_take_well_under_a_second(tilt: tuple[float, float])
         for prompt in (Lasso(points), Scribble(points), Scribble(points, radius=2.0)):
             if curve is wild and isinstance(prompt, Scribble):
                 continue
-            assert processor_seconds(lambda prompt=prompt: voxels_of(prompt, grid)) < 1, type(prompt).__name__
+            assert within_a_second(lambda prompt=prompt: voxels_of(prompt, grid)), type(prompt).__name__
 
 
-def processor_seconds(work: Callable[[], object]) -> float:
-    """The least of three: what others do meanwhile does not count."""
-    taken = []
+def within_a_second(work: Callable[[], object]) -> bool:
+    """Whether one of three does: what others do meanwhile does not count."""
     for _ in range(3):
         started = time.process_time()
         work()
-        taken.append(time.process_time() - started)
-    return min(taken)
+        if time.process_time() - started < 1:
+            return True
+    return False
 
 
 # -- boxes
