@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,13 @@ from UNetSegmentLib.worker.refining.engine import Refiner
 
 MIDDLE = tuple(GEOMETRY.to_physical(np.array([8.0, 7.0, 3.0])))
 CORNER = tuple(GEOMETRY.to_physical(np.array([15.0, 13.0, 6.0])))
+
+
+def descriptors() -> int:
+    """Files that this process holds open; 0 where it cannot be asked."""
+    gc.collect()
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 class Setting:
@@ -88,7 +97,43 @@ def test_whenever_workers_die_the_masks_are_those_of_an_undisturbed_session(
         for made, edit in zip(ours, theirs, strict=True):
             assert same(made.edit, edit)
     assert setting.client.state is RefineState.READY
+    assert all(a is not b for a, b in itertools.pairwise(watcher.states))
     setting.client.shutdown()
+
+
+def test_what_was_undone_can_be_made_again_in_another_worker(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    undisturbed = Undisturbed(setting.volume, setting.segmentation)
+    setting.open()
+    points = [Point(MIDDLE, include=False), Point(CORNER), Point(MIDDLE)]
+    calls = [Call("edit", point) for point in points] + [Call("undo"), Call("undo"), Call("redo"), Call("redo")]
+    for call in calls:
+        setting.call(call, [])
+        undisturbed.call(call)
+        setting.transport.run()
+        np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
+        setting.transport.terminate()
+        setting.transport.run()
+    assert setting.transport.starts == 8
+
+
+def test_edits_made_anew_after_a_removal_are_taken_up_as_they_are_now(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    undisturbed = Undisturbed(setting.volume, setting.segmentation)
+    # What the later strokes change depends on whether the first ones are there.
+    box = Box((0, 0, 0), (4, 4, 4))
+    first, second = (Strokes(box, np.full((4, 4, 4), value, np.uint8)) for value in (4, 5))
+    point = Point(tuple(GEOMETRY.to_physical(np.array([1.0, 1.0, 1.0]))), segment=4)
+    setting.open()
+    numbers: list[int | None] = []
+    calls = [Call("edit", first), Call("edit", point), Call("edit", second), Call("remove", target=0), Call("undo")]
+    for call in [*calls, Call("undo"), Call("redo")]:
+        numbers.append(setting.call(call, numbers))
+        undisturbed.call(call)
+        setting.transport.run()
+        np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
+        setting.transport.terminate()
+        setting.transport.run()
 
 
 def test_what_a_dead_worker_had_worked_out_is_not_worked_out_again(tmp_path: Path) -> None:
@@ -171,7 +216,7 @@ def test_closing_with_work_waiting(tmp_path: Path) -> None:
     setting.client.close()
     assert [setting.watcher.errors[number].code for number in waiting] == [Cancelled.code] * 3
     setting.transport.run()
-    assert not setting.watcher.changes
+    assert setting.watcher.order[1:] == waiting
     assert setting.client.state is RefineState.READY
     number = setting.open()
     edit = setting.client.add(Point(MIDDLE))
@@ -201,6 +246,7 @@ def test_another_image_while_work_is_waiting(tmp_path: Path) -> None:
 
 
 def test_the_same_image_is_written_once(tmp_path: Path) -> None:
+    open_files = descriptors()
     setting = Setting(tmp_path)
     setting.open()
     setting.transport.run()
@@ -214,6 +260,9 @@ def test_the_same_image_is_written_once(tmp_path: Path) -> None:
     setting.client.add(Point(MIDDLE))
     setting.transport.run()
     assert setting.watcher.changes
+    setting.client.shutdown()
+    setting.transport.refiner = Refiner()
+    assert descriptors() == open_files
 
 
 def test_large_labels_go_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,11 +290,14 @@ def test_large_labels_go_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_strokes_are_the_client_s_own(tmp_path: Path) -> None:
     setting = Setting(tmp_path)
     setting.open()
-    labels = np.full((2, 2, 2), 5, np.int64)
+    labels = np.full((2, 2, 2), 5, np.uint8)
     setting.client.add(Strokes(Box((0, 0, 0), (2, 2, 2)), labels))
     labels[:] = 0
     setting.transport.run()
     assert (setting.watcher.labels[:2, :2, :2] == 5).all()
+    setting.client.add(Strokes(Box((0, 0, 0), (1, 1, 1)), np.full((1, 1, 1), 300, np.int64)))
+    setting.transport.run()
+    assert setting.watcher.labels[0, 0, 0] == 300
     for bad in (-1, 70000, 0.5):
         with pytest.raises(InputError, match="0 to 65535"):
             setting.client.add(Strokes(Box((0, 0, 0), (1, 1, 1)), np.full((1, 1, 1), bad)))
@@ -293,13 +345,14 @@ def test_a_defect_in_the_worker_costs_one_edit(tmp_path: Path) -> None:
     setting.open()
     setting.client.add(Point(MIDDLE, include=False))
     failed = setting.client.undo()
-    setting.client.add(Point(CORNER))
+    # Which changes nothing where the undo was done after all.
+    setting.client.add(Point(MIDDLE))
     setting.transport.run()
     assert setting.watcher.errors[failed].code == "internal"
     assert len(setting.watcher.history.done) == 2
     undisturbed = Undisturbed(setting.volume, setting.segmentation)
     undisturbed.call(Call("edit", Point(MIDDLE, include=False)))
-    undisturbed.call(Call("edit", Point(CORNER)))
+    undisturbed.call(Call("edit", Point(MIDDLE)))
     np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
 
 
