@@ -48,6 +48,13 @@ class Doubts:
         """The present label of each voxel."""
         return self.segmentation.voxels.reshape(-1)[self.flat]
 
+    def as_volume(self) -> Volume:
+        """How likely every voxel is wrong, as an image to lay over another: one channel, float32, 0 where there is no
+        doubt."""
+        voxels = np.zeros(self.segmentation.geometry.shape, np.float32)
+        voxels.reshape(-1)[self.flat] = self.likely
+        return Volume(voxels[None], self.segmentation.geometry, "doubt")
+
 
 def doubts_from_probabilities(
     segmentation: Segmentation,

@@ -109,6 +109,14 @@ class DoubtfulPlace:
         }[self.kind]
         return f"{self.size_words} {said} ({self.reason.value})"
 
+    def accepted(self, labels: np.ndarray) -> np.ndarray:
+        """The labels of the place's box with the place as it may be: what accepting it writes.
+
+        Args:
+            labels: present ones of :attr:`box`. Voxels that have another label than when the place was found stay.
+        """
+        return np.where(self.inside & (labels == self.now), self.becomes, labels).astype(labels.dtype)
+
     def overlap(self, other: DoubtfulPlace) -> int:
         """Number of voxels that two places share."""
         return _common(self.box, self.inside, other.box, other.inside)

@@ -94,7 +94,7 @@ class _Border:
         flat = border_voxels(segmentation.voxels)
         labels = segmentation.voxels.reshape(-1)[flat]
         order = np.argsort(labels, kind="stable")
-        self._labels = labels[order]
+        self._stops = np.cumsum(np.bincount(labels))
         self._index = np.stack(np.unravel_index(flat[order], segmentation.geometry.shape), axis=1)
 
     def depths(self, index: np.ndarray, label: int) -> tuple[np.ndarray, float]:
@@ -104,8 +104,7 @@ class _Border:
 
         spacing, least = np.asarray(self._geometry.array_spacing), min(lengths_of(self._geometry))
         low, high = index.min(axis=0) - _AROUND, index.max(axis=0) + _AROUND
-        first, stop = np.searchsorted(self._labels, (label, label + 1))
-        edge = self._index[first:stop]
+        edge = self._of(label)
         edge = edge[np.all((edge >= low) & (edge <= high), axis=1)] * spacing
         if not len(edge):
             return np.full(len(index), np.inf), _STEP * least
@@ -114,6 +113,12 @@ class _Border:
         np.maximum.at(deepest, nearest, depth)
         usual = float(np.median(deepest))
         return depth, max(_STEP * least, usual + least) if usual else _STEP * least
+
+    def _of(self, label: int) -> np.ndarray:
+        """Array indices (n, 3) of the border's voxels that have a label."""
+        if label >= len(self._stops):
+            return self._index[:0]
+        return self._index[self._stops[label - 1] if label else 0 : self._stops[label]]
 
 
 def _patch_radius(geometry: Geometry, voxels: int) -> float:

@@ -89,7 +89,7 @@ def test_a_soft_border_is_cut_into_patches():
 
 
 def test_doubt_all_round_is_cut_into_patches_too():
-    """A third of the border is soft for nine voxels outwards, the rest sharp: too wide to be one place."""
+    """On one side the doubt reaches farther out than a rim, elsewhere the border is sharp: too wide for one place."""
     mask = ball((20, 20, 20), 17.0, (40, 40, 40))
     wide = ball((20, 20, 20), 19.5, (40, 40, 40)) & ~mask & (np.arange(40) > 24)
     places = find_places(doubts_from_probability(segmentation(mask), half_believed(mask, wide), 1))
@@ -183,6 +183,14 @@ def test_nothing_is_doubtful_where_the_model_is_sure():
     assert Review(()).next() is None
 
 
+def test_doubts_as_an_image():
+    doubts = doubts_from_probability(segmentation(BALL, OBLIQUE), half_believed(), 1)
+    overlay = doubts.as_volume()
+    assert overlay.geometry == OBLIQUE
+    assert np.array_equal(overlay.voxels[0] > 0, LOBE)
+    assert overlay.voxels.max() == pytest.approx(0.4)
+
+
 def test_an_empty_mask_and_what_is_no_number():
     share = half_believed(np.zeros(SHAPE, bool))
     share[0, 0, 0] = np.nan
@@ -211,7 +219,8 @@ def test_a_place_that_was_accepted_does_not_come_back_as_too_much():
     review = Review(find_places(doubts_from_probability(segmentation(BALL), half_believed(), 1)))
     place = review.next()
     edited = BALL.astype(np.uint8)
-    edited[place.box.slices][place.inside] = place.becomes
+    edited[place.box.slices] = place.accepted(edited[place.box.slices])
+    assert np.array_equal(edited > 0, BALL | LOBE)
     again = find_places(doubts_from_probability(segmentation(edited), half_believed(), 1))
     assert [one.kind for one in again] == [Kind.EXTRA], "the model still is unsure"
     review.renew(again)
