@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import GeometryError, InputError
+from ..geometry import Geometry
 from ..volume import Segmentation, Volume
+from .neighbours import connected_parts, neighbour_pairs
 from .places import Reason
 
 LEAST = 0.1
@@ -23,6 +25,7 @@ MOST_VOXELS = 2_000_000
 """Doubtful voxels that are kept: the likeliest to be wrong, where a model is unsure of half an image."""
 
 _PLANE_BYTES = 64 << 20
+_FARTHEST_MM, _FARTHEST_VOXELS = 20.0, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +154,9 @@ def doubts_from_uncertainty(
     segmentation: Segmentation, uncertainty: Volume | np.ndarray, least: float = LEAST
 ) -> Doubts:
     """From a model's uncertainty alone, which does not say what else a voxel may be: that is taken to be the nearest
-    other label, for background the nearest segment.
+    other label, for background the nearest segment. So a label map should hold all segments that the model knows, also
+    where one of them is reviewed. Doubt that does not hang together with a border, or lies farther from it than 20 mm
+    and eight voxels, may be about something that the label map does not hold, and is left out.
 
     Args:
         uncertainty: entropy in bits, (z, y, x) or one channel, on the segmentation's grid
@@ -253,25 +258,29 @@ def _most_votes(votes: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _towards_nearest(doubts: Doubts) -> Doubts:
-    """Doubts whose ``instead`` is the nearest label other than the present one; those without any are left out."""
+    """Doubts whose ``instead`` is the nearest label other than the present one, where these hang together with the
+    border between the two."""
     from scipy.spatial import cKDTree
 
     voxels, geometry = doubts.segmentation.voxels, doubts.segmentation.geometry
     spacing = np.asarray(geometry.array_spacing)
     edge = border_voxels(voxels)
     labels_there = voxels.reshape(-1)[edge]
-    points = _points(doubts.flat, geometry.shape) * spacing
-    edge_points = _points(edge, geometry.shape) * spacing
+    points, edge_points = (points_of(flat, geometry) for flat in (doubts.flat, edge))
     now, instead = doubts.now, doubts.instead.copy()
-    found = np.zeros(len(now), bool)
+    distance = np.full(len(now), np.inf)
     for value in np.unique(now):
         other = labels_there != value
         if other.any():
             mine = now == value
-            _, nearest = cKDTree(edge_points[other]).query(points[mine])
+            distance[mine], nearest = cKDTree(edge_points[other]).query(points[mine])
             instead[mine] = labels_there[other][nearest]
-            found |= mine
-    return Doubts(doubts.segmentation, doubts.flat[found], doubts.likely[found], instead[found], doubts.reason)
+    near = np.flatnonzero(distance <= max(_FARTHEST_MM, _FARTHEST_VOXELS * float(spacing.min())))
+    part = connected_parts(len(near), *neighbour_pairs(doubts.flat[near], geometry.shape))
+    touching = np.zeros(len(near), bool)
+    touching[part[distance[near] <= spacing.max()]] = True
+    kept = near[touching[part]]
+    return Doubts(doubts.segmentation, doubts.flat[kept], doubts.likely[kept], instead[kept], doubts.reason)
 
 
 def border_voxels(voxels: np.ndarray) -> np.ndarray:
@@ -286,9 +295,9 @@ def border_voxels(voxels: np.ndarray) -> np.ndarray:
     return np.flatnonzero(edge)
 
 
-def _points(flat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Array indices (n, 3) of flat ones."""
-    return np.stack(np.unravel_index(flat, shape), axis=1)
+def points_of(flat: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """mm along the array axes, (n, 3), of flat indices."""
+    return np.stack(np.unravel_index(flat, geometry.shape), axis=1) * np.asarray(geometry.array_spacing)
 
 
 def sizes_of(voxels: np.ndarray, least: int = 1) -> np.ndarray:

@@ -138,6 +138,16 @@ def test_uncertainty_alone_takes_the_nearest_other_label():
     assert place.likelihood == pytest.approx(0.4, abs=1e-3)
 
 
+def test_uncertainty_about_something_else_is_not_about_the_segment():
+    """A second organ that the label map does not hold: its border is uncertain, and far from the ball's."""
+    second = ball((12, 12, 28), 3.0)
+    shell = ndimage.binary_dilation(second) & ~second
+    bits = entropy(half_believed(BALL | second, shell))
+    assert find_places(doubts_from_uncertainty(segmentation(BALL), bits)) == ()
+    both = Segmentation(BALL.astype(np.uint8) + 2 * second, Geometry(SHAPE[::-1]))
+    assert {place.segment for place in find_places(doubts_from_uncertainty(both, bits))} == {2}
+
+
 def test_members_that_disagree():
     members = [BALL.astype(np.uint8), BALL.astype(np.uint8), (BALL | LOBE).astype(np.uint8)]
     (place,) = find_places(doubts_from_members(segmentation(BALL), members))
