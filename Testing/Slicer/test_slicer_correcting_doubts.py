@@ -98,6 +98,17 @@ class DoubtsTest(support.SlicerTestCase):
         self.desk.tool.doubts.edited(self.desk.correction.target, box, np.ones(SHAPE, bool))
         self.assertLess(self.left(), count)
 
+    def test_what_was_looked_at_does_not_come_back_when_the_effect_does(self):
+        self.with_uncertainty()
+        self.desk.correction.prepare(self.desk.tool._target())
+        self.desk.settle()
+        self.next()
+        count = self.left()
+        self.desk.tool.doubts.stop()
+        self.assertIsNone(self.left())
+        self.next()
+        self.assertEqual(self.left(), max(count - 1, 0))
+
     def test_the_uncertainty_is_shown_over_the_image_and_taken_away_again(self):
         tool = self.desk.tool
         button = slicer.util.findChild(tool._options, "correctOverlayButton")

@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from UNetSegmentLib.errors import OutputError, UNetSegmentError
 from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.refinement import Kind, Reason, Review
+from UNetSegmentLib.refinement import Kind, Looked, Reason, Review
 from UNetSegmentLib.volume import Segmentation, Volume
 from UNetSegmentLib.worker.launch import default_environment
 from UNetSegmentLib.worker.reviewing import answer, ask, review_command
@@ -39,6 +39,7 @@ class Doubts:
         self._folder: Path | None = None
         self._target: Target | None = None
         self._review: Review | None = None
+        self._looked: list[tuple[Target, Looked]] = []
         self._wanted = False
 
     @property
@@ -74,7 +75,7 @@ class Doubts:
             self._review.edited(box, changed)
 
     def stop(self) -> None:
-        """Ends a search; the list is forgotten."""
+        """Ends a search; the list is forgotten, what was looked at is not."""
         self._transport.terminate()
         self._clear_folder()
         self._review = self._target = None
@@ -82,8 +83,8 @@ class Doubts:
     # -- the search ----------------------------------------------------------------------------------------------------
 
     def _search(self, target: Target, present: np.ndarray, volume: Volume) -> None:
-        own = np.where(present == labels.OWN, np.uint8(labels.OWN), np.uint8(0))
-        segmentation = Segmentation(own, volume.geometry, (Label(labels.OWN, target.segment.GetName()),))
+        # With the other segments: doubt about their borders is not about this one.
+        segmentation = Segmentation(present, volume.geometry, (Label(labels.OWN, target.segment.GetName()),))
         uncertainty = _uncertainty_on(target, volume)
         self._target, self._review = target, None
         self._folder = Path(tempfile.mkdtemp(prefix="unetsegment-review-"))
@@ -104,7 +105,7 @@ class Doubts:
         if self._folder is None:
             return
         try:
-            self._review = Review(answer(self._folder))
+            self._review = Review(answer(self._folder), self._looked_at(self._target))
         except UNetSegmentError as error:
             self.status, self.problem = "", error
             self._wanted = False
@@ -115,6 +116,15 @@ class Doubts:
             if self._wanted:
                 self._show_next()
         self._changed()
+
+    def _looked_at(self, target: Target) -> Looked:
+        """What was looked at of a segment, in earlier lists too."""
+        self._looked = [(known, looked) for known, looked in self._looked if known.present]
+        for known, looked in self._looked:
+            if known.is_same(target):
+                return looked
+        self._looked.append((target, Looked()))
+        return self._looked[-1][1]
 
     def _show_next(self) -> None:
         self._wanted = False
@@ -138,12 +148,14 @@ class Doubts:
 
 def words(place, name: str) -> str:
     """What may be wrong at a place, and why it is thought so."""
+    # Voxels of this segment that may be another's are too much here.
+    kind = Kind.EXTRA if (place.kind, place.now) == (Kind.CONFUSED, labels.OWN) else place.kind
     said = {
         Kind.MISSING: _("{size} that may belong to '{name}'"),
         Kind.EXTRA: _("{size} that may not belong to '{name}'"),
         Kind.CONFUSED: _("{size} that may belong to '{name}'"),
         Kind.BORDER: _("{size} at the border of '{name}' that may lie elsewhere"),
-    }[place.kind].format(size=place.size_words, name=name)
+    }[kind].format(size=place.size_words, name=name)
     why = {
         Reason.MODEL: _("the model is unsure"),
         Reason.MEMBERS: _("folds or mirrors of the model disagree"),
