@@ -196,7 +196,7 @@ def test_probabilities_of_every_label_or_of_one(run: Run, image: Path, labels: P
         (("--include", "missing.mrk.json"), 3, "does not exist"),
         (("--include", "9000,0,0"), 3, "outside the image"),
         (("--include", "voxel:13,6,6", "--include", "9000,0,0"), 3, "Prompt 2 (include point 9000.0, 0.0, 0.0)"),
-        (("--include", "1e9,0,0"), 3, "not finite"),
+        (("--include", "1e9,0,0"), 3, "10 km away"),
         (("--include", "0,0,0,0,0,5"), 3, "holds nothing"),
         (("--include", "voxel:13,6,6", "--reach", "0"), 3, "--reach"),
         (("--include", "voxel:13,6,6", "--brush", "nan"), 3, "--brush"),
