@@ -63,7 +63,7 @@ class RefineSession:
         )
         self._label = label
         try:
-            self._wait(
+            self.wait(
                 self.client.open(
                     volume,
                     segmentation,
@@ -136,7 +136,7 @@ class RefineSession:
         self.close()
 
     def _change(self, number: int) -> Change:
-        change: Change = self._wait(number)
+        change: Change = self.wait(number)
         if not change.empty:
             now = self._segmentation
             voxels = now.voxels.astype(np.promote_types(now.voxels.dtype, change.labels.dtype), copy=False)
@@ -144,7 +144,9 @@ class RefineSession:
             self._segmentation = Segmentation(voxels, now.geometry, now.labels, now.notes)
         return change
 
-    def _wait(self, number: int) -> Any:
+    def wait(self, number: int) -> Any:
+        """The answer to a call of :attr:`client` (None for an opening, else a change, which this session does not
+        follow). Raises what went wrong."""
         while number not in self._answers.arrived:
             self._transport.pump(_POLL)
         answer = self._answers.arrived.pop(number)
