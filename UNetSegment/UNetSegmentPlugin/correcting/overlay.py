@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 _OPACITY = 0.6
-_COLOURS = ("vtkMRMLColorTableNodeFileInferno.txt", "vtkMRMLColorTableNodeRainbow", "vtkMRMLColorTableNodeRed")
+_COLOURS = ("vtkMRMLColorTableNodeRainbow", "vtkMRMLColorTableNodeRed")
 _FROM, _TO = 0.05, 1.0
 """Bits of entropy: below, nothing is shown; at one bit a model cannot tell two classes apart."""
 _RING_PIXELS, _RING_POINTS, _RING_COLOUR = 16, 40, (1.0, 0.85, 0.2)
