@@ -233,6 +233,7 @@ class GoneTest(FaultsTestCase):
         slicer.mrmlScene.Clear(0)
         support.wait(0.3)
         desk.settle()
+        self.assertIsNone(desk.correction.target, "nothing of the closed scene is kept")
 
 
 class WorkerTest(FaultsTestCase):

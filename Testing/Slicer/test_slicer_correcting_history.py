@@ -224,6 +224,17 @@ class MasksTest(HistoryTestCase):
         self.assertFalse(desk.mask("a")[again])
         np.testing.assert_array_equal(desk.mask("b"), BLOCK)
 
+    def test_a_neighbour_gets_back_what_was_taken_from_it(self):
+        desk = self.desk
+        desk.put(BLOCK, "b")
+        place = self.click((24, 20, 10))
+        self.assertTrue(desk.mask("a")[place])
+        self.assertFalse(desk.mask("b")[place])
+        desk.correction.take_back(None)
+        desk.settle()
+        self.assertFalse(desk.mask("a").any())
+        np.testing.assert_array_equal(desk.mask("b"), BLOCK)
+
     def test_the_editable_area_holds_and_the_session_knows(self):
         desk = self.desk
         values = slicer.util.arrayFromVolume(desk.volume)

@@ -69,6 +69,17 @@ class SectionTest(SectionTestCase):
         support.enter()
         self.assertEqual(self.section.editor.activeEffect().name, NAME)
 
+    def test_long_names_and_sentences_make_nothing_wider(self):
+        from UNetSegmentLib.errors import InputError
+
+        self.open()
+        options = self.effect()._options
+        before = options.minimumSizeHint.width()
+        self.assertLessEqual(before, 340)
+        name = "a_very_long_name_without_a_single_space_in_it" * 3
+        options.show_state("", InputError(f"'{name}' is hidden."), [(1, name)])
+        self.assertEqual(options.minimumSizeHint.width(), before)
+
     def test_a_tool_that_is_held_stays(self):
         self.open()
         self.section.editor.setActiveEffectByName("Paint")

@@ -44,6 +44,26 @@ def render_slice(
     return _write(window, path)
 
 
+def render_view(path: Path, view) -> Path:
+    """Draw a slice view of the layout (qMRMLSliceWidget) as it stands: image, segments, and what effects draw in it."""
+    screen = view.sliceView()._screen
+    node = view.mrmlSliceNode()
+    screen.window.SetSize(*node.GetDimensions()[:2])
+    # As in Slicer: the image first, segments over it, what effects have added on top.
+    props = screen.renderer.GetViewProps()
+    added = [props.GetItemAsObject(number) for number in range(props.GetNumberOfItems())]
+    screen.renderer.RemoveAllViewProps()
+    image = _image(view.sliceLogic())
+    screen.renderer.AddViewProp(image)
+    _managers = _displayable_managers(("vtkMRMLSegmentationsDisplayableManager2D",), screen.renderer, node)
+    for prop in added:
+        screen.renderer.AddViewProp(prop)
+    try:
+        return _write(screen.window, path)
+    finally:
+        screen.renderer.RemoveViewProp(image)
+
+
 def render_3d(
     path: Path, segmentation, size: tuple[int, int] = (600, 600), direction=(0.4, 1.0, 0.35), zoom: float = 1.3
 ) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
@@ -304,6 +305,11 @@ class Correction(RefineListener):
         ):
             self._tags.append((segmentation, segmentation.AddObserver(event, self._on_scene)))
 
+        scene = slicer.mrmlScene
+        # A closed scene sends no word of its segments, and would be kept in memory by this session.
+        for event in (scene.NodeRemovedEvent, scene.EndCloseEvent):
+            self._tags.append((scene, scene.AddObserver(event, self._on_scene)))
+
     def _unobserve(self) -> None:
         for observed, tag in self._tags:
             observed.RemoveObserver(tag)
@@ -346,7 +352,7 @@ class Correction(RefineListener):
         if self._effect.parameterSetNode().GetSegmentationNode() is target.segmentation:
             self._effect.saveStateForUndo()
         untouched = labels.stamp(target, self._overwrite) == self._stamp
-        writing.write(self._effect, target, box, before, wanted)
+        writing.write(self._effect, target, labels.values(target, self._overwrite), box, before, wanted)
         area = box
         if not target.is_aligned:
             # Resampling may reach a voxel farther.

@@ -11,7 +11,8 @@ from .target import Target
 OWN, LOCKED, OTHERS = 1, 2, 3
 """The segment itself, what must not change, and the first of the values of segments that would lose voxels to it."""
 
-_LAST = 255
+SHARED = 255
+"""The last value, which all segments beyond it have."""
 
 
 def values(target: Target, overwrite: int) -> dict[str, int]:
@@ -38,7 +39,7 @@ def values(target: Target, overwrite: int) -> dict[str, int]:
             found[segment_id] = LOCKED
         else:
             found[segment_id] = free
-            free = min(free + 1, _LAST)
+            free = min(free + 1, SHARED)
     return found
 
 

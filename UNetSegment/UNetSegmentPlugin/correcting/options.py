@@ -12,6 +12,8 @@ from .prompts import BOX, LASSO, POINT, SCRIBBLE
 KEYS = {POINT: "P", SCRIBBLE: "S", LASSO: "L", BOX: "X"}
 INCLUDE_KEY, NEXT_KEY, OVERLAY_KEY = "T", "N", "U"
 _LIST_HEIGHT = 84
+# In Slicer's dark style a button that is down hardly differs from one that is not.
+_DOWN = "\N{CHECK MARK} "
 
 
 class Options(qt.QFrame):
@@ -52,9 +54,12 @@ class Options(qt.QFrame):
         self.status.objectName = "correctStatusLabel"
         self.status.setWordWrap(True)
         self.status.setTextFormat(qt.Qt.RichText)
+        # A long name in it must not widen the panel.
+        self.status.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Minimum)
         self._list = qt.QListWidget()
         self._list.objectName = "correctPromptList"
         self._list.setFixedHeight(_LIST_HEIGHT)
+        self._list.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Fixed)
         self._list.toolTip = _("The prompts that made the segment what it is.")
         self._back = self._button(
             "correctTakeBackButton", _("Take back"), _("Takes the chosen prompt back, or the last.")
@@ -75,8 +80,10 @@ class Options(qt.QFrame):
 
     def show_tool(self, tool: str, include: bool) -> None:
         """Shows what is chosen."""
-        self._tools[tool].setChecked(True)
-        self._signs[include].setChecked(True)
+        for buttons, chosen in ((self._tools, tool), (self._signs, include)):
+            buttons[chosen].setChecked(True)
+            for value, button in buttons.items():
+                button.text = (_DOWN if value == chosen else "") + button.text.removeprefix(_DOWN)
 
     def show_state(self, status: str, problem, entries: Sequence[tuple[int, str]]) -> None:
         """Shows what is going on and the prompts so far, (number, words) each."""
