@@ -24,15 +24,35 @@ SHIFTED = np.array([[0.0, -1.0, 0.0, 7.0], [1.0, 0.0, 0.0, -4.0], [0.0, 0.0, 1.0
 """A transform: turned and moved."""
 
 
+_shared: list = []
+"""The editor that desks share: its worker then starts once for all tests of a file."""
+
+
+def forget_editor() -> None:
+    """Call it in ``tearDownModule``: a widget that is kept until the end could take Slicer down."""
+    while _shared:
+        editor = _shared.pop()
+        editor.effectByName(NAME).self().cleanup()
+        editor.deleteLater()
+
+
 class Desk:
     """An image with a bright block, a segmentation on it, an editor with the effect chosen.
 
     Args:
         matrix: voxel to RAS of the image.
         segments: their IDs.
+        own_editor: a new one, with a worker of its own.
     """
 
-    def __init__(self, matrix=OBLIQUE, segments=("a", "b"), array=None, class_name="vtkMRMLScalarVolumeNode") -> None:
+    def __init__(
+        self,
+        matrix=OBLIQUE,
+        segments=("a", "b"),
+        array=None,
+        class_name="vtkMRMLScalarVolumeNode",
+        own_editor: bool = False,
+    ) -> None:
         if array is None:
             array = np.zeros(SHAPE, np.int16)
             array[6:14, 12:28, 14:34] = 100
@@ -42,8 +62,14 @@ class Desk:
         self.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self.volume)
         for segment_id in segments:
             self.segmentation.GetSegmentation().AddEmptySegment(segment_id, segment_id.upper(), [1.0, 0.5, 0.0])
-        self.editor = slicer.qMRMLSegmentEditorWidget()
-        self.editor.setMRMLScene(slicer.mrmlScene)
+        self.own_editor = own_editor
+        if own_editor or not _shared:
+            self.editor = slicer.qMRMLSegmentEditorWidget()
+            self.editor.setMRMLScene(slicer.mrmlScene)
+        if not own_editor and not _shared:
+            _shared.append(self.editor)
+        elif not own_editor:
+            self.editor = _shared[0]
         self.node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
         self.editor.setMRMLSegmentEditorNode(self.node)
         self.editor.setSegmentationNode(self.segmentation)
@@ -63,9 +89,12 @@ class Desk:
     def close(self) -> None:
         self.editor.setActiveEffect(None)
         self.editor.removeViewObservations()
-        self.tool.cleanup()
         self.editor.setMRMLSegmentEditorNode(None)
-        self.editor.deleteLater()
+        self.correction.close()
+        self.tool.doubts.stop()
+        if self.own_editor:
+            self.tool.cleanup()
+            self.editor.deleteLater()
 
     def settle(self, timeout: float = 60.0) -> None:
         """Until every answer is written."""

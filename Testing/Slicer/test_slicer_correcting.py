@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import support
-from correcting_desk import NAME, SHAPE, SHIFTED, Desk, click, drag, view
+from correcting_desk import NAME, SHAPE, SHIFTED, Desk, click, drag, forget_editor, view
 
 VIEWS = ("Red", "Yellow", "Green")
+
+
+def tearDownModule():
+    forget_editor()
 
 
 class CorrectingTestCase(support.SlicerTestCase):

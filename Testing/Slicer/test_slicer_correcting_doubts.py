@@ -7,10 +7,14 @@ import time
 import numpy as np
 import slicer
 import support
-from correcting_desk import NAME, OBLIQUE, SHAPE, SHIFTED, Desk, view
+from correcting_desk import NAME, OBLIQUE, SHAPE, SHIFTED, Desk, forget_editor, view
 
 BLOCK = np.zeros(SHAPE, bool)
 BLOCK[6:14, 12:28, 14:34] = True
+
+
+def tearDownModule():
+    forget_editor()
 
 
 class DoubtsTest(support.SlicerTestCase):

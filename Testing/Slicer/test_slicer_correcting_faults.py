@@ -8,10 +8,14 @@ import signal
 import numpy as np
 import slicer
 import support
-from correcting_desk import NAME, OBLIQUE, SHAPE, Desk, click, drag, interactor_of, view, view_3d
+from correcting_desk import NAME, OBLIQUE, SHAPE, Desk, click, drag, forget_editor, interactor_of, view, view_3d
 
 BLOCK = np.zeros(SHAPE, bool)
 BLOCK[6:14, 12:28, 14:34] = True
+
+
+def tearDownModule():
+    forget_editor()
 
 
 class FaultsTestCase(support.SlicerTestCase):
@@ -267,7 +271,7 @@ class WorkerTest(FaultsTestCase):
 
         command = mock.patch.object(correction, "python_executable", return_value="/no/such/python")
         with command:
-            desk = self.desk = self.make_desk()
+            desk = self.desk = self.make_desk(own_editor=True)
             click(view("Red"), (200, 150))
             desk.settle()
         self.assertIsNotNone(desk.correction.problem)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import support
-from correcting_desk import SHAPE, Desk, click, drag, view
+from correcting_desk import SHAPE, Desk, click, drag, forget_editor, view
 
 BLOCK = np.zeros(SHAPE, bool)
 BLOCK[6:14, 12:28, 14:34] = True
+
+
+def tearDownModule():
+    forget_editor()
 
 
 class HistoryTestCase(support.SlicerTestCase):

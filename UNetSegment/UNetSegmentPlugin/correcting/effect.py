@@ -1,6 +1,7 @@
 """The effect's behaviour: what mouse and keys in the views mean. Slicer's side of it is ``UNetSegmentEffect``."""
 
 import logging
+from dataclasses import dataclass
 
 import qt
 import slicer
@@ -26,6 +27,20 @@ _TOOL, _INCLUDE = "Tool", "Include"
 _STILL_PIXELS = 3
 
 
+@dataclass
+class _Drawing:
+    """A stroke while it is drawn."""
+
+    sketch: Sketch
+    tool: str
+    include: bool
+    pixels: list[tuple[int, int]]
+
+    @property
+    def drawn(self) -> Drawn:
+        return Drawn(self.tool, self.include, tuple(self.pixels))
+
+
 class CorrectEffect:
     """One editor's tool.
 
@@ -41,7 +56,7 @@ class CorrectEffect:
         )
         self.doubts = Doubts(self._show_doubts, self._on_place)
         self._overlay, self._ring = Overlay(), Ring(effect)
-        self._drawing: tuple[Sketch, Drawn] | None = None
+        self._drawing: _Drawing | None = None
         self._pressed: tuple | None = None
         self._pending: list[Sketch] = []
         self._shortcuts: list = []
@@ -137,7 +152,7 @@ class CorrectEffect:
         if name in ("LeftButtonPressEvent", "LeftButtonDoubleClickEvent"):
             # A second click comes without a press of its own. Shift pans.
             return not caller.GetShiftKey() and self._begin(caller, view)
-        if self._drawing is None or self._drawing[0].view is not view:
+        if self._drawing is None or self._drawing.sketch.view is not view:
             return False
         if name == "MouseMoveEvent":
             self._go_on(caller)
@@ -155,7 +170,7 @@ class CorrectEffect:
         if view.className() != "qMRMLSliceWidget":
             return
         self._ring.update(view)
-        if self._drawing is not None and self._drawing[0].view is view:
+        if self._drawing is not None and self._drawing.sketch.view is view:
             self._drop_drawing()
         for sketch in [sketch for sketch in self._pending if sketch.view is view]:
             self._forget(sketch)
@@ -181,27 +196,29 @@ class CorrectEffect:
             self.correction.tell(error)
             return True
         include = self.include != bool(caller.GetControlKey())
-        drawn = Drawn(self.tool, include, (tuple(caller.GetEventPosition()),))
-        sketch = Sketch(self._effect, view)
-        self._drawing = sketch, drawn
-        sketch.show(drawn)
+        drawing = _Drawing(Sketch(self._effect, view), self.tool, include, [tuple(caller.GetEventPosition())])
+        self._drawing = drawing
+        drawing.sketch.show(drawing.drawn)
         return True
 
     def _go_on(self, caller) -> None:
-        sketch, drawn = self._drawing
+        drawing = self._drawing
         position = tuple(caller.GetEventPosition())
         # Every movement comes twice.
-        if position == drawn.pixels[-1]:
+        if position == drawing.pixels[-1]:
             return
-        pixels = (position,) if drawn.tool == POINT else (*drawn.pixels, position)
-        drawn = Drawn(drawn.tool, drawn.include, pixels)
-        self._drawing = sketch, drawn
-        sketch.show(drawn)
+        drawing.pixels.append(position)
+        if drawing.tool in (prompts.SCRIBBLE, prompts.LASSO):
+            drawing.sketch.extend(position)
+        else:
+            del drawing.pixels[1 if drawing.tool == prompts.BOX else 0 : -1]
+            drawing.sketch.show(drawing.drawn)
 
     def _finish(self) -> None:
-        sketch, drawn = self._drawing
+        drawn, sketch = self._drawing.drawn, self._drawing.sketch
         self._drawing = None
         self._pending.append(sketch)
+        sketch.show(drawn)
         try:
             target = self._target()
             prompt = prompts.prompt_of(drawn, self._effect.viewNode(sketch.view), target.volume)
@@ -238,7 +255,7 @@ class CorrectEffect:
     def _drop_drawing(self) -> None:
         self._pressed = None
         if self._drawing is not None:
-            self._drawing[0].remove()
+            self._drawing.sketch.remove()
             self._drawing = None
 
     def _forget(self, sketch: Sketch) -> None:

@@ -28,10 +28,9 @@ class Sketch:
         self._shown = True
 
     def show(self, drawn: Drawn) -> None:
-        """Draws what there is of it."""
+        """Draws all that there is of it."""
         self._actor.GetProperty().SetColor(INCLUDE_COLOUR if drawn.include else EXCLUDE_COLOUR)
-        is_point = drawn.tool == POINT or drawn.is_click
-        lines = _cross(drawn.pixels[-1], drawn.include) if is_point else [drawn.outline]
+        lines = _cross(drawn.pixels[-1], drawn.include) if drawn.tool == POINT else [drawn.outline]
         points, cells = vtk.vtkPoints(), vtk.vtkCellArray()
         for line in lines:
             cells.InsertNextCell(len(line))
@@ -39,6 +38,20 @@ class Sketch:
                 cells.InsertCellPoint(points.InsertNextPoint(x, y, 0))
         self._lines.SetPoints(points)
         self._lines.SetLines(cells)
+        self._changed()
+
+    def extend(self, pixel: tuple[int, int]) -> None:
+        """Draws on to another pixel; costs the same however long the line is."""
+        points, cells = self._lines.GetPoints(), self._lines.GetLines()
+        number = points.InsertNextPoint(*pixel, 0)
+        cells.InsertNextCell(2)
+        cells.InsertCellPoint(number - 1)
+        cells.InsertCellPoint(number)
+        points.Modified()
+        cells.Modified()
+        self._changed()
+
+    def _changed(self) -> None:
         self._lines.Modified()
         self._effect.scheduleRender(self.view)
 
