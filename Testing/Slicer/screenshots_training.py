@@ -55,7 +55,7 @@ def draw_training(folder: Path, widget, panel) -> None:
     command = [python_executable(), str(HERE / "picture_worker.py")]
     with (
         models_of_its_own(panel),
-        mock.patch.object(panel.trainer._client, "_command", command),
+        mock.patch.object(panel.trainer._client._connection, "_command", command),
         alone(panel, panel.train),
     ):
         panel.train.root.collapsed = False

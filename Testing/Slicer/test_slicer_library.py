@@ -309,9 +309,9 @@ class DownloadTest(LibraryTestCase):
         described = self.scratch / "entry.json"
         described.write_text(json.dumps(values), encoding="utf-8")
         script = str(models.HERE / "library_worker.py")
-        client = self.installer._client
-        command = [client._connection._command[0], script, str(described), str(self.cache)]
-        patch = mock.patch.object(client, "_command", command)
+        connection = self.installer._client._connection
+        command = [connection._command[0], script, str(described), str(self.cache)]
+        patch = mock.patch.object(connection, "_command", command)
         patch.start()
         self.addCleanup(patch.stop)
 
