@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +14,10 @@ from ..io.own_outputs import Job, remember
 from ..progress import CancelToken
 from ..volume import Segmentation, Volume, notes_of
 from .console import output, say, table, working
+from .regions import HELP as REGION_HELP
+from .review_members import Asked, Opinions, ask
 from .segments import chosen_segment, read_placed, read_probabilities
-from .session import DebugOption, ForceOption, JsonOption, print_json, session
+from .session import DebugOption, DeviceOption, ForceOption, JsonOption, print_json, session
 
 if TYPE_CHECKING:
     from ..labels import Label
@@ -40,6 +42,7 @@ class Reviewed:
     Args:
         segmentation: on the grid of the image or of the probabilities, where there are such.
         segments: that are reviewed; empty: all.
+        opinions: of the members of a model, where one was asked.
         notes: what reading chose.
     """
 
@@ -48,6 +51,7 @@ class Reviewed:
     volume: Volume | None = None
     probabilities: Volume | None = None
     uncertainty: Volume | None = None
+    opinions: Opinions | None = None
     notes: tuple[str, ...] = ()
 
     def places(self, most: int) -> tuple[DoubtfulPlace, ...]:
@@ -61,6 +65,7 @@ class Reviewed:
             values=self._values,
             probability=given if one else None,
             label=self._values[0] if one else 1,
+            members=() if self.opinions is None else self.opinions.maps,
             uncertainty=self.uncertainty,
             volume=self.volume,
             segments=[label.value for label in self.segments] or None,
@@ -71,6 +76,8 @@ class Reviewed:
         """By which cases are ordered, where there is something to judge by."""
         from ..refinement import quality_of_probabilities, quality_of_uncertainty
 
+        if self.opinions is not None:
+            return self.opinions.quality
         if self.probabilities is not None:
             return quality_of_probabilities(self.segmentation, self.probabilities, self._values)
         return None if self.uncertainty is None else quality_of_uncertainty(self.segmentation, self.uncertainty)
@@ -95,6 +102,15 @@ def review(
         Path | None, typer.Option(help="What 'segment --probabilities' wrote, or the probability of one segment.")
     ] = None,
     uncertainty: Annotated[Path | None, typer.Option(help="What 'segment --uncertainty' wrote.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Run it several times on --image (folds, mirrors) and compare."),
+    ] = None,
+    channel: Annotated[
+        list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
+    ] = None,
+    roi: Annotated[str | None, typer.Option(help=REGION_HELP)] = None,
+    device: DeviceOption = "auto",
     segment: Annotated[
         list[str] | None,
         typer.Option("--segment", "-s", help="Name or value of a segment to review; may be repeated. All by default."),
@@ -111,8 +127,9 @@ def review(
 ) -> None:
     """List the doubtful places of a segmentation, the most doubtful first.
 
-    With probabilities or uncertainty of the model these are the places of which it was unsure; without, places that
-    look odd in the image, or in the segmentation alone.
+    With probabilities or uncertainty of the model these are the places of which it was unsure, with --model those of
+    which its folds or the mirrored image say something else; without, places that look odd in the image, or in the
+    segmentation alone.
 
     Example: unetsegment review hippocampus.seg.nrrd --probabilities p.nii.gz --image t1.nii.gz --preview places.png
     """
@@ -121,10 +138,15 @@ def review(
         inputs["--uncertainty"] = uncertainty
         job = Job("review", tuple(path for path in inputs.values() if path is not None))
         said = _check(points, preview, inputs, job, force)
+        if model is not None and image is None:
+            raise InputError("There is no image for the model to look at.", "Add --image, or leave --model out.")
         if preview is not None and image is None:
             raise InputError("There is no image to draw the places in.", "Add --image, or leave --preview out.")
         with working("Reading the segmentation", not json):
             case = _open(source, image, probabilities, uncertainty, segment or (), series, cancel)
+        if model is not None and case.volume is not None:
+            opinions = ask(Asked(model, device, channel or (), roi), case.volume, case.segmentation, cancel, not json)
+            case = replace(case, opinions=opinions, notes=(*case.notes, *opinions.notes))
         with working("Looking for doubtful places", not json):
             places = case.places(most)
             quality = case.quality()
@@ -157,7 +179,7 @@ def _open(
     if shares is not None and shares.channels == 1 and len(chosen) != 1:
         chosen = (chosen_segment(labels, None, source.name),)
     notes = notes_of([one for one in (volume, labels) if one is not None])
-    return Reviewed(labels, chosen, volume, shares, entropy, notes)
+    return Reviewed(labels, chosen, volume, shares, entropy, notes=notes)
 
 
 def _check(

@@ -11,7 +11,7 @@ from .evidence import (
     doubts_from_uncertainty,
 )
 from .history import Edit, Strokes
-from .members import Members, run_members
+from .members import Members, as_labels_of, run_members
 from .places import DoubtfulPlace, Kind, Looked, Reason, Review
 from .prompts import BoxPrompt, Lasso, Point, Prompt, Scribble
 from .quality import (
@@ -45,6 +45,7 @@ __all__ = [
     "Scribble",
     "Session",
     "Strokes",
+    "as_labels_of",
     "doubts_from_image",
     "doubts_from_members",
     "doubts_from_probabilities",

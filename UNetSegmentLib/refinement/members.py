@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import AxisMap, Box
+from ..io.segment_names import folded
 from ..progress import CancelToken, ProgressCallback, ProgressEvent
 from ..volume import Segmentation, Volume
 from .quality import Basis, Quality, quality_of_members
@@ -44,6 +45,29 @@ class Members:
     def quality(self) -> Quality:
         """How much they agree."""
         return quality_of_members(self.segmentations, self.basis)
+
+
+def as_labels_of(members: Members, segmentation: Segmentation) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """The members' label maps with the values that a segmentation's segments of the same names have, so that both can
+    be compared; where no name is the same, values are taken to mean the same, and a note says so.
+
+    Segments of the model that the segmentation does not know become background; where the segmentation has a segment
+    that the model does not know, every member has it too.
+
+    Returns:
+        Label maps (z, y, x), and notes for the user.
+    """
+    labels = members.segmentations[0].labels
+    own = {folded(label.name): label.value for label in segmentation.labels}
+    table = {label.value: own[folded(label.name)] for label in labels if folded(label.name) in own}
+    notes: tuple[str, ...] = ()
+    if not table:
+        table = {label.value: label.value for label in labels}
+        notes = ("No segment has a name that the model knows: values are taken to mean the same.",)
+    lookup = np.zeros(np.iinfo(np.uint16).max + 1, np.uint16)
+    lookup[list(table)] = list(table.values())
+    unknown = ~np.isin(segmentation.voxels, [0, *table.values()])
+    return [np.where(unknown, segmentation.voxels, lookup[member.voxels]) for member in members.segmentations], notes
 
 
 Run = Callable[[ProgressCallback | None], tuple[Segmentation, tuple[str, ...]]]

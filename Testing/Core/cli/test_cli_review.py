@@ -141,3 +141,24 @@ def test_another_grid_is_refused(run: Run, case: Path) -> None:
     ):
         result = run("review", case / "labels.seg.nrrd", *options)
         assert result.exit_code == 3 and "grid" in result.stderr, result.output
+
+
+def test_a_model_is_asked_several_times(run_json: Callable, run: Run, case: Path, level_package: Path) -> None:
+    """It finds the mask's block whole, and another that the mask lacks: 480 voxels of 'second level', whose border
+    other voxel sizes blur to the first."""
+    grid = read_volume(case / "image.nii.gz").geometry
+    voxels = np.zeros(grid.shape, np.uint8)
+    voxels[2:12, 3:13, 4:16] = 5
+    labels = (Label(5, "first level"), Label(6, "second level"))
+    write_segmentation(Segmentation(voxels, grid, labels), case / "levels.seg.nrrd")
+    arguments = ("review", case / "levels.seg.nrrd", "--model", level_package, "--device", "cpu")
+    answer = run_json(*arguments, "--image", case / "image.nii.gz")
+    place = answer["places"][0]
+    assert place["reason"] == "folds or mirrors of the model disagree"
+    assert (place["kind"], place["becomes"], place["segment"]) == ("missing", 6, "second level")
+    assert 200 < place["voxels"] <= 480
+    assert 0.7 < answer["agreement"] <= 1
+    assert "voxel sizes" in answer["agreement_words"]
+    refused = run(*arguments)
+    assert refused.exit_code != 0
+    assert "--image" in refused.output

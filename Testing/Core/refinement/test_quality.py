@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from UNetSegmentLib.errors import GeometryError, InputError, ModelError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.inference import EngineSettings, Segmenter
+from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import Model, load_model
 from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.refinement import (
     Basis,
     Quality,
+    as_labels_of,
     first_to_look_at,
     pairwise_dice,
     quality_of_members,
@@ -219,3 +221,17 @@ def test_one_fold_of_a_package(level_model):
     assert alone.network() is not level_model.network(), "it can be released without the whole model"
     with pytest.raises(ModelError):
         level_model.one_fold(1)
+
+
+def test_members_take_the_values_of_the_segments_of_the_same_names(level_model, image):
+    """The model's second level is value 7 of the mask; its first is not there; the mask has one more of its own."""
+    members = run_members(segmenter_of(level_model), image)
+    mask = np.where(image.voxels[0] == 2, 7, 0).astype(np.uint8)
+    mask[0, 0] = 9
+    labels = (Label(7, "Second Level"), Label(9, "drawn by hand"))
+    maps, notes = as_labels_of(members, Segmentation(mask, image.geometry, labels))
+    assert notes == ()
+    assert np.array_equal(maps[0], mask)
+    maps, notes = as_labels_of(members, Segmentation(mask * 0, image.geometry, (Label(1, "Label 1"),)))
+    assert "values are taken" in notes[0]
+    assert np.array_equal(maps[0], image.voxels[0])
