@@ -109,13 +109,13 @@ def ball(radius):
     return functools.partial(PaintedBall, radius=radius)
 
 
-def all_of_them():
-    """Name and factory of each that is here."""
+def all_of_them(share=1.0):
+    """Name and factory of each that is here. Boxes hold so many voxels as take some seconds, or a ``share`` of them."""
     found = {
-        "random walker": functools.partial(Seeded, solve=random_walker, most=150_000),
+        "random walker": functools.partial(Seeded, solve=random_walker, most=int(share * 100_000)),
         "confidence connected": functools.partial(Grower, solve=confidence_connected),
         "painted ball 5 mm": ball(5.0),
     }
     if slicer_has_grow_cut():
-        found["Grow from seeds"] = functools.partial(Seeded, solve=grow_from_seeds)
+        found["Grow from seeds"] = functools.partial(Seeded, solve=grow_from_seeds, most=int(share * 1_000_000))
     return found

@@ -76,7 +76,12 @@ def cases(kind, half=None):
     """The cases of a kind, of both halves or of one; ``kind`` may be several."""
     if not isinstance(kind, str):
         return [case for one in kind for case in cases(one, half)]
-    return [case for case in _ALL[kind]() if half in (None, case.half)]
+    return [case for case in _cases(kind) if half in (None, case.half)]
+
+
+@functools.cache
+def _cases(kind):
+    return tuple(_ALL[kind]())
 
 
 def _half(number):

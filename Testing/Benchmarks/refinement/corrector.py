@@ -1,14 +1,20 @@
 """What answers prompts in the benchmark: a session of ours; the baselines have the same two methods."""
 
 from UNetSegmentLib.refinement import Session
+from UNetSegmentLib.refinement.growing import DEFAULT_REACH
 
 
 class OurSession:
-    """A session, with any method of its own."""
+    """A session, with any method and reach (mm) of its own."""
 
-    def __init__(self, case, method=None):
+    def __init__(self, case, method=None, reach=None):
         self._session = Session(
-            case.volume, case.segmentation, label=case.label, probabilities=case.probability, method=method
+            case.volume,
+            case.segmentation,
+            label=case.label,
+            probabilities=case.probability,
+            method=method,
+            reach=reach or DEFAULT_REACH,
         )
         self._mask = case.start.copy()
 

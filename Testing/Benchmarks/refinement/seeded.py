@@ -54,13 +54,14 @@ class Prompted:
 class Seeded(Prompted):
     """For methods with seeds of both sides.
 
-    From nothing, all prompts are seeds, in a box 80 mm around them whose sides are seeds of the background. Where there
+    From nothing, all prompts are seeds, in a box 80 mm around them (less where it would hold more than ``most`` voxels)
+    whose sides are seeds of the background. Where there
     is a mask, each prompt corrects 30 mm around it: the mask, eroded by a voxel, and what lies two voxels outside it
     are seeds, except 15 mm around the prompt on the side that it contradicts; what is found may only add to the mask
     where the prompt includes, and only take away where it excludes, which is better than taking it as it is.
     """
 
-    def __init__(self, case, solve, most=MOST):
+    def __init__(self, case, solve, most):
         super().__init__(case)
         self._solve = solve
         self._most = most
