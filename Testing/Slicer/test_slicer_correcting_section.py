@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 import numpy as np
+import qt
 import slicer
 import support
 from correcting_desk import NAME, OBLIQUE, SHAPE, click, view
@@ -113,6 +114,26 @@ class KeysTest(SectionTestCase):
         support.press_key(chooser.box, "s", focus=chooser.box)
         self.assertEqual(self.effect().tool, "point")
         chooser.popup.hide()
+
+    def test_a_view_takes_the_keys_when_the_pointer_comes_unless_somebody_types(self):
+        from SlicerHarness.pointer import Pointer
+
+        self.open()
+        window = slicer.app.layoutManager().viewport()
+        window.show()
+        window.activateWindow()
+        support.process_events()
+        screen = view().sliceView().VTKWidget()
+        field = qt.QLineEdit(window)
+        field.show()
+        for start, taken in ((field, False), (window, True)):
+            start.setFocus()
+            pointer = Pointer()
+            pointer.move(5, 5, view("Yellow"))
+            start.setFocus()
+            pointer.move(5, 5, view())
+            self.assertEqual(screen.hasFocus(), taken)
+        field.setParent(None)
 
     def test_control_z_in_a_view_takes_the_last_prompt_back(self):
         from SlicerHarness.pointer import Pointer

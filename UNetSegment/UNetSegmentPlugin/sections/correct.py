@@ -89,6 +89,7 @@ class CorrectSection(Section):
         """See Section.on_run."""
         if self._editor is not None and run is not None and run.state is RunState.DONE:
             self._attach()
+            self._take_tool()
 
     def enter(self) -> None:
         """See Section.enter."""
@@ -163,7 +164,8 @@ class CorrectSection(Section):
         if parameters is None:
             return
         if parameters.result is None and parameters.input_volume is not None:
-            if not slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+            # A run that goes on brings its own.
+            if not self.panel.runner.runs and not slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
                 parameters.result = results.begin(parameters.input_volume)
         elif parameters.result is not None and not parameters.result.GetSegmentation().GetNumberOfSegments():
             results.add_empty_segment(parameters.result)
