@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from common import DATA, table
 from refinement import cases
-from refinement.cases import MODEL
+from refinement.cases import MODEL, Case
+from refinement.spoiling import SPOILERS
 from scipy import ndimage
 from scipy.stats import spearmanr
 
@@ -50,6 +51,7 @@ class Run:
     """One case through the model, and what is estimated of it."""
 
     spoilt: bool
+    volume: object
     result: object
     reference: np.ndarray
     mirrors: object
@@ -82,7 +84,7 @@ def main():
     runs = collected(arguments.every)
     ranking(runs)
     errors_in_places(runs)
-    without_a_model()
+    faults(runs)
     if not arguments.skip_times:
         times()
 
@@ -107,7 +109,7 @@ def collected(every):
             known = result.segmentation
             mirrors = run_members(mirrored, image, basis=Basis.MIRRORS, known=known)
             views = run_members(plain, image, basis=Basis.VIEWS, known=known)
-            runs.append(Run(image is not volume, result, reference, mirrors, views))
+            runs.append(Run(image is not volume, image, result, reference, mirrors, views))
     return runs
 
 
@@ -231,24 +233,39 @@ def random_place(labels, place, rng):
     return chosen
 
 
-def without_a_model():
-    """Masks that lack a part or leak, from the mask and the image alone: at which place the fault is met first."""
+def faults(runs):
+    """Masks that lack a part or leak, as people's and cleaned ones do: at which place the fault is met first."""
     rows = []
     for kind in ("missed", "leak"):
-        ranks = [fault_rank(case) for case in cases(kind)]
-        met = [rank for rank in ranks if rank is not None]
-        rows.append([kind, str(len(ranks)), *(str(sum(rank <= n for rank in met)) for n in (1, 3, 5, 10))])
-    header = ["fault", "masks", "first place", "first 3", "first 5", "first 10"]
-    table(
-        "Without a model: masks whose fault is met (a place that is mostly fault, or a tenth of the fault)",
-        header,
-        rows,
-    )
+        spoilt = [spoilt_answer(run, kind, number) for number, run in enumerate(runs) if not run.spoilt]
+        rows.append(met(kind, "a model's probabilities", spoilt))
+        rows.append(met(kind, "mask and image alone", [(case, weak_places(case)) for case in cases(kind)]))
+    header = ["fault", "doubt from", "masks", "first place", "first 3", "first 5", "first 10"]
+    table("Masks whose fault is met (a place that is mostly fault, or holds a tenth of it)", header, rows)
 
 
-def fault_rank(case):
+def spoilt_answer(run, kind, number):
+    """A model's anterior hippocampus with a fault, beside what it was before, and the places that its probabilities
+    lead to."""
+    found = run.result.segmentation
+    before = found.voxels == 1
+    mask = SPOILERS[kind](before, run.volume.voxels[0], run.volume.geometry.array_spacing, number)
+    labels = np.where(mask, 1, np.where(before, 0, found.voxels)).astype(np.uint8)
+    case = Case(kind, "", "", run.volume, dataclasses.replace(found, voxels=labels), 1, before)
+    return case, find_places(doubts_from_probabilities(case.segmentation, run.result.probabilities, VALUES), [1])
+
+
+def weak_places(case):
+    return review_places(case.segmentation, volume=case.volume, segments=[case.label])
+
+
+def met(kind, source, spoilt):
+    ranks = [rank for case, places in spoilt if (rank := fault_rank(case, places)) is not None]
+    return [kind, source, str(len(spoilt)), *(str(sum(rank <= n for rank in ranks)) for n in (1, 3, 5, 10))]
+
+
+def fault_rank(case, places):
     wrong = case.start != case.reference
-    places = review_places(case.segmentation, volume=case.volume, segments=[case.label])
     for rank, place in enumerate(places, 1):
         common = np.count_nonzero(place.inside & wrong[place.box.slices])
         if 2 * common > place.voxels or 10 * common > wrong.sum():
