@@ -21,7 +21,7 @@ from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.refinement import Point, Session
 from UNetSegmentLib.volume import Volume
 from UNetSegmentLib.worker import processes
-from UNetSegmentLib.worker.refining import RefineClient, RefineListener, RefineSession
+from UNetSegmentLib.worker.refining import RefineClient, RefineListener, RefineState
 from UNetSegmentLib.worker.transports import SubprocessTransport
 
 
@@ -48,36 +48,54 @@ def in_process(volume, segmentation, prompts, label=1):
     return Latency(opened, tuple(timed(lambda prompt=prompt: session.add(prompt)) for prompt in prompts))
 
 
+class Waiting(RefineListener):
+    """A worker, and waiting for its answers."""
+
+    def __init__(self, folder):
+        self._answered = set()
+        self._transport = SubprocessTransport(threaded=False)
+        self.client = RefineClient(self._transport, self, folder=folder)
+
+    def on_opened(self, number):
+        self._answered.add(number)
+
+    def on_change(self, number, change, history):
+        self._answered.add(number)
+
+    def on_failed(self, number, error):
+        raise error
+
+    def until(self, number):
+        while number not in self._answered:
+            self._transport.pump(0.01)
+
+    def until_ready(self):
+        self.client.start()
+        while self.client.state is not RefineState.READY:
+            self._transport.pump(0.01)
+
+
 def through_worker(volume, segmentation, prompts, label=1):
     """The same prompts through a worker that is ready before the clock starts. Returns a :class:`Latency`."""
     with tempfile.TemporaryDirectory() as folder:
-        small = Volume.from_array(np.zeros((4, 4, 4), np.uint8), name="warm-up")
-        with RefineSession(small, folder=folder) as session:
-            # The process is there; now the real image.
-            client = session.client
-            began = time.perf_counter()
-            session.wait(client.open(volume, segmentation, label))
-            opened = time.perf_counter() - began
-            spent = []
-            for prompt in prompts:
-                began = time.perf_counter()
-                session.wait(client.add(prompt))
-                spent.append(time.perf_counter() - began)
-            processes.kill(client.hello.pid)
-            replaced = timed(lambda: session.wait(client.undo()))
-    return Latency(opened, tuple(spent), replaced)
+        worker = Waiting(folder)
+        client = worker.client
+        worker.until_ready()
+        opened = timed(lambda: worker.until(client.open(volume, segmentation, label)))
+        spent = tuple(timed(lambda prompt=prompt: worker.until(client.add(prompt))) for prompt in prompts)
+        processes.kill(client.hello.pid)
+        replaced = timed(lambda: worker.until(client.undo()))
+        client.shutdown()
+    return Latency(opened, spent, replaced)
 
 
 def start_to_ready():
     """From the start of a worker to its being ready."""
     with tempfile.TemporaryDirectory() as folder:
-        transport = SubprocessTransport(threaded=False)
-        with RefineClient(transport, RefineListener(), folder=folder) as client:
-            began = time.perf_counter()
-            client.start()
-            while client.state.value != "ready":
-                transport.pump(0.01)
-            return time.perf_counter() - began
+        worker = Waiting(folder)
+        seconds = timed(worker.until_ready)
+        worker.client.shutdown()
+    return seconds
 
 
 def timed(act):

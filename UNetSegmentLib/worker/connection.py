@@ -118,6 +118,11 @@ class Connection:
             self._end_process()
             self._transport.wait(10.0)
 
+    def give_up(self) -> None:
+        """Ends a worker that does not understand us any more; its end is told as one that nobody wished for."""
+        if self.open:
+            self._end_process()
+
     def _on_exit(self, status: ExitStatus, incoming: Incoming) -> None:
         incoming.end()
         if incoming.pid is not None and processes.alive(incoming.pid):

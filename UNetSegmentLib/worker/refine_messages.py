@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import InputError
-from ..geometry import Triple
+from ..geometry import Geometry, Triple
 from .arrays import ArrayFile, BoxLabels, BoxMask, VolumeFile
 
 SHAPES = ("point", "scribble", "lasso", "box")
@@ -56,6 +56,7 @@ class RefineOpen:
         label: value that is corrected.
         folder: of the client's files.
         segmentation: label map (z, y, x) on the image's grid, uint8 or uint16; None begins an empty one.
+        grid: of the label map as it says itself, which may be the image's but for rounding; None is the image's.
         probabilities: of ``label``, (z, y, x) or (1, z, y, x), float 0 to 1 or uint8 0 to 255.
         locked: values that never change.
         editable: (z, y, x), boolean; voxels where it is False never change.
@@ -68,6 +69,7 @@ class RefineOpen:
     label: int
     folder: str
     segmentation: ArrayFile | None = None
+    grid: Geometry | None = None
     probabilities: ArrayFile | None = None
     locked: tuple[int, ...] = ()
     editable: ArrayFile | None = None

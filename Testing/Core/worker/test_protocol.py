@@ -65,7 +65,7 @@ REQUESTS = [
     Load(1, "m", "cpu", "fast", {"overlap": 0.5}),
     Segment(2, (IMAGE, IMAGE), "m", "/tmp/x", Box((0, 1, 2), (3, 4, 5)), "cuda:0", "exact", {"patch": [1, 2]}, True),
     Segment(3, (IMAGE,), "m", "/tmp/x"),
-    RefineOpen(8, IMAGE, 2, "/tmp/x", ARRAY, ARRAY, (3, 4), ARRAY, 40.0),
+    RefineOpen(8, IMAGE, 2, "/tmp/x", ARRAY, GEOMETRY, ARRAY, (3, 4), ARRAY, 40.0),
     RefineOpen(8, IMAGE, 1, "/tmp/x"),
     RefineEdit(
         9, 8, Drawn("lasso", ((0.0, 1.0, 2.0),) * 3, False, 7), known=BoxLabels(BOX, packed="eA=="), result="/tmp/r"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refining_helpers import GEOMETRY, Call, LoopTransport, Undisturbed, Watcher, case, random_calls, random_edit, same
 
-from UNetSegmentLib.errors import Cancelled, GeometryError, InputError
+from UNetSegmentLib.errors import Cancelled, GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import Box
-from UNetSegmentLib.refinement import Point, Strokes
+from UNetSegmentLib.refinement import Point, Scribble, Strokes
 from UNetSegmentLib.volume import Segmentation, Volume
 from UNetSegmentLib.worker.errors import WorkerError
+from UNetSegmentLib.worker.folders import ExchangeFolder
+from UNetSegmentLib.worker.protocol import Failure, Problem
 from UNetSegmentLib.worker.refine_messages import RefineEdit, RefineOpen, RefineStep
-from UNetSegmentLib.worker.refining import RefineClient, RefineState, values
+from UNetSegmentLib.worker.refining import RefineClient, RefineState, courier, values
 from UNetSegmentLib.worker.refining.client import MOST_DEATHS
 from UNetSegmentLib.worker.refining.engine import Refiner
 
@@ -323,8 +327,22 @@ def test_what_cannot_be_opened_leaves_the_session_before(tmp_path: Path) -> None
     edit = setting.client.add(Point(MIDDLE, include=False))
     setting.transport.run()
     assert edit in setting.watcher.changes
-    # What only the worker finds: then nothing is open.
-    number = setting.client.open(setting.volume, setting.segmentation, 0)
+    with pytest.raises(GeometryError, match="probabilities"):
+        grid = replace(GEOMETRY, origin=(0.0, 0.0, 0.0))
+        setting.open(probabilities=Volume(np.zeros((1, *GEOMETRY.shape), np.float32), grid))
+    with pytest.raises(GeometryError, match="editable"):
+        setting.open(editable=np.ones((2, 2, 2), bool))
+
+
+def test_what_only_the_worker_finds(tmp_path: Path) -> None:
+    class Choosy(Refiner):
+        def refine(self, request: Any) -> Any:
+            if isinstance(request, RefineOpen):
+                raise InputError("Not this one.")
+            return super().refine(request)
+
+    setting = Setting(tmp_path, make=Choosy)
+    number = setting.open()
     edit = setting.client.add(Point(MIDDLE))
     setting.transport.run()
     assert setting.watcher.errors[number].code == setting.watcher.errors[edit].code == InputError.code
@@ -407,3 +425,48 @@ def test_a_listener_may_call_the_client_and_may_fail(tmp_path: Path, library_log
     setting.transport.run()
     assert len(setting.watcher.changes) == 4 and list(setting.watcher.changes)[1:] == calls
     assert sum("a listener's bug" in line for line in library_log) == 4
+
+
+def test_an_edit_too_large_for_a_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courier, "LONGEST", 2000)
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.transport.run()
+    with pytest.raises(InputError, match="too large"):
+        setting.client.add(Scribble((MIDDLE,) * 200))
+    first = setting.client.add(Point(MIDDLE, include=False))
+    second = setting.client.add(Scribble((MIDDLE,) * 200))
+    setting.transport.run()
+    assert first in setting.watcher.changes and setting.watcher.errors[second].code == InputError.code
+
+
+def test_a_line_that_was_not_understood_is_asked_again(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.transport.run()
+    number = setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.inbox.clear()
+    setting.transport.say(Failure(Problem(WorkerError.BAD_MESSAGE, "A line has not ended.")))
+    setting.transport.run()
+    assert setting.transport.starts == 2 and number in setting.watcher.changes
+
+
+def test_a_full_disk_costs_one_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(tmp_path)
+    setting.open()
+    setting.client.add(Point(MIDDLE, include=False))
+    setting.transport.run()
+
+    def full(folder: Any, name: str) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ExchangeFolder, "file", full)
+        with pytest.raises(OutputError, match="No space left"):
+            setting.client.add(Point(CORNER))
+        with pytest.raises(OutputError, match="No space left"):
+            setting.open()
+    setting.client.undo()
+    setting.transport.run()
+    np.testing.assert_array_equal(setting.watcher.labels, setting.segmentation.voxels)
+    assert not setting.watcher.errors and not setting.watcher.history.done

@@ -17,8 +17,8 @@ from refining_helpers import GEOMETRY, Watcher, case
 from worker_helpers import ENVIRONMENT, RawWorker, until
 
 from UNetSegmentLib.errors import InputError
-from UNetSegmentLib.geometry import Geometry
-from UNetSegmentLib.refinement import Point, Session
+from UNetSegmentLib.geometry import Box, Geometry
+from UNetSegmentLib.refinement import Point, Session, Strokes
 from UNetSegmentLib.worker import processes
 from UNetSegmentLib.worker.arrays import ArrayFile, VolumeFile
 from UNetSegmentLib.worker.errors import WorkerError
@@ -84,11 +84,20 @@ def test_it_is_as_a_session_in_this_process(session: RefineSession) -> None:
         session.add(Point((1e5, 0.0, 0.0)))
     with pytest.raises(InputError):
         session.remove(99)
+    for edit in (Point(prompt(0).position, segment=300), Strokes(Box((0, 0, 0), (1, 1, 1)), np.full((1, 1, 1), 9))):
+        session.add(edit)
+        other.add(edit)
+        ours, theirs = session.segmentation, other.segmentation
+        assert ours.labels == theirs.labels and ours.voxels.dtype == theirs.voxels.dtype
+        assert ours.geometry == theirs.geometry
+        np.testing.assert_array_equal(ours.voxels, theirs.voxels)
     session.reset()
     np.testing.assert_array_equal(session.segmentation.voxels, segmentation.voxels)
-    assert len(session.undone) == 4 and session.label == 1
+    assert len(session.undone) == 6 and session.label == 1
     session.redo()
-    assert session.segmentation.labels == segmentation.labels
+    other.reset()
+    other.redo()
+    assert session.segmentation.labels == other.segmentation.labels
 
 
 def test_killed_between_two_prompts_and_nothing_is_lost(session: RefineSession) -> None:

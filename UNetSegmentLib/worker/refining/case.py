@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import GeometryError, InputError
+from ...refinement.checks import (
+    checked_grid,
+    checked_label,
+    checked_probabilities,
+    checked_reach,
+    label_values,
+    on_grid,
+)
 from ...volume import Segmentation, Volume
 from ..arrays import ArrayFile, VolumeFile
 from ..exchange import write_array
@@ -84,23 +90,18 @@ def new_case(number: int, wanted: Wanted, files: VoxelFiles, before: Case | None
 
     Raises:
         OutputError: the voxels cannot be handed over.
-        GeometryError: the segmentation lies on another grid.
+        GeometryError: segmentation, probabilities or editable voxels lie on another grid.
         InputError: voxels of an odd type, a label or a reach that is none.
     """
-    volume, segmentation = wanted.volume, wanted.segmentation
-    if segmentation is not None and (difference := volume.geometry.difference(segmentation.geometry)):
-        raise GeometryError(
-            f"The segmentation and '{volume.name}' do not share a grid ({difference}).",
-            "Resample one to the other first, or choose the image that was segmented.",
-        )
-    if wanted.reach is not None and not 0 < wanted.reach < math.inf:
-        raise InputError(f"A prompt cannot reach {wanted.reach} mm.", "Give a distance above 0.")
-    label, locked = _whole(wanted.label), tuple(_whole(value) for value in wanted.locked)
-    probabilities = wanted.probabilities
+    volume, segmentation, editable = wanted.volume, wanted.segmentation, wanted.editable
+    if segmentation is not None:
+        checked_grid(volume, segmentation)
+    label, locked = checked_label(wanted.label), tuple(checked_label(value) for value in wanted.locked)
+    reach = None if wanted.reach is None else checked_reach(wanted.reach)
     arrays = {
-        "labels": None if segmentation is None else segmentation.voxels,
-        "probabilities": probabilities.voxels if isinstance(probabilities, Volume) else probabilities,
-        "editable": None if wanted.editable is None else np.asarray(wanted.editable, bool),
+        "labels": None if segmentation is None else label_values(np.asarray(segmentation.voxels)),
+        "probabilities": checked_probabilities(wanted.probabilities, volume),
+        "editable": None if editable is None else on_grid(np.asarray(editable, bool), volume, "The editable voxels"),
     }
     held: list[Held] = []
     try:
@@ -113,10 +114,11 @@ def new_case(number: int, wanted: Wanted, files: VoxelFiles, before: Case | None
             label=label,
             folder=str(files.path),
             segmentation=written["labels"],
+            grid=None if segmentation is None else segmentation.geometry,
             probabilities=written["probabilities"],
             locked=locked,
             editable=written["editable"],
-            reach=None if wanted.reach is None else float(wanted.reach),
+            reach=reach,
         )
     except BaseException:
         release(held)
@@ -140,13 +142,3 @@ def _written(array: np.ndarray | None, name: str, files: VoxelFiles, held: list[
     file = files.new(name)
     held.append(file)
     return write_array(array, file.path, held=True)
-
-
-def _whole(value: int) -> int:
-    try:
-        whole = int(value)
-    except (TypeError, ValueError, OverflowError):
-        whole = -1
-    if whole != value:
-        raise InputError(f"{value} is no label of a segment.", "Give a whole number.")
-    return whole

@@ -371,7 +371,9 @@ class RefineClient:
                 problem = event.problem
                 error = error_from_code(problem.code, problem.cause, problem.cure, problem.detail)
                 if event.id is None:
+                    # A line that never came to its end, or worse: what it asked for will not be answered.
                     self._log("ERROR", str(error))
+                    self._connection.give_up()
                 else:
                     self._answered(event.id, error)
             elif not isinstance(event, Hello | Ready):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from ...errors import InputError, UNetSegmentError
 from ...refinement import Change
 from ..connection import Connection
+from ..lines import LONGEST
+from ..protocol import encode
 from ..refine_messages import Refined
 from ..voxel_files import VoxelFiles
 from .awaited import Answer, Awaited, Handler, release
@@ -131,8 +133,17 @@ class Courier:
         self._session, self._left = None, 0
 
     def _post(self, parcel: Parcel, handler: Handler | None = None) -> None:
+        try:
+            line = encode(parcel.message)
+            if len(line) > LONGEST:
+                raise InputError(
+                    f"An edit of {len(line) >> 20} MB is too large for the worker.", "Draw it with fewer points."
+                )
+        except UNetSegmentError:
+            release(parcel.files)
+            raise
         self._awaited.add(parcel.message.id, handler, parcel.files)
-        self._connection.send(parcel.message)
+        self._connection.send_line(line)
 
 
 def _outcome(answer: Answer) -> Outcome:

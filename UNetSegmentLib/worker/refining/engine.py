@@ -170,7 +170,7 @@ def open_session(request: RefineOpen, make: Callable[..., Session] = Session) ->
         voxels = read_array(request.segmentation)
         if voxels.dtype not in _LABEL_TYPES:
             raise InputError(f"Labels of type {voxels.dtype} cannot be corrected.", "Send uint8 or uint16.")
-        segmentation = Segmentation(voxels, geometry)
+        segmentation = Segmentation(voxels, request.grid or geometry)
     more = {} if request.reach is None else {"reach": request.reach}
     return make(
         volume,

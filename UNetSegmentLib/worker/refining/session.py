@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...errors import UNetSegmentError
-from ...refinement import Change, Edit
+from ...labels import Label
+from ...refinement import Change, Edit, Strokes
+from ...refinement.checks import label_values
 from ...volume import Segmentation, Volume
 from ..transports import SubprocessTransport
 from .client import RefineClient
@@ -54,16 +57,14 @@ class RefineSession:
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
         self._transport = SubprocessTransport(threaded=False)
-        self._answers = _Answers(log)
-        self.client = RefineClient(self._transport, self._answers, command, environment, folder)
         if segmentation is None:
             segmentation = Segmentation(np.zeros(volume.geometry.shape, np.uint8), volume.geometry)
-        self._segmentation = Segmentation(
-            segmentation.voxels.copy(), segmentation.geometry, segmentation.labels, segmentation.notes
-        )
+        self._given = replace(segmentation, voxels=label_values(np.asarray(segmentation.voxels)))
+        self._answers = _Answers(self._given.voxels.copy(), log)
+        self.client = RefineClient(self._transport, self._answers, command, environment, folder)
         self._label = label
         try:
-            self.wait(
+            self._wait(
                 self.client.open(
                     volume,
                     segmentation,
@@ -80,9 +81,13 @@ class RefineSession:
 
     @property
     def segmentation(self) -> Segmentation:
-        """The label map as it is now, a copy."""
-        now = self._segmentation
-        return Segmentation(now.voxels.copy(), now.geometry, now.labels, now.notes)
+        """The label map as it is now, a copy. Segments that edits began have a label "Label N"."""
+        known = {label.value for label in self._given.labels}
+        brought = sorted({value for edit in self.history for value in _values(edit, self._label)})
+        labels = (*self._given.labels, *(Label(value, f"Label {value}") for value in brought if value not in known))
+        now, narrow = self._answers.labels, self._given.voxels.dtype
+        wide = bool(brought) and brought[-1] > np.iinfo(narrow).max
+        return replace(self._given, voxels=now.astype(now.dtype if wide else narrow), labels=labels)
 
     @property
     def label(self) -> int:
@@ -136,17 +141,10 @@ class RefineSession:
         self.close()
 
     def _change(self, number: int) -> Change:
-        change: Change = self.wait(number)
-        if not change.empty:
-            now = self._segmentation
-            voxels = now.voxels.astype(np.promote_types(now.voxels.dtype, change.labels.dtype), copy=False)
-            voxels[change.box.slices] = change.labels
-            self._segmentation = Segmentation(voxels, now.geometry, now.labels, now.notes)
+        change: Change = self._wait(number)
         return change
 
-    def wait(self, number: int) -> Any:
-        """The answer to a call of :attr:`client` (None for an opening, else a change, which this session does not
-        follow). Raises what went wrong."""
+    def _wait(self, number: int) -> Any:
         while number not in self._answers.arrived:
             self._transport.pump(_POLL)
         answer = self._answers.arrived.pop(number)
@@ -155,10 +153,18 @@ class RefineSession:
         return answer
 
 
-class _Answers(RefineListener):
-    """Collects what arrives, by number."""
+def _values(edit: Edit, label: int) -> Collection[int]:
+    """Labels that an edit may bring."""
+    if isinstance(edit, Strokes):
+        return [int(value) for value in np.unique(edit.labels[edit.painted]) if value]
+    return [edit.segment or label] if edit.include else []
 
-    def __init__(self, log: Callable[[str, str], None] | None) -> None:
+
+class _Answers(RefineListener):
+    """Collects what arrives, by number, and follows the changes: also one that nobody waits for any more."""
+
+    def __init__(self, labels: np.ndarray, log: Callable[[str, str], None] | None) -> None:
+        self.labels = labels
         self.arrived: dict[int, Any] = {}
         self._log = log
 
@@ -166,6 +172,9 @@ class _Answers(RefineListener):
         self.arrived[number] = None
 
     def on_change(self, number: int, change: Change, history: RefineHistory) -> None:
+        if not change.empty:
+            self.labels = self.labels.astype(np.promote_types(self.labels.dtype, change.labels.dtype), copy=False)
+            self.labels[change.box.slices] = change.labels
         self.arrived[number] = change
 
     def on_failed(self, number: int, error: UNetSegmentError) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import InputError
 from ...geometry import Box
 from ...refinement import BoxPrompt, Change, Edit, Lasso, Point, Prompt, Scribble, Strokes
+from ...refinement.checks import label_values
 from ..arrays import BoxLabels, BoxMask
 from ..exchange import discard, read_array, write_array
 from ..refine_messages import Drawn, Refined, RefineEdit
@@ -20,7 +21,6 @@ INLINE = 1 << 20
 """Bytes of labels that travel within the line; more of them go by file."""
 # A few packed bytes may claim to be any number of labels.
 _MOST_INLINE = 64 * INLINE
-_LARGEST = np.iinfo(np.uint16).max
 _DTYPES = ("|u1", "<u2", ">u2")
 
 
@@ -64,13 +64,8 @@ def own_edit(edit: Edit) -> Edit:
     """
     if not isinstance(edit, Strokes):
         return edit
-    labels = np.array(edit.labels)
+    labels = label_values(np.array(edit.labels), "What was painted")
     painted = None if edit.painted is None else np.array(edit.painted, bool)
-    if labels.dtype.str not in _DTYPES:
-        low, high = (labels.min(), labels.max()) if labels.size else (0, 0)
-        if labels.dtype.kind not in "biuf" or not (low >= 0 and high <= _LARGEST and (labels % 1 == 0).all()):
-            raise InputError("Painted labels hold whole numbers from 0 to 65535 alone.")
-        labels = labels.astype(np.uint8 if high <= np.iinfo(np.uint8).max else np.uint16)
     if labels.shape != edit.box.shape or (painted is not None and painted.shape != edit.box.shape):
         raise InputError("Painted labels do not fit their box.", "Give as many as the box has voxels.")
     return Strokes(edit.box, labels, painted)
