@@ -107,6 +107,8 @@ def _bridges(mask: np.ndarray, free: np.ndarray, geometry: Geometry) -> Iterator
 
 def _slices(mask: np.ndarray, free: np.ndarray, geometry: Geometry) -> Iterator[_Found]:
     """Along the axis of the thickest voxels: what both neighbours of a slice have and it has not, or it alone has."""
+    if 1 in geometry.shape:
+        return  # one slice has no neighbours, and its lines are no slices
     axis = int(np.argmax(geometry.array_spacing))
     layers, open_ = np.moveaxis(mask, axis, 0), np.moveaxis(free, axis, 0)
     full = np.flatnonzero(layers.any(axis=(1, 2)))

@@ -100,6 +100,8 @@ def run_members(
 
     image = one_image(volume, segmenter.model.card)
     basis = basis or basis_of(segmenter)
+    if basis not in _RUNS:
+        raise InputError(f"There are no members by {basis.value}.", "Compare folds, mirrors or voxel sizes.")
     runs = dict(_RUNS[basis](segmenter, image, region, cancel))
     if len(runs) < 2:
         raise InputError(

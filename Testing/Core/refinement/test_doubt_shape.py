@@ -105,6 +105,13 @@ def test_a_slice_that_was_forgotten_and_one_that_leaks(axis):
     assert np.array_equal(np.moveaxis(whole(extra, mask.shape), axis, 0), leak & ~layers[13] & ~layers[15])
 
 
+def test_the_lines_of_one_slice_are_no_slices():
+    disc = BALL[12:13].copy()
+    disc[0, 10] = False
+    thin = Geometry((SHAPE[2], SHAPE[1], 1), (1.0, 1.2, 0.5))
+    assert [place for place in review_places(segmentation(disc, thin)) if place.reason is Reason.SLICE] == []
+
+
 def test_a_vessel_that_runs_askew_says_nothing():
     vessel = np.zeros(SHAPE, bool)
     for z in range(20):

@@ -207,6 +207,8 @@ def test_a_model_of_one_fold_without_mirrors_is_shown_other_voxel_sizes(level_mo
         run_members(segmenter_of(level_model), image, basis=Basis.FOLDS)
     with pytest.raises(InputError, match="has no mirrors"):
         run_members(segmenter_of(level_model), image, basis=Basis.MIRRORS)
+    with pytest.raises(InputError, match="no members by"):
+        run_members(segmenter_of(level_model), image, basis=Basis.PROBABILITIES)
 
 
 def test_a_run_that_was_made_is_not_made_again(level_model, image):
