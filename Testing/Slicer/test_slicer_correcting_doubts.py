@@ -69,6 +69,17 @@ class DoubtsTest(support.SlicerTestCase):
             self.next()
         self.assertIn("No doubtful place is left", self.desk.correction.status)
 
+    def test_another_run_brings_another_list(self):
+        self.with_uncertainty()
+        self.next()
+        first = self.shown_voxel()
+        other = np.zeros(SHAPE, np.float32)
+        other[12:16, 26:30, 20:28] = 0.99
+        slicer.util.updateVolumeFromArray(slicer.util.getNode("uncertainty"), other)
+        self.next()
+        self.assertNotEqual(self.shown_voxel(), first)
+        self.assertGreater(other[self.shown_voxel()], 0.5)
+
     def test_without_a_model_the_image_and_the_mask_are_looked_at(self):
         island = BLOCK.copy()
         island[16:18, 34:36, 40:43] = True

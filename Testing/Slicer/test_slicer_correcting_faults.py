@@ -223,6 +223,25 @@ class GoneTest(FaultsTestCase):
         support.wait(0.25)
         desk.settle()
 
+    def test_an_answer_that_cannot_be_written_stops_nothing(self):
+        from unittest import mock
+
+        from UNetSegmentPlugin.correcting import writing
+
+        with mock.patch.object(writing, "write", side_effect=RuntimeError("no memory")):
+            self.click((24, 20, 10))
+        self.assertIn("could not be written", self.problem())
+        place = self.click((24, 20, 10))
+        self.assertTrue(self.desk.mask()[place])
+
+    def test_an_editor_that_lets_its_node_go(self):
+        desk = self.desk
+        widget = view("Red")
+        pixel = desk.pixel(widget, (24, 20, 10))
+        click(widget, pixel)
+        desk.editor.setMRMLSegmentEditorNode(None)
+        support.wait_until(lambda: not desk.correction.busy, 60, "the answer")
+
     def test_no_segment_is_chosen(self):
         desk = self.desk
         desk.editor.setCurrentSegmentID("")

@@ -70,6 +70,16 @@ class SectionTest(SectionTestCase):
         support.enter()
         self.assertEqual(self.section.editor.activeEffect().name, NAME)
 
+    def test_another_segmentation_is_corrected_with_the_same_tool_and_escape_puts_it_down(self):
+        from UNetSegmentPlugin.scene import results
+
+        self.open()
+        self.panel.parameters.result = results.begin(self.volume)
+        self.assertEqual(self.section.editor.activeEffect().name, NAME)
+        self.section.editor.setActiveEffect(None)
+        self.section.refresh()
+        self.assertIsNone(self.section.editor.activeEffect())
+
     def test_long_names_and_sentences_make_nothing_wider(self):
         from UNetSegmentLib.errors import InputError
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import qt
 import slicer
+import vtk
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkIOImage import vtkPNGReader
 
 import support
 from SlicerHarness.panelpicture import render_panel
-from SlicerHarness.views import render_3d, render_slice
+from SlicerHarness.views import render_3d, render_slice, render_view
 
 
 def pixels(path):
@@ -86,3 +87,32 @@ def test_3d_view_shows_the_segment(tmp_path):
     picture = pixels(render_3d(tmp_path / "view.png", segmentation))
     rows, columns = np.nonzero(picture[..., 0] > picture[..., 2] + 40)
     assert len(rows) > 10000 and abs(columns.mean() - 300) < 20 and abs(rows.mean() - 300) < 20
+
+
+def test_what_an_effect_draws_lies_over_image_and_segments(tmp_path):
+    image = support.add_volume(np.full((4, 20, 20), 100, np.int16))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(image)
+    node.GetSegmentation().AddEmptySegment("a", "A", [0.0, 0.0, 1.0])
+    slicer.util.updateSegmentBinaryLabelmapFromArray(np.ones((4, 20, 20), np.uint8), node, "a", image)
+    slicer.util.setSliceViewerLayers(background=image, fit=True)
+    view = slicer.app.layoutManager().sliceWidget("Red")
+    line = vtk.vtkLineSource()
+    line.SetPoint1(150, 150, 0)
+    line.SetPoint2(250, 150, 0)
+    mapper = vtk.vtkPolyDataMapper2D()
+    mapper.SetInputConnection(line.GetOutputPort())
+    actor = vtk.vtkActor2D()
+    actor.SetMapper(mapper)
+    actor.GetProperty().SetColor(0.0, 1.0, 0.0)
+    actor.GetProperty().SetLineWidth(5)
+    renderer = view.sliceView().renderWindow().GetRenderers().GetFirstRenderer()
+    renderer.AddViewProp(actor)
+    try:
+        picture = pixels(render_view(tmp_path / "view.png", view))
+    finally:
+        renderer.RemoveViewProp(actor)
+    green = (picture[..., 1] > 200) & (picture[..., 0] < 50)
+    rows, columns = np.nonzero(green)
+    assert abs(rows.mean() - (picture.shape[0] - 150)) < 3 and abs(columns.mean() - 200) < 3

@@ -145,8 +145,14 @@ class Correction(RefineListener):
             return
         self._history = history
         job = self._asked[number]
-        if job is not None:
-            self._take(number, job, change)
+        try:
+            if job is not None:
+                self._take(number, job, change)
+        except Exception as error:
+            # Whatever it is, the next prompt must not wait for ever; it begins a session of what is there.
+            logger.exception("A correction could not be written to the scene")
+            self._target = None
+            self.tell(UNetSegmentError(_("The correction could not be written to the scene."), detail=str(error)))
         self._answered(number)
 
     def on_failed(self, number: int, error: UNetSegmentError) -> None:
@@ -254,7 +260,9 @@ class Correction(RefineListener):
                 for _number in range(count):
                     self._asked[ask()] = None
                 return
-        self._stroke(changed, self._labels[changed.slices], present[changed.slices])
+        before, after = self._labels[changed.slices], present[changed.slices]
+        self._stroke(changed, before, after)
+        self._edited(self._target, changed, before != after)
 
     def _step(self, number: int, side: str):
         step = self._steps.get(number)
@@ -295,7 +303,9 @@ class Correction(RefineListener):
 
     @property
     def _overwrite(self) -> int:
-        return self._effect.parameterSetNode().GetOverwriteMode()
+        node = self._effect.parameterSetNode()
+        # An editor that lets its node go may still have an answer on its way.
+        return slicer.vtkMRMLSegmentEditorNode.OverwriteAllSegments if node is None else node.GetOverwriteMode()
 
     def _observe(self, segmentation_node) -> None:
         segmentation = segmentation_node.GetSegmentation()
@@ -349,7 +359,8 @@ class Correction(RefineListener):
     def _write(self, target: Target, box: Box, before: np.ndarray, wanted: np.ndarray) -> int:
         """Returns how many voxels the editor's masks kept as they were."""
         self._surfaces.take_away(target.segmentation)
-        if self._effect.parameterSetNode().GetSegmentationNode() is target.segmentation:
+        node = self._effect.parameterSetNode()
+        if node is not None and node.GetSegmentationNode() is target.segmentation:
             self._effect.saveStateForUndo()
         untouched = labels.stamp(target, self._overwrite) == self._stamp
         writing.write(self._effect, target, labels.values(target, self._overwrite), box, before, wanted)

@@ -62,7 +62,7 @@ class Doubts:
         self.problem = None
         if self.searching:
             self._wanted = self._wanted or target.is_same(self._target)
-        elif self._review is not None and target.is_same(self._target):
+        elif self._review is not None and target.is_same(self._target) and _evidence_of(target) == self._evidence:
             self._show_next()
         else:
             self._wanted = True
@@ -86,7 +86,7 @@ class Doubts:
         # With the other segments: doubt about their borders is not about this one.
         segmentation = Segmentation(present, volume.geometry, (Label(labels.OWN, target.segment.GetName()),))
         uncertainty = _uncertainty_on(target, volume)
-        self._target, self._review = target, None
+        self._target, self._review, self._evidence = target, None, _evidence_of(target)
         self._folder = Path(tempfile.mkdtemp(prefix="unetsegment-review-"))
         try:
             ask(self._folder, segmentation, None if uncertainty is not None else volume, uncertainty, [labels.OWN])
@@ -179,6 +179,13 @@ def jump_to(world) -> None:
     """Moves all slice views to a place (RAS mm of the world)."""
     for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
         node.JumpSliceByCentering(*world)
+
+
+def _evidence_of(target: Target) -> tuple:
+    """What changes when a run has brought another uncertainty."""
+    node = provenance.uncertainty_of(target.segmentation)
+    image = node.GetImageData() if node is not None else None
+    return (None,) if image is None else (node.GetID(), image.GetMTime())
 
 
 def _uncertainty_on(target: Target, volume: Volume) -> np.ndarray | None:

@@ -127,13 +127,17 @@ class CorrectSection(Section):
         if editor.mrmlSegmentEditorNode() is None or not slicer.mrmlScene.IsNodePresent(editor.mrmlSegmentEditorNode()):
             editor.setMRMLSegmentEditorNode(_editor_node())
         node = parameters.result if parameters is not None else None
-        if editor.segmentationNode() is not node:
+        another = editor.segmentationNode() is not node
+        if another:
             editor.setSegmentationNode(node)
         source = source_of(node) if node is not None else None
         if source is not None and editor.sourceVolumeNode() is not source:
             editor.setSourceVolumeNode(source)
         if node is not None:
             self._choose_a_segment(node.GetSegmentation())
+        # Another segmentation takes the tool out of the hand; Esc does, too, and then it is not to come back by itself.
+        if another and node is not None:
+            self._take_tool()
 
     def _listen(self) -> None:
         """Lets the editor's tools have the mouse and the keys of the views."""
