@@ -41,6 +41,8 @@ def to_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): to_json(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
+        if _plain(value):
+            return list(value)
         return [to_json(entry) for entry in value]
     raise ProtocolError(f"A message cannot carry a {type(value).__name__}.")
 
@@ -110,7 +112,14 @@ def _tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if len(kinds) == 2 and kinds[1] is Ellipsis:
         kinds = kinds[:1] * len(value)
     _require(len(value) == len(kinds), where, f"a list of {len(kinds)}", value)
+    if _plain(value) and all(kind is float for kind in kinds):
+        return tuple(value)
     return tuple(_convert(k, v, f"{where}[{n}]") for n, (k, v) in enumerate(zip(kinds, value, strict=True)))
+
+
+def _plain(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether all are finite floats: then there is nothing to convert. Strokes have many thousands of them."""
+    return all(type(value) is float for value in values) and all(map(math.isfinite, values))
 
 
 def _scalar(kind: Any, value: Any, where: str) -> Any:
