@@ -61,26 +61,43 @@ def _paint(labels: np.ndarray, box: Box, grid: Geometry, target: Target, found: 
         if stored is not None:
             layers.setdefault(stored.GetAddressAsString(""), (stored, {}))[1][segment_id] = value
     for stored, held in layers.values():
-        voxels, own_grid = segments.voxels_of(stored)
-        offset = _offset(own_grid, grid) if target.is_aligned else None
-        if offset is None:
-            for segment_id, value in held.items():
-                array = slicer.util.arrayFromSegmentBinaryLabelmap(target.segmentation, segment_id, target.volume)
-                labels[array[box.slices] != 0] = value
+        part, place = _part(stored, target, grid, box)
+        if part is None:
             continue
-        place = Box.whole(own_grid.shape).shifted(offset)
-        common = place.intersect(box)
-        if common.empty:
-            continue
-        part = voxels[common.shifted([-n for n in place.start]).slices]
         table = np.zeros(int(part.max(initial=0)) + 1, np.uint8)
         for segment_id, value in held.items():
             number = target.segmentation.GetSegmentation().GetSegment(segment_id).GetLabelValue()
             if number < len(table):
                 table[number] = value
         new = table[part]
-        there = labels[common.shifted([-n for n in box.start]).slices]
+        there = labels[place.shifted([-n for n in box.start]).slices]
         there[new > 0] = new[new > 0]
+
+
+def _part(stored, target: Target, grid: Geometry, box: Box) -> tuple[np.ndarray | None, Box]:
+    """What a label map holds of a box of the image's grid: numbers (z, y, x), and the box that they fill; None where it
+    has nothing."""
+    voxels, own_grid = segments.voxels_of(stored)
+    offset = _offset(own_grid, grid) if target.is_aligned else None
+    if offset is None:
+        return _resampled(stored, target, grid, box), box
+    place = Box.whole(own_grid.shape).shifted(offset)
+    common = place.intersect(box)
+    if common.empty:
+        return None, common
+    return voxels[common.shifted([-n for n in place.start]).slices], common
+
+
+def _resampled(stored, target: Target, grid: Geometry, box: Box) -> np.ndarray:
+    """The nearest numbers, through the transforms of both."""
+    reference, found = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+    reference.SetExtent(*segments.extent_of(box))
+    reference.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(grid.ras_matrix))
+    transform = volumes.transform_between(target.segmentation, target.volume)
+    slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage(
+        stored, reference, found, False, False, transform
+    )
+    return segments.voxels_of(found)[0]
 
 
 def _offset(own: Geometry, grid: Geometry) -> tuple[int, int, int] | None:

@@ -34,12 +34,16 @@ def image_of(mask: np.ndarray, geometry: Geometry):
 def oriented_image(part: np.ndarray, geometry: Geometry, box: Box):
     """Labels (z, y, x) that lie in ``box`` of the grid ``geometry`` as vtkOrientedImageData."""
     image = slicer.vtkOrientedImageData()
-    extent = [value for start, stop in zip(box.start[::-1], box.stop[::-1], strict=True) for value in (start, stop - 1)]
-    image.SetExtent(*extent)
+    image.SetExtent(*extent_of(box))
     # The scalars must outlive this function, hence a deep copy into VTK's own memory.
     image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(part).ravel(), deep=True))
     image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(geometry.ras_matrix))
     return image
+
+
+def extent_of(box: Box) -> list[int]:
+    """A box as VTK has it: first and last of i, j and k."""
+    return [value for start, stop in zip(box.start[::-1], box.stop[::-1], strict=True) for value in (start, stop - 1)]
 
 
 def read(segmentation_node, segment_id: str) -> Found | None:
