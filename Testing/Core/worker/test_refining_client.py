@@ -291,6 +291,26 @@ def test_large_labels_go_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list(tmp_path.iterdir())
 
 
+def test_strokes_that_change_nothing_stay_so(tmp_path: Path) -> None:
+    """Also when what they lay on is taken back, and the worker is another one."""
+    setting = Setting(tmp_path)
+    undisturbed = Undisturbed(setting.volume, setting.segmentation)
+    box = Box((5, 5, 5), (6, 7, 8))
+    strokes = Strokes(box, np.full(box.shape, 7, np.uint8))
+    calls = [Call("edit", strokes), Call("edit", strokes), Call("remove", target=0), Call("undo"), Call("redo")]
+    setting.open()
+    numbers: list[int | None] = []
+    for call in calls:
+        numbers.append(setting.call(call, numbers))
+        assert undisturbed.call(call)
+        setting.transport.run()
+        np.testing.assert_array_equal(setting.watcher.labels, undisturbed.labels)
+        setting.transport.terminate()
+        setting.transport.run()
+    assert not setting.watcher.errors
+    assert [made.number for made in setting.watcher.history.done] == [numbers[1]]
+
+
 def test_strokes_are_the_client_s_own(tmp_path: Path) -> None:
     setting = Setting(tmp_path)
     setting.open()

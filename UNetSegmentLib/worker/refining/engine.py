@@ -80,8 +80,10 @@ class Refiner:
             return None
         assert self._session is not None
         edit = self._session.history[-1]
-        assert isinstance(edit, Strokes) and edit.painted is not None and edit.box == change.box
-        return packed_mask(edit.box, edit.painted)
+        assert isinstance(edit, Strokes) and edit.painted is not None
+        # Those that change nothing painted nothing, wherever that was.
+        painted = edit.painted if not change.empty else np.zeros(change.box.shape, bool)
+        return packed_mask(change.box, painted)
 
     def _step(self, request: Refine) -> Change:
         if isinstance(request, RefineOpen):
