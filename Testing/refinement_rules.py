@@ -71,7 +71,7 @@ ADVERSARIES = ("everything", "nothing", "random", "inverse", "narrow", "writer",
 
 
 def own_method() -> Method:
-    from UNetSegmentLib.refinement.local import LocalMethod
+    from UNetSegmentLib.refinement.methods import LocalMethod
 
     return LocalMethod()
 

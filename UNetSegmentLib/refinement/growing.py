@@ -64,6 +64,7 @@ def grow(
     free: Part,
     certain: Part,
     probability: Part | None,
+    among: Sequence[Box] = (),
 ) -> Region:
     """What a prompt changes.
 
@@ -72,6 +73,9 @@ def grow(
         adding: to the segment, or taking away from it.
         reach: mm from the seeds that a change may lie away.
         mask, given, free, certain, probability: see :class:`~.method.Problem` and :func:`~.certain.certain_in`.
+
+        among: where the segment's earlier prompts lie: those within reach are seen from the beginning, as far as a box
+            can hold them.
 
     Raises:
         ValueError: the method answered for another box than it was asked about.
@@ -90,6 +94,8 @@ def grow(
     if len(parts) > MOST_PARTS:
         note = "The prompt is so large that only what it covers was changed, not what lies beside it."
         return Region(seeds.box, seeds.inside, max(reach, clear), (note,))
+    if len(parts) == 1:
+        parts = [(seeds, _seeing(parts[0][1], among, margin, _limit(seeds, near, volume)))]
     changes = [_grown(method, volume, part, box, near, rules) for part, box in parts]
     return _joined(changes, max(reach, clear))
 
@@ -122,9 +128,7 @@ def _grown(
 ) -> tuple[Box, np.ndarray]:
     """What the seeds of one box change: the box as it has become, and a boolean array of its shape."""
     spacing = volume.geometry.array_spacing
-    whole = Box.whole(volume.geometry.shape)
-    most = [min(int(near / mm), n) for mm, n in zip(spacing, whole.shape, strict=True)]
-    limit = seeds.box.padded(most).intersect(whole)
+    limit = _limit(seeds, near, volume)
     box = box.intersect(limit)
     while True:
         own = placed(seeds.inside, seeds.box, box)
@@ -154,6 +158,25 @@ def _grown(
         if wider == box:
             return box, _within_reach(flips, own, near, spacing)
         box = wider
+
+
+def _limit(seeds: Voxels, near: float, volume: Volume) -> Box:
+    """The part of the image that is within ``near`` mm of the seeds along every axis."""
+    whole = Box.whole(volume.geometry.shape)
+    most = [min(int(near / mm), n) for mm, n in zip(volume.geometry.array_spacing, whole.shape, strict=True)]
+    return seeds.box.padded(most).intersect(whole)
+
+
+def _seeing(box: Box, among: Sequence[Box], margin: Sequence[int], limit: Box) -> Box:
+    """The box, so large that it sees other boxes; the latest come first where it cannot see all."""
+    for other in reversed(among):
+        near = other.padded([n // 2 for n in margin]).intersect(limit)
+        if not near.empty:
+            start, stop = np.minimum(box.start, near.start).tolist(), np.maximum(box.stop, near.stop).tolist()
+            wider = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+            if _size(wider) <= MOST_VOXELS // 4:
+                box = wider
+    return box
 
 
 def _joined(changes: list[tuple[Box, np.ndarray]], reach: float) -> Region:

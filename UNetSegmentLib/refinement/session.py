@@ -288,6 +288,7 @@ class Session:
             free=free,
             certain=lambda box: certain_in(box, certain, segment),
             probability=self._probability_in if segment == self._label and self._probability is not None else None,
+            among=[one.box for one in certain if one.segment == segment],
         )
 
     def _probability_in(self, box: Box) -> np.ndarray:
@@ -380,6 +381,6 @@ class Session:
 
 
 def _default_method() -> Method:
-    from .local import LocalMethod
+    from .methods import LocalMethod
 
     return LocalMethod()

@@ -1,0 +1,70 @@
+"""From a click or a stroke to the region that it lies in, when nothing else is known.
+
+The voxels less unlike the prompt's than a threshold, as far as they hang together with it, grow with the threshold: an
+object that stands out stays the same over a range of thresholds, until it runs out into what lies around it. The one
+that stays best and has the steepest border is taken, as a maximally stable extremal region is (Matas et al., BMVC
+2002).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..method import Problem
+from .images import dissimilarity
+from .neighbourhood import faces, part_at
+
+# Thresholds, in standard deviations of the prompt's own voxels.
+_THRESHOLDS = np.geomspace(1.0, 8.0, 12)
+_CLICK = 20
+_AROUND_CLICK_MM = 2.5
+_LEAST = 8
+
+
+def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_: np.ndarray) -> np.ndarray:
+    """The region (boolean z, y, x) of ``open_`` voxels around the problem's seeds, these among them.
+
+    Args:
+        image, smooth: of :mod:`.images`.
+    """
+    from scipy import ndimage
+
+    seeds, spacing = problem.seeds, problem.spacing
+    core = seeds
+    if int(np.count_nonzero(seeds)) <= _CLICK:
+        around = max(2 * min(spacing), _AROUND_CLICK_MM)
+        core = ((ndimage.distance_transform_edt(~seeds, sampling=spacing) <= around) & open_) | seeds
+    unlike = dissimilarity(image, smooth, core)
+    structure = faces(seeds.shape)
+    regions = [_within(unlike, float(threshold), core, seeds, open_, structure) for threshold in _THRESHOLDS]
+    sizes = [int(np.count_nonzero(region)) for region in regions]
+    least = max(_LEAST, int(np.count_nonzero(core)) // 2)
+    scores = []
+    for n, (region, size) in enumerate(zip(regions, sizes, strict=True)):
+        smaller, larger = sizes[max(n - 1, 0)], sizes[min(n + 1, len(sizes) - 1)]
+        growth = np.log(max(larger, 1) / max(smaller, 1))
+        step = _step_at_border(unlike, region, open_, structure) / float(_THRESHOLDS[n])
+        scores.append(step / (0.3 + growth) * np.log1p(size) if size >= least else -1.0)
+    return np.asarray(regions[int(np.argmax(scores))] | seeds)
+
+
+def _within(
+    unlike: np.ndarray, threshold: float, core: np.ndarray, seeds: np.ndarray, open_: np.ndarray, structure: np.ndarray
+) -> np.ndarray:
+    """What hangs together with the seeds by more than a bridge of one voxel."""
+    from scipy import ndimage
+
+    alike = ((unlike < threshold) | seeds) & open_
+    body = part_at(ndimage.binary_erosion(alike, structure) | (core & alike), seeds, structure)
+    return np.asarray(ndimage.binary_dilation(body, structure) & alike)
+
+
+def _step_at_border(unlike: np.ndarray, region: np.ndarray, open_: np.ndarray, structure: np.ndarray) -> float:
+    """How much more unlike the voxels just outside of a region are than those just inside."""
+    from scipy import ndimage
+
+    outside = ndimage.binary_dilation(region, structure) & ~region & open_
+    inside = region & ~ndimage.binary_erosion(region, structure, border_value=1)
+    if not outside.any() or not inside.any():
+        return 0.0
+    return float(unlike[outside].mean() - unlike[inside].mean())
