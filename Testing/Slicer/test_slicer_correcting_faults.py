@@ -283,6 +283,31 @@ class WorkerTest(FaultsTestCase):
         desk.settle()
         self.assertTrue(desk.mask()[first] and desk.mask()[desk.voxel_at(widget, pixel)])
 
+    def test_a_worker_that_rests_while_another_tool_is_used(self):
+        desk = self.desk
+        first = self.click((20, 20, 10))
+        pid = desk.correction._client.hello.pid
+        desk.editor.setActiveEffect(None)
+        desk.tool._rest()
+        desk.editor.setActiveEffectByName(NAME)
+        second = self.click((38, 30, 16))
+        self.assertNotEqual(desk.correction._client.hello.pid, pid)
+        self.assertTrue(desk.mask()[first] and desk.mask()[second])
+        self.assertEqual(len(desk.correction.entries), 2)
+        self.assertIsNone(desk.correction.problem)
+
+    def test_memory_that_is_short(self):
+        from unittest import mock
+
+        from UNetSegmentPlugin.correcting import labels
+
+        with mock.patch.object(labels, "read", side_effect=MemoryError("short")):
+            click(view("Red"), (200, 150))
+            self.desk.settle()
+        self.assertIn("could not be handed over", self.problem())
+        place = self.click((24, 20, 10))
+        self.assertTrue(self.desk.mask()[place])
+
     def test_a_python_that_does_not_start(self):
         from unittest import mock
 

@@ -101,6 +101,9 @@ class Correction(RefineListener):
                 self._follow(target)
             except UNetSegmentError:
                 logger.debug("Not ready for prompts yet", exc_info=True)
+            except Exception:
+                logger.exception("The image could not be handed over yet")
+                self._target = None
 
     def add(self, prompt, target: Target, done: Callable[[], None]) -> None:
         """Takes a prompt; the segment changes when its answer comes."""
@@ -128,6 +131,11 @@ class Correction(RefineListener):
         for job in jobs:
             if job is not None:
                 job.done()
+
+    def rest(self) -> None:
+        """Ends the worker, which nobody needs at the moment; the session goes on with the next prompt."""
+        if not self.busy:
+            self._client.kill()
 
     def shutdown(self) -> None:
         """Ends the session and the worker."""
@@ -212,6 +220,11 @@ class Correction(RefineListener):
             act()
         except UNetSegmentError as error:
             self.tell(error)
+            return False
+        except Exception as error:
+            logger.exception("A correction could not be asked for")
+            self._target = None
+            self.tell(UNetSegmentError(_("The correction could not be handed over."), detail=str(error)))
             return False
         return True
 

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 NAME = "U-Net correct"
 _TOOL, _INCLUDE = "Tool", "Include"
 _STILL_PIXELS = 3
+_REST_MS = 120_000
+"""After another tool was taken, before the worker and its memory are let go."""
 
 
 @dataclass
@@ -60,6 +62,10 @@ class CorrectEffect:
         self._pressed: tuple | None = None
         self._pending: list[Sketch] = []
         self._shortcuts: list = []
+        self._resting = qt.QTimer()
+        self._resting.setSingleShot(True)
+        self._resting.setInterval(_REST_MS)
+        self._resting.connect("timeout()", self._rest)
         effect.addOptionsWidget(self._options)
 
     # -- what the user chose: parameters of the editor node ------------------------------------------------------------
@@ -101,6 +107,7 @@ class CorrectEffect:
 
     def activate(self) -> None:
         """The tool is chosen."""
+        self._resting.stop()
         self.show_parameters()
         self.correction.start()
         self._make_shortcuts()
@@ -108,6 +115,7 @@ class CorrectEffect:
 
     def deactivate(self) -> None:
         """Another tool is: what is on its way still arrives."""
+        self._resting.start()
         self._drop_drawing()
         self._ring.hide()
         self._overlay.hide()
@@ -116,8 +124,13 @@ class CorrectEffect:
             shortcut.deleteLater()
         self._shortcuts = []
 
+    def _rest(self) -> None:
+        if self._correction is not None and not self._effect.active():
+            self._correction.rest()
+
     def cleanup(self) -> None:
         """The editor goes."""
+        self._resting.stop()
         if self._correction is not None:
             self._correction.shutdown()
             self._correction = None
