@@ -74,8 +74,8 @@ def grow(
         reach: mm from the seeds that a change may lie away.
         mask, given, free, certain, probability: see :class:`~.method.Problem` and :func:`~.certain.certain_in`.
 
-        among: where the segment's earlier prompts lie: those within reach are seen from the beginning, as far as a box
-            can hold them.
+        among: where the segment's earlier prompts lie. A segment that they have begun is seen with those within reach
+            from the beginning, as far as a box can hold them.
 
     Raises:
         ValueError: the method answered for another box than it was asked about.
@@ -94,7 +94,7 @@ def grow(
     if len(parts) > MOST_PARTS:
         note = "The prompt is so large that only what it covers was changed, not what lies beside it."
         return Region(seeds.box, seeds.inside, max(reach, clear), (note,))
-    if len(parts) == 1:
+    if len(parts) == 1 and not given(parts[0][1]).any():
         parts = [(seeds, _seeing(parts[0][1], among, margin, _limit(seeds, near, volume)))]
     changes = [_grown(method, volume, part, box, near, rules) for part, box in parts]
     return _joined(changes, max(reach, clear))
