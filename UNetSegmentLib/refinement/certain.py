@@ -74,7 +74,7 @@ def certain_in(box: Box, earlier: Iterable[Certainty], segment: int) -> np.ndarr
     What is in another segment is out of this one, as a label map has one label per voxel, until a later prompt says
     that it is not in the other one.
     """
-    holder = np.zeros(box.shape, np.int32)
+    holder = np.zeros(box.shape, np.uint16)
     out = np.zeros(box.shape, bool)
     for one in earlier:
         part = one.within(box)
