@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box, Geometry
-from UNetSegmentLib.refinement import BoxPrompt, Change, Lasso, Point, Scribble, Session, Strokes
+from UNetSegmentLib.refinement import BoxPrompt, Change, Lasso, Point, Prompt, Scribble, Session, Strokes
 from UNetSegmentLib.refinement.change import between
 from UNetSegmentLib.refinement.method import Method, Problem
 from UNetSegmentLib.refinement.voxels import voxels_of
@@ -184,11 +184,14 @@ Step = tuple[str, object]
 
 
 @st.composite
-def prompts(draw: st.DrawFn, geometry: Geometry) -> Point | Scribble | Lasso | BoxPrompt:
+def prompts(draw: st.DrawFn, geometry: Geometry, often: Sequence[Sequence[int]]) -> Prompt:
     include = draw(st.booleans())
     segment = draw(st.sampled_from((None, None, None, 1, 2, 3, 300)))
 
     def place(margin: float = 1.5) -> tuple[float, ...]:
+        if draw(st.integers(0, 2)):
+            # Where others were drawn as well.
+            return tuple(geometry.to_physical(np.array(draw(st.sampled_from(often)), float)).tolist())
         index = [draw(st.floats(-margin, n - 1 + margin)) for n in geometry.size]
         # Borders and centres of voxels are where rounding shows.
         index = [round(2 * n) / 2 for n in index] if draw(st.booleans()) else index
@@ -219,8 +222,9 @@ def _curve(draw: st.DrawFn, geometry: Geometry) -> tuple[tuple[float, ...], ...]
 
 
 @st.composite
-def strokes(draw: st.DrawFn, geometry: Geometry) -> Strokes:
-    start = [draw(st.integers(0, n - 1)) for n in geometry.shape]
+def strokes(draw: st.DrawFn, geometry: Geometry, often: Sequence[Sequence[int]]) -> Strokes:
+    middle = draw(st.sampled_from(often))[::-1]
+    start = [draw(st.integers(max(n - 2, 0), n)) for n in middle]
     stop = [draw(st.integers(a + 1, min(a + 4, n))) for a, n in zip(start, geometry.shape, strict=True)]
     box = Box(tuple(start), tuple(stop))
     random = np.random.default_rng(draw(st.integers(0, 2**16)))
@@ -228,12 +232,11 @@ def strokes(draw: st.DrawFn, geometry: Geometry) -> Strokes:
 
 
 @st.composite
-def steps(draw: st.DrawFn, geometry: Geometry, most: int = 7) -> list[Step]:
+def steps(draw: st.DrawFn, geometry: Geometry, most: int = 8) -> list[Step]:
+    often = [[draw(st.integers(0, n - 1)) for n in geometry.size] for _ in range(2)]
     one = st.one_of(
-        st.tuples(st.just("add"), prompts(geometry)),
-        st.tuples(st.just("add"), prompts(geometry)),
-        st.tuples(st.just("add"), prompts(geometry)),
-        st.tuples(st.just("add"), strokes(geometry)),
+        *[st.tuples(st.just("add"), prompts(geometry, often)) for _ in range(4)],
+        st.tuples(st.just("add"), strokes(geometry, often)),
         st.tuples(st.sampled_from(("undo", "undo", "redo", "redo", "reset")), st.none()),
         st.tuples(st.just("remove"), st.integers(0, 6)),
     )
@@ -313,10 +316,16 @@ class Watch:
             "including only adds, excluding only removes", not (was & ~is_ if prompt.include else ~was & is_).any()
         )
         self.rule("nothing changes beyond the reach", self._near(before != after, marks, change.reach))
-        self._judge_promises(free, after)
+        if not prompt.include:
+            left = was & ~is_
+            self.rule(
+                "what exclusion leaves is what was given, or nothing",
+                ((after == 0) | (after == self._given()))[left].all(),
+            )
         if not ((after == segment) != prompt.include)[free].any() and np.array_equal(before, after):
             self.rule("a prompt that changes nothing costs nothing", self.method.calls == calls)
         self.promised.append((prompt.include, segment, free))
+        self._judge_promises(after)
         self._entered(after)
 
     def _painted(self, painted: Strokes, before: np.ndarray) -> None:
@@ -418,31 +427,46 @@ class Watch:
         box = Box(tuple(found.min(axis=0).tolist()), tuple(found.max(axis=0) + 1))
         self.rule("nothing changes outside change.box, the smallest", change.box == box)
 
-    def _judge_promises(self, new: Marks, after: np.ndarray) -> None:
-        """What earlier prompts were certain of still holds where no later one spoke of the same voxels."""
-        spoken = new.copy()
-        for include, segment, marks in reversed(self.promised):
-            voxels = marks & ~spoken
-            if include is not None:
-                self.rule("earlier prompts still hold", ((after == segment) == include)[voxels].all())
-            spoken |= marks
+    def _certain(self) -> tuple[np.ndarray, dict[int, Marks]]:
+        """What the prompts so far say of each voxel: the segment that it is (or 0), and per segment where it is not."""
+        shape = self.scene.labels.shape
+        holder, denied = np.zeros(shape, int), dict[int, Marks]()
+        for include, segment, marks in self.promised:
+            if include is None:
+                holder[marks] = 0
+                for places in denied.values():
+                    places &= ~marks
+            elif include:
+                holder[marks] = segment
+                denied.setdefault(segment, np.zeros(shape, bool))[marks] = False
+            else:
+                holder[marks & (holder == segment)] = 0
+                denied.setdefault(segment, np.zeros(shape, bool))[marks] = True
+        return holder, denied
+
+    def _judge_promises(self, after: np.ndarray) -> None:
+        """What all prompts together are certain of."""
+        holder, denied = self._certain()
+        held = holder != 0
+        self.rule("what prompts included is still there", np.array_equal(after[held], holder[held]))
+        for segment, places in denied.items():
+            self.rule("what prompts excluded is still away", not (after == segment)[places].any())
 
     def _contradicted(self, free: Marks, segment: int, include: bool) -> bool:
         """Whether earlier prompts were certain of the opposite anywhere."""
-        for voxel in np.argwhere(free):
-            holder, denied = 0, set[int]()
-            for earlier, other, marks in self.promised:
-                if not marks[tuple(voxel)]:
-                    continue
-                if earlier is None:
-                    holder, denied = 0, set()
-                elif earlier:
-                    holder, denied = other, denied - {other}
-                else:
-                    holder, denied = 0 if holder == other else holder, denied | {other}
-            if (segment in denied or holder not in (0, segment)) if include else holder == segment:
-                return True
-        return False
+        holder, denied = self._certain()
+        if not include:
+            return bool((holder == segment)[free].any())
+        other = (holder != 0) & (holder != segment)
+        return bool((other | denied.get(segment, np.zeros(other.shape, bool)))[free].any())
+
+    def _given(self) -> np.ndarray:
+        """The labels that were given or painted, without what prompts did."""
+        given = self.scene.labels.astype(int)
+        for (include, _, marks), labels in zip(self.promised, self.maps[1:], strict=True):
+            if include is None:
+                given[marks] = labels[marks]
+        return given
 
     def _entered(self, after: np.ndarray) -> None:
         self.maps.append(after)

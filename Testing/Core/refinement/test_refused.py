@@ -363,6 +363,27 @@ def test_what_was_denied_does_not_come_back_by_another_prompt() -> None:
     assert session.segmentation.voxels[4, 5, 5] == 0
 
 
+def test_what_an_exclusion_leaves_is_what_was_painted_last() -> None:
+    session = Session(image(), ball())
+    place, box = at(5, 5, 4), Box((4, 5, 5), (5, 6, 6))
+    session.add(Strokes(box, np.full((1, 1, 1), 3, np.uint8)))
+    session.add(Point(place, segment=2))
+    session.add(Point(place, include=False, segment=2))
+    assert session.segmentation.voxels[4, 5, 5] == 3
+
+
+def test_a_locked_segment_does_not_gain_what_an_exclusion_leaves() -> None:
+    session = Session(image(), ball(), 2, locked=[1])
+    place, box = at(5, 5, 4), Box((4, 5, 5), (5, 6, 6))
+    labels = ball().voxels
+    session.add(Strokes(box, np.full((1, 1, 1), 2, np.uint8), np.zeros((1, 1, 1), bool)))
+    assert session.segmentation.voxels[4, 5, 5] == 1
+    # Painted away and back: given is then what was painted, so the locked value comes from the strokes alone.
+    session.add(Strokes(Box((0, 0, 0), GRID.shape), np.where(labels == 1, 2, 0).astype(np.uint8)))
+    session.add(Point(place, include=False))
+    assert not (session.segmentation.voxels == 1).any() and session.segmentation.voxels[4, 5, 5] == 0
+
+
 def test_contradictions_are_said_and_the_later_wins() -> None:
     session = Session(image(), ball())
     place = at(5, 5, 4)
