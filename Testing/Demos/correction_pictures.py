@@ -32,7 +32,7 @@ from UNetSegmentLib.reporting.views import AXIAL, CORONAL, SAGITTAL, slice_plane
 from UNetSegmentLib.volume import Segmentation
 
 SHOWN: dict[str, tuple[str, str, Any]] = {
-    "leak": ("leak", "aorta", click),
+    "leak": ("leak", "aorta", scribble),
     "missed-part": ("missed", "vertebra T12", click),
     "branch": ("missed", "brachiocephalic", scribble),
     "vessel": ("vessels", "21_training", scribble),
@@ -40,7 +40,7 @@ SHOWN: dict[str, tuple[str, str, Any]] = {
 """Name of the picture: kind and name of the benchmark's case, and who prompts."""
 STATES = (0, 1, 3)
 COLOR: Color = (250, 215, 90)
-SIDE, EDGE, GAP, HEAD, FOOT = 420, 32, 12, 124, 60
+EDGE, GAP, HEAD, FOOT = 32, 12, 124, 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,7 @@ class State:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "correction-pictures")
+    parser.add_argument("--side", type=int, default=420, help="pixels of each picture")
     parser.add_argument("--only", nargs="+", choices=SHOWN, default=list(SHOWN))
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,7 @@ def main() -> None:
         kind, title, robot = SHOWN[name]
         case = next(one for one in cases(kind) if one.name == title)
         states = corrected(case, robot)
-        path = draw(case, states, arguments.folder / f"{name}.png")
+        path = draw(case, states, arguments.folder / f"correcting-{name}.png", arguments.side)
         print(f"{name:12} {', '.join(state.title for state in states)}  {path}", flush=True)
 
 
@@ -88,7 +89,7 @@ def corrected(case: Case, robot: Any) -> list[State]:
     return states
 
 
-def draw(case: Case, states: Sequence[State], path: Path) -> Path:
+def draw(case: Case, states: Sequence[State], path: Path, side: int) -> Path:
     """A column for each state, a row for each plane through the first prompt."""
     geometry = case.volume.geometry
     flat = slice_plane(geometry)
@@ -97,10 +98,10 @@ def draw(case: Case, states: Sequence[State], path: Path) -> Path:
     focus = first[len(first) // 2]
     wrong = np.argwhere(states[0].mask != case.reference)[:, ::-1]
     points = np.concatenate([geometry.to_physical(wrong), *(mark.points for mark in states[-1].marks)])
-    panels = Panels(case.volume, view_around(points, focus, geometry, planes), planes, SIDE)
-    width = 2 * EDGE + len(states) * SIDE + (len(states) - 1) * GAP
-    canvas = Canvas(width, HEAD + len(planes) * (SIDE + GAP) + FOOT)
-    canvas.text(EDGE, 50, f"{case.name.capitalize()}, {case.kind}", 30)
+    panels = Panels(case.volume, view_around(points, focus, geometry, planes), planes, side)
+    width = 2 * EDGE + len(states) * side + (len(states) - 1) * GAP
+    canvas = Canvas(width, HEAD + len(planes) * (side + GAP) + FOOT)
+    canvas.text(EDGE, 50, f"{case.name[0].upper()}{case.name[1:]}: {case.kind}", 30)
     canvas.text(EDGE, 82, case.volume.name, 19, MUTED)
     panels.draw_columns(canvas, EDGE, HEAD, [column(case, state) for state in states], GAP)
     x, y = float(EDGE), canvas.image.height - FOOT + 22
@@ -108,7 +109,7 @@ def draw(case: Case, states: Sequence[State], path: Path) -> Path:
         canvas.box(x, y - 10, 20, 20, color, 4)
         canvas.text(x + 28, y, words, 18, TEXT, "lm")
         x += 28 + canvas.width(words, 18) + 32
-    canvas.image.save(path)
+    canvas.image.save(path, optimize=True)
     return path
 
 
