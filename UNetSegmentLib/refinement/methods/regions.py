@@ -8,6 +8,8 @@ that stays best and has the steepest border is taken, as a maximally stable extr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..method import Problem
@@ -19,6 +21,7 @@ _THRESHOLDS = np.geomspace(1.0, 8.0, 12)
 _CLICK = 20
 _AROUND_CLICK_MM = 2.5
 _LEAST = 8
+_THICKER = 1.5
 
 
 def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_: np.ndarray) -> np.ndarray:
@@ -44,7 +47,8 @@ def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_
         smaller, larger = sizes[max(n - 1, 0)], sizes[min(n + 1, len(sizes) - 1)]
         growth = np.log(max(larger, 1) / max(smaller, 1))
         step = _step_at_border(unlike, region, open_, structure) / float(_THRESHOLDS[n])
-        scores.append(step / (0.3 + growth) * np.log1p(size) if size >= least else -1.0)
+        trust = _thickness_agrees(region, seeds, spacing)
+        scores.append(trust * step / (0.3 + growth) * np.log1p(size) if size >= least else -1.0)
     return np.asarray(regions[int(np.argmax(scores))] | seeds)
 
 
@@ -57,6 +61,20 @@ def _within(
     alike = ((unlike < threshold) | seeds) & open_
     body = part_at(ndimage.binary_erosion(alike, structure) | (core & alike), seeds, structure)
     return np.asarray(ndimage.binary_dilation(body, structure) & alike)
+
+
+def _thickness_agrees(region: np.ndarray, seeds: np.ndarray, spacing: Sequence[float]) -> float:
+    """People click where an object is thick. A region that is much thicker elsewhere has run out into something else:
+    1 for one that is not, towards 0 for one that is."""
+    from scipy import ndimage
+
+    # Beyond the box it may go on: there is no border.
+    inside = np.pad(region, [(1, 1) if n > 2 else (0, 0) for n in region.shape], mode="edge")
+    depth = ndimage.distance_transform_edt(inside, sampling=spacing)
+    middle = tuple(slice(1, -1) if n > 2 else slice(None) for n in region.shape)
+    depth = depth[middle]
+    allowed = _THICKER * float(depth[seeds].max()) + _THICKER * min(spacing)
+    return float(min(1.0, (allowed / max(float(depth.max()), 1e-6)) ** 2))
 
 
 def _step_at_border(unlike: np.ndarray, region: np.ndarray, open_: np.ndarray, structure: np.ndarray) -> float:
