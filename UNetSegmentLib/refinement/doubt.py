@@ -7,8 +7,8 @@ lies.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,15 +38,31 @@ def find_places(doubts: Doubts, segments: Collection[int] | None = None, most: i
     for side in sides_of(doubts, segments):
         found += _parts(side, doubts.segmentation)
     found.sort(key=lambda one: (-one.score, one.side.segment, one.side.now, int(one.flat[0])))
-    return tuple(_place_of(doubts.segmentation, one, doubts.reason) for one in found[:most])
+    return tuple(_place_of(doubts.segmentation, one, doubts.reason) for one in _spread(found, most))
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
     side: Side
     flat: np.ndarray
+    center: np.ndarray
     score: float
     likelihood: float
+
+
+def _spread(found: Sequence[_Found], most: int) -> list[_Found]:
+    """The first of a ranked list; whoever looks at a place sees what is around it, so the score of others within a
+    patch's radius is halved."""
+    scores = np.array([one.score for one in found])
+    centers = np.array([one.center for one in found]).reshape(-1, 3)
+    chosen: list[_Found] = []
+    for _ in range(min(most, len(found))):
+        first = int(scores.argmax())
+        one = found[first]
+        chosen.append(replace(one, score=float(scores[first])))
+        scores[np.linalg.norm(centers - one.center, axis=1) < one.side.radius] /= 2
+        scores[first] = -np.inf
+    return chosen
 
 
 def _parts(side: Side, segmentation: Segmentation) -> list[_Found]:
@@ -65,8 +81,9 @@ def _parts(side: Side, segmentation: Segmentation) -> list[_Found]:
     order = np.argsort(part, kind="stable")
     ends = np.cumsum(count)
     ml = geometry.voxel_volume / 1000
+    centers = np.stack([np.bincount(part, side.points[:, axis]) for axis in range(3)], axis=1) / count[:, None]
     return [
-        _Found(side, side.flat[order[ends[n] - count[n] : ends[n]]], float(mass[n] * ml), float(likely[n]))
+        _Found(side, side.flat[order[ends[n] - count[n] : ends[n]]], centers[n], float(mass[n] * ml), float(likely[n]))
         for n in np.flatnonzero(count >= _LEAST_VOXELS)
     ]
 
@@ -118,18 +135,32 @@ def _cut(group: np.ndarray, chosen: np.ndarray, side: Side, radius: float) -> No
 
 
 def _patches(points: np.ndarray, weights: np.ndarray, radius: float) -> np.ndarray:
-    """The number of the patch of every point: cells of a grid, moved to where the doubt is greatest."""
+    """The number of the patch of every point: cells of a grid, moved to where the doubt is greatest, without those
+    whose centre lies within a radius of a heavier one's."""
     from scipy.spatial import cKDTree
 
     cells = np.floor(points / (1.5 * radius)).astype(np.int64)
     _, number = np.unique(cells, axis=0, return_inverse=True)
     number = number.reshape(-1)
     for _ in range(3):
-        mass = np.bincount(number, weights)
-        used = mass > 0
-        centres = np.stack([np.bincount(number, weights * points[:, axis]) for axis in range(3)], axis=1)
-        _, number = cKDTree(centres[used] / mass[used, None]).query(points)
-    return number
+        centres, _ = _centres(number, points, weights)
+        _, number = cKDTree(centres).query(points)
+    centres, mass = _centres(number, points, weights)
+    kept = np.ones(len(centres), bool)
+    near = cKDTree(centres).query_ball_point(centres, radius)
+    for heaviest in np.argsort(-mass, kind="stable"):
+        if kept[heaviest]:
+            kept[near[heaviest]] = False
+            kept[heaviest] = True
+    _, number = cKDTree(centres[kept]).query(points)
+    return np.asarray(number)
+
+
+def _centres(number: np.ndarray, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre, mm, and weight of the points of each number that occurs."""
+    mass = np.bincount(number, weights)
+    sums = np.stack([np.bincount(number, weights * points[:, axis]) for axis in range(3)], axis=1)
+    return sums[mass > 0] / mass[mass > 0, None], mass[mass > 0]
 
 
 def _place_of(segmentation: Segmentation, found: _Found, reason: Reason) -> DoubtfulPlace:
