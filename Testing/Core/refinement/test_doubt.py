@@ -97,6 +97,18 @@ def test_doubt_all_round_is_cut_into_patches_too():
     assert sum(place.voxels for place in places) == wide.sum()
 
 
+def test_the_second_place_is_elsewhere():
+    """Two parts side by side, and a third of less doubt on the far side: that is looked at second."""
+    near = np.zeros(SHAPE, bool)
+    near[12, 10:12, 21:24] = near[12, 13:15, 21:24] = True
+    far = np.zeros(SHAPE, bool)
+    far[12, 11:13, 1:4] = True
+    share = half_believed(BALL, near)
+    share[far] = 0.3
+    places = find_places(doubts_from_probability(segmentation(BALL), share, 1))
+    assert [place.index[2] > 12 for place in places] == [True, False, True]
+
+
 def test_a_border_between_two_segments_is_told_once():
     """Half of segment 1 may be segment 2."""
     labels = BALL.astype(np.uint8)
