@@ -22,7 +22,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing")]
 
 from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
-from refinement_rules import play, players, scenes, steps  # noqa: E402
+from refinement_rules import play, players  # noqa: E402
+from refinement_scenes import scenes, steps  # noqa: E402
 
 
 def judged(name: str, examples: int) -> tuple[int, Counter[str]]:

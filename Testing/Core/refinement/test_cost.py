@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from refinement_rules import Adversary
+from refinement_scenes import Adversary
 
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.refinement import BoxPrompt, Lasso, Point, Prompt, Scribble, Session, Strokes

@@ -12,7 +12,7 @@ from types import FrameType
 
 import numpy as np
 import pytest
-from refinement_rules import Adversary
+from refinement_scenes import Adversary
 
 import UNetSegmentLib.refinement
 from UNetSegmentLib.geometry import Box, Geometry

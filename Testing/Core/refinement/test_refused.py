@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from refinement_rules import Adversary
+from refinement_scenes import Adversary
 
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Box, Geometry

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from refinement_rules import play, players, scenes, steps
+from refinement_rules import play, players
+from refinement_scenes import scenes, steps
 
 METHODS = players()
 

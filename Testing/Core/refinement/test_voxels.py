@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refinement_rules import geometries, turned
+from refinement_scenes import geometries, turned
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
