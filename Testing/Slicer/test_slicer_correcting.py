@@ -80,9 +80,18 @@ class PlacesTest(CorrectingTestCase):
             desk.settle()
             self.assertIsNone(desk.correction.problem)
             mask = desk.mask()
-            certain = [(x, y)] if tool in ("lasso", "box", "point") else pixels
+            certain = {
+                "point": pixels,
+                "scribble": [*pixels, (x - 13, y - 5), (x + 10, y + 2)],
+                "lasso": [(x, y), (x - 12, y - 9), (x + 12, y - 9), (x + 10, y + 10), (x - 11, y + 9)],
+                "box": [(x, y)],
+            }[tool]
             for pixel in certain:
                 self.assertTrue(mask[desk.voxel_at(widget, pixel)], (tool, pixel, desk.correction.status))
+            if tool == "box":
+                # Nothing changes outside of it.
+                outside = [(x - 45, y), (x + 45, y), (x, y - 40), (x, y + 40)]
+                self.assertFalse(any(mask[desk.voxel_at(widget, pixel)] for pixel in outside))
 
     def test_a_reformatted_view(self):
         desk = self.desk()

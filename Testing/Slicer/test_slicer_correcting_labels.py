@@ -76,6 +76,33 @@ class LabelsTest(support.SlicerTestCase):
         self.desk.segmentation.SetAndObserveTransformNodeID(self.desk.volume.GetTransformNodeID())
         self.check()
 
+    def test_what_is_written_to_another_grid_is_there_when_it_is_read_back(self):
+        from UNetSegmentPlugin.correcting import labels, writing
+
+        from UNetSegmentLib.geometry import Box
+
+        random = np.random.default_rng(11)
+        effect = self.desk.editor.effectByName("U-Net correct")
+        turned = support.ijk_to_ras(
+            rotation=[[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]], origin=(0.4, -0.7, 0.9)
+        )
+        for scale in ((1.0, 1.0, 1.0), (2.1, 1.7, 0.8), (0.6, 0.5, 0.45)):
+            other = slicer.util.addVolumeFromArray(np.zeros((30, 60, 60), np.int16), name="Other")
+            other.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(OBLIQUE @ np.diag([*scale, 1.0])))
+            self.desk.segmentation.GetSegmentation().RemoveSegment("a")
+            self.desk.segmentation.GetSegmentation().AddEmptySegment("a", "A", [1.0, 0.0, 0.0])
+            self.desk.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(other)
+            self.desk.editor.setCurrentSegmentID("a")
+            support.add_transform(turned, self.desk.segmentation)
+            box = Box((3, 4, 5), (9, 14, 17))
+            before = np.zeros(box.shape, np.uint8)
+            line = (random.random(box.shape) < 0.15).astype(np.uint8)
+            writing.write(effect, self.target(), {}, box, before, line)
+            there = self.read(box)
+            self.assertTrue((there[line == 1] == labels.OWN).all(), scale)
+            writing.write(effect, self.target(), {}, box, line, before)
+            self.assertFalse((self.read(box)[line == 1] == labels.OWN).any(), scale)
+
     def test_who_is_locked_and_who_is_left_out(self):
         from UNetSegmentPlugin.correcting import labels
 

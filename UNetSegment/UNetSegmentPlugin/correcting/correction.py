@@ -24,7 +24,7 @@ from UNetSegmentLib.worker.refining import RefineClient, RefineHistory, RefineLi
 
 from ..running.worker_process import QProcessTransport, python_executable
 from ..scene import provenance, volumes
-from . import labels, writing
+from . import labels, regridding, writing
 from .jobs import Job, told
 from .prompts import words
 from .steps import Step, count_to
@@ -377,10 +377,7 @@ class Correction(RefineListener):
             self._effect.saveStateForUndo()
         untouched = labels.stamp(target, self._overwrite) == self._stamp
         writing.write(self._effect, target, labels.values(target, self._overwrite), box, before, wanted)
-        area = box
-        if not target.is_aligned:
-            # Resampling may reach a voxel farther.
-            area = box.padded((1, 1, 1)).intersect(Box.whole(self._labels.shape))
+        area = box.padded(regridding.margin(target)).intersect(Box.whole(self._labels.shape))
         expected = self._labels[area.slices].copy()
         expected[box.shifted([-n for n in area.start]).slices] = wanted
         present = labels.read(target, self._overwrite, area)
@@ -389,7 +386,10 @@ class Correction(RefineListener):
             self._stamp = labels.stamp(target, self._overwrite)
         if not np.array_equal(present, expected):
             self._stroke(area, expected, present)
-        return int(np.count_nonzero((present == labels.OWN) != (expected == labels.OWN)))
+        # Beside a grid of another kind more may have come than was wanted; less comes of masks.
+        asked = (wanted == labels.OWN) != (before == labels.OWN)
+        got = self._labels[box.slices] == labels.OWN
+        return int(np.count_nonzero(asked & (got != (wanted == labels.OWN))))
 
     def _mark(self) -> None:
         """Where the segment comes from: how many prompts, how many seconds."""

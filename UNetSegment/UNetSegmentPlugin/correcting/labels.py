@@ -100,6 +100,11 @@ def _resampled(stored, target: Target, grid: Geometry, box: Box) -> np.ndarray:
     return segments.voxels_of(found)[0]
 
 
+def is_same_lattice(one: Geometry, two: Geometry) -> bool:
+    """Whether the voxels of two grids, however far they reach, are the same ones."""
+    return _offset(one, two) is not None
+
+
 def _offset(own: Geometry, grid: Geometry) -> tuple[int, int, int] | None:
     """Where the first voxel of one grid lies in another (z, y, x); None when the voxels of both are not the same."""
     same = np.allclose(own.spacing, grid.spacing, rtol=1e-4) and np.allclose(own.direction, grid.direction, atol=1e-4)

@@ -8,6 +8,7 @@ import slicer
 from UNetSegmentLib.geometry import Box
 
 from ..scene import segments, volumes
+from . import regridding
 from .labels import OTHERS, OWN, SHARED
 from .target import Target
 
@@ -40,8 +41,9 @@ def write(
 
 
 def _image(target: Target, box: Box, part: np.ndarray):
-    image = segments.oriented_image(part.astype(np.uint8), volumes.geometry_of(target.volume), box)
-    if not target.is_aligned:
-        transform = volumes.transform_between(target.volume, target.segmentation)
-        slicer.vtkOrientedImageDataResample.TransformOrientedImage(image, transform)
-    return image
+    grid = volumes.geometry_of(target.volume)
+    lattice = regridding.lattice_of(target)
+    if lattice is None or not any(regridding.margin(target)):
+        return segments.oriented_image(part.astype(np.uint8), grid, box)
+    box, part = regridding.moved(target, lattice, box, part)
+    return segments.oriented_image(part.astype(np.uint8), lattice, box)
