@@ -9,15 +9,13 @@ import numpy as np
 
 from ..method import Problem
 
-MOST_VOXELS = 300_000
-"""Of a box that is solved as it is; larger ones are made coarser until they have no more."""
-
 _LEAST = 8
 
 
-def coarsened(problem: Problem, solve: Callable[[Problem], np.ndarray]) -> np.ndarray:
-    """What ``solve`` answers, asked about a coarser grid where the box is large; boolean (z, y, x)."""
-    factors = _factors(problem.mask.shape, problem.spacing)
+def coarsened(problem: Problem, solve: Callable[[Problem], np.ndarray], most: int) -> np.ndarray:
+    """What ``solve`` answers, asked about a coarser grid where the box has more than ``most`` voxels; boolean
+    (z, y, x)."""
+    factors = _factors(problem.mask.shape, problem.spacing, most)
     if max(factors) == 1:
         return solve(problem)
     small = _small(problem, factors)
@@ -32,10 +30,10 @@ def coarsened(problem: Problem, solve: Callable[[Problem], np.ndarray]) -> np.nd
     return problem.mask | (near & inside) if problem.adding else problem.mask & ~(near & ~inside)
 
 
-def _factors(shape: Sequence[int], spacing: Sequence[float]) -> list[int]:
+def _factors(shape: Sequence[int], spacing: Sequence[float], most: int) -> list[int]:
     """How many voxels become one along each axis: the finest axis first."""
     factors = [1, 1, 1]
-    while np.prod([-(-n // f) for n, f in zip(shape, factors, strict=True)]) > MOST_VOXELS:
+    while np.prod([-(-n // f) for n, f in zip(shape, factors, strict=True)]) > most:
         free = [axis for axis in range(3) if shape[axis] // (2 * factors[axis]) >= _LEAST]
         if not free:
             break

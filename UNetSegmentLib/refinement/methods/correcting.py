@@ -22,9 +22,11 @@ from .walker import bonds, walk
 MOST_DEPTH = 15.0
 """mm: nobody corrects more than that by one click."""
 
-# In depths: how far a change goes without resistance, and where it ends.
-_NEAR = 1.2
-_SIDEWAYS = 1.5
+# In depths: how far a change goes without resistance, and sideways along a thin error. What is taken away ends at the
+# mask's own border, so it may go farther than what is added.
+_ADDING = (1.2, 1.5)
+_TAKING = (2.0, 3.0)
+# In the farther of the two: where it ends.
 _END = 3.0
 _DEEPEST = 1.5
 # Nor is a thin error, such as a shifted border, followed farther sideways than this many mm.
@@ -55,14 +57,15 @@ def corrected(problem: Problem) -> np.ndarray:
     size = min(depth, MOST_DEPTH)
     core = ((away <= max(0.6 * size, 1.01 * voxel)) & open_) | seeds
     unlike = np.minimum(dissimilarity(image, smooth, core), _MOST_UNLIKE)
-    far = max(_NEAR * size, min(_SIDEWAYS_MM, _SIDEWAYS * size))
+    ahead, sideways = _ADDING if problem.adding else _TAKING
+    far = max(ahead * size, min(_SIDEWAYS_MM, sideways * size))
     cost = np.where(open_, _LIGHT + _HEAVY * unlike**2, 1e3)
     way = arrival(cost, seeds, spacing, _END * far)
     stays = np.clip(way / far, 0, 4) ** 2 + 2 * np.clip(within / (_DEEPEST * depth) - 1, 0, 4) ** 2
     stays = (_STAYS * stays).astype(np.float32)
     fixed = seeds | ~open_ | (way >= 0.9 * _END * far)
     near = away < 4 * (size + voxel)
-    region = ((way < 0.6 * _NEAR * size) & open_) | seeds
+    region = ((way < 0.6 * ahead * size) & open_) | seeds
     links = bonds(image, spacing)
     says = np.float32(_SAYS if problem.probability is None else 2 * _SAYS)
     for _ in range(_TIMES):

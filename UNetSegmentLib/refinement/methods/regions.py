@@ -22,6 +22,8 @@ _CLICK = 20
 _AROUND_CLICK_MM = 2.5
 _LEAST = 8
 _THICKER = 1.5
+_LEAST_TRUST = 0.1
+_BRUSH_MM, _BRUSH_ALIKE = 5.0, 3.0
 
 
 def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_: np.ndarray) -> np.ndarray:
@@ -42,14 +44,40 @@ def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_
     regions = [_within(unlike, float(threshold), core, seeds, open_, structure) for threshold in _THRESHOLDS]
     sizes = [int(np.count_nonzero(region)) for region in regions]
     least = max(_LEAST, int(np.count_nonzero(core)) // 2)
-    scores = []
+    scores = np.full(len(regions), -1.0)
     for n, (region, size) in enumerate(zip(regions, sizes, strict=True)):
+        if size < least:
+            continue
         smaller, larger = sizes[max(n - 1, 0)], sizes[min(n + 1, len(sizes) - 1)]
         growth = np.log(max(larger, 1) / max(smaller, 1))
         step = _step_at_border(unlike, region, open_, structure) / float(_THRESHOLDS[n])
-        trust = _thickness_agrees(region, seeds, spacing)
-        scores.append(trust * step / (0.3 + growth) * np.log1p(size) if size >= least else -1.0)
-    return np.asarray(regions[int(np.argmax(scores))] | seeds)
+        scores[n] = step / (0.3 + growth) * np.log1p(size)
+    chosen = _best(regions, scores, seeds, spacing)
+    if chosen is not None:
+        return regions[chosen] | seeds
+    # Nothing stands out: a small place around the prompt, as a brush would take it.
+    near = ndimage.distance_transform_edt(~seeds, sampling=spacing) <= max(_BRUSH_MM, 2 * min(spacing))
+    return part_at(near & open_ & (unlike < _BRUSH_ALIKE), seeds, structure) | seeds
+
+
+def _best(regions: Sequence[np.ndarray], scores: np.ndarray, seeds: np.ndarray, spacing: Sequence[float]) -> int | None:
+    """The region of the best score, after what it lacks in trust: only those are asked that could still win. None when
+    none is to be trusted."""
+    best, chosen = 0.0, None
+    for n in np.argsort(-scores, kind="stable").tolist():
+        if scores[n] <= best:
+            break
+        trust = _thickness_agrees(regions[n], seeds, spacing) * _ends_within(regions[n])
+        if trust > _LEAST_TRUST and scores[n] * trust > best:
+            best, chosen = float(scores[n] * trust), n
+    return chosen
+
+
+def _ends_within(region: np.ndarray) -> float:
+    """An object may leave the box that is looked at, but it does not fill its sides: 1 for one that touches none."""
+    sides = [region.take(end, axis) for axis in range(3) if region.shape[axis] > 2 for end in (0, -1)]
+    covered = sum(int(np.count_nonzero(side)) for side in sides) / max(sum(side.size for side in sides), 1)
+    return float((1 - covered) ** 2)
 
 
 def _within(
