@@ -104,6 +104,11 @@ class Session:
         """How many edits there are in :attr:`history`, and in :attr:`undone`."""
         return len(self._history.done), len(self._history.undone)
 
+    def outcome(self, number: int) -> tuple[Box, np.ndarray]:
+        """What an edit of :attr:`history` came to, for :meth:`adopt`: the labels of the box that it changed."""
+        after = self._history.done[number].after
+        return after.box, after.labels
+
     def labels_in(self, box: Box) -> np.ndarray:
         """The present labels of a box of the image, a copy."""
         return self._map.now(box).copy()

@@ -135,6 +135,7 @@ class Refined:
         labels: the box outside of which nothing changed, and its labels now; empty when nothing changed.
         where: of labels painted by other means, which voxels were, where the edit did not say it; in the box of
             ``labels``.
+        remade: what the edits after one that was removed have come to without it, oldest first.
         voxels, reach, notes: see :class:`UNetSegmentLib.refinement.Change`.
         history: number of edits that made the label map what it is.
         undone: number of edits that can be made again.
@@ -145,6 +146,7 @@ class Refined:
     id: int
     labels: BoxLabels
     where: BoxMask | None = None
+    remade: tuple[BoxLabels, ...] = ()
     voxels: int = 0
     reach: float = 0.0
     notes: tuple[str, ...] = ()

@@ -96,7 +96,7 @@ EVENTS = [
         1, ARRAY, GEOMETRY, (Label(1, "a"), Label(2, "b", (1, 2, 3), Terminology(TERM, TERM, None, TERM))), "m", "1"
     ),
     Result(1, ARRAY, GEOMETRY, (), "m", "1", {"total": 1.0}, ("w",), {"a": [1]}, True, IMAGE, IMAGE),
-    Refined(9, BoxLabels(BOX, packed="eA=="), BoxMask(BOX, "eA=="), 7, 80.0, ("note",), 3, 1, 0.5),
+    Refined(9, BoxLabels(BOX, packed="eA=="), BoxMask(BOX, "eA=="), (BoxLabels(BOX),), 7, 80.0, ("note",), 3, 1, 0.5),
     Imported(5, (ImportedModel("m", "1.0", "Title", "/packages/m"),), 1.5),
     Trained(7, Outcome(True, 9, 9, "m", "1", "T", "/m", ("a", "b"), (0.5, None), "/r.html", 1.5)),
     Unloaded(1, ("m",)),

@@ -151,13 +151,18 @@ def test_what_a_dead_worker_had_worked_out_is_not_worked_out_again(tmp_path: Pat
 
     setting = Setting(tmp_path, deaths=[5], make=Counting)
     setting.open()
-    for _ in range(6):
-        setting.client.add(Point(MIDDLE))
-        setting.client.add(Point(MIDDLE, include=False))
+    numbers = [setting.client.add(Point(MIDDLE, include=n % 2 == 1)) for n in range(12)]
     setting.transport.run()
     assert setting.transport.starts == 2
     assert len(setting.watcher.changes) == 12
     # The fifth was being worked out.
+    assert len(added) == 12
+    # Those that a removal has made anew neither.
+    setting.client.remove(numbers[3])
+    setting.transport.run()
+    setting.transport.terminate()
+    setting.transport.run()
+    assert setting.transport.starts == 3 and len(setting.watcher.history.done) == 11
     assert len(added) == 12
 
 

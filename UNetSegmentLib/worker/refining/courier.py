@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ...errors import InputError, UNetSegmentError
 from ...refinement import Change
+from ...refinement.history import Patch
 from ..connection import Connection
 from ..lines import LONGEST
 from ..protocol import encode
@@ -17,7 +18,7 @@ from .awaited import Answer, Awaited, Handler, release
 from .case import Case
 from .orders import Order
 from .sending import Parcel, Sender
-from .values import change_of, unpacked_mask
+from .values import change_of, unpacked, unpacked_mask
 
 logger = logging.getLogger(__name__)
 
@@ -102,10 +103,11 @@ class Courier:
     def _follow(self, order: Order, case: Case, answer: Refined, change: Change) -> Outcome:
         try:
             painted = None if answer.where is None else unpacked_mask(answer.where)
+            remade = [Patch.of(labels.box, unpacked(labels)) for labels in answer.remade]
         except InputError as error:
             self._session = None
             return error
-        case.edits.apply(order, change, painted)
+        case.edits.apply(order, change, painted, remade)
         if case.edits.counts != (answer.history, answer.undone):
             # A defect, but none that may cost a stroke.
             logger.error("The worker has other edits than its client: %s, %s.", answer, case.edits.counts)

@@ -14,7 +14,7 @@ from ...progress import CancelToken, ProgressCallback
 from ...refinement import Change, Point, Session, Strokes
 from ...refinement.change import nothing
 from ...volume import Segmentation, Volume
-from ..arrays import ArrayFile, BoxMask
+from ..arrays import ArrayFile, BoxLabels, BoxMask
 from ..errors import WorkerError
 from ..exchange import read_array
 from ..messages import (
@@ -67,6 +67,7 @@ class Refiner:
             id=request.id,
             labels=packed(change.box, change.labels, result),
             where=self._painted(request, change),
+            remade=self._remade(request),
             voxels=change.voxels,
             reach=change.reach,
             notes=change.notes,
@@ -84,6 +85,13 @@ class Refiner:
         # Those that change nothing painted nothing, wherever that was.
         painted = edit.painted if not change.empty else np.zeros(change.box.shape, bool)
         return packed_mask(change.box, painted)
+
+    def _remade(self, request: Refine) -> tuple[BoxLabels, ...]:
+        if not isinstance(request, RefineStep) or request.number is None:
+            return ()
+        assert self._session is not None
+        later = range(request.number, self._session.counts[0])
+        return tuple(packed(*self._session.outcome(number)) for number in later)
 
     def _step(self, request: Refine) -> Change:
         if isinstance(request, RefineOpen):

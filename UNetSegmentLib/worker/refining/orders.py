@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,12 +88,15 @@ class EditList:
                 if known.made.number == number:
                     edits[place] = replace(known, outcome=Patch.of(change.box, change.labels))
 
-    def apply(self, order: Order, change: Change, painted: np.ndarray | None) -> None:
+    def apply(
+        self, order: Order, change: Change, painted: np.ndarray | None = None, remade: Sequence[Patch] = ()
+    ) -> None:
         """Follows what an order did.
 
         Args:
             painted: boolean, which voxels of the change strokes have painted that did not say it: so that they mean the
                 same whatever comes before them.
+            remade: what the edits after a removed one have come to without it.
         """
         if order.step == "edit":
             assert order.edit is not None
@@ -111,6 +114,7 @@ class EditList:
         elif order.step == "remove":
             assert order.target is not None
             place = self.place(order.target)
-            # The later ones were made anew: what they came to is not known here.
-            self._done[place:] = [replace(known, outcome=None) for known in self._done[place + 1 :]]
+            later = self._done[place + 1 :]
+            outcomes = remade if len(remade) == len(later) else [None] * len(later)
+            self._done[place:] = [replace(known, outcome=now) for known, now in zip(later, outcomes, strict=True)]
             self._undone.clear()
