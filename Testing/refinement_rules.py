@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from refinement_scenes import ADVERSARIES, Adversary, Counting, Scene, Step, own_method
+from scipy import ndimage
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box
-from UNetSegmentLib.refinement import Change, Strokes
+from UNetSegmentLib.refinement import BoxPrompt, Change, Strokes
 from UNetSegmentLib.refinement.change import between
-from UNetSegmentLib.refinement.voxels import voxels_of
+from UNetSegmentLib.refinement.voxels import Voxels, box_voxels, voxels_of
 
 Marks = np.ndarray
 
@@ -92,6 +93,13 @@ class Watch:
             "including only adds, excluding only removes", not (was & ~is_ if prompt.include else ~was & is_).any()
         )
         self.rule("nothing changes beyond the reach", self._near(before != after, marks, change.reach))
+        self.rule("what changes hangs together with the prompt", self._together(before != after, marks))
+        if prompt.include:
+            taken = set(np.unique(before[before != after]).tolist())
+            self.rule("an inclusion takes from what it points at alone", taken <= set(np.unique(before[free]).tolist()))
+        if isinstance(prompt, BoxPrompt):
+            within = marks | self._voxels(box_voxels(prompt, self.scene.volume.geometry))
+            self.rule("an including box changes nothing outside", not prompt.include or within[before != after].all())
         if not prompt.include:
             left = was & ~is_
             self.rule(
@@ -260,11 +268,17 @@ class Watch:
         return fixed if self.scene.editable is None else fixed | ~self.scene.editable
 
     def _marks(self, prompt: object) -> Marks:
-        geometry = self.scene.volume.geometry
-        found = voxels_of(prompt, geometry)
-        marks = np.zeros(geometry.shape, bool)
+        return self._voxels(voxels_of(prompt, self.scene.volume.geometry))
+
+    def _voxels(self, found: Voxels) -> Marks:
+        marks = np.zeros(self.scene.labels.shape, bool)
         marks[found.box.slices] = found.inside
         return marks
+
+    def _together(self, changed: Marks, marks: Marks) -> bool:
+        """Whether each part that changed holds a voxel of the prompt; parts meet by faces, edges or corners."""
+        parts, count = ndimage.label(changed, np.ones((3, 3, 3)))
+        return len(np.unique(parts[marks & changed])) == count
 
     def _near(self, changed: Marks, marks: Marks, reach: float) -> bool:
         geometry = self.scene.volume.geometry
