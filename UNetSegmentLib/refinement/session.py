@@ -34,13 +34,19 @@ class Session:
 
     What an including prompt takes is what it points at: begun in the background, it grows into the background alone,
     begun in another segment, into that one. What an excluding prompt takes away becomes what was there before the
-    session, where that was another segment, and background elsewhere.
+    session, where that was another segment that no prompt denies, and background elsewhere. A prompt may also lie beside
+    the image, by at most half a voxel: it counts as lying on its border.
+
+    Every call is carried out whole or not at all: whatever is raised, an interrupt too, leaves labels and history as
+    they were. Arrays that are given are read box by box when they are needed, and never written to; they must stay as
+    they are while the session lives.
 
     Args:
         volume: the image, any number of channels; only boxes of it are read.
-        segmentation: on the same grid; None begins an empty one. Its array is not changed.
+        segmentation: on the same grid; None begins an empty one.
         label: the value that is corrected, unless a prompt names its own. It may be absent yet.
-        probabilities: of ``label``, on the same grid: (z, y, x) or one channel, float 0 to 1 or uint8 0 to 255.
+        probabilities: of ``label``, on the same grid: (z, y, x) or one channel, float 0 to 1 or uint8 0 to 255. NaN
+            is "nobody knows".
         locked: values of segments that never change.
         editable: boolean (z, y, x); voxels outside it never change. None: all may.
         reach: mm from a prompt beyond which it changes nothing.
@@ -48,7 +54,8 @@ class Session:
 
     Raises:
         GeometryError: segmentation, probabilities or editable voxels lie on another grid.
-        InputError: a label below 1 or above 65535, or a reach that is not positive.
+        InputError: a label or locked value below 1 or above 65535, a reach that is not positive, a segmentation of
+            other than labels, probabilities of a type whose range nobody knows.
     """
 
     def __init__(
