@@ -34,8 +34,8 @@ class Session:
 
     What an including prompt takes is what it points at: begun in the background, it grows into the background alone,
     begun in another segment, into that one. What an excluding prompt takes away becomes what was there before the
-    session, where that was another segment that no prompt denies, and background elsewhere. A prompt may also lie beside
-    the image, by at most half a voxel: it counts as lying on its border.
+    session, where that was another segment that no prompt denies, and background elsewhere. A prompt that lies beside
+    the image by at most half a voxel counts as lying on its border.
 
     Every call is carried out whole or not at all: whatever is raised, an interrupt too, leaves labels and history as
     they were. Arrays that are given are read box by box when they are needed, and never written to; they must stay as
