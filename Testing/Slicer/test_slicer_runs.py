@@ -241,6 +241,9 @@ class RunsTest(RunTestCase):
         run = self.finish(self.click())
         self.assertEqual(run.state.value, "done", run.error)
         self.assertEqual(run.uncertainty.GetImageData().GetDimensions(), self.volume.GetImageData().GetDimensions())
+        from UNetSegmentPlugin.scene import provenance
+
+        self.assertIs(provenance.uncertainty_of(run.written.segmentation), run.uncertainty)
         np.testing.assert_allclose(
             slicer.util.arrayFromVTKMatrix(self.matrix(run.uncertainty)), self.matrix_array(self.volume), atol=1e-6
         )
