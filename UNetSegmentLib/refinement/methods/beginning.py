@@ -19,11 +19,11 @@ from .walker import bonds, walk
 # A mm costs this much in the flat, and more where it is steep.
 _FLAT, _STEEP, _STEEPEST = 0.15, 4.0, 8.0
 # What the ways say, and what the intensities do: near the strokes, and anywhere.
-_WAYS = 1.0
-_NEARBY, _NEARBY_MM = 0.7, 30.0
-_ANYWHERE, _ANYWHERE_MM = 0.5, 400.0
+_WAYS = 2.0
+_NEARBY, _NEARBY_MM = 0.5, 30.0
+_ANYWHERE, _ANYWHERE_MM = 0.2, 400.0
 _REGION = 1.0
-_STRENGTH = 0.8
+_STRENGTH = 1.5
 _CAP = 4.0
 
 

@@ -22,9 +22,6 @@ _LEAST, _MOST = 2, 32
 MOST_CORRECTED, MOST_BEGUN = 300_000, 120_000
 """Voxels of a box that is solved as it is: about a fifth of a second."""
 
-# A click has this many voxels at most; more are a stroke, which shows what the object looks like and how far it goes.
-_CLICK = 20
-
 
 class LocalMethod:
     """Implements :class:`~..method.Method`; it keeps nothing between two prompts."""
@@ -42,10 +39,8 @@ class LocalMethod:
 
 
 def _is_begun(problem: Problem) -> bool:
-    """Whether the segment here is found from prompts alone."""
+    """Whether the segment here is found from prompts alone. What they have begun is a mask like any other where more is
+    to be added; what is too much of it is for all of them to say."""
     if problem.given.any():
         return False
-    stroke = int(np.count_nonzero(problem.seeds)) > _CLICK
-    if problem.adding:
-        return stroke or not problem.mask.any()
-    return bool(problem.include.any())
+    return not problem.mask.any() if problem.adding else bool(problem.include.any())

@@ -17,7 +17,7 @@ from .images import dissimilarity
 from .neighbourhood import faces, part_at
 
 # Thresholds, in standard deviations of the prompt's own voxels.
-_THRESHOLDS = np.geomspace(1.0, 8.0, 12)
+_THRESHOLDS = np.geomspace(0.8, 5.0, 12)
 _CLICK = 20
 _AROUND_CLICK_MM = 2.5
 _LEAST = 8
