@@ -17,7 +17,7 @@ from .voxels import Voxels
 DEFAULT_REACH = 80.0
 """mm from a prompt beyond which it changes nothing."""
 
-MOST_VOXELS = 4_000_000
+MOST_VOXELS = 1_500_000
 """Of a box: what a method solves within about a second on two cores."""
 
 
@@ -174,7 +174,7 @@ def _seeing(box: Box, among: Sequence[Box], margin: Sequence[int], limit: Box) -
         if not near.empty:
             start, stop = np.minimum(box.start, near.start).tolist(), np.maximum(box.stop, near.stop).tolist()
             wider = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-            if _size(wider) <= MOST_VOXELS // 4:
+            if _size(wider) <= MOST_VOXELS // 2:
                 box = wider
     return box
 
