@@ -24,6 +24,7 @@ class Records:
 
     def save(self):
         if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(json.dumps(self._found, indent=1), encoding="utf-8")
 
     @property
