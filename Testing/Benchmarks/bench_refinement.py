@@ -22,6 +22,7 @@ import torch
 from common import machine
 from refinement import KINDS, cases, latency, play, plot, tables
 from refinement.baselines import RADII, all_of_them, ball
+from refinement.cases import HALVES
 from refinement.records import Records, area
 from refinement.solvers import SOLVERS
 
@@ -45,7 +46,7 @@ def main():
             best_balls(records, arguments)
     if arguments.cases:
         print(tables.each_case(records, OURS, arguments.kinds))
-    report(records, arguments.kinds)
+    report(records, arguments.kinds, [arguments.half] if arguments.half else HALVES)
     if arguments.plot:
         plot.draw(records, [name for name in records.methods if name not in SOLVERS], arguments.plot)
     if arguments.latency or arguments.quick:
@@ -95,7 +96,7 @@ def measure(records, name, corrector, arguments, kinds=None):
 
 
 def selected(kind, arguments):
-    halves = [arguments.half] if arguments.half else ["tune", "report"]
+    halves = [arguments.half] if arguments.half else HALVES
     return [case for half in halves for case in cases(kind, half)[QUICK if arguments.quick else slice(None)]]
 
 
@@ -111,18 +112,18 @@ def best_balls(records, arguments):
         measure(records, "best ball", ball(best), arguments, [kind])
 
 
-def report(records, kinds):
+def report(records, kinds, halves):
     robots = [kind for kind in CORRECTED if kind in kinds]
     beside = [name for name in records.methods if name not in SOLVERS]
     if any(records.kinds(name) for name in records.methods):
-        print("\nDice before and after prompts of a robot\n" + tables.clicks(records, robots, beside))
+        print("\nDice before and after prompts of a robot\n" + tables.clicks(records, robots, beside, halves))
     if "people" in kinds:
-        print("\nDice of the strokes of three people\n" + tables.people(records, beside))
+        print("\nDice of the strokes of three people\n" + tables.people(records, beside, halves))
     solvers = [name for name in records.methods if name in SOLVERS]
     if solvers:
-        print("\nSolvers\n" + tables.clicks(records, robots, [OURS, *solvers]))
+        print("\nSolvers\n" + tables.clicks(records, robots, [OURS, *solvers], halves))
         if "people" in kinds:
-            print("\nSolvers, people's strokes\n" + tables.people(records, [OURS, *solvers]))
+            print("\nSolvers, people's strokes\n" + tables.people(records, [OURS, *solvers], halves))
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ def draw(records, methods, path, half="report"):
             played = list(records.steps(method, kind, half).values())
             if played:
                 values = curve(played)
-                style = {"linewidth": 2.4, "color": "#d62728", "zorder": 3} if number == 0 else {"linewidth": 1.2}
+                style = {"linewidth": 2.4, "color": "black", "zorder": 3} if number == 0 else {"linewidth": 1.2}
                 panel.plot(range(len(values)), values, marker="o", markersize=3, label=method, **style)
-        panel.set_title(f"{TITLES[kind]} ({len(played_of(records, methods[0], kind, half))})", fontsize=10)
+        panel.set_title(f"{TITLES[kind]} ({len(records.steps(methods[0], kind, half))})", fontsize=10)
         panel.set_ylim(0, 1) if kind == "nothing" else panel.set_ylim(0.5, 1)
         panel.grid(alpha=0.3)
     for panel in axes[-1]:
@@ -41,7 +41,3 @@ def draw(records, methods, path, half="report"):
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     figure.savefig(path, dpi=110)
-
-
-def played_of(records, method, kind, half):
-    return records.steps(method, kind, half)

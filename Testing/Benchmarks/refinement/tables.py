@@ -15,12 +15,12 @@ def markdown(header, rows):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def clicks(records, kinds, methods):
+def clicks(records, kinds, methods, halves=HALVES):
     """Curves of the robots: a line for each kind, half and method."""
     header = ["start", "half", "cases", "method", "before", "1", "3", "5", "AUC", "NSD 5", "NSD AUC"]
     rows = []
     for kind in kinds:
-        for half in HALVES:
+        for half in halves:
             for method in methods:
                 played = list(records.steps(method, kind, half).values())
                 if played:
@@ -28,12 +28,12 @@ def clicks(records, kinds, methods):
     return markdown([*header, "worst step", "median s", "worst s"], rows)
 
 
-def people(records, methods):
+def people(records, methods, halves=HALVES):
     """Dice of people's strokes, by the set that the pictures are from, and over all strokes."""
     header = ["method", "half", *(f"{name} ({what})" for name, what in SETS.items()), "all", "worst s"]
     rows = []
     for method in methods:
-        for half in (*HALVES, None):
+        for half in halves:
             played = records.steps(method, "people", half)
             if not played:
                 continue
@@ -41,7 +41,7 @@ def people(records, methods):
             means = [_three(mean(steps[-1].dice for steps in part)) if part else "" for part in parts]
             total = _three(mean(steps[-1].dice for steps in played.values()))
             slowest = max(steps[-1].seconds for steps in played.values())
-            rows.append([method, half or "both", *means, total, f"{slowest:.2f}"])
+            rows.append([method, half, *means, total, f"{slowest:.2f}"])
     return markdown(header, rows)
 
 
