@@ -50,7 +50,7 @@ def main():
     if arguments.plot:
         plot.draw(records, [name for name in records.methods if name not in SOLVERS], arguments.plot)
     if arguments.latency or arguments.quick:
-        print("\nSeconds from prompt to changed mask\n" + latency.table(4 if arguments.quick else 20))
+        print("\nSeconds from prompt to changed mask\n" + latency.table(4 if arguments.quick else 12))
         print("\nMany prompts in a row\n" + latency.in_a_row(40 if arguments.quick else 200))
 
 
