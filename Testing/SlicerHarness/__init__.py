@@ -53,4 +53,21 @@ def boot(source: str | None = None):
     settings.use_folder(home / "settings")
     slicer = namespace.install(home, slicersource.folder_of(source))
     slicer.app._qt = application
+    atexit.register(_end, slicer)
     return slicer
+
+
+_kept: list = []
+"""Wrappers of Qt objects that are there at the end."""
+
+
+def _end(slicer) -> None:
+    """What observes views goes before the views do; and everything of Qt stays until PySide6 has deleted it: it goes by
+    a list made before, and stumbles over wrappers that one deletion takes along."""
+    import shiboken6
+
+    from . import editoreffects
+
+    editoreffects.end_all()
+    slicer.app.layoutManager().threeDWidget(0).threeDView()._end()
+    _kept.extend(shiboken6.getAllValidWrappers())

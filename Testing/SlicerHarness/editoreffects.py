@@ -15,6 +15,16 @@ from .strict import raw
 logger = logging.getLogger(__name__)
 
 
+_LIVING: list[EditorEffects] = []
+"""Of every editor there was, which lives on with them: nothing of it is collected in the midst of its own signals."""
+
+
+def end_all() -> None:
+    """At the end of the process, while views and Python are still there."""
+    for effects in list(_LIVING):
+        effects.cleanup()
+
+
 class EditorEffects:
     """The effects of one editor widget: its own clones, the active one, and the events that it is given.
 
@@ -27,6 +37,8 @@ class EditorEffects:
         self._effects: dict[str, qSlicerSegmentEditorAbstractEffect] = {}
         self._active = None
         self._observed: list[tuple[object, int]] = []
+        self._ended = False
+        _LIVING.append(self)
         self.frame = QtWidgets.QWidget()
         layout = QtWidgets.QVBoxLayout(self.frame)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -100,9 +112,13 @@ class EditorEffects:
             tell(self._active, "updateGUIFromMRML")
 
     def cleanup(self) -> None:
+        """The editor goes. Its effects stay for Python to free: their frames are being deleted at this moment."""
+        if self._ended:
+            return
+        self._ended = True
         self.forget_views()
         self.tell_all("cleanup")
-        self._effects, self._active = {}, None
+        self._active = None
 
     # -- views ---------------------------------------------------------------------------------------------------------
 

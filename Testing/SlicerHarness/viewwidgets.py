@@ -137,6 +137,13 @@ class qMRMLThreeDView(qt_class("QWidget"), kind="standin", table=dump.class_tabl
             self._group.SetMRMLDisplayableNode(self._node)
         return self._group.GetDisplayableManagerByClassName(name)
 
+    def _end(self) -> None:
+        """Lets the managers go, which would not outlive Python."""
+        if self._group is not None:
+            self._group.SetMRMLDisplayableNode(None)
+            self._group.SetRenderer(None)
+            self._group = None
+
     def resetFocalPoint(self) -> None:
         """Nothing is on a screen."""
 

@@ -218,7 +218,7 @@ def test_only_the_buttons_that_are_ordered_are_seen(desk):
     desk.editor.setEffectNameOrder(["Harness", "Paint"])
     desk.editor.unorderedEffectsVisible = False
     desk.editor.updateEffectList()
-    hidden = {n: slicer.util.findChild(desk.editor, n).isHidden() for n in ("Harness", "Paint", "Draw")}
+    hidden = {n: desk.editor._buttons[n].isHidden() for n in ("Harness", "Paint", "Draw")}
     assert hidden == {"Harness": False, "Paint": False, "Draw": True}
     desk.editor.setActiveEffectByName("Draw")
     assert desk.editor.activeEffect().name == "Draw"
