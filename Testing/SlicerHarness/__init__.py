@@ -57,17 +57,15 @@ def boot(source: str | None = None):
     return slicer
 
 
-_kept: list = []
-"""Wrappers of Qt objects that are there at the end."""
-
-
 def _end(slicer) -> None:
-    """What observes views goes before the views do; and everything of Qt stays until PySide6 has deleted it: it goes by
-    a list made before, and stumbles over wrappers that one deletion takes along."""
-    import shiboken6
+    """What observes views goes before the views do. Qt's own objects go with the process: PySide6 would delete them by
+    a list made before, and stumbles over wrappers that went meanwhile."""
+    from PySide6 import QtCore
 
     from . import editoreffects
 
     editoreffects.end_all()
     slicer.app.layoutManager().threeDWidget(0).threeDView()._end()
-    _kept.extend(shiboken6.getAllValidWrappers())
+    shutdown = getattr(QtCore, "__moduleShutdown", None)
+    if shutdown is not None:
+        atexit.unregister(shutdown)
