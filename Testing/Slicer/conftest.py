@@ -57,6 +57,17 @@ def pytest_pycollect_makemodule(module_path, parent):
     return None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    session.config.harness_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput") and hasattr(config, "harness_status"):
+        SlicerHarness.leave(config.harness_status)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def loaded_module(request):
     """Load UNetSegment as Slicer's factory does; unload it at the end, as closing Slicer would."""

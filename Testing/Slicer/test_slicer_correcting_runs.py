@@ -13,6 +13,7 @@ class CorrectingAndRunningTest(RunTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.section = self.panel.correct
+        self.addCleanup(self.section.close)
         self.addCleanup(setattr, self.section.root, "collapsed", True)
         slicer.util.setSliceViewerLayers(background=self.volume, fit=True)
 

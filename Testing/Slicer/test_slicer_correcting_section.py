@@ -22,6 +22,7 @@ class SectionTestCase(support.SlicerTestCase):
         self.panel.parameters.input_volume = self.volume
         support.enter()
         self.addCleanup(support.leave)
+        self.addCleanup(self.section.close)
         self.addCleanup(setattr, self.section.root, "collapsed", True)
 
     def open(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import sys
 import tempfile
@@ -58,14 +59,20 @@ def boot(source: str | None = None):
 
 
 def _end(slicer) -> None:
-    """What observes views goes before the views do. Qt's own objects go with the process: PySide6 would delete them by
-    a list made before, and stumbles over wrappers that went meanwhile."""
-    from PySide6 import QtCore
-
+    """What observes views goes before the views do."""
     from . import editoreffects
 
     editoreffects.end_all()
     slicer.app.layoutManager().threeDWidget(0).threeDView()._end()
-    shutdown = getattr(QtCore, "__moduleShutdown", None)
-    if shutdown is not None:
-        atexit.unregister(shutdown)
+
+
+def leave(status: int) -> None:
+    """Ends a process that has run the harness: PySide6 deletes Qt's objects by a list made before, and can stumble over
+    wrappers that went meanwhile. Everything else that was to happen at the end happens."""
+    if "slicer" not in sys.modules or "PySide6.QtCore" not in sys.modules:
+        return
+    atexit.unregister(getattr(sys.modules["PySide6.QtCore"], "__moduleShutdown", None))
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

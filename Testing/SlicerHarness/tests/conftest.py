@@ -32,6 +32,17 @@ def pytest_pycollect_makemodule(module_path, parent):
     return None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    session.config.harness_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput") and hasattr(config, "harness_status"):
+        SlicerHarness.leave(config.harness_status)
+
+
 @pytest.fixture(autouse=True)
 def no_dialogs_of_other_tests():
     """Dialogs are kept per process, and the module's own tests may have run in it before."""
