@@ -18,7 +18,7 @@ from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.refinement import BoxPrompt, Change, Strokes
 from UNetSegmentLib.refinement.change import between
-from UNetSegmentLib.refinement.voxels import Voxels, box_voxels, voxels_of
+from UNetSegmentLib.refinement.prompts.voxels import Voxels, box_voxels, voxels_of
 
 Marks = np.ndarray
 

@@ -1,20 +1,18 @@
 """Correcting a mask: prompts, sessions that keep hard rules, and where a mask is doubtful."""
 
-from .appearance import doubts_from_image
 from .change import Change
-from .doubt import find_places
-from .evidence import (
+from .doubts.appearance import doubts_from_image
+from .doubts.evidence import (
     Doubts,
     doubts_from_members,
     doubts_from_probabilities,
     doubts_from_probability,
     doubts_from_uncertainty,
 )
-from .history import Edit, Strokes
-from .members import Members, as_labels_of, run_members
-from .places import DoubtfulPlace, Kind, Looked, Reason, Review
-from .prompts import BoxPrompt, Lasso, Point, Prompt, Scribble
-from .quality import (
+from .doubts.finding import find_places
+from .doubts.members import Members, as_labels_of, run_members
+from .doubts.places import DoubtfulPlace, Kind, Looked, Reason, Review
+from .doubts.quality import (
     Basis,
     Quality,
     first_to_look_at,
@@ -23,7 +21,9 @@ from .quality import (
     quality_of_probabilities,
     quality_of_uncertainty,
 )
-from .review import review_places
+from .doubts.review import review_places
+from .history import Edit, Strokes
+from .prompts.kinds import BoxPrompt, Lasso, Point, Prompt, Scribble
 from .session import Session
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..geometry import Box
-from .voxels import Voxels
+from .prompts.voxels import Voxels
 
 IN, OUT = 1, -1
 

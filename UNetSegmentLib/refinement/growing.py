@@ -12,7 +12,7 @@ from ..volume import Volume
 from .boxes import placed, tight
 from .certain import IN, OUT
 from .method import Method, Problem
-from .voxels import Voxels
+from .prompts.voxels import Voxels
 
 DEFAULT_REACH = 80.0
 """mm from a prompt beyond which it changes nothing."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..geometry import Box
 from .certain import Certainty
-from .prompts import Prompt
+from .prompts.kinds import Prompt
 
 
 @dataclass(frozen=True, eq=False)

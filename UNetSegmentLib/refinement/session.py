@@ -19,8 +19,8 @@ from .growing import DEFAULT_REACH, Region, grow
 from .history import Edit, Entry, History, Patch, Strokes
 from .labelmap import LabelMap
 from .method import Method
-from .prompts import BoxPrompt, Lasso, Point, Prompt, Scribble
-from .voxels import Voxels, box_voxels, voxels_of
+from .prompts.kinds import BoxPrompt, Lasso, Point, Prompt, Scribble
+from .prompts.voxels import Voxels, box_voxels, voxels_of
 
 
 class Session:

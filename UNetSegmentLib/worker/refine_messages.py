@@ -19,7 +19,7 @@ STEPS = ("undo", "redo", "reset", "remove", "close")
 
 @dataclass(frozen=True)
 class Drawn:
-    """A prompt (see :mod:`UNetSegmentLib.refinement.prompts`) as data.
+    """A prompt (see :mod:`UNetSegmentLib.refinement.prompts.kinds`) as data.
 
     Args:
         shape: one of :data:`SHAPES`.

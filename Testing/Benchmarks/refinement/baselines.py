@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from UNetSegmentLib.geometry import Box
-from UNetSegmentLib.refinement.voxels import voxels_of
+from UNetSegmentLib.refinement.prompts.voxels import voxels_of
 
 from .seeded import Grower, Seeded
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from UNetSegmentLib.geometry import Box
-from UNetSegmentLib.refinement.voxels import voxels_of
+from UNetSegmentLib.refinement.prompts.voxels import voxels_of
 
 MARGIN = 80.0
 """mm around the prompts that the box reaches: as far as our sessions do."""

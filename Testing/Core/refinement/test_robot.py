@@ -8,7 +8,7 @@ import pytest
 from scipy import ndimage
 
 from UNetSegmentLib.geometry import Geometry
-from UNetSegmentLib.refinement.voxels import voxels_of
+from UNetSegmentLib.refinement.prompts.voxels import voxels_of
 
 pytest.importorskip("skimage", reason="the benchmark needs scikit-image")
 pytest.importorskip("surface_distance", reason="the benchmark measures with surface-distance")

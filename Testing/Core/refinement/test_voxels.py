@@ -17,8 +17,8 @@ from skimage.draw import polygon2mask
 
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.refinement import BoxPrompt, Lasso, Point, Scribble
-from UNetSegmentLib.refinement.prompts import Prompt
-from UNetSegmentLib.refinement.voxels import Voxels, box_voxels, voxels_of
+from UNetSegmentLib.refinement.prompts.kinds import Prompt
+from UNetSegmentLib.refinement.prompts.voxels import Voxels, box_voxels, voxels_of
 
 OBLIQUE = tuple(turned((0.3, -0.4, 0.5), (1, 1, -1)).ravel())
 GRID = Geometry((40, 36, 30), (0.7, 1.3, 2.9), (-11.5, 22.25, 300.0), OBLIQUE)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import Box, Geometry
-from ..reporting.units import SizeKind, size_kind
-from ..volume import Segmentation
+from ...geometry import Box, Geometry
+from ...reporting.units import SizeKind, size_kind
+from ...volume import Segmentation
 from .places import DoubtfulPlace, Kind, Reason
 from .sides import lengths_of
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Box, Triple
-from ..reporting.units import SizeKind
-from ..volume import Segmentation
+from ...geometry import Box, Triple
+from ...reporting.units import SizeKind
+from ...volume import Segmentation
 
 
 class Kind(enum.Enum):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..geometry import Box, Shape
-from .boxes import tight
+from ...geometry import Box, Shape
+from ..boxes import tight
 
 ROUNDING = 1e-6
 """Voxels by which a coordinate on the border of two counts as the next one's."""

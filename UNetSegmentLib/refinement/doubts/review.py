@@ -6,15 +6,15 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from ..volume import Segmentation, Volume
+from ...volume import Segmentation, Volume
 from .appearance import doubts_from_image, edgeless_places
-from .doubt import MOST, find_places
 from .evidence import (
     doubts_from_members,
     doubts_from_probabilities,
     doubts_from_probability,
     doubts_from_uncertainty,
 )
+from .finding import MOST, find_places
 from .irregular import irregular_places
 from .places import DoubtfulPlace
 

@@ -11,9 +11,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ..geometry import Box
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation, Volume
+from ...geometry import Box
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation, Volume
 from .evidence import MOST_VOXELS, Doubts, border_voxels, check_grid
 from .neighbours import connected_voxels
 from .places import DoubtfulPlace, Kind, Reason

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import Triple
-from ..volume import Segmentation
+from ...geometry import Triple
+from ...volume import Segmentation
 from .evidence import Doubts
 from .neighbours import connected_parts, neighbour_pairs
 from .places import DoubtfulPlace, Kind, Reason

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import GeometryError, InputError
-from ..geometry import Geometry
-from ..volume import Segmentation, Volume
+from ...errors import GeometryError, InputError
+from ...geometry import Geometry
+from ...volume import Segmentation, Volume
 from .neighbours import connected_parts, neighbour_pairs
 from .places import Reason
 

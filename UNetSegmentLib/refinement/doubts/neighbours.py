@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from ..geometry import Shape
+from ...geometry import Shape
 
 # Half of the 26 neighbours; the other half are the same pairs.
 _OFFSETS = [offset for offset in itertools.product((-1, 0, 1), repeat=3) if offset > (0, 0, 0)]

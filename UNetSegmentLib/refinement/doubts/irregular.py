@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 
-from ..geometry import Geometry
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation
+from ...geometry import Geometry
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation
 from .neighbours import connected_voxels
 from .places import DoubtfulPlace, Kind, Reason
 from .placing import make_place

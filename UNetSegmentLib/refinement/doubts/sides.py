@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Geometry
-from ..volume import Segmentation
+from ...geometry import Geometry
+from ...volume import Segmentation
 from .evidence import Doubts, border_voxels, sizes_of
 
 _DEEPEST = 3.0  # rims; what is farther away counts no more

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..geometry import AxisMap, Box
-from ..io.segment_names import folded
-from ..progress import CancelToken, ProgressCallback, ProgressEvent
-from ..volume import Segmentation, Volume
+from ...errors import InputError
+from ...geometry import AxisMap, Box
+from ...io.segment_names import folded
+from ...progress import CancelToken, ProgressCallback, ProgressEvent
+from ...volume import Segmentation, Volume
 from .quality import Basis, Quality, quality_of_members
 
 if TYPE_CHECKING:
-    from ..inference import EngineSettings, Segmenter
+    from ...inference import EngineSettings, Segmenter
 
 VIEWS = (1.0, 0.9, 1.15, 1.3)
 """Factors on the voxel size that a model sees, where it has neither folds nor mirrors."""
@@ -96,7 +96,7 @@ def run_members(
     Raises:
         InputError: the model has no folds or mirrors, where these are asked for, and all that a run raises.
     """
-    from ..inference.inputs import one_image
+    from ...inference.inputs import one_image
 
     image = one_image(volume, segmenter.model.card)
     basis = basis or basis_of(segmenter)
@@ -130,7 +130,7 @@ def basis_of(segmenter: Segmenter) -> Basis:
 def _folds(
     segmenter: Segmenter, image: Volume, region: Box | None, cancel: CancelToken | None
 ) -> Iterator[tuple[str, Run]]:
-    from ..inference import Segmenter
+    from ...inference import Segmenter
 
     for fold in range(segmenter.model.folds):
 
@@ -150,7 +150,7 @@ def _folds(
 def _mirrors(
     segmenter: Segmenter, image: Volume, region: Box | None, cancel: CancelToken | None
 ) -> Iterator[tuple[str, Run]]:
-    from ..inference import Segmenter
+    from ...inference import Segmenter
 
     plain = Segmenter(segmenter.model, str(segmenter.device), settings=_plain(segmenter))
     for axis in (None, *_image_axes(segmenter, image)):
@@ -169,7 +169,7 @@ def _mirrors(
 def _views(
     segmenter: Segmenter, image: Volume, region: Box | None, cancel: CancelToken | None
 ) -> Iterator[tuple[str, Run]]:
-    from ..inference import Segmenter
+    from ...inference import Segmenter
 
     for factor in VIEWS:
 
@@ -198,7 +198,7 @@ def _mirror_axes(segmenter: Segmenter) -> tuple[int, ...]:
 
 def _image_axes(segmenter: Segmenter, image: Volume) -> list[int]:
     """The same axes of the image as it is stored; those of a single voxel have nothing to mirror."""
-    from ..preprocessing.preparation import model_axes
+    from ...preprocessing.preparation import model_axes
 
     _, axes = model_axes(image.geometry, segmenter.model.card.preparation)
     stored = [axes.axes[axis] for axis in _mirror_axes(segmenter)]

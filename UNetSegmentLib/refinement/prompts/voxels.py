@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import Box, Geometry
-from .boxes import NOWHERE, tight
+from ...geometry import Box, Geometry
+from ..boxes import NOWHERE, tight
+from .kinds import BoxPrompt, Lasso, Point, Prompt, Scribble
 from .lines import BORDER, ROUNDING, brushed, holds, passed
 from .polygons import enclosed, fitted
-from .prompts import BoxPrompt, Lasso, Point, Prompt, Scribble
 
 # Of a curve, in voxels: what lies farther from its plane is no rounding.
 _FLAT = 0.75

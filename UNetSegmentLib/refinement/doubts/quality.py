@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import GeometryError, InputError
-from ..volume import Segmentation, Volume
+from ...errors import GeometryError, InputError
+from ...volume import Segmentation, Volume
 from .evidence import channels_of, class_shares, doubts_from_uncertainty, sizes_of, slabs
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Box, Geometry
+from ...geometry import Box, Geometry
 from .lines import BORDER, ROUNDING
 
 _MOST_CROSSINGS = 2_000_000

@@ -1,0 +1,1 @@
+"""What a person draws, and the voxels that it is certain of."""
