@@ -200,7 +200,7 @@ def _write(
     case: Reviewed, places: Sequence[DoubtfulPlace], points: Path | None, preview: Path | None, job: Job
 ) -> list[Path]:
     """Writes what was asked for, and notes each file as this job's own."""
-    words = [place.words(case.segmentation) for place in places]
+    words = [place.describe(case.segmentation) for place in places]
     if points is not None:
         from ..io.markups import write_points
 
@@ -239,7 +239,7 @@ def _report(
             {
                 "places": [_row(case, place) for place in places],
                 "agreement": None if quality is None else quality.estimate,
-                "agreement_words": None if quality is None else quality.words(),
+                "agreement_words": None if quality is None else quality.describe(),
                 "files": [str(path) for path in written],
                 "notes": list(notes),
             }
@@ -253,7 +253,7 @@ def _report(
     else:
         say("There are no doubtful places.")
     if quality is not None:
-        say(f"To order cases by, the lowest first: {quality.words()}.")
+        say(f"To order cases by, the lowest first: {quality.describe()}.")
     for path in written:
         say(f"  {path}")
 
@@ -261,7 +261,7 @@ def _report(
 def _row(case: Reviewed, place: DoubtfulPlace) -> dict[str, object]:
     return {
         "score": place.score,
-        "words": place.words(case.segmentation),
+        "words": place.describe(case.segmentation),
         "kind": place.kind.value,
         "reason": place.reason.value,
         "segment": case.segmentation.label(place.segment).name,
@@ -284,7 +284,7 @@ def _table(case: Reviewed, places: Sequence[DoubtfulPlace]) -> Table:
             f"{100 * place.score / highest:.0f} %",
             ", ".join(f"{value:.1f}" for value in _ras(place)),
             place.size_words,
-            place.words(case.segmentation).removeprefix(place.size_words).strip(),
+            place.describe(case.segmentation).removeprefix(place.size_words).strip(),
         )
         for number, place in enumerate(places, start=1)
     )

@@ -183,7 +183,7 @@ def _draw_heading(canvas: Canvas, picture: AttentionPicture, flat: Flat, width: 
     room = width - 2 * _EDGE
     canvas.text(_EDGE, 56, canvas.fitted(f"Attention gates: {picture.title}", 32, room), 32)
     side = "the patient's right is on the left" if flat.plane in (AXIAL, CORONAL) else ""
-    words = ", ".join(part for part in (picture.volume.name, flat.words, side) if part)
+    words = ", ".join(part for part in (picture.volume.name, flat.description, side) if part)
     canvas.text(_EDGE, 92, canvas.fitted(words, 20, room), 20, MUTED)
 
 

@@ -127,12 +127,12 @@ def _panels(case: ShownCase, flat: Flat) -> list[tuple[np.ndarray, str]]:
     outcomes = enlarged(flat.cut(case.outcomes), size)
     painted = colours(outcomes)
     if case.volume is None:
-        return [(as_bytes(painted), flat.words)]
+        return [(as_bytes(painted), flat.description)]
     picture = picture_of(case.volume, flat, size)
     if flat.slices > 1:
         through = np.isin(outcomes, [BACKGROUND.number, UNJUDGED.number])[..., None]
         painted = np.where(through, _DIMMED * picture, painted)
-    return [(as_bytes(picture), flat.words), (as_bytes(painted), "")]
+    return [(as_bytes(picture), flat.description), (as_bytes(painted), "")]
 
 
 @dataclass(frozen=True)

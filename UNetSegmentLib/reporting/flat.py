@@ -48,7 +48,7 @@ class Flat:
         return self.geometry.shape[0]
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """The plane and the slice's number."""
         if self.plane is None:
             return ""

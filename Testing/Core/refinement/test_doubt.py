@@ -118,7 +118,7 @@ def test_a_border_between_two_segments_is_told_once():
     (place,) = find_places(doubts_from_probabilities(mask, shares.astype(np.float32), (0, 1, 2)))
     assert np.array_equal(whole(place), right)
     assert (place.kind, place.segment, place.now, place.becomes) == (Kind.CONFUSED, 2, 1, 2)
-    assert "of 'Anterior' that may belong to 'Posterior'" in place.words(mask)
+    assert "of 'Anterior' that may belong to 'Posterior'" in place.describe(mask)
     assert find_places(doubts_from_probabilities(mask, shares.astype(np.float32), (0, 1, 2)), segments=[3]) == ()
 
 

@@ -52,7 +52,7 @@ def test_two_members_that_disagree_in_a_known_block():
     quality = quality_of_members([first, second], Basis.MIRRORS)
     assert quality.estimate == pytest.approx(0.9)
     assert (quality.members, quality.basis.weak) == (2, False)
-    assert quality.words() == "agreement of 2 mirrors: 0.900"
+    assert quality.describe() == "agreement of 2 mirrors: 0.900"
     assert pairwise_dice([first, second], values=[2]) == {2: pytest.approx(1.0)}
 
 
@@ -67,7 +67,7 @@ def test_three_members_are_three_pairs():
 def test_nothing_found_is_nothing_to_compare():
     quality = quality_of_members([blocks(), blocks()])
     assert quality.estimate is None
-    assert "nothing was found" in quality.words()
+    assert "nothing was found" in quality.describe()
 
 
 def test_members_must_be_several_and_alike():
@@ -105,7 +105,7 @@ def test_expected_dice_by_hand():
     quality = quality_of_probabilities(mask, np.stack([1 - share, share]), (0, 1))
     assert quality.estimate == pytest.approx(3.6 / 4.2)
     assert quality.basis.weak
-    assert "weaker" in quality.words()
+    assert "weaker" in quality.describe()
     region = quality_of_probabilities(mask, share[None], (1,), regions=True)
     assert region.estimate == pytest.approx(3.6 / 4.2)
     bits = -(share * np.log2(np.maximum(share, 1e-9)) + (1 - share) * np.log2(np.maximum(1 - share, 1e-9)))

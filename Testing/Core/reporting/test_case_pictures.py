@@ -101,14 +101,14 @@ def test_a_volume_is_read_with_its_front_up_and_its_right_on_the_left() -> None:
     assert flat.number == 5
     assert cut.shape == (24, 20)
     assert np.argwhere(cut == 7).tolist() == [[0, 2]]
-    assert flat.words == "Axial, slice 5 of 16"
+    assert flat.description == "Axial, slice 5 of 16"
 
 
 def test_thick_slices_are_read_as_they_were_taken() -> None:
     sagittal = Geometry((40, 50, 9), (1.0, 1.0, 4.0), (0, 0, 0), (0, 0, 1, 1, 0, 0, 0, -1, 0))
     assert sagittal.axis_codes == "PIL"
     flat = flat_view(sagittal)
-    assert flat.words == "Sagittal, slice 4 of 9"
+    assert flat.description == "Sagittal, slice 4 of 9"
     assert flat.cut(np.zeros(sagittal.shape)).shape == (50, 40)
 
 

@@ -11,10 +11,10 @@ import torch
 
 from UNetSegmentLib.training import AugmentationConfig, LossConfig, SamplingConfig, load_config
 from UNetSegmentLib.training.augmentation import intensity
+from UNetSegmentLib.training.augmentation.cropping import cut_canvas
 from UNetSegmentLib.training.augmentation.cutout import cutout
-from UNetSegmentLib.training.augmentation.sides import swap_sides
+from UNetSegmentLib.training.augmentation.laterality import swap_left_right
 from UNetSegmentLib.training.augmentation.spatial import Deformation, deform, draw_deformation, identity
-from UNetSegmentLib.training.augmentation.surroundings import cut_canvas
 from UNetSegmentLib.training.cases.case import Case
 from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.losses import IGNORED
@@ -267,7 +267,7 @@ def test_sides_change_places_with_a_flip_along_their_axis_alone(axis):
     config = dataclasses.replace(OFF, flip=tuple(1.0 if a == axis else 0.0 for a in range(3)))
     flips = draw_deformation(config, (4, 4, 4), False, generator()).flips
     labels = torch.tensor([[0, 1, 2, 3]]).reshape(1, 1, 1, 4).to(torch.uint8)
-    swapped = swap_sides(labels.expand(2, 1, 1, 4), [flips[2], False], [(1, 3)])
+    swapped = swap_left_right(labels.expand(2, 1, 1, 4), [flips[2], False], [(1, 3)])
     assert swapped[0].flatten().tolist() == ([0, 3, 2, 1] if axis == 2 else [0, 1, 2, 3])
     assert swapped[1].flatten().tolist() == [0, 1, 2, 3]
     assert labels.flatten().tolist() == [0, 1, 2, 3]

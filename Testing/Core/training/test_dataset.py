@@ -12,7 +12,7 @@ from training_cases import balls, write_case
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.training.cases.dataset import load_case, load_cases, open_dataset
-from UNetSegmentLib.training.cases.spilling import Spill
+from UNetSegmentLib.training.cases.mapped_cases import MappedCases
 
 
 def test_the_hippocampus_folder(shared_data, card):
@@ -127,15 +127,15 @@ def test_cases_beyond_memory_lie_in_files_and_are_the_same(folder, card, tmp_pat
     data = open_dataset(folder)
     kept = load_cases(data, data.names, card)
     one = sum(t.numel() * t.element_size() for t in (kept[0].image, kept[0].label, *kept[0].foreground))
-    spill = Spill(tmp_path / "prepared", limit=2 * one)
-    mapped = load_cases(data, data.names, card, spill=spill)
+    store = MappedCases(tmp_path / "prepared", limit=2 * one)
+    mapped = load_cases(data, data.names, card, store=store)
     # Cases hold about as many labelled voxels each: one or two fit, the others take two files.
     assert 2 * (len(kept) - 2) <= len(list((tmp_path / "prepared").iterdir())) <= 2 * (len(kept) - 1)
     for ours, theirs in zip(kept, mapped, strict=True):
         assert torch.equal(ours.image, theirs.image)
         assert torch.equal(ours.label, theirs.label)
         assert ours.extremes == theirs.extremes
-    spill.remove()
+    store.remove()
     assert not (tmp_path / "prepared").exists()
     assert torch.equal(kept[-1].image, mapped[-1].image)
 

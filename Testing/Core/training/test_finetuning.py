@@ -12,9 +12,9 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import ModelCard, load_model
 from UNetSegmentLib.networks import build
 from UNetSegmentLib.networks.monai_configs import BasicUNetConfig
-from UNetSegmentLib.training.loop.beginning import answer_axes, common_channels
 from UNetSegmentLib.training.loop.export import export_model
 from UNetSegmentLib.training.loop.state import start_state
+from UNetSegmentLib.training.loop.transfer import answer_axes, common_channels
 from UNetSegmentLib.training.planning.finetuning import base_card
 
 

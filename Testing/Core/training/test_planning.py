@@ -27,7 +27,7 @@ from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.planning import NETWORKS, Preferences, Request, plan_training, take_fingerprint
 from UNetSegmentLib.training.planning.device import Speed
 from UNetSegmentLib.training.planning.fingerprint import load_fingerprint, save_fingerprint
-from UNetSegmentLib.training.planning.sides import left_right_axis, side_pairs
+from UNetSegmentLib.training.planning.laterality import left_right_axis, side_pairs
 from UNetSegmentLib.training.planning.sizing import choose_size
 from UNetSegmentLib.training.planning.spacing import coarsest_first, target_spacing, works_in_slices
 from UNetSegmentLib.training.planning.topology import Topology, fitted_patch, topology_of

@@ -26,7 +26,7 @@ from ..running.worker_process import QProcessTransport, python_executable
 from ..scene import provenance, volumes
 from . import labels, regridding, writing
 from .jobs import Job, told
-from .prompts import words
+from .prompts import description
 from .steps import Step, count_to
 from .surfaces import Surfaces
 from .target import Target
@@ -78,7 +78,7 @@ class Correction(RefineListener):
     @property
     def entries(self) -> list[tuple[int, str]]:
         """Number and words of the edits that made the segment what it is, oldest first."""
-        return [(made.number, words(made.edit)) for made in self._history.done]
+        return [(made.number, description(made.edit)) for made in self._history.done]
 
     @property
     def target(self) -> Target | None:

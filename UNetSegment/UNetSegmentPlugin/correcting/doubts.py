@@ -136,7 +136,7 @@ class Doubts:
             return
         left = self._review.left
         self.status = _("{what}. Places left: {count}.").format(
-            what=words(place, self._target.segment.GetName()), count=left
+            what=description(place, self._target.segment.GetName()), count=left
         )
         self._found(place, self._target)
 
@@ -146,7 +146,7 @@ class Doubts:
             self._folder = None
 
 
-def words(place, name: str) -> str:
+def description(place, name: str) -> str:
     """What may be wrong at a place, and why it is thought so."""
     # Voxels of this segment that may be another's are too much here.
     kind = Kind.EXTRA if (place.kind, place.now) == (Kind.CONFUSED, labels.OWN) else place.kind

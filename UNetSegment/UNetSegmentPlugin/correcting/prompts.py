@@ -83,7 +83,7 @@ def _box(corners, include: bool) -> BoxPrompt:
     return BoxPrompt(tuple(axes @ ((low + high) / 2)), tuple(size), include, axes=tuple(axes.ravel()))
 
 
-def words(edit) -> str:
+def description(edit) -> str:
     """An edit as it stands in the list."""
     kinds = {Point: _("Point"), Scribble: _("Scribble"), Lasso: _("Lasso"), BoxPrompt: _("Box")}
     name = kinds.get(type(edit))

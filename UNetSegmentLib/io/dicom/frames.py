@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from .values import Dataset, count, element, item, items, number, numbers, words
+from .values import Dataset, count, element, item, items, number, numbers, texts
 
 # What may tell several volumes of one series apart: in words, with the header's name and the functional group where
 # multi-frame files keep it.
@@ -202,9 +202,9 @@ def _plain(mark: object) -> str:
 
 def is_localizer(data: Dataset) -> bool:
     """Whether a file calls itself a localizer (scout, topogram)."""
-    return bool({"LOCALIZER", "SCOUT"} & set(words(data, "ImageType")))
+    return bool({"LOCALIZER", "SCOUT"} & set(texts(data, "ImageType")))
 
 
 def is_mosaic(data: Dataset) -> bool:
     """Whether a file holds the slices of a volume as tiles of one picture, as Siemens MR scanners write them."""
-    return "MOSAIC" in words(data, "ImageType")
+    return "MOSAIC" in texts(data, "ImageType")

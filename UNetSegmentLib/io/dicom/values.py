@@ -63,7 +63,7 @@ def element(data: Dataset | None, name: str) -> Any:
         return None
 
 
-def words(data: Dataset | None, name: str) -> tuple[str, ...]:
+def texts(data: Dataset | None, name: str) -> tuple[str, ...]:
     """The parts of an element of plain ASCII with several values (image type), in capitals."""
     value = element(data, name)
     if value is None:

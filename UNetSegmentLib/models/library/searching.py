@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .entries import Entry
 from .reader import catalogue
-from .words import same, words
+from .synonyms import search_words, synonyms
 
 # A word counts by where it stands: in the name more than in the long description.
 _NAME, _TITLE, _ANATOMY, _LABEL, _TEXT = 16, 12, 8, 6, 2
@@ -39,7 +39,7 @@ def search(
             continue
         if licence and licence.casefold() not in entry.licence.casefold():
             continue
-        if modality and not same(modality.lower()) & {each.lower() for each in entry.modalities}:
+        if modality and not synonyms(modality.lower()) & {each.lower() for each in entry.modalities}:
             continue
         score = _score(text, _fields(entry))
         place = _score(anatomy, _anatomy(entry))
@@ -51,22 +51,22 @@ def search(
 def _fields(entry: Entry) -> list[tuple[int, list[str]]]:
     long = " ".join((entry.description, entry.kind, entry.licence, entry.homepage))
     return [
-        (_NAME, words(entry.name.replace("-", " "))),
-        (_TITLE, words(entry.title)),
+        (_NAME, search_words(entry.name.replace("-", " "))),
+        (_TITLE, search_words(entry.title)),
         *_anatomy(entry),
-        (_TEXT, words(long) + [modality.lower() for modality in entry.modalities]),
+        (_TEXT, search_words(long) + [modality.lower() for modality in entry.modalities]),
     ]
 
 
 def _anatomy(entry: Entry) -> list[tuple[int, list[str]]]:
-    labels = [word for _, name in entry.labels if name not in entry.hidden for word in words(name)]
-    return [(_ANATOMY, words(" ".join((entry.anatomy, *entry.regions)))), (_LABEL, labels)]
+    labels = [word for _, name in entry.labels if name not in entry.hidden for word in search_words(name)]
+    return [(_ANATOMY, search_words(" ".join((entry.anatomy, *entry.regions)))), (_LABEL, labels)]
 
 
 def _score(text: str, fields: list[tuple[int, list[str]]]) -> float | None:
     """Sum over the words of the best place where each occurs; None when one occurs nowhere."""
     total = 0.0
-    for word in words(text):
+    for word in search_words(text):
         best = max((weight * _match(word, found) for weight, found in fields), default=0.0)
         if not best:
             return None
@@ -77,7 +77,7 @@ def _score(text: str, fields: list[tuple[int, list[str]]]) -> float | None:
 def _match(word: str, found: list[str]) -> float:
     if word in found:
         return _EXACT
-    if same(word) & set(found):
+    if synonyms(word) & set(found):
         return _SYNONYM
     if len(word) >= _SHORTEST_START and any(each.startswith(word) for each in found):
         return _START

@@ -15,10 +15,10 @@ import numpy as np
 from ...geometry import Triple
 from ...volume import Segmentation
 from .evidence import Doubts
+from .label_pairs import Side, sides_of
 from .neighbours import connected_parts, neighbour_pairs
 from .places import DoubtfulPlace, Kind, Reason
 from .placing import make_place
-from .sides import Side, sides_of
 
 MOST = 50
 """Places of a list: more are never gone through."""

@@ -98,7 +98,7 @@ class DoubtfulPlace:
             return f"{_short(self.area_mm2)} mm2"
         return f"{_short(self.size_ml)} mL" if self.size_ml >= 0.001 else f"{_short(self.size_ml * 1000)} mm3"
 
-    def words(self, segmentation: Segmentation) -> str:
+    def describe(self, segmentation: Segmentation) -> str:
         """One English sentence: "0.4 mL that may belong to 'Liver' (the model is unsure)"."""
         name = f"'{segmentation.label(self.segment).name}'"
         said = {

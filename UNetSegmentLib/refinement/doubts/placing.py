@@ -7,8 +7,8 @@ import numpy as np
 from ...geometry import Box, Geometry
 from ...reporting.units import SizeKind, size_kind
 from ...volume import Segmentation
+from .label_pairs import lengths_of
 from .places import DoubtfulPlace, Kind, Reason
-from .sides import lengths_of
 
 
 def make_place(

@@ -50,7 +50,7 @@ class Quality:
     basis: Basis = Basis.PROBABILITIES
     members: int = 1
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """One English sentence."""
         if self.estimate is None:
             return "nothing was found, so there is nothing to compare"

@@ -2,7 +2,7 @@
 
 Two questions look alike and are not. A prompt on a mask that *was given* (by a model, by a person) corrects it: most of
 the mask is right, and only a place around the prompt is to be changed (:mod:`.correcting`). A segment that was *begun*
-by prompts has nothing but them to go by: it is found anew from all of them (:mod:`.beginning`).
+by prompts has nothing but them to go by: it is found anew from all of them (:mod:`.from_prompts`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 
 from ...geometry import Triple
 from ..method import Problem
-from .beginning import begun
 from .coarse import coarsened
 from .correcting import corrected
+from .from_prompts import segment_from_prompts
 
 MARGIN = 18.0
 """mm around a prompt that are looked at first."""
@@ -34,7 +34,7 @@ class LocalMethod:
     def solve(self, problem: Problem) -> np.ndarray:
         """See :class:`~..method.Method`. Large boxes are solved on a coarser grid."""
         if _is_begun(problem):
-            return coarsened(problem, begun, MOST_BEGUN)
+            return coarsened(problem, segment_from_prompts, MOST_BEGUN)
         return coarsened(problem, corrected, MOST_CORRECTED)
 
 

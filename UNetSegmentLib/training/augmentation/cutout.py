@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from .draw import chance, integer, uniform
+from .random_numbers import chance, integer, uniform
 
 if TYPE_CHECKING:
     import torch

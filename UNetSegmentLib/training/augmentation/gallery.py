@@ -14,11 +14,11 @@ from torch import Tensor
 from ..cases.case import Case
 from ..config.values import AugmentationConfig, Range, SamplingConfig
 from . import intensity
+from .cropping import cut_canvas
 from .cutout import cutout
-from .draw import normal_like
-from .sides import swap_sides
+from .laterality import swap_left_right
+from .random_numbers import normal_like
 from .spatial import Deformation, deform, draw_deformation
-from .surroundings import cut_canvas
 
 _MARGIN = 1.4
 
@@ -129,7 +129,7 @@ def _flips(scene: Scene, config: AugmentationConfig) -> list[Example]:
         plain = scene.bent(f"along {'zyx'[axis]}", Deformation(matrix, None))
         examples.append(plain)
         if axis == config.left_right_axis and scene.pairs:
-            label = swap_sides(plain.label[None], [True], scene.pairs)[0]
+            label = swap_left_right(plain.label[None], [True], scene.pairs)[0]
             examples.append(Example(f"along {'zyx'[axis]}, sides swapped", plain.image, label))
     return examples
 
@@ -190,6 +190,6 @@ def _drawn(scene: Scene, config: AugmentationConfig, seed: int) -> Example:
     random = _chance(seed)
     deformation = draw_deformation(config, scene.patch, scene.flat, random)
     bent = scene.bent(f"draw {seed + 1}", deformation)
-    label = swap_sides(bent.label[None], [deformation.flips[config.left_right_axis]], scene.pairs)[0]
+    label = swap_left_right(bent.label[None], [deformation.flips[config.left_right_axis]], scene.pairs)[0]
     image = intensity.change_intensity(bent.image[None], config, scene.flat, random)[0]
     return Example(bent.strength, image, label)

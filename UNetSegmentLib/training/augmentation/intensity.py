@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .cutout import cutout
-from .draw import chance, normal_like, uniform
+from .random_numbers import chance, normal_like, uniform
 
 if TYPE_CHECKING:
     from ..config.values import AugmentationConfig, Range

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .draw import chance, normal_like, uniform
+from .random_numbers import chance, normal_like, uniform
 
 if TYPE_CHECKING:
     from ..config.values import AugmentationConfig

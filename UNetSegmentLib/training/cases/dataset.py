@@ -23,7 +23,7 @@ from ..layouts.reading import read_case
 from ..layouts.recognition import AUTO, open_layout
 from .case import Case
 from .labelling import Labelling
-from .spilling import Spill
+from .mapped_cases import MappedCases
 
 _AIMS = 100_000
 
@@ -49,14 +49,14 @@ def load_cases(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
     labelling: Labelling | None = None,
-    spill: Spill | None = None,
+    store: MappedCases | None = None,
 ) -> list[Case]:
-    """Reads and prepares the named cases; see :func:`load_case`. ``spill`` takes what does not fit into memory."""
+    """Reads and prepares the named cases; see :func:`load_case`. ``store`` takes what does not fit into memory."""
     stage = Stage("read cases", len(names), progress, cancel)
     cases = []
     for name in names:
         case = load_case(data, name, card, labelling)
-        cases.append(case if spill is None else spill.keep(case))
+        cases.append(case if store is None else store.keep(case))
         stage.step(message=name)
     return cases
 

@@ -17,7 +17,7 @@ from ...io.atomic import check_writable
 from ...progress import CancelToken, ProgressCallback
 from ..cases.dataset import load_cases, open_dataset
 from ..cases.labelling import labelling_of
-from ..cases.spilling import Spill
+from ..cases.mapped_cases import MappedCases
 from ..config.config import TrainingConfig
 from ..layouts.naming import numbered_like
 from ..processes.distributed import World, join_world
@@ -93,12 +93,12 @@ def _train(
     if not names:
         raise InputError("No case is left to train on.", "Choose another fold.")
     labelling = labelling_of(config)
-    spill = Spill(output / f"prepared-{world.rank}")
+    store = MappedCases(output / f"prepared-{world.rank}")
     try:
-        cases = load_cases(data, names, config.card, progress, cancel, labelling, spill)
+        cases = load_cases(data, names, config.card, progress, cancel, labelling, store)
         looked_at = held_out[: config.validation_cases or None] if world.first else []
         clock.after = After(len(looked_at), report_passes(config, len(held_out), data.pixels))
-        validation = load_cases(data, looked_at, config.card, progress, cancel, labelling, spill)
+        validation = load_cases(data, looked_at, config.card, progress, cancel, labelling, store)
         run = Run(config, cases, validation, world, device, progress, cancel, clock)
         dice = run.to_the_end()
     except torch.OutOfMemoryError as error:
@@ -109,7 +109,7 @@ def _train(
             str(error),
         ) from error
     finally:
-        spill.remove()
+        store.remove()
     model, curve = package_run(run.state.result(), config) if world.first else (output / MODEL, None)
     world.leave()
     dice = dice if world.first else None

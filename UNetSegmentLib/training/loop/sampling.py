@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ...budget import require_memory
 from ...geometry import in_xyz
-from ..augmentation.draw import chance, integer
+from ..augmentation.cropping import cut_canvas
 from ..augmentation.intensity import change_intensity
-from ..augmentation.sides import swap_sides
+from ..augmentation.laterality import swap_left_right
+from ..augmentation.random_numbers import chance, integer
 from ..augmentation.spatial import Deformation, deform, draw_deformation
-from ..augmentation.surroundings import cut_canvas
 from ..cases.case import Case
 from ..cases.labelling import labelling_of
 from ..config.config import TrainingConfig
@@ -68,7 +68,7 @@ class PatchSampler:
             deformations.append(draw_deformation(settings, self.patch, self.flat, own, self.spacing))
         batch, target = torch.stack(images).to(self.device), torch.stack(labels).to(self.device)
         batch, target = self._deformed(batch, target, deformations)
-        target = swap_sides(target, [d.flips[settings.left_right_axis] for d in deformations], self.pairs)
+        target = swap_left_right(target, [d.flips[settings.left_right_axis] for d in deformations], self.pairs)
         changed = [change_intensity(x[None], settings, self.flat, g) for x, g in zip(batch, generators, strict=True)]
         batch = torch.cat(changed)
         if self.flat:

@@ -25,10 +25,10 @@ from ..config.codec import config_from_text, config_to_text
 from ..config.config import TrainingConfig, same_but_for
 from ..processes.distributed import World
 from .averaging import MovingAverage
-from .beginning import take_weights
 from .optimization import Schedule, make_optimizer
 from .pretrained import load_pretrained
 from .stopping import Watch
+from .transfer import transfer_weights
 
 ALONE = World()
 
@@ -104,7 +104,7 @@ def start_state(
 def _begin(network: nn.Module, config: TrainingConfig) -> None:
     """Weights that the training begins with, where it does not begin at random."""
     if config.start_from is not None:
-        take_weights(network, config.card, config.start_from)
+        transfer_weights(network, config.card, config.start_from)
     elif config.pretrained is not None and isinstance(config.card.network, NetworkConfig):
         load_pretrained(network, config.card.network, config.pretrained)
 

@@ -12,8 +12,8 @@ from ..layouts import Dataset
 from ..loop.clock import ENGINE, MOST, report_passes
 from .card import Outputs
 from .fingerprint import Fingerprint
+from .laterality import left_right_axis, side_pairs
 from .preferences import Preferences
-from .sides import left_right_axis, side_pairs
 from .sizing import Size, wanted_steps
 from .spacing import ANISOTROPY
 from .timing import Pace

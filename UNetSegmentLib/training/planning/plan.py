@@ -24,8 +24,8 @@ from .device import Speed, measure_speed
 from .finetuning import base_card, with_outputs
 from .fingerprint import Fingerprint, take_fingerprint
 from .frame import frame_of
+from .laterality import left_right_axis, side_pairs
 from .preferences import Preferences
-from .sides import left_right_axis, side_pairs
 from .sizing import Size, choose_size, sized, wanted_steps
 from .timing import Pace, measure_pace
 from .topology import Topology, topology_of

@@ -133,10 +133,10 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def _write_page(config: TrainingConfig, summary: Summary, folders: dict[int, Path], path: Path) -> None:
-    pieces = [page.words(_about(config, summary)), page.table(*label_rows(summary))]
+    pieces = [page.paragraph(_about(config, summary)), page.table(*label_rows(summary))]
     if summary.pixels is not None:
         pieces += [
-            page.words(f"Pixels: {pixel_words(summary.pixels.together)}."),
+            page.paragraph(f"Pixels: {pixel_words(summary.pixels.together)}."),
             page.table(*pixel_rows(summary.pixels)),
         ]
     sections: list[tuple[str, Sequence[str]]] = [("Held-out cases", pieces)]

@@ -131,9 +131,9 @@ def _page(
         sections.append(("Curve", [page.picture(result.curve, "Loss and held-out Dice over the steps")]))
     if evaluation is not None:
         pieces = [page.table(("Label", "Cases", "Dice", "HD95 (mm)", "NSD"), _summary_rows(evaluation))]
-        pieces += [page.words(f"Note: {note}") for note in evaluation.notes]
+        pieces += [page.paragraph(f"Note: {note}") for note in evaluation.notes]
         if scores is not None:
-            pieces.append(page.words(f"Pixels: {pixel_words(scores)}."))
+            pieces.append(page.paragraph(f"Pixels: {pixel_words(scores)}."))
         sections.append((f"Held-out cases ({evaluation.split})", pieces))
         rows = [(name, f"{dice:.4f}") for name, dice in mean_dice(evaluation.scores).items()]
         if pictures:

@@ -62,6 +62,6 @@ def write_page(path: Path, title: str, sections: Sequence[tuple[str, Sequence[st
     return path
 
 
-def words(text: str) -> str:
+def paragraph(text: str) -> str:
     """A paragraph."""
     return f"<p>{_escaped(text)}</p>"

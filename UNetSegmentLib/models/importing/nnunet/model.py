@@ -16,7 +16,7 @@ from ..checkpoint import load_checkpoint
 from ..conversion import plain_name
 from ..fields import Fields, read_json
 from ..imported import Imported, ImportOptions
-from . import words
+from . import card_texts
 from .architecture import network_config
 from .labels import LabelPlan, channel_names, label_plan
 from .plans import Plans, configuration
@@ -88,17 +88,20 @@ def _model(
         where = f"{results.shown}, fold {fold}"
         weights.append(map_weights(network, checkpoint.get("network_weights"), where))
     values = [label.value for label in labels.labels]
+    about = card_texts.about(
+        plans, trained.dataset, results.dataset, trained.trainer, list(trained.checkpoints), channels
+    )
     card = ModelCard(
-        name=plain_name(f"{words.dataset_name(trained.plans.whole, results.dataset)}-{plans.name}"),
+        name=plain_name(f"{card_texts.dataset_name(trained.plans.whole, results.dataset)}-{plans.name}"),
         version="1",
-        inputs=words.inputs(channels),
+        inputs=card_texts.inputs(channels),
         labels=labels.labels,
         network=network,
         preparation=preparation(plans, len(channels)),
         inference=_inference(trained, labels),
         postprocessing=postprocessing_steps(results.files, list(trained.checkpoints), values),
         companions=tuple(Companion(_PREVIOUS, "previous") for _ in companions),
-        **words.about(plans, trained.dataset, results.dataset, trained.trainer, list(trained.checkpoints), channels),
+        **about,
     )
     return Imported(card, weights, companions, plans.name)
 

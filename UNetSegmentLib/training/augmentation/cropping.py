@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .draw import chance, integer, normal_like, pick, uniform
+from .random_numbers import chance, integer, normal_like, pick, uniform
 
 if TYPE_CHECKING:
     from ..cases.case import Case

@@ -20,7 +20,7 @@ Rows = Sequence[tuple[int, int]]
 """Pairs of output channels: of the new answer, and of the old one that means the same."""
 
 
-def take_weights(network: nn.Module, card: ModelCard, package: str) -> None:
+def transfer_weights(network: nn.Module, card: ModelCard, package: str) -> None:
     """Fills ``network`` from a package of the same architecture.
 
     The body is taken bit for bit. Of the layers that give the answer, the channels of labels that both models have by

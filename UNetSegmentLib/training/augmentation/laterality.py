@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def swap_sides(labels: Tensor, mirrored: Sequence[bool], pairs: Sequence[tuple[int, int]]) -> Tensor:
+def swap_left_right(labels: Tensor, mirrored: Sequence[bool], pairs: Sequence[tuple[int, int]]) -> Tensor:
     """Labels of which the two of each pair have changed places in the samples that are mirrored.
 
     Args:

@@ -16,7 +16,7 @@ from .case import Case
 _SHARE = 0.5
 
 
-class Spill:
+class MappedCases:
     """Keeps cases in memory up to a limit, and the further ones in files.
 
     Args:

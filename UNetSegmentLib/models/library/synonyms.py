@@ -46,11 +46,11 @@ _GROUPS = (
 _SYNONYMS = {word: frozenset(group) for group in _GROUPS for word in group}
 
 
-def words(text: str) -> list[str]:
+def search_words(text: str) -> list[str]:
     """The words of a text in lower case; ``kidney_left`` is two, ``T12`` and ``1.5`` are one."""
     return re.findall(r"[a-z0-9]+(?:\.[0-9]+)?", text.lower().replace("_", " "))
 
 
-def same(word: str) -> frozenset[str]:
+def synonyms(word: str) -> frozenset[str]:
     """The word and what means the same."""
     return _SYNONYMS.get(word, frozenset((word,)))

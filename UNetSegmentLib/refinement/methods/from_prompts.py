@@ -27,7 +27,7 @@ _STRENGTH = 1.5
 _CAP = 4.0
 
 
-def begun(problem: Problem) -> np.ndarray:
+def segment_from_prompts(problem: Problem) -> np.ndarray:
     """The segment as the prompts so far want it, boolean (z, y, x)."""
     seeds, mask = problem.seeds, problem.mask
     open_ = problem.free | seeds
