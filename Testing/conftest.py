@@ -49,8 +49,24 @@ SLOW = (
     "Core/cli/test_cli_segment.py",
     "Slicer/test_slicer_scene.py",
     "Core/worker/test_process.py",
+    "Slicer/test_slicer_correcting_section.py",
+    "Core/refinement/test_cost.py",
+    "Core/project/test_docs.py",
+    "Core/training/test_loop.py",
+    "Core/worker/test_refining_process.py",
+    "Core/training/test_planning.py",
+    "Core/worker/test_real_model.py",
+    "Slicer/test_slicer_layout.py",
+    "Slicer/test_slicer_correcting_history.py",
+    "Slicer/test_slicer_correcting_runs.py",
+    "Core/library/test_download.py",
+    "Core/training/test_bundled_model.py",
+    "Slicer/test_slicer_correcting_faults.py",
+    "Core/project/test_notebook.py",
+    "Core/reporting/test_correction_picture.py",
+    "Core/training/test_bundled_vessels.py",
 )
-"""Files that take a quarter of a minute or more, the slowest first."""
+"""Files that take five seconds or more, the slowest first."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
