@@ -96,6 +96,8 @@ def prompts_of(
         for item in place.markups.items if place.markups is not None else [_item(place, geometry)]:
             source = f" ({shown(Path(place.text).name, 40)})" if place.markups is not None else ""
             try:
+                if place.voxel:
+                    _check_voxel(place, geometry)
                 found += [
                     Given(prompt, f"{word} {what}{source}") for prompt, what in _prompts(item, include, segment, brush)
                 ]
@@ -106,6 +108,13 @@ def prompts_of(
                     f"There are more than {MOST_PROMPTS} prompts.", "Draw curves, rather than a point in every voxel."
                 )
     return tuple(found)
+
+
+def _check_voxel(place: Place, geometry: Geometry) -> None:
+    """Refuses indices that an image does not have: counted from 1 instead of 0, the last would be beyond it."""
+    if any(not 0 <= number <= count - 1 for number, count in zip(place.numbers, geometry.size, strict=True)):
+        last = ",".join(str(count - 1) for count in geometry.size)
+        raise InputError(f"The image has voxels from 0,0,0 to {last}.", "Count them from 0 along i, j and k.")
 
 
 def _item(place: Place, geometry: Geometry) -> Markup:

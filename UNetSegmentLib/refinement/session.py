@@ -20,7 +20,10 @@ from .history import Edit, Entry, History, Patch, Strokes
 from .labelmap import LabelMap
 from .method import Method
 from .prompts.kinds import BoxPrompt, Lasso, Point, Prompt, Scribble
+from .prompts.outline import beside, extent_beyond
 from .prompts.voxels import Voxels, box_voxels, voxels_of
+
+_ALONE = "Only what the prompt itself covers was added: the image does not set this place apart. Draw over more of it."
 
 
 class Session:
@@ -227,6 +230,8 @@ class Session:
         after[region.inside] = segment if prompt.include else self._remains(region, segment, certain)
         self._enter(prompt, certainty, segment, region.box, after)
         notes += region.notes
+        if isinstance(prompt, Point) and prompt.include and int(np.count_nonzero(region.inside)) <= seeds.count:
+            notes += (_ALONE,)
         return Change(region.box, after, int(np.count_nonzero(region.inside)), region.reach, notes)
 
     def _enter(self, prompt: Prompt, certainty: Certainty, segment: int, box: Box, after: np.ndarray) -> None:
@@ -280,6 +285,7 @@ class Session:
         if not new.any():
             return None
         within = box_voxels(prompt, self._geometry) if isinstance(prompt, BoxPrompt) and prompt.include else None
+        lasso = isinstance(prompt, Lasso) and prompt.include
         sources = np.unique(there[new])
 
         def free(box: Box) -> np.ndarray:
@@ -287,6 +293,8 @@ class Session:
             open_ = np.isin(labels, sources) if prompt.include else labels == segment
             if within is not None:
                 open_ &= placed(within.inside, within.box, box)
+            if lasso:
+                open_ &= ~beside(seeds, box)
             return np.asarray(open_ & ~self._fixed(box))
 
         return grow(
@@ -294,7 +302,7 @@ class Session:
             self._volume,
             seeds=replace(seeds, inside=new),
             adding=prompt.include,
-            reach=self._reach,
+            reach=min(self._reach, extent_beyond(seeds, self._geometry.array_spacing)) if lasso else self._reach,
             mask=lambda box: self._map.now(box) == segment,
             given=lambda box: self._map.given(box) == segment,
             free=free,

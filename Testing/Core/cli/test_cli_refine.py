@@ -192,6 +192,8 @@ def test_probabilities_of_every_label_or_of_one(run: Run, image: Path, labels: P
         (("--include", "1,2"), 3, "neither coordinates nor a Markups file"),
         (("--include", "1,2,nan"), 3, "neither coordinates"),
         (("--include", "voxel:1,2,3,4,5,6"), 3, "neither coordinates"),
+        (("--include", "voxel:-1,0,0"), 3, "voxels from 0,0,0"),
+        (("--include", "voxel:0,0,9999"), 3, "voxels from 0,0,0"),
         (("--include", "no-such-file"), 3, "neither coordinates"),
         (("--include", "missing.mrk.json"), 3, "does not exist"),
         (("--include", "9000,0,0"), 3, "outside the image"),

@@ -49,6 +49,8 @@ _ALIKE = 2.5
 _THICKNESSES = 2.0
 # Deviations that what is added must differ by from what lies around it.
 _STEP = 0.8
+# Voxels that are taken even where nothing stands out.
+_SMALLEST = 1.0
 _SURE = 0.98
 
 
@@ -87,9 +89,9 @@ def corrected(problem: Problem) -> np.ndarray:
     careful = problem.adding and bool(problem.given.any())
     while True:
         region = _region(place, depth, size)
-        if not careful or size <= voxel or _stands_out(place, region):
+        if not careful or size <= _SMALLEST * voxel or _stands_out(place, region):
             break
-        size = max(size / 2, voxel)
+        size = max(size / 2, _SMALLEST * voxel)
         depth = min(depth, 2 * size)
     return problem.mask | region if problem.adding else problem.mask & ~region
 

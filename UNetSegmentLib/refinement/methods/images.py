@@ -12,13 +12,24 @@ _SMOOTHING = 0.5
 _LEAST_SPREAD = 0.03
 # The median difference of neighbours with Gaussian noise is 0.954 times its standard deviation.
 _NOISE = 1.05
+# Nor is the standard deviation the median distance from the median, but so many times it.
+_DEVIATIONS = 1.4826
+# So many deviations from the middle of a sample, a value is none of it.
+_OUTLYING = 10.0
 
 
 def normalized(image: np.ndarray) -> np.ndarray:
-    """Each channel (z, y, x) around its median, with most values between -1 and 1. float32 (channels, z, y, x)."""
+    """Each channel (z, y, x) around its median, with most values between -1 and 1. float32 (channels, z, y, x).
+
+    Channels that are the same everywhere say nothing and are left out, but for one."""
+    telling = [channel for channel in image if channel.min() < channel.max()]
+    image = np.stack(telling) if telling else image[:1]
     around = image - np.median(image, axis=(1, 2, 3), keepdims=True)
     scale = np.percentile(np.abs(around), 90, axis=(1, 2, 3), keepdims=True)
-    return np.asarray(around / np.maximum(scale, 1e-6), np.float32)
+    # Half of a picture may be black: then the largest value is what it is measured by.
+    largest = np.abs(around).max(axis=(1, 2, 3), keepdims=True)
+    scale = np.where(scale > 0, scale, np.where(largest > 0, largest, 1))
+    return np.asarray(around / scale, np.float32)
 
 
 def smoothed(image: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
@@ -30,13 +41,18 @@ def smoothed(image: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
 
 
 def dissimilarity(image: np.ndarray, smooth: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """How far each voxel is from those of ``core``, in their standard deviations, which are the image's noise at
+    """How far each voxel is from those of ``core``, in their deviations (robust), which are the image's noise at
     least; the root mean square over the channels. float32 (z, y, x)."""
     total = np.zeros(smooth.shape[1:], np.float32)
     for raw, channel in zip(image, smooth, strict=True):
         noise = _NOISE * float(np.median(np.abs(np.diff(raw, axis=2)))) if raw.shape[2] > 1 else 0.0
-        spread = max(float(channel[core].std()), noise, _LEAST_SPREAD)
-        total += ((channel - np.median(channel[core])) / spread) ** 2
+        values = channel[core]
+        middle = float(np.median(values))
+        least = max(noise, _LEAST_SPREAD)
+        # A bright voxel beside a click must not make everything alike.
+        deviation = _DEVIATIONS * float(np.median(np.abs(values - middle)))
+        ordinary = values[np.abs(values - middle) <= _OUTLYING * max(deviation, least)]
+        total += ((channel - middle) / max(float(ordinary.std()) if ordinary.size else 0.0, least)) ** 2
     return np.asarray(np.sqrt(total / len(image)))
 
 

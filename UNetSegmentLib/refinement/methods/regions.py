@@ -20,6 +20,7 @@ from .neighbourhood import faces, part_at
 _THRESHOLDS = np.geomspace(0.8, 5.0, 12)
 _CLICK = 20
 _AROUND_CLICK_MM = 2.5
+_BESIDE_STROKE_MM = 10.0
 _LEAST = 8
 _THICKER = 1.5
 _LEAST_TRUST = 0.1
@@ -36,9 +37,12 @@ def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_
 
     seeds, spacing = problem.seeds, problem.spacing
     core = seeds
+    away = ndimage.distance_transform_edt(~seeds, sampling=spacing)
     if int(np.count_nonzero(seeds)) <= _CLICK:
-        around = max(2 * min(spacing), _AROUND_CLICK_MM)
-        core = ((ndimage.distance_transform_edt(~seeds, sampling=spacing) <= around) & open_) | seeds
+        core = ((away <= max(2 * min(spacing), _AROUND_CLICK_MM)) & open_) | seeds
+    else:
+        # Strokes say how large an object is, too.
+        open_ = open_ & (away <= max(_BESIDE_STROKE_MM, _extent(seeds, spacing) / 2))
     unlike = dissimilarity(image, smooth, core)
     structure = faces(seeds.shape)
     regions = [_within(unlike, float(threshold), core, seeds, open_, structure) for threshold in _THRESHOLDS]
@@ -56,8 +60,14 @@ def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_
     if chosen is not None:
         return regions[chosen] | seeds
     # Nothing stands out: a small place around the prompt, as a brush would take it.
-    near = ndimage.distance_transform_edt(~seeds, sampling=spacing) <= max(_BRUSH_MM, 2 * min(spacing))
+    near = away <= max(_BRUSH_MM, 2 * min(spacing))
     return part_at(near & open_ & (unlike < _BRUSH_ALIKE), seeds, structure) | seeds
+
+
+def _extent(seeds: np.ndarray, spacing: Sequence[float]) -> float:
+    """mm from end to end, along the axis where that is most."""
+    found = [np.flatnonzero(seeds.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    return float(max((f[-1] - f[0] + 1) * mm for f, mm in zip(found, spacing, strict=True)))
 
 
 def _best(regions: Sequence[np.ndarray], scores: np.ndarray, seeds: np.ndarray, spacing: Sequence[float]) -> int | None:
