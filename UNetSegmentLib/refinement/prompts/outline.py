@@ -14,9 +14,13 @@ _BEYOND = 1.2
 
 
 def extent_beyond(voxels: Voxels, spacing: Sequence[float]) -> float:
-    """mm that an object may go on from the area that a lasso encloses: a little more than half of its width."""
+    """mm that an object may go on from the area that a lasso encloses: a little more than half of its width, or of its
+    length where it lies across slices."""
     from scipy import ndimage
 
+    shape = voxels.inside.shape
+    if shape.count(1) != 1:
+        return _BEYOND * max(n * mm for n, mm in zip(shape, spacing, strict=True)) / 2
     padding = [(0, 0) if n == 1 else (1, 1) for n in voxels.inside.shape]
     depth = ndimage.distance_transform_edt(np.pad(voxels.inside, padding), sampling=spacing)
     return _BEYOND * float(depth.max())
