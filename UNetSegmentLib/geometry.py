@@ -71,6 +71,14 @@ class Box:
     def shifted(self, offset: Sequence[int]) -> Box:
         return Box(_shape(np.add(self.start, offset)), _shape(np.add(self.stop, offset)))
 
+    def relative_to(self, other: Box) -> Box:
+        """The same voxels, counted from the first one of ``other``: what slices an array of that box."""
+        return self.shifted([-n for n in other.start])
+
+    def joined(self, other: Box) -> Box:
+        """The smallest box around both."""
+        return Box(_shape(np.minimum(self.start, other.start)), _shape(np.maximum(self.stop, other.stop)))
+
 
 @dataclass(frozen=True)
 class AxisMap:

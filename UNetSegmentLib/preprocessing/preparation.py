@@ -67,7 +67,7 @@ class PreparationRecord:
         full = np.full((*part.shape[:-3], *oriented), outside, dtype=part.dtype)
         kept = self.box.intersect(self.target)
         if not kept.empty:
-            inner = kept.shifted([-n for n in self.box.start])
+            inner = kept.relative_to(self.box)
             full[(..., *kept.slices)] = part[(..., *inner.slices)]
         return np.ascontiguousarray(self.axes.invert(full))
 
@@ -159,7 +159,7 @@ def prepare(
     else:
         # Also for a region whose statistics come from the whole image: only that much need then be resampled, and the
         # order hardly matters, because both steps are linear but for clipping.
-        wanted = record.box.shifted([-n for n in counted.start])
+        wanted = record.box.relative_to(counted)
         tensor = normalize(tensor, preparation.normalization)[(..., *wanted.slices)]
         tensor = onto_grid(tensor, record, preparation.image_order, apart)
     prepared = Prepared(tensor.contiguous(), record)

@@ -26,6 +26,5 @@ def placed(inside: np.ndarray, own: Box, box: Box) -> np.ndarray:
     result = np.zeros(box.shape, bool)
     common = own.intersect(box)
     if not common.empty:
-        there = common.shifted([-n for n in own.start]).slices
-        result[common.shifted([-n for n in box.start]).slices] = inside[there]
+        result[common.relative_to(box).slices] = inside[common.relative_to(own).slices]
     return result

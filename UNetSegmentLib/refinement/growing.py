@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from ..volume import Volume
 from .boxes import placed, tight
 from .certain import IN, OUT
 from .method import Method, Problem
+from .neighbourhood import CORNERS, part_at
 from .prompts.voxels import Voxels
 
 DEFAULT_REACH = 80.0
@@ -153,7 +155,7 @@ def _grown(
         if answer.shape != box.shape:
             raise ValueError(f"The method answered an array of shape {answer.shape} for a box of {box.shape}.")
         open_ &= answer.astype(bool) == rules.adding
-        flips = _connected(open_ | own, own)
+        flips = part_at(open_ | own, own, CORNERS)
         wider = _wider(box, flips, limit)
         if wider == box:
             return box, _within_reach(flips, own, near, spacing)
@@ -172,8 +174,7 @@ def _seeing(box: Box, among: Sequence[Box], margin: Sequence[int], limit: Box) -
     for other in reversed(among):
         near = other.padded([n // 2 for n in margin]).intersect(limit)
         if not near.empty:
-            start, stop = np.minimum(box.start, near.start).tolist(), np.maximum(box.stop, near.stop).tolist()
-            wider = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+            wider = box.joined(near)
             if _size(wider) <= MOST_VOXELS // 2:
                 box = wider
     return box
@@ -181,14 +182,12 @@ def _seeing(box: Box, among: Sequence[Box], margin: Sequence[int], limit: Box) -
 
 def _joined(changes: list[tuple[Box, np.ndarray]], reach: float) -> Region:
     """One region of several, which may overlap."""
-    starts, stops = zip(*((box.start, box.stop) for box, _ in changes), strict=True)
-    (a, b, c), (d, e, f) = np.min(starts, axis=0).tolist(), np.max(stops, axis=0).tolist()
     box, inside = changes[0]
     if len(changes) > 1:
-        box = Box((a, b, c), (d, e, f))
+        box = functools.reduce(Box.joined, (own for own, _ in changes))
         inside = np.zeros(box.shape, bool)
         for own, flips in changes:
-            inside[own.shifted([-n for n in box.start]).slices] |= flips
+            inside[own.relative_to(box).slices] |= flips
     part = tight(inside)
     return Region(part.shifted(box.start), np.ascontiguousarray(inside[part.slices]), reach)
 
@@ -209,15 +208,6 @@ def _image(volume: Volume, box: Box) -> np.ndarray:
 def _size(box: Box) -> int:
     z, y, x = box.shape
     return z * y * x
-
-
-def _connected(flips: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """The part of ``flips`` that hangs together, by faces, edges or corners, with a seed."""
-    from scipy import ndimage
-
-    parts, _ = ndimage.label(flips, np.ones((3, 3, 3)))
-    kept = np.unique(parts[seeds])
-    return np.asarray(np.isin(parts, kept[kept > 0]))
 
 
 def _wider(box: Box, flips: np.ndarray, limit: Box) -> Box:
@@ -248,4 +238,4 @@ def _within_reach(flips: np.ndarray, seeds: np.ndarray, near: float, spacing: tu
     if np.linalg.norm(np.add(far, spread)) <= near:
         return flips
     distance = ndimage.distance_transform_edt(~seeds, sampling=spacing)
-    return _connected(flips & ((distance <= near) | seeds), seeds)
+    return part_at(flips & ((distance <= near) | seeds), seeds, CORNERS)

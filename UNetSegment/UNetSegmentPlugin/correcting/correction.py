@@ -379,7 +379,7 @@ class Correction(RefineListener):
         writing.write(self._effect, target, labels.values(target, self._overwrite), box, before, wanted)
         area = box.padded(regridding.margin(target)).intersect(Box.whole(self._labels.shape))
         expected = self._labels[area.slices].copy()
-        expected[box.shifted([-n for n in area.start]).slices] = wanted
+        expected[box.relative_to(area).slices] = wanted
         present = labels.read(target, self._overwrite, area)
         self._labels[area.slices] = present
         if untouched:

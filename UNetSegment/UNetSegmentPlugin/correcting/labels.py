@@ -70,7 +70,7 @@ def _paint(labels: np.ndarray, box: Box, grid: Geometry, target: Target, found: 
             if number < len(table):
                 table[number] = value
         new = table[part]
-        there = labels[place.shifted([-n for n in box.start]).slices]
+        there = labels[place.relative_to(box).slices]
         there[new > 0] = new[new > 0]
 
 
@@ -85,7 +85,7 @@ def _part(stored, target: Target, grid: Geometry, box: Box) -> tuple[np.ndarray 
     common = place.intersect(box)
     if common.empty:
         return None, common
-    return voxels[common.shifted([-n for n in place.start]).slices], common
+    return voxels[common.relative_to(place).slices], common
 
 
 def _resampled(stored, target: Target, grid: Geometry, box: Box) -> np.ndarray:

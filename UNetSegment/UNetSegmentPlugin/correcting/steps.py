@@ -40,12 +40,7 @@ def count_to(
             return None
         if not patch.box.empty:
             candidate[patch.box.slices] = patch.labels
-            area = _around(area, patch.box)
+            area = area.joined(patch.box)
         if np.array_equal(candidate[area.slices], wanted[area.slices]):
             return count
     return None
-
-
-def _around(one: Box, two: Box) -> Box:
-    start = tuple(min(a, b) for a, b in zip(one.start, two.start, strict=True))
-    return Box(start, tuple(max(a, b) for a, b in zip(one.stop, two.stop, strict=True)))

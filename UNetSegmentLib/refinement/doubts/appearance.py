@@ -14,7 +14,8 @@ import numpy as np
 from ...geometry import Box
 from ...postprocessing.boxes import label_boxes
 from ...volume import Segmentation, Volume
-from .evidence import MOST_VOXELS, Doubts, border_voxels, check_grid
+from ..checks import checked_grid
+from .evidence import Doubts, border_voxels, likeliest
 from .neighbours import connected_voxels
 from .places import DoubtfulPlace, Kind, Reason
 from .placing import make_place
@@ -41,15 +42,14 @@ def doubts_from_image(segmentation: Segmentation, volume: Volume, segments: Coll
     Raises:
         GeometryError: another grid.
     """
-    check_grid(volume, segmentation)
+    checked_grid(volume, segmentation)
     parts = [_side_of(segmentation, volume, value, box) for value, box in _boxes(segmentation, segments)]
     flat, likely, instead = (np.concatenate(column) for column in zip(_NOTHING, *parts, strict=True))
     # A background voxel between two segments is judged twice; the likelier one counts.
     order = np.lexsort((-likely, flat))
     first = np.append(True, flat[order][1:] != flat[order][:-1]) if len(flat) else np.zeros(0, bool)
-    kept = order[first][np.argsort(-likely[order[first]], kind="stable")[:MOST_VOXELS]]
-    kept = kept[np.argsort(flat[kept])]
-    return Doubts(segmentation, flat[kept], likely[kept], instead[kept], Reason.INTENSITY)
+    kept = order[first]
+    return Doubts(segmentation, *likeliest(flat[kept], likely[kept], instead[kept]), Reason.INTENSITY)
 
 
 def edgeless_places(
@@ -61,7 +61,7 @@ def edgeless_places(
     Raises:
         GeometryError: another grid.
     """
-    check_grid(volume, segmentation)
+    checked_grid(volume, segmentation)
     found = []
     for value, box in _boxes(segmentation, segments):
         found += _edgeless(segmentation, volume, value, box)
@@ -101,10 +101,9 @@ def _side_of(
     evidence = ndimage.uniform_filter(evidence, [3 if n > 1 else 1 for n in evidence.shape])
     inside = 1 / (1 + np.exp(-evidence))
     likely = np.where(outer, 1 - inside, np.where(near, inside, 0)) * separation
-    doubtful = likely >= _LEAST_LIKELY * separation
-    index = np.argwhere(doubtful & (outer | near)) + box.start
+    chosen = (likely >= _LEAST_LIKELY * separation) & (outer | near)
+    index = np.argwhere(chosen) + box.start
     flat = np.ravel_multi_index(tuple(index.T), segmentation.geometry.shape)
-    chosen = doubtful & (outer | near)
     return flat, likely[chosen].astype(np.float32), np.where(mask[chosen], 0, value).astype(np.uint16)
 
 

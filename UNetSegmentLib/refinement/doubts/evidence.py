@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import GeometryError, InputError
 from ...geometry import Geometry
 from ...volume import Segmentation, Volume
+from ..checks import checked_grid
 from .neighbours import connected_parts, neighbour_pairs
 from .places import Reason
 
@@ -228,17 +229,18 @@ class _Collected:
         kept = likely >= self._least
         self._parts.append((flat[kept], likely[kept].astype(np.float32), instead[kept].astype(np.uint16)))
         if sum(len(part[0]) for part in self._parts) > 2 * MOST_VOXELS:
-            self._parts = [_likeliest(*self._joined())]
+            self._parts = [likeliest(*self._joined())]
 
     def doubts(self, reason: Reason) -> Doubts:
-        return Doubts(self._segmentation, *_likeliest(*self._joined()), reason)
+        return Doubts(self._segmentation, *likeliest(*self._joined()), reason)
 
     def _joined(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         flat, likely, instead = zip(*self._parts, strict=True)
         return np.concatenate(flat).astype(np.int64), np.concatenate(likely), np.concatenate(instead)
 
 
-def _likeliest(flat: np.ndarray, likely: np.ndarray, instead: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def likeliest(flat: np.ndarray, likely: np.ndarray, instead: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """No more than :data:`MOST_VOXELS` of some doubts, in their order."""
     if len(flat) <= MOST_VOXELS:
         return flat, likely, instead
     kept = np.sort(np.argsort(-likely, kind="stable")[:MOST_VOXELS])
@@ -317,7 +319,7 @@ def channels_of(maps: Volume | np.ndarray, segmentation: Segmentation, values: S
         InputError: another number of channels.
     """
     if isinstance(maps, Volume):
-        check_grid(maps, segmentation)
+        checked_grid(maps, segmentation)
         array = maps.voxels
     else:
         array = maps[None] if maps.ndim == 3 else maps
@@ -328,20 +330,6 @@ def channels_of(maps: Volume | np.ndarray, segmentation: Segmentation, values: S
             "Give the channels of the model's outputs with the label value of each, or the one channel of a segment.",
         )
     return array
-
-
-def check_grid(volume: Volume, segmentation: Segmentation) -> None:
-    """Refuses a volume of another grid.
-
-    Raises:
-        GeometryError: it is.
-    """
-    difference = segmentation.geometry.difference(volume.geometry)
-    if difference:
-        raise GeometryError(
-            f"'{volume.name}' and the segmentation do not share a grid ({difference}).",
-            "Resample one to the other first, or choose the image that was segmented.",
-        )
 
 
 def _label_map(member: Segmentation | np.ndarray, segmentation: Segmentation) -> np.ndarray:

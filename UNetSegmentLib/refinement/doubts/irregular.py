@@ -14,6 +14,7 @@ import numpy as np
 from ...geometry import Geometry
 from ...postprocessing.boxes import label_boxes
 from ...volume import Segmentation
+from ..neighbourhood import CORNERS, depth_within
 from .neighbours import connected_voxels
 from .places import DoubtfulPlace, Kind, Reason
 from .placing import make_place
@@ -86,12 +87,10 @@ def _bridges(mask: np.ndarray, free: np.ndarray, geometry: Geometry) -> Iterator
     from scipy import ndimage
 
     spacing = geometry.array_spacing
-    around = [(1, 1) if n > 1 else (0, 0) for n in geometry.shape]
-    inner = tuple(slice(low, -high if high else None) for low, high in around)
-    depth = ndimage.distance_transform_edt(np.pad(mask, around), sampling=spacing)[inner]
+    depth = depth_within(mask, spacing)
     radius = _BRIDGE_RADIUS * float(depth.max())
     opened = (ndimage.distance_transform_edt(depth <= radius, sampling=spacing) <= radius) & mask
-    sides, count = ndimage.label(opened, _TOUCHING)
+    sides, count = ndimage.label(opened, CORNERS)
     least = _SIDE_SHARE * np.count_nonzero(mask)
     large = np.flatnonzero(np.bincount(sides.reshape(-1), minlength=count + 1)[1:] >= least) + 1
     if len(large) < 2:
@@ -133,8 +132,7 @@ def _told(layers: np.ndarray, first: int, axis: int, kind: Kind, least: float) -
             yield np.insert(part[:, 1:], axis, part[:, 0] + first, axis=1), kind, Reason.SLICE
 
 
-_TOUCHING = np.ones((3, 3, 3), int)
-_NEIGHBOURS = np.argwhere(_TOUCHING) - 1
+_NEIGHBOURS = np.argwhere(CORNERS) - 1
 
 _LOOKS: tuple[Callable[[np.ndarray, np.ndarray, Geometry], Iterator[_Found]], ...] = (
     _islands,

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from ...geometry import Shape
+from ..neighbourhood import CORNERS
 
 # Half of the 26 neighbours; the other half are the same pairs.
 _OFFSETS = [offset for offset in itertools.product((-1, 0, 1), repeat=3) if offset > (0, 0, 0)]
@@ -52,7 +53,7 @@ def connected_voxels(mask: np.ndarray) -> list[np.ndarray]:
     """Array indices (n, 3) of every part of a mask (z, y, x) that is connected by faces, edges or corners."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    labels, count = ndimage.label(mask, CORNERS)
     index, number = np.argwhere(mask), labels[mask]
     order = np.argsort(number, kind="stable")
     return np.split(index[order], np.cumsum(np.bincount(number, minlength=count + 1)[1:-1])) if count else []

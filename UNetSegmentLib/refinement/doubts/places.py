@@ -11,6 +11,7 @@ import numpy as np
 from ...geometry import Box, Triple
 from ...reporting.units import SizeKind
 from ...volume import Segmentation
+from ..boxes import placed
 
 
 class Kind(enum.Enum):
@@ -119,7 +120,9 @@ class DoubtfulPlace:
 
     def overlap(self, other: DoubtfulPlace) -> int:
         """Number of voxels that two places share."""
-        return _common(self.box, self.inside, other.box, other.inside)
+        if self.box.intersect(other.box).empty:
+            return 0
+        return int(np.count_nonzero(self.inside & placed(other.inside, other.box, self.box)))
 
 
 class Looked:
@@ -152,10 +155,8 @@ class Looked:
         """Whether a place was looked at."""
         seen = np.zeros(place.box.shape, bool)
         for box, inside in self._seen:
-            common = box.intersect(place.box)
-            if not common.empty:
-                here = common.shifted([-n for n in place.box.start]).slices
-                seen[here] |= inside[common.shifted([-n for n in box.start]).slices]
+            if not box.intersect(place.box).empty:
+                seen |= placed(inside, box, place.box)
         return bool(np.count_nonzero(seen & place.inside) >= self._share * place.voxels)
 
     def left_of(self, places: Iterable[DoubtfulPlace]) -> tuple[DoubtfulPlace, ...]:
@@ -168,7 +169,7 @@ class Review:
     places were found before.
 
     Args:
-        places: ranked, see :func:`~.doubt.find_places`.
+        places: ranked, see :func:`~.finding.find_places`.
         looked: what was looked at in earlier lists of the same image; it is added to.
     """
 
@@ -209,14 +210,6 @@ class Review:
     def renew(self, places: Sequence[DoubtfulPlace]) -> None:
         """A list computed anew, after edits or a new run; what was looked at stays off it."""
         self._places = self.looked.left_of(places)
-
-
-def _common(box: Box, inside: np.ndarray, other_box: Box, other: np.ndarray) -> int:
-    common = box.intersect(other_box)
-    if common.empty:
-        return 0
-    here = inside[common.shifted([-n for n in box.start]).slices]
-    return int(np.count_nonzero(here & other[common.shifted([-n for n in other_box.start]).slices]))
 
 
 def _short(number: float) -> str:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..method import Problem
+from ..neighbourhood import CORNERS, faces, part_at
 from .geodesic import arrival
 from .images import dissimilarity, normalized, smoothed
 from .likelihood import log_ratio
-from .neighbourhood import CORNERS, faces, part_at
 from .walker import bonds, walk
 
 MOST_DEPTH = 15.0

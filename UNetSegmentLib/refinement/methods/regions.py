@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..method import Problem
+from ..neighbourhood import faces, part_at
 from .images import dissimilarity
-from .neighbourhood import faces, part_at
 
 # Thresholds, in standard deviations of the prompt's own voxels.
 _THRESHOLDS = np.geomspace(0.8, 5.0, 12)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...geometry import Box
+from ..boxes import placed
+from ..neighbourhood import depth_within
 from .voxels import Voxels
 
 # A ball goes on for its radius on either side of a circle around its middle.
@@ -16,14 +18,10 @@ _BEYOND = 1.2
 def extent_beyond(voxels: Voxels, spacing: Sequence[float]) -> float:
     """mm that an object may go on from the area that a lasso encloses: a little more than half of its width, or of its
     length where it lies across slices."""
-    from scipy import ndimage
-
     shape = voxels.inside.shape
     if shape.count(1) != 1:
         return _BEYOND * max(n * mm for n, mm in zip(shape, spacing, strict=True)) / 2
-    padding = [(0, 0) if n == 1 else (1, 1) for n in voxels.inside.shape]
-    depth = ndimage.distance_transform_edt(np.pad(voxels.inside, padding), sampling=spacing)
-    return _BEYOND * float(depth.max())
+    return _BEYOND * float(depth_within(voxels.inside, spacing).max())
 
 
 def beside(voxels: Voxels, box: Box) -> np.ndarray:
@@ -38,8 +36,4 @@ def beside(voxels: Voxels, box: Box) -> np.ndarray:
     layer: list[slice] = [slice(None)] * 3
     layer[axis] = slice(number, number + 1)
     left_out[tuple(layer)] = True
-    common = voxels.box.intersect(box)
-    if not common.empty:
-        there = common.shifted([-n for n in voxels.box.start]).slices
-        left_out[common.shifted([-n for n in box.start]).slices] &= ~voxels.inside[there]
-    return left_out
+    return left_out & ~placed(voxels.inside, voxels.box, box)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 CORNERS = np.ones((3, 3, 3), bool)
@@ -27,3 +29,13 @@ def part_at(inside: np.ndarray, seeds: np.ndarray, structure: np.ndarray) -> np.
     parts, _ = ndimage.label(inside, structure)
     kept = np.unique(parts[seeds])
     return np.asarray(np.isin(parts, kept[kept > 0]))
+
+
+def depth_within(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+    """How deep every voxel of a mask (z, y, x) lies in it: mm to the nearest voxel outside, which there is beyond the
+    array too. An axis of one voxel is no axis: along it nothing would be deep."""
+    from scipy import ndimage
+
+    around = [(1, 1) if n > 1 else (0, 0) for n in mask.shape]
+    inner = tuple(slice(low, -high if high else None) for low, high in around)
+    return np.asarray(ndimage.distance_transform_edt(np.pad(mask, around), sampling=spacing)[inner])
