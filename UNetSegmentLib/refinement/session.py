@@ -230,9 +230,10 @@ class Session:
         after[region.inside] = segment if prompt.include else self._remains(region, segment, certain)
         self._enter(prompt, certainty, segment, region.box, after)
         notes += region.notes
-        if isinstance(prompt, Point) and prompt.include and int(np.count_nonzero(region.inside)) <= seeds.count:
+        voxels = int(np.count_nonzero(region.inside))
+        if isinstance(prompt, Point) and prompt.include and voxels <= seeds.count:
             notes += (_ALONE,)
-        return Change(region.box, after, int(np.count_nonzero(region.inside)), region.reach, notes)
+        return Change(region.box, after, voxels, region.reach, notes)
 
     def _enter(self, prompt: Prompt, certainty: Certainty, segment: int, box: Box, after: np.ndarray) -> None:
         """Makes a prompt that comes to the labels ``after`` of a box."""

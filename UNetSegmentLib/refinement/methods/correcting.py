@@ -20,7 +20,8 @@ from ..method import Problem
 from ..neighbourhood import CORNERS, faces, part_at
 from .geodesic import arrival
 from .images import dissimilarity, normalized, smoothed
-from .likelihood import log_ratio
+from .likelihood import binned, log_ratio
+from .seeds import AROUND_CLICK_MM, core_of
 from .walker import bonds, walk
 
 MOST_DEPTH = 15.0
@@ -41,9 +42,7 @@ _LIGHT, _HEAVY, _MOST_UNLIKE = 0.35, 0.4, 5.0
 _SAYS = 1.0
 _STAYS = 0.8
 _TIMES = 3
-# More voxels than this are a stroke. Of a click, so many mm around it are alike, and so many deviations.
-_CLICK = 20
-_CORE_MM = 2.5
+# Deviations from the prompt's place within which voxels are alike.
 _ALIKE = 2.5
 # How many times the thickness of what looks alike a change may be deep.
 _THICKNESSES = 2.0
@@ -62,9 +61,11 @@ class _Place:
         own: what already is as the prompt wants it.
         open_: what may become so.
         within, away: mm to the nearest voxel of ``own``, and to the prompt.
-        image, smooth: of :mod:`.images`.
         core: what surely looks like the place that is meant.
         unlike: dissimilarity to the core.
+        cost: of a way, mm for each mm.
+        bins: of :func:`~.likelihood.binned`.
+        model: log odds of what the prompt wants, as the model saw them.
         links: of :func:`~.walker.bonds`.
     """
 
@@ -73,10 +74,11 @@ class _Place:
     open_: np.ndarray
     within: np.ndarray
     away: np.ndarray
-    image: np.ndarray
-    smooth: np.ndarray
     core: np.ndarray
     unlike: np.ndarray
+    cost: np.ndarray
+    bins: list[np.ndarray]
+    model: np.ndarray | float
     links: list[np.ndarray]
 
 
@@ -109,16 +111,12 @@ def _looked_at(problem: Problem) -> tuple[float, _Place]:
     within = ndimage.distance_transform_edt(~own, sampling=spacing) if own.any() else np.full(own.shape, MOST_DEPTH)
     away = ndimage.distance_transform_edt(~seeds, sampling=spacing)
     depth = max(float(within[seeds].max()), voxel)
-    core = _core(seeds, open_, away, min(0.6 * min(depth, MOST_DEPTH), max(_CORE_MM, 2 * voxel)), voxel)
+    radius = min(0.6 * min(depth, MOST_DEPTH), max(AROUND_CLICK_MM, 2 * voxel))
+    core = core_of(seeds, open_, away, max(radius, 1.01 * voxel))
     unlike = np.minimum(dissimilarity(image, smooth, core), _MOST_UNLIKE)
-    return depth, _Place(problem, own, open_, within, away, image, smooth, core, unlike, bonds(image, spacing))
-
-
-def _core(seeds: np.ndarray, open_: np.ndarray, away: np.ndarray, radius: float, voxel: float) -> np.ndarray:
-    """What surely looks like the place that is meant: a stroke itself, of a click what is around it."""
-    if int(np.count_nonzero(seeds)) > _CLICK:
-        return seeds
-    return ((away <= max(radius, 1.01 * voxel)) & open_) | seeds
+    cost = np.where(open_, _LIGHT + _HEAVY * unlike**2, 1e3)
+    bins, links = binned(smooth), bonds(image, spacing)
+    return depth, _Place(problem, own, open_, within, away, core, unlike, cost, bins, _model(problem), links)
 
 
 def _thickness(alike: np.ndarray, seeds: np.ndarray, spacing: Sequence[float]) -> float:
@@ -136,8 +134,7 @@ def _region(place: _Place, depth: float, size: float) -> np.ndarray:
     problem, own, open_, seeds = place.problem, place.own, place.open_, place.problem.seeds
     ahead, sideways = _ADDING if problem.adding else _TAKING
     far = max(ahead * size, min(_SIDEWAYS_MM, sideways * size))
-    cost = np.where(open_, _LIGHT + _HEAVY * place.unlike**2, 1e3)
-    way = arrival(cost, seeds, problem.spacing, _END * far)
+    way = arrival(place.cost, seeds, problem.spacing, _END * far)
     stays = np.clip(way / far, 0, 4) ** 2 + 2 * np.clip(place.within / (_DEEPEST * depth) - 1, 0, 4) ** 2
     stays = (_STAYS * stays).astype(np.float32)
     fixed = seeds | ~open_ | (way >= 0.9 * _END * far)
@@ -146,7 +143,7 @@ def _region(place: _Place, depth: float, size: float) -> np.ndarray:
     says = np.float32(_SAYS if problem.probability is None else 2 * _SAYS)
     for _ in range(_TIMES):
         before = region
-        evidence = log_ratio(place.smooth, (region, own & near), ~own & ~region & near) + _model(problem)
+        evidence = log_ratio(place.bins, (region, own & near), ~own & ~region & near) + place.model
         prior = says / (1 + np.exp(-evidence)) / (says + stays)
         x = walk(place.links, prior, says + stays, fixed, (seeds | own).astype(np.float32))
         region = part_at((x > 0.5) & open_, seeds, CORNERS)

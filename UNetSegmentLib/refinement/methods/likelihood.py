@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,23 +18,33 @@ _NEAR_FLOOR = 0.02
 _NEAR_CELL = 4
 
 
-def log_ratio(smooth: np.ndarray, here: Sequence[np.ndarray], there: np.ndarray) -> np.ndarray:
+def binned(smooth: np.ndarray) -> list[np.ndarray]:
+    """The bin of a histogram that each voxel of (channels, z, y, x) falls into: int32 (z, y, x) for each channel."""
+    return [np.clip(position, 0, _BINS - 1).astype(np.int32) for position in _positions(smooth, _BINS)]
+
+
+def _positions(smooth: np.ndarray, bins: int) -> Iterator[np.ndarray]:
+    """Each channel's values in numbers of bins, which begin and end with all but the rarest values."""
+    for channel in smooth:
+        low, high = np.percentile(channel, (0.5, 99.5))
+        yield (channel - low) / (high - low + 1e-9) * bins
+
+
+def log_ratio(bins: Sequence[np.ndarray], here: Sequence[np.ndarray], there: np.ndarray) -> np.ndarray:
     """The sum over the channels of log p(v | here) / p(v | there), within +- :data:`CAP`; float32 (z, y, x).
 
     Histograms, smoothed as a kernel estimate would be. Several samples ``here`` count alike, whatever their size;
     empty ones not at all.
 
     Args:
-        smooth: (channels, z, y, x).
+        bins: of :func:`binned`.
         here, there: boolean (z, y, x).
     """
-    total = np.zeros(smooth.shape[1:], np.float32)
-    for channel in smooth:
-        low, high = np.percentile(channel, (0.5, 99.5))
-        bins = np.clip((channel - low) / (high - low + 1e-9) * _BINS, 0, _BINS - 1).astype(np.int32)
-        mine = [_density(bins[sample]) for sample in here if sample.any()]
-        ratio = np.log((np.mean(mine, axis=0) + _FLOOR / _BINS) / (_density(bins[there]) + _FLOOR / _BINS))
-        total += ratio.astype(np.float32)[bins]
+    total = np.zeros(there.shape, np.float32)
+    for channel in bins:
+        mine = [_density(channel[sample]) for sample in here if sample.any()]
+        ratio = np.log((np.mean(mine, axis=0) + _FLOOR / _BINS) / (_density(channel[there]) + _FLOOR / _BINS))
+        total += ratio.astype(np.float32)[channel]
     return np.asarray(np.clip(total, -CAP, CAP))
 
 
@@ -54,9 +64,8 @@ def log_ratio_nearby(
     Histograms on a grid of cells of four voxels, blurred in space; between the cells linear.
     """
     total = np.zeros(smooth.shape[1:], np.float32)
-    for channel in smooth:
-        low, high = np.percentile(channel, (0.5, 99.5))
-        position = np.clip((channel - low) / (high - low + 1e-9) * _NEAR_BINS, 0, _NEAR_BINS - 1e-3)
+    for unlimited in _positions(smooth, _NEAR_BINS):
+        position = np.clip(unlimited, 0, _NEAR_BINS - 1e-3)
         mine, others = (_densities_nearby(position, sample, spacing, radius) for sample in (here, there))
         ratio = np.log((mine + _NEAR_FLOOR / _NEAR_BINS) / (others + _NEAR_FLOOR / _NEAR_BINS))
         total += _between_cells(ratio, position)

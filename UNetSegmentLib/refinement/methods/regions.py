@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..boxes import tight
 from ..method import Problem
 from ..neighbourhood import faces, part_at
 from .images import dissimilarity
+from .seeds import AROUND_CLICK_MM, core_of, is_stroke
 
 # Thresholds, in standard deviations of the prompt's own voxels.
 _THRESHOLDS = np.geomspace(0.8, 5.0, 12)
-_CLICK = 20
-_AROUND_CLICK_MM = 2.5
 _BESIDE_STROKE_MM = 10.0
 _LEAST = 8
 _THICKER = 1.5
@@ -36,11 +36,9 @@ def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_
     from scipy import ndimage
 
     seeds, spacing = problem.seeds, problem.spacing
-    core = seeds
     away = ndimage.distance_transform_edt(~seeds, sampling=spacing)
-    if int(np.count_nonzero(seeds)) <= _CLICK:
-        core = ((away <= max(2 * min(spacing), _AROUND_CLICK_MM)) & open_) | seeds
-    else:
+    core = core_of(seeds, open_, away, max(2 * min(spacing), AROUND_CLICK_MM))
+    if is_stroke(seeds):
         # Strokes say how large an object is, too.
         open_ = open_ & (away <= max(_BESIDE_STROKE_MM, _extent(seeds, spacing) / 2))
     unlike = dissimilarity(image, smooth, core)
@@ -66,8 +64,7 @@ def stable_region(problem: Problem, image: np.ndarray, smooth: np.ndarray, open_
 
 def _extent(seeds: np.ndarray, spacing: Sequence[float]) -> float:
     """mm from end to end, along the axis where that is most."""
-    found = [np.flatnonzero(seeds.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return float(max((f[-1] - f[0] + 1) * mm for f, mm in zip(found, spacing, strict=True)))
+    return float(max(n * mm for n, mm in zip(tight(seeds).shape, spacing, strict=True)))
 
 
 def _best(regions: Sequence[np.ndarray], scores: np.ndarray, seeds: np.ndarray, spacing: Sequence[float]) -> int | None:
