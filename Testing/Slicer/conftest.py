@@ -13,6 +13,7 @@ if str(TESTING) not in sys.path:
 
 import SlicerHarness  # noqa: E402
 from SlicerHarness import slicersource  # noqa: E402
+from SlicerHarness.ending import pytest_sessionfinish, pytest_unconfigure  # noqa: E402, F401
 
 MODULE_FILE = TESTING.parent / "UNetSegment" / "UNetSegment.py"
 
@@ -55,17 +56,6 @@ def pytest_pycollect_makemodule(module_path, parent):
         return _Skipped.from_parent(parent, path=module_path)
     SlicerHarness.boot(parent.config.getoption(slicersource.OPTION))
     return None
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session, exitstatus):
-    session.config.harness_status = int(exitstatus)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config):
-    if not hasattr(config, "workerinput") and hasattr(config, "harness_status"):
-        SlicerHarness.leave(config.harness_status)
 
 
 @pytest.fixture(scope="session", autouse=True)

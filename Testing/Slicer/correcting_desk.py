@@ -141,6 +141,14 @@ class Desk:
         assert abs(z) < 1e-3, f"the slice misses the voxel by {z}"
         return round(x), round(y)
 
+    def click(self, ijk, **modifiers) -> tuple[int, int, int]:
+        """A point at a voxel of the red view, with its answer; returns the voxel (k, j, i) under it."""
+        widget = view("Red")
+        pixel = self.pixel(widget, ijk)
+        click(widget, pixel, **modifiers)
+        self.settle()
+        return self.voxel_at(widget, pixel)
+
     def voxel_at(self, view, pixel) -> tuple[int, int, int]:
         """The voxel (k, j, i) under a pixel of a slice view, by the matrices alone."""
         place = view.mrmlSliceNode().GetXYToRAS().MultiplyPoint((*pixel, 0.0, 1.0))

@@ -32,11 +32,7 @@ class FaultsTestCase(support.SlicerTestCase):
         return made
 
     def click(self, ijk, **modifiers) -> tuple[int, int, int]:
-        widget = view("Red")
-        pixel = self.desk.pixel(widget, ijk)
-        click(widget, pixel, **modifiers)
-        self.desk.settle()
-        return self.desk.voxel_at(widget, pixel)
+        return self.desk.click(ijk, **modifiers)
 
     def problem(self) -> str:
         return str(self.desk.correction.problem)

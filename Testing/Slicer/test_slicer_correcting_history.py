@@ -32,12 +32,7 @@ class HistoryTestCase(support.SlicerTestCase):
         self.addCleanup(self.desk.close)
 
     def click(self, ijk, **modifiers) -> tuple[int, int, int]:
-        """A point at a voxel; returns the voxel (k, j, i) under it."""
-        widget = view("Red")
-        pixel = self.desk.pixel(widget, ijk)
-        click(widget, pixel, **modifiers)
-        self.desk.settle()
-        return self.desk.voxel_at(widget, pixel)
+        return self.desk.click(ijk, **modifiers)
 
     def settle_scene(self) -> None:
         """Until what others did has reached the session."""

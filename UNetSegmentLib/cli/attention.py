@@ -15,7 +15,17 @@ from ..io.own_outputs import Job, remember
 from .console import progress_bar, say, working
 from .regions import HELP as REGION_HELP
 from .regions import parse_region, region_file
-from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
+from .session import (
+    ChannelOption,
+    DebugOption,
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    PresetOption,
+    SeriesOption,
+    print_json,
+    session,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +48,9 @@ def attention(
     volume: Annotated[
         Path | None, typer.Option(help="Write the maps here as well: maps.nrrd becomes maps-1.nrrd and so on.")
     ] = None,
-    channel: Annotated[
-        list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
-    ] = None,
+    channel: ChannelOption = None,
     roi: Annotated[str | None, typer.Option(help=REGION_HELP)] = None,
-    series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
+    series: SeriesOption = None,
     maps_only: Annotated[
         bool, typer.Option("--maps-only", help="Leave the image out of the picture, to pass this on.")
     ] = False,

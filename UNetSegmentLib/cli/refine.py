@@ -26,7 +26,7 @@ from .refine_prompts import (
     prompts_of,
     read_place,
 )
-from .session import DebugOption, ForceOption, JsonOption, print_json, session
+from .session import DebugOption, ForceOption, JsonOption, SeriesOption, print_json, session
 
 if TYPE_CHECKING:
     from ..io.markups import Markups
@@ -87,7 +87,7 @@ def refine(
         list[str] | None, typer.Option(help="Name or value of a segment that must not change; may be repeated.")
     ] = None,
     reach: Annotated[float, typer.Option(help="Nothing changes farther than this from a prompt, mm.")] = _REACH,
-    series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
+    series: SeriesOption = None,
     preview: Annotated[Path | None, typer.Option(help="Draw before, after and the difference into this PNG.")] = None,
     force: ForceOption = False,
     json: JsonOption = False,

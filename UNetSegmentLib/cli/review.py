@@ -17,7 +17,16 @@ from .console import output, say, table, working
 from .regions import HELP as REGION_HELP
 from .review_members import Asked, Opinions, ask
 from .segments import chosen_segment, read_placed, read_probabilities
-from .session import DebugOption, DeviceOption, ForceOption, JsonOption, print_json, session
+from .session import (
+    ChannelOption,
+    DebugOption,
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    SeriesOption,
+    print_json,
+    session,
+)
 
 if TYPE_CHECKING:
     from ..labels import Label
@@ -106,9 +115,7 @@ def review(
         str | None,
         typer.Option("--model", "-m", help="Run it several times on --image (folds, mirrors) and compare."),
     ] = None,
-    channel: Annotated[
-        list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
-    ] = None,
+    channel: ChannelOption = None,
     roi: Annotated[str | None, typer.Option(help=REGION_HELP)] = None,
     device: DeviceOption = "auto",
     segment: Annotated[
@@ -120,7 +127,7 @@ def review(
         Path | None, typer.Option(help="Write the places as a point list for Slicer (.mrk.json) here.")
     ] = None,
     preview: Annotated[Path | None, typer.Option(help="Draw the first places into this PNG; needs --image.")] = None,
-    series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
+    series: SeriesOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,

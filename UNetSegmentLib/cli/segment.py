@@ -17,7 +17,17 @@ from .console import table as table_of
 from .regions import HELP as REGION_HELP
 from .regions import parse_region, region_file
 from .segment_outputs import Files
-from .session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
+from .session import (
+    ChannelOption,
+    DebugOption,
+    DeviceOption,
+    ForceOption,
+    JsonOption,
+    PresetOption,
+    SeriesOption,
+    print_json,
+    session,
+)
 
 if TYPE_CHECKING:
     from ..geometry import Box
@@ -80,11 +90,9 @@ def segment(
         ),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")],
-    channel: Annotated[
-        list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
-    ] = None,
+    channel: ChannelOption = None,
     roi: Annotated[str | None, typer.Option(help=REGION_HELP)] = None,
-    series: Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")] = None,
+    series: SeriesOption = None,
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
     overlap: Annotated[float | None, typer.Option(help="Least overlap of neighbouring tiles, from 0 to 0.9.")] = None,

@@ -8,6 +8,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -29,6 +30,10 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Replace files that this command has not written itself (never an input).")
+]
+SeriesOption = Annotated[str | None, typer.Option(help="UID, number or description of the DICOM series.")]
+ChannelOption = Annotated[
+    list[Path] | None, typer.Option(help="Further input channel of the model, in order; may be repeated.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 PresetOption = Annotated[

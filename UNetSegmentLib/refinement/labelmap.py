@@ -60,12 +60,8 @@ class LabelMap:
 
     def segmentation(self, done: Iterable[Entry]) -> Segmentation:
         """A copy, with labels for what the edits brought; of the type that was given, unless they need a wider one."""
-        known = {label.value for label in self._source.labels}
-        brought = sorted({value for entry in done for value in entry.values})
-        wide = bool(brought) and brought[-1] > np.iinfo(self._narrow).max
-        labels = (*self._source.labels, *(Label(value, f"Label {value}") for value in brought if value not in known))
-        voxels = self._voxels.astype(self._voxels.dtype if wide else self._narrow)
-        return replace(self._source, voxels=voxels, labels=labels)
+        brought = {value for entry in done for value in entry.values}
+        return edited(self._source, self._narrow, self._voxels, brought)
 
     def name(self, segment: int) -> str:
         """What to call a segment in a sentence."""
@@ -102,3 +98,17 @@ class LabelMap:
         self._voxels[entry.before.box.slices] = entry.before.labels
         if entry.given is not None:
             self._given[entry.given[0].box.slices] = entry.given[0].labels
+
+
+def edited(source: Segmentation, narrow: np.dtype, voxels: np.ndarray, brought: Collection[int]) -> Segmentation:
+    """A segmentation with the labels that edits have left: a copy of ``voxels``, with a plain label for each value that
+    they brought and nobody knows.
+
+    Args:
+        source: what was edited.
+        narrow: its type of labels, which the copy has unless something that was brought needs a wider one.
+    """
+    known = {label.value for label in source.labels}
+    wide = max(brought, default=0) > np.iinfo(narrow).max
+    labels = (*source.labels, *(Label(value, f"Label {value}") for value in sorted(brought) if value not in known))
+    return replace(source, voxels=voxels.astype(voxels.dtype if wide else narrow), labels=labels)

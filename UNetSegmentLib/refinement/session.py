@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry import Box
 from ..volume import Segmentation, Volume
-from .boxes import NOWHERE, placed, tight
+from .boxes import NOWHERE, tight
 from .certain import IN, OUT, Certainty, certain_in
 from .change import Change, between, nothing
 from .checks import checked_grid, checked_label, checked_probabilities, checked_reach, label_values, on_grid
@@ -19,9 +19,9 @@ from .growing import DEFAULT_REACH, Region, grow
 from .history import Edit, Entry, History, Patch, Strokes
 from .labelmap import LabelMap
 from .method import Method
+from .prompts.bounds import bounds_of
 from .prompts.kinds import BoxPrompt, Lasso, Point, Prompt, Scribble
-from .prompts.outline import beside, extent_beyond
-from .prompts.voxels import Voxels, box_voxels, voxels_of
+from .prompts.voxels import Voxels, voxels_of
 
 _ALONE = "Only what the prompt itself covers was added: the image does not set this place apart. Draw over more of it."
 
@@ -285,25 +285,20 @@ class Session:
         new = seeds.inside & ((there != segment) if prompt.include else (there == segment))
         if not new.any():
             return None
-        within = box_voxels(prompt, self._geometry) if isinstance(prompt, BoxPrompt) and prompt.include else None
-        lasso = isinstance(prompt, Lasso) and prompt.include
+        bounds = bounds_of(prompt, seeds, self._geometry)
         sources = np.unique(there[new])
 
         def free(box: Box) -> np.ndarray:
             labels = self._map.now(box)
             open_ = np.isin(labels, sources) if prompt.include else labels == segment
-            if within is not None:
-                open_ &= placed(within.inside, within.box, box)
-            if lasso:
-                open_ &= ~beside(seeds, box)
-            return np.asarray(open_ & ~self._fixed(box))
+            return np.asarray(open_ & bounds.within(box) & ~self._fixed(box))
 
         return grow(
             self._method,
             self._volume,
             seeds=replace(seeds, inside=new),
             adding=prompt.include,
-            reach=min(self._reach, extent_beyond(seeds, self._geometry.array_spacing)) if lasso else self._reach,
+            reach=min(self._reach, bounds.reach),
             mask=lambda box: self._map.now(box) == segment,
             given=lambda box: self._map.given(box) == segment,
             free=free,

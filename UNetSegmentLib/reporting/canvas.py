@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..text import shown
+from ..version import __version__
 from .optional import needs
 from .typeface import typeset
 
@@ -102,6 +103,18 @@ class Canvas:
         self._darken(right - pixels - 7, bottom - 34, right + 7, bottom + 8)
         self.box(right - pixels, bottom - 3, pixels, 4, TEXT)
         self.text(right - pixels / 2, bottom - 12, f"{length:g} {unit}", 18, TEXT, "ms")
+
+    def foot(self, edge: int, y: int, size: int, sides: bool) -> None:
+        """What stands below every picture.
+
+        Args:
+            edge: pixels left and right of it.
+            sides: whether the patient's left and right are seen.
+        """
+        if sides:
+            self.text(edge, y, "Radiological view: the patient's right is on the left.", size, MUTED)
+        note = f"UNetSegment {__version__}. For research, not for diagnosis."
+        self.text(self.image.width - edge, y, note, size, MUTED, "rs")
 
     def legend(self, x: int, y: int, width: int, height: int, entries: list[LegendEntry]) -> None:
         """Colour, name and size of each segment; those that do not fit are counted."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..geometry import Box, Geometry
 from ..io.atomic import atomic_path, check_writable
-from ..version import __version__
 from ..volume import Volume
 from .agreement import BACKGROUND, OUTCOMES, UNJUDGED, colours, foreground, mistakes
 from .canvas import MUTED, TEXT, Canvas, Color
@@ -86,7 +85,7 @@ def write_case(case: ShownCase, path: str | Path) -> Path:
     for entries in lines:
         _draw_line(canvas, y, entries)
         y += _LINE
-    _draw_foot(canvas, case, width, y + 34)
+    canvas.foot(_EDGE, y + 34, 17, sides=flat_view(case.geometry).plane in (AXIAL, CORONAL))
     with atomic_path(path) as temporary:
         canvas.image.save(temporary, format="PNG", compress_level=4)
     return path
@@ -173,11 +172,3 @@ def _draw_line(canvas: Canvas, y: int, line: Sequence[_Entry]) -> None:
         canvas.box(x, y + 10, 22, 22, entry.color, 4)
         canvas.text(x + 34, y + 21, entry.words, 20, TEXT, "lm")
         x += entry.width
-
-
-def _draw_foot(canvas: Canvas, case: ShownCase, width: int, y: int) -> None:
-    plane = flat_view(case.geometry).plane
-    if plane in (AXIAL, CORONAL):
-        canvas.text(_EDGE, y, "Radiological view: the patient's right is on the left.", 17, MUTED)
-    note = f"UNetSegment {__version__}. For research, not for diagnosis."
-    canvas.text(width - _EDGE, y, note, 17, MUTED, "rs")

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from ..io.atomic import atomic_path, check_writable
-from ..version import __version__
 from ..volume import Segmentation, Volume
 from .canvas import MUTED, TEXT, Canvas
 from .marks import ADDED, RADIUS, REMOVED, Mark, draw_point
@@ -108,8 +107,4 @@ def _draw_words(canvas: Canvas, correction: Correction, difference: Segmentation
         text = "include" if include else "exclude"
         canvas.text(x + 32, y, text, 19, TEXT, "lm")
         x += 32 + canvas.width(text, 19) + 48
-    foot = canvas.image.height - 24
-    if has_patient_axes(geometry):
-        canvas.text(_EDGE, foot, "Radiological view: the patient's right is on the left.", 16, MUTED)
-    note = f"UNetSegment {__version__}. For research, not for diagnosis."
-    canvas.text(width - _EDGE, foot, note, 16, MUTED, "rs")
+    canvas.foot(_EDGE, canvas.image.height - 24, 16, sides=has_patient_axes(geometry))

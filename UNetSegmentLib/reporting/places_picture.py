@@ -11,7 +11,6 @@ import numpy as np
 from ..geometry import Box, Triple
 from ..io.atomic import atomic_path, check_writable
 from ..postprocessing.boxes import label_boxes
-from ..version import __version__
 from ..volume import Segmentation, Volume
 from .canvas import MUTED, TEXT, Canvas, Color
 from .panels import Layer, Panels
@@ -86,11 +85,7 @@ def write_places(
     if not places:
         canvas.text(_EDGE, _HEAD + 40, "There are none.", 20, MUTED)
     _draw_legend(canvas, legend)
-    foot = canvas.image.height - 20
-    if has_patient_axes(segmentation.geometry):
-        canvas.text(_EDGE, foot, "Radiological view: the patient's right is on the left.", 16, MUTED)
-    note = f"UNetSegment {__version__}. For research, not for diagnosis."
-    canvas.text(width - _EDGE, foot, note, 16, MUTED, "rs")
+    canvas.foot(_EDGE, canvas.image.height - 20, 16, sides=has_patient_axes(segmentation.geometry))
     with atomic_path(path) as temporary:
         canvas.image.save(temporary, format="PNG", compress_level=4)
     return path

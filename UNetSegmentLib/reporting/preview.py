@@ -11,7 +11,6 @@ from ..errors import GeometryError, OutputError
 from ..geometry import Box
 from ..io.atomic import atomic_path, check_writable, full_suffix
 from ..postprocessing.boxes import label_boxes
-from ..version import __version__
 from ..volume import Segmentation, Volume
 from .canvas import MUTED, PANEL, TEXT, Canvas, LegendEntry
 from .optional import needs
@@ -202,10 +201,7 @@ def _draw_heading(canvas: Canvas, volume: Volume) -> None:
         details += f", {volume.channels} channels"
     canvas.text(_EDGE, 58, canvas.fitted(volume.name, 34, room), 34)
     canvas.text(_EDGE, 90, canvas.fitted(details, 20, room), 20, MUTED)
-    if not photograph:
-        canvas.text(_EDGE, _HEIGHT - 24, "Radiological view: the patient's right is on the left.", 18, MUTED)
-    note = f"UNetSegment {__version__}. For research, not for diagnosis."
-    canvas.text(_WIDTH - _EDGE, _HEIGHT - 24, note, 18, MUTED, "rs")
+    canvas.foot(_EDGE, _HEIGHT - 24, 18, sides=not photograph)
 
 
 def _draw_legend(canvas: Canvas, segmentation: Segmentation, boxes: Boxes) -> None:

@@ -13,7 +13,6 @@ from ..budget import available_memory, is_out_of_memory, out_of_memory
 from ..errors import ResourceError
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..volume import Volume
-from .errors import WorkerError
 from .exchange import discard, read_array, write_array
 from .installing import bring
 from .messages import (
@@ -34,7 +33,7 @@ from .messages import (
     VolumeFile,
 )
 from .needs import broken_installation
-from .refine_messages import Refine, Refined
+from .refusing import RefusingEngine
 from .warm import WarmModel, WarmModels
 
 if TYPE_CHECKING:
@@ -50,13 +49,18 @@ LOW_MEMORY = 1 << 30
 logger = logging.getLogger(__name__)
 
 
-class CoreEngine:
+class CoreEngine(RefusingEngine):
     """See :class:`~UNetSegmentLib.worker.server.Engine`. Torch is imported by :meth:`probe`, not before.
 
     Args:
         load: opens a model by name or path; None is ``load_model``. ``make`` (its segmenter) and ``free_ram`` (bytes)
             stand in for the library in tests likewise.
     """
+
+    refusal = (
+        "This worker runs models; corrections have one of their own.",
+        "Ask a worker that was started with 'refine'.",
+    )
 
     def __init__(
         self,
@@ -134,14 +138,6 @@ class CoreEngine:
 
         warm, was_warm, outcome = self._with_relief(run, cancel)
         return _result(request, warm, was_warm, outcome, started)
-
-    def refine(self, request: Refine) -> Refined:
-        """Refused: a correction must not wait for a network."""
-        raise WorkerError(
-            "This worker runs models; corrections have one of their own.",
-            "Ask a worker that was started with 'refine'.",
-            code=WorkerError.BAD_MESSAGE,
-        )
 
     def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported:
         """Imports or installs models."""

@@ -12,6 +12,7 @@ sys.path[:0] = [str(p) for p in (TESTING, TESTING / "Slicer") if str(p) not in s
 
 import SlicerHarness  # noqa: E402
 from SlicerHarness import slicersource  # noqa: E402
+from SlicerHarness.ending import pytest_sessionfinish, pytest_unconfigure  # noqa: E402, F401
 
 SAMPLE = Path(__file__).parent / "sample" / "HarnessSample.py"
 
@@ -30,17 +31,6 @@ def pytest_pycollect_makemodule(module_path, parent):
         return _Skipped.from_parent(parent, path=module_path)
     SlicerHarness.boot(parent.config.getoption(slicersource.OPTION))
     return None
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session, exitstatus):
-    session.config.harness_status = int(exitstatus)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config):
-    if not hasattr(config, "workerinput") and hasattr(config, "harness_status"):
-        SlicerHarness.leave(config.harness_status)
 
 
 @pytest.fixture(autouse=True)

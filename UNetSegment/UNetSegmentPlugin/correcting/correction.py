@@ -246,9 +246,7 @@ class Correction(RefineListener):
         if not target.present:
             self.close()
             return
-        image = target.volume.GetImageData()
-        same_image = self._volume is not None and self._volume[:2] == (target.volume, _time(target.volume, image))
-        if not (target.is_same(self._target) and same_image and self._client.is_open):
+        if not (target.is_same(self._target) and self._knows(target.volume) and self._client.is_open):
             self._open(target)
             return
         stamp = labels.stamp(target, self._overwrite)
@@ -304,15 +302,18 @@ class Correction(RefineListener):
 
     def image(self, volume_node) -> Volume:
         """The same object as long as the node's voxels are the same: then they are handed over once."""
-        time_ = _time(volume_node, volume_node.GetImageData())
-        if self._volume is None or self._volume[:2] != (volume_node, time_):
+        if not self._knows(volume_node):
             if volumes.is_vector(volume_node):
                 count = min(volume_node.GetImageData().GetNumberOfScalarComponents(), 3)
                 volume = volumes.read_colours(volume_node, count)
             else:
                 volume = volumes.read_channel(volume_node)
-            self._volume = (volume_node, time_, volume)
+            self._volume = (volume_node, _time(volume_node), volume)
         return self._volume[2]
+
+    def _knows(self, volume_node) -> bool:
+        """Whether the node's voxels are those that were read last."""
+        return self._volume is not None and self._volume[:2] == (volume_node, _time(volume_node))
 
     @property
     def _overwrite(self) -> int:
@@ -402,5 +403,6 @@ class Correction(RefineListener):
             provenance.mark_prompts(segment, now)
 
 
-def _time(volume_node, image) -> tuple:
+def _time(volume_node) -> tuple:
+    image = volume_node.GetImageData()
     return (None if image is None else (image.GetMTime(), image.GetAddressAsString("")), volume_node.GetName())

@@ -39,6 +39,7 @@ class Doubts:
         self._folder: Path | None = None
         self._target: Target | None = None
         self._review: Review | None = None
+        self._evidence: tuple = ()
         self._looked: list[tuple[Target, Looked]] = []
         self._wanted = False
 

@@ -5,34 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import NoReturn
 
 import numpy as np
 
 from ...errors import InputError
-from ...progress import CancelToken, ProgressCallback
 from ...refinement import Change, Point, Session, Strokes
 from ...refinement.change import nothing
 from ...volume import Segmentation, Volume
 from ..arrays import ArrayFile, BoxLabels, BoxMask
-from ..errors import WorkerError
 from ..exchange import read_array
-from ..messages import (
-    Import,
-    Imported,
-    LibraryInstall,
-    Load,
-    Loaded,
-    Ready,
-    Result,
-    Segment,
-    Train,
-    Trained,
-    Unload,
-    Unloaded,
-)
+from ..messages import Ready
 from ..needs import broken_installation
 from ..refine_messages import Refine, Refined, RefineEdit, RefineOpen, RefineStep
+from ..refusing import RefusingEngine
 from .values import edit_of, packed, packed_mask, unpacked
 
 logger = logging.getLogger(__name__)
@@ -117,8 +102,13 @@ class Refiner:
         return {"undo": session.undo, "redo": session.redo, "reset": session.reset}[request.step]()
 
 
-class RefiningEngine:
+class RefiningEngine(RefusingEngine):
     """See :class:`~UNetSegmentLib.worker.server.Engine`; imports no torch."""
+
+    refusal = (
+        "This worker corrects masks; it runs no models.",
+        "Ask a worker for models (started without 'refine').",
+    )
 
     def __init__(self, refiner: Refiner | None = None) -> None:
         self._refiner = refiner or Refiner()
@@ -149,21 +139,6 @@ class RefiningEngine:
     def refine(self, request: Refine) -> Refined:
         """See :meth:`Refiner.refine`."""
         return self._refiner.refine(request)
-
-    def load(self, request: Load, cancel: CancelToken) -> Loaded:
-        _refuse()
-
-    def segment(self, request: Segment, progress: ProgressCallback, cancel: CancelToken) -> Result:
-        _refuse()
-
-    def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported:
-        _refuse()
-
-    def train(self, request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
-        _refuse()
-
-    def unload(self, request: Unload) -> Unloaded:
-        _refuse()
 
 
 def open_session(request: RefineOpen, make: Callable[..., Session] = Session) -> Session:
@@ -199,11 +174,3 @@ def _mapped(file: ArrayFile | None) -> np.ndarray | None:
 
 def _nothing() -> Change:
     return nothing(np.dtype(np.uint8))
-
-
-def _refuse() -> NoReturn:
-    raise WorkerError(
-        "This worker corrects masks; it runs no models.",
-        "Ask a worker for models (started without 'refine').",
-        code=WorkerError.BAD_MESSAGE,
-    )

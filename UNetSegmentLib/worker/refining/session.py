@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import UNetSegmentError
-from ...labels import Label
 from ...refinement import Change, Edit, Strokes
 from ...refinement.checks import label_values
+from ...refinement.labelmap import edited
 from ...volume import Segmentation, Volume
 from ..transports import SubprocessTransport
 from .client import RefineClient
@@ -82,12 +82,8 @@ class RefineSession:
     @property
     def segmentation(self) -> Segmentation:
         """The label map as it is now, a copy. Segments that edits began have a label "Label N"."""
-        known = {label.value for label in self._given.labels}
-        brought = sorted({value for edit in self.history for value in _values(edit, self._label)})
-        labels = (*self._given.labels, *(Label(value, f"Label {value}") for value in brought if value not in known))
-        now, narrow = self._answers.labels, self._given.voxels.dtype
-        wide = bool(brought) and brought[-1] > np.iinfo(narrow).max
-        return replace(self._given, voxels=now.astype(now.dtype if wide else narrow), labels=labels)
+        brought = {value for edit in self.history for value in _values(edit, self._label)}
+        return edited(self._given, self._given.voxels.dtype, self._answers.labels, brought)
 
     @property
     def label(self) -> int:
