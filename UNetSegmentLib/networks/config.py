@@ -37,6 +37,8 @@ class NetworkConfig:
         decoder: name of a registered decoder: ``unet``, or ``nested`` (U-Net++).
         decoder_block: block of the decoder where it is another one than ``block``.
         decoder_kernels: kernel size per decoder stage, full resolution first, where others than ``kernels``.
+        decoder_features: channels per decoder stage, full resolution first, where others than ``features``: of the
+            upsampled map and of every convolution (or block) after it. A pruned network has them.
         stem_channels: channels of a plain convolution before the first stage; None has no such stem.
         norm_eps: added to the variance by the norm.
         norm_affine: whether the norm learns scale and shift.
@@ -69,6 +71,7 @@ class NetworkConfig:
     decoder: str = "unet"
     decoder_block: str | None = None
     decoder_kernels: tuple[Kernel, ...] | None = None
+    decoder_features: tuple[int, ...] | None = None
     stem_channels: int | None = None
     norm_eps: float = 1e-5
     norm_affine: bool = True

@@ -53,14 +53,16 @@ def upsampling(config: NetworkConfig, in_channels: int, out_channels: int, strid
 class DecoderStage(nn.Module):
     """From one resolution to the next finer one."""
 
-    def __init__(self, config: NetworkConfig, level: int, below: int, skip_channels: int, stride: Kernel) -> None:
+    def __init__(
+        self, config: NetworkConfig, level: int, below: int, skip_channels: int, width: int, stride: Kernel
+    ) -> None:
         super().__init__()
-        self.up = upsampling(config, below, skip_channels, stride)
-        self.skip = SKIPS[config.skip](config, skip_channels, skip_channels, below)
+        self.up = upsampling(config, below, width, stride)
+        self.skip = SKIPS[config.skip](config, skip_channels, width, below)
         ones = (1,) * config.dimension
         joined = int(self.skip.out_channels)  # type: ignore[arg-type]
         count, kernel = config.decoder_convs[level], (config.decoder_kernels or config.kernels)[level]
-        self.blocks = stack(config, count, joined, skip_channels, kernel, ones, config.decoder_block)
+        self.blocks = stack(config, count, joined, width, kernel, ones, config.decoder_block)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """The last two of ``maps`` (the skipped one before the one from below) are taken off the list.
@@ -83,9 +85,10 @@ class Decoder(nn.Module):
 
     def __init__(self, config: NetworkConfig, channels: Sequence[int], strides: Sequence[Kernel]) -> None:
         super().__init__()
-        self.channels = tuple(channels[:-1])
+        self.channels = config.decoder_features or tuple(channels[:-1])
+        below = (*self.channels[1:], channels[-1])
         self.stages = nn.ModuleList(
-            DecoderStage(config, level, channels[level + 1], channels[level], strides[level + 1])
+            DecoderStage(config, level, below[level], channels[level], self.channels[level], strides[level + 1])
             for level in range(len(channels) - 1)
         )
 

@@ -29,6 +29,7 @@ def check_unet(config: NetworkConfig) -> None:
     for name in ("features", "encoder_convs", "decoder_convs"):
         if min(getattr(config, name)) < 1:
             raise _wrong(name, getattr(config, name), "numbers of at least 1")
+    _check_decoder_features(config)
     _check_extremes(config)
     _check_axes(config)
     if not 0 <= config.dropout < 1:
@@ -40,12 +41,26 @@ def check_unet(config: NetworkConfig) -> None:
             raise _wrong(name, getattr(config, name), f"1 to {most}")
     if config.norm_eps <= 0:
         raise _wrong("norm_eps", config.norm_eps, "a small positive number")
-    if config.norm == "group" and any(f % config.norm_groups for f in (*config.features, config.stem_channels or 0)):
-        raise _wrong("norm_groups", config.norm_groups, f"a divisor of every one of {config.features}")
+    widths = (*config.features, *(config.decoder_features or ()))
+    if config.norm == "group" and any(width % config.norm_groups for width in (*widths, config.stem_channels or 0)):
+        raise _wrong("norm_groups", config.norm_groups, f"a divisor of every one of {widths}")
+
+
+def _check_decoder_features(config: NetworkConfig) -> None:
+    widths = config.decoder_features
+    if widths is None:
+        return
+    if len(widths) != config.stages - 1 or min(widths) < 1:
+        raise _wrong("decoder_features", widths, f"{config.stages - 1} numbers of at least 1, one fewer than stages")
+    if config.decoder == "nested":
+        raise _wrong("decoder_features", widths, "null with the decoder 'nested', whose nodes are as wide as their row")
+    if config.skip == "add" and widths != config.features[:-1]:
+        raise _wrong("decoder_features", widths, f"{config.features[:-1]} with the skip connection 'add'")
 
 
 def _check_extremes(config: NetworkConfig) -> None:
     channels = (*config.features, config.in_channels, config.out_channels, config.stem_channels or 0)
+    channels += config.decoder_features or ()
     if max(channels) > _MOST_CHANNELS:
         raise _wrong("features or channels", max(channels), f"at most {_MOST_CHANNELS}")
     convolutions = max(*config.encoder_convs, *config.decoder_convs)

@@ -10,6 +10,7 @@ from torch import nn
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.networks import SKIPS, NetworkConfig, build
+from UNetSegmentLib.networks.light import light_features
 
 
 def small(dimension: int = 3, **changes) -> NetworkConfig:
@@ -144,4 +145,64 @@ def test_a_skip_connection_plugs_in_by_name():
 )
 def test_a_wrong_description_is_named(changes, words):
     with pytest.raises(ModelError, match=words):
+        build(small(**changes))
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("upsampling", ["transposed", "interpolate"])
+@pytest.mark.parametrize("skip", ["concatenate", "attention", "squeeze"])
+@pytest.mark.parametrize("block", ["plain", "residual", "plain-squeeze", "residual-squeeze", "residual-strided"])
+def test_the_decoder_may_have_widths_of_its_own(dimension, upsampling, skip, block):
+    config = small(
+        dimension, upsampling=upsampling, skip=skip, block=block, decoder_features=(3, 5), deep_supervision=True
+    )
+    network = build(config)
+    image = torch.randn(2, 2, *(8, 12, 16)[-dimension:])
+    assert [tuple(answer.shape[:2]) for answer in network.train()(image)] == [(2, 3), (2, 3)]
+    first, second = network.decoder.stages
+    assert [int(head.weight.shape[1]) for head in network.heads] == [3, 5]
+    assert first.up.conv.weight.shape[1 if upsampling == "transposed" else 0] == 3
+    assert first.up.conv.weight.shape[0 if upsampling == "transposed" else 1] == 5
+    assert second.up.conv.weight.shape[0 if upsampling == "transposed" else 1] == 10
+
+
+def test_a_decoder_as_wide_as_the_encoder_is_the_same_network():
+    plain, told = build(small()).state_dict(), build(small(decoder_features=(4, 6))).state_dict()
+    assert {name: value.shape for name, value in plain.items()} == {name: value.shape for name, value in told.items()}
+
+
+@pytest.mark.parametrize("encoder", ["transformer", "mobilenet-v3-small"])
+def test_other_encoders_take_a_narrow_decoder(encoder):
+    if encoder == "transformer":
+        config = small(2, encoder=encoder, features=(4, 6, 8), decoder_features=(3, 5), transformer_heads=2)
+    else:
+        features = light_features(encoder, 4)
+        stages = len(features)
+        config = small(
+            2,
+            encoder=encoder,
+            features=features,
+            kernels=((3, 3),) * stages,
+            strides=((1, 1), *((2, 2),) * (stages - 1)),
+            encoder_convs=(1,) * stages,
+            decoder_convs=(1,) * (stages - 1),
+            decoder_features=(3,) * (stages - 1),
+            norm="batch",
+        )
+    assert build(config).eval()(torch.randn(1, 2, 32, 32)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"decoder_features": (4,)},
+        {"decoder_features": (4, 0)},
+        {"decoder_features": (4, 1_000_000)},
+        {"decoder_features": (4, 6), "decoder": "nested"},
+        {"decoder_features": (4, 5), "skip": "add"},
+        {"decoder_features": (3, 6), "norm": "group"},
+    ],
+)
+def test_widths_of_the_decoder_that_cannot_be_are_refused(changes):
+    with pytest.raises(ModelError, match=r"decoder_features|features or channels|norm_groups"):
         build(small(**changes))
