@@ -41,6 +41,8 @@ from .settings import preset as settings_of
 
 log = logging.getLogger(__name__)
 
+_UNKNOWN_SCALE = 1.25
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentationResult:
@@ -109,6 +111,11 @@ class Segmenter:
         self.settings = settings or settings_of(preset)
         self._runners: dict[int, ModelRunner] = {}
 
+    @property
+    def spacing_scale(self) -> float:
+        """The factor on the model's spacing that the settings mean."""
+        return _UNKNOWN_SCALE if self.settings.spacing_scale is None else self.settings.spacing_scale
+
     def segment(
         self,
         volume: Volume | Sequence[Volume],
@@ -150,7 +157,7 @@ class Segmenter:
 
     def _task(self, model: Model, image: Volume, region: Box | None, number: int) -> _Task:
         card = model.card
-        preparation = scaled(at_trained_size(card.preparation, image), image, self.settings.spacing_scale)
+        preparation = scaled(at_trained_size(card.preparation, image), image, self.spacing_scale)
         layout = lay_out(image, preparation, region, card.inference.patch)
         previous = None
         if model.previous is not None:

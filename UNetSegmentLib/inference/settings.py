@@ -10,9 +10,15 @@ from ..errors import InputError
 from ..models.card import RESTORED, TILINGS, WEIGHTINGS, InferenceContract
 
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+FORMS = ("full", "int8", "smallest")
 
-
-_CHOICES = {"weighting": WEIGHTINGS, "tiling": TILINGS, "restored": RESTORED, "precision": PRECISIONS}
+_CHOICES = {
+    "weighting": WEIGHTINGS,
+    "tiling": TILINGS,
+    "restored": RESTORED,
+    "precision": PRECISIONS,
+    "form": FORMS,
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,11 @@ class EngineSettings:
         skip_background: leave out tiles that hold nothing but background by the model's own rule.
         restored: what is brought back onto the image's grid: ``logits``, ``probabilities``, or ``labels`` (nearest;
             quicker, coarser edges); None takes the model's.
-        spacing_scale: factor on the model's spacing; above 1 is coarser and quicker.
+        form: which form of the networks runs: the ``full`` weights; ``int8``, the package's 8-bit form, refused where
+            there is none or the machine cannot run it; ``smallest``, the 8-bit form where it can run, else the full
+            weights.
+        spacing_scale: factor on the model's spacing; above 1 is coarser and quicker. None chooses: 1 with the 8-bit
+            form, else by the size of the smallest structure that the model finds.
         precision: ``auto`` (fp16 on CUDA, else fp32), ``fp32``, ``fp16`` or ``bf16``.
         backend: what runs the network: ``torch``, ``openvino`` or ``onnx``; ``auto`` chooses by device, by what is
             installed, and by trial.
@@ -44,7 +54,8 @@ class EngineSettings:
     tiling: str | None = "even"
     skip_background: bool = True
     restored: str | None = None
-    spacing_scale: float = 1.0
+    form: str = "full"
+    spacing_scale: float | None = 1.0
     precision: str = "auto"
     backend: str = "auto"
     tile_batch: int = 0
@@ -58,7 +69,7 @@ class EngineSettings:
             value = getattr(self, knob)
             if value is not None and value not in known:
                 raise InputError(f"Unknown {knob} '{value}'.", f"Use one of {', '.join(known)}.")
-        if not 0.5 <= self.spacing_scale <= 4:
+        if self.spacing_scale is not None and not 0.5 <= self.spacing_scale <= 4:
             raise InputError(f"A spacing scale of {self.spacing_scale} is not sensible.", "Use 0.5 to 4.")
         if self.tile_batch < 0 or (self.memory_limit is not None and self.memory_limit <= 0):
             raise InputError("Tile batch and memory limit must be positive.")
@@ -88,11 +99,11 @@ class EngineSettings:
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("overlap", "spacing_scale"), (int, float)),
     **dict.fromkeys(("mirrors", "folds", "skip_background"), (bool,)),
-    **dict.fromkeys(("weighting", "tiling", "restored", "precision", "backend"), (str,)),
+    **dict.fromkeys(("weighting", "tiling", "restored", "precision", "backend", "form"), (str,)),
     **dict.fromkeys(("tile_batch", "memory_limit"), (int,)),
     "patch": (list, tuple),
 }
-_OPTIONAL = ("overlap", "weighting", "tiling", "restored", "memory_limit", "patch")
+_OPTIONAL = ("overlap", "weighting", "tiling", "restored", "spacing_scale", "memory_limit", "patch")
 
 
 def _check_type(name: str, value: Any) -> None:

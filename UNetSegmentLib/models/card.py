@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..labels import Label
 from ..networks.config import AnyNetwork
+from .typed_json import LEFT_OUT_EMPTY
 
 FORMAT_VERSION = 1
 
@@ -32,6 +33,7 @@ WEIGHTINGS = ("gaussian", "gaussian-clamped", "flat")
 RESTORED = ("logits", "probabilities", "labels")
 PADDINGS = ("zeros", "edge", "reflect")
 ROLES = ("part", "previous")
+INT8_OPENVINO = "int8-openvino"
 
 
 @dataclass(frozen=True)
@@ -211,12 +213,121 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
+class FormAccuracy:
+    """What a smaller form costs: it and the full weights on the same real cases, measured in the same way.
+
+    Attributes:
+        data: which cases, in words.
+        cases: how many.
+        dice: mean over labels and cases with this form, 0 to 1.
+        source_dice: the same with the full weights.
+        agreement: share of the voxels that get the label which the full weights give, 0 to 1.
+        worst_loss: the largest drop of a single case's mean Dice; below 0 where every case gained.
+    """
+
+    data: str
+    cases: int
+    dice: float
+    source_dice: float
+    agreement: float
+    worst_loss: float
+
+
+@dataclass(frozen=True)
+class CompressedForm:
+    """A smaller form of the same networks, in files of the same package beside the weights.
+
+    Attributes:
+        kind: ``int8-openvino``: OpenVINO IR with 8-bit weights and activations. A kind that is not known is left alone.
+        files: for each fold its files, whose digests stand in ``ModelCard.digests``: ``("int8-fold0.xml",
+            "int8-fold0.bin")``.
+        made_with: the programs and their versions.
+        calibration: which cases the ranges of the activations come from, and how many tiles, in words.
+        float_layers: names of the layers that stayed in float for the sake of accuracy.
+        accuracy: what it costs, where that was measured.
+    """
+
+    kind: str
+    files: tuple[tuple[str, ...], ...]
+    made_with: str
+    calibration: str
+    float_layers: tuple[str, ...] = ()
+    accuracy: FormAccuracy | None = None
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """One step in which a model was made out of another.
+
+    Attributes:
+        kind: ``pruned``, ``distilled``, ``quantization-aware``.
+        source: name of the model that it was made of.
+        version: of that model.
+        digests: SHA-256 of that model's weights, one per fold; empty where they did not lie in files.
+        numbers: what is worth knowing of it, by name (shares of parameters and of work that were kept, steps).
+    """
+
+    kind: str
+    source: str
+    version: str
+    digests: tuple[str, ...] = ()
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChannelIntensities:
+    """One channel over the training cases, in the images' own units.
+
+    Attributes:
+        percentile_00_5, median, percentile_99_5: of the voxels inside the labels of all cases.
+        lowest_median, highest_median: the extremes of the cases' own medians over the whole image; None where unknown.
+    """
+
+    percentile_00_5: float
+    median: float
+    percentile_99_5: float
+    lowest_median: float | None = None
+    highest_median: float | None = None
+
+
+@dataclass(frozen=True)
+class StructureSize:
+    """How large one structure is in the training cases.
+
+    Attributes:
+        value: its label.
+        volume_ml: median over the cases that have it.
+        width_mm: median over those cases of twice the largest inscribed radius.
+    """
+
+    value: int
+    volume_ml: float
+    width_mm: float
+
+
+@dataclass(frozen=True)
+class TrainingFingerprint:
+    """What the training cases look like.
+
+    Attributes:
+        cases: how many were looked at.
+        channels: one per input channel; empty where unknown.
+        structures: one per label, where images have a size; empty for photographs, which have none.
+    """
+
+    cases: int
+    channels: tuple[ChannelIntensities, ...] = ()
+    structures: tuple[StructureSize, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """See the module's text.
 
     ``digests`` maps each file of the package to its SHA-256, in hexadecimal; a companion counts with its own
     ``folder/model.json``. ``source`` says where an imported model comes from. With companions in the role ``part`` the
-    card's labels are those of all parts together.
+    card's labels are those of all parts together. ``derived`` lists the steps in which the model was made smaller, in
+    the order in which they were done. A card without forms, fingerprint or derivation does not mention them.
     """
 
     name: str
@@ -240,6 +351,9 @@ class ModelCard:
     accuracy_command: str = ""
     source: str = ""
     companions: tuple[Companion, ...] = ()
+    forms: tuple[CompressedForm, ...] = field(default=(), metadata=LEFT_OUT_EMPTY)
+    fingerprint: TrainingFingerprint | None = None
+    derived: tuple[Derivation, ...] = field(default=(), metadata=LEFT_OUT_EMPTY)
     weights: tuple[str, ...] = ("weights.safetensors",)
     digests: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION

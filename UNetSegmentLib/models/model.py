@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import ModelError
 from ..networks.config import OpaqueNetwork
-from .card import ModelCard
+from .card import CompressedForm, ModelCard
 from .files import PackageFiles
+from .small_forms import form_of, form_of_fold, read_form_file
 from .validation import check_card
 
 if TYPE_CHECKING:
@@ -90,7 +91,30 @@ class Model:
             single = Model(self.card, companions=companions)
             single._networks = {0: self._networks[fold]}
             return single
-        return Model(replace(self.card, weights=(self.card.weights[fold],)), self._files, companions)
+        forms = tuple(form_of_fold(form, fold) for form in self.card.forms)
+        card = replace(self.card, weights=(self.card.weights[fold],), forms=forms)
+        return Model(card, self._files, companions)
+
+    def form(self, kind: str) -> CompressedForm | None:
+        """The smaller form of that kind that lies beside the weights; None for a model in memory, whose networks may be
+        others than those that the card's forms were made of."""
+        return form_of(self.card, kind) if self._files else None
+
+    def form_files(self, kind: str, fold: int = 0) -> tuple[bytes, ...]:
+        """What the files of a smaller form hold, in the order of :attr:`CompressedForm.files`; their digests are
+        compared at every reading.
+
+        Raises:
+            ModelError: the model has no such form or fold, or a file is missing or altered.
+        """
+        self._check_fold(fold)
+        form = self.form(kind)
+        if form is None or self._files is None:
+            raise ModelError(
+                f"The model '{self.card.name}' has no smaller form '{kind}'.",
+                "Make one with 'unetsegment compress', or use the full weights.",
+            )
+        return tuple(read_form_file(self.card, self._files, name) for name in form.files[fold])
 
     def network(self, fold: int = 0) -> nn.Module:
         """The network of one fold, in eval mode, with its weights.

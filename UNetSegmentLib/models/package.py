@@ -6,9 +6,10 @@ import contextlib
 import secrets
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import ModelError, OutputError
 from ..networks.config import OpaqueNetwork
@@ -18,6 +19,7 @@ from .model import Model
 from .opening import open_package, read_card
 from .registry import find_model
 from .serialization import card_from_text, card_to_text
+from .small_forms import form_file_names
 from .staging import staging_folder
 from .validation import WEIGHT_SUFFIXES, check_card
 from .weights import PICKLE_SUFFIXES, StateDict, check_fit, refuse_pickle, write_weights
@@ -45,7 +47,11 @@ def load_model(name_or_path: str | Path, verify: bool = True, user_folder: Path 
 
 
 def save_model(
-    card: ModelCard, weights: Sequence[StateDict | Path], folder: str | Path, companions: Sequence[Path] = ()
+    card: ModelCard,
+    weights: Sequence[StateDict | Path],
+    folder: str | Path,
+    companions: Sequence[Path] = (),
+    extra: Mapping[str, bytes | Path] = MappingProxyType({}),
 ) -> Path:
     """Writes a package; a complete one or none.
 
@@ -57,12 +63,14 @@ def save_model(
         weights: one for each fold: a state dict, or the file of a network that is a program of its own.
         folder: the package's folder; its parent must exist.
         companions: package folders that are copied in, in the order of ``card.companions`` and under those names.
+        extra: the files that ``card.forms`` name, by name: what each holds, or a file to copy.
 
     Returns:
         The folder.
 
     Raises:
-        ModelError: the card contradicts itself, the weights do not fit its network, or a companion is not intact.
+        ModelError: the card contradicts itself, the weights do not fit its network, a companion is not intact, or
+            ``extra`` are not the files that the card's forms name.
         OutputError: the folder holds folders or large files of something else, or cannot be written.
     """
     from ..io.atomic import output_error  # here, because io loads SimpleITK, which listing models does not need
@@ -70,6 +78,7 @@ def save_model(
     folder = Path(folder)
     card = replace(card, weights=_weight_names(card, len(weights)), digests={}, format_version=FORMAT_VERSION)
     check_card(card)
+    _check_extra(card, extra)
     for name, state in zip(card.weights, weights, strict=True):
         if not isinstance(state, Path):
             check_fit(card.network, state, f"The weights for {name}")
@@ -80,7 +89,7 @@ def save_model(
         with staging_folder(folder.parent) as staging:
             new = staging / "package"
             new.mkdir()
-            _fill(new, card, weights, companions)
+            _fill(new, card, weights, companions, extra)
             for item in kept:
                 if not (new / item.name).exists():
                     shutil.copy2(item, new / item.name)
@@ -90,17 +99,39 @@ def save_model(
     return folder
 
 
-def _fill(folder: Path, card: ModelCard, weights: Sequence[StateDict | Path], companions: Sequence[Path]) -> None:
+def _check_extra(card: ModelCard, extra: Mapping[str, bytes | Path]) -> None:
+    named = set(form_file_names(card))
+    for name in sorted(named ^ set(extra)):
+        raise ModelError(
+            f"The file {name} of a smaller form of '{card.name}' is missing."
+            if name in named
+            else f"The file {name} belongs to no form that the card of '{card.name}' names.",
+            "Give the files that the card's forms name; other weights need forms of their own, or none.",
+        )
+
+
+def _fill(
+    folder: Path,
+    card: ModelCard,
+    weights: Sequence[StateDict | Path],
+    companions: Sequence[Path],
+    extra: Mapping[str, bytes | Path],
+) -> None:
     """Writes the files of a package, the card with their digests last."""
     for name, state in zip(card.weights, weights, strict=True):
         if isinstance(state, Path):
             shutil.copyfile(state, folder / name)
         else:
             write_weights(state, folder / name)
+    for name, content in extra.items():
+        if isinstance(content, Path):
+            shutil.copyfile(content, folder / name)
+        else:
+            (folder / name).write_bytes(content)
     for listed, companion in zip(card.companions, companions, strict=True):
         shutil.copytree(companion, folder / listed.folder)
     files = FolderFiles(folder)
-    members = [*card.weights, *(f"{listed.folder}/{CARD}" for listed in card.companions)]
+    members = [*card.weights, *form_file_names(card), *(f"{listed.folder}/{CARD}" for listed in card.companions)]
     card = replace(card, digests={name: sha256(files, name) for name in members})
     (folder / CARD).write_text(card_to_text(card), encoding="utf-8")
 

@@ -11,6 +11,7 @@ import difflib
 import json
 import types
 import typing
+from collections.abc import Collection
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,12 +25,18 @@ _LINE = 110
 # Not a number compares with nothing, so it is refused with what is too large.
 _LARGEST = 1e300
 
+LEFT_OUT_EMPTY = {"left out when empty": True}
+"""Metadata of a dataclass's field: a file mentions it only where it holds something."""
+
 
 def to_json(value: Any) -> Any:
-    """Plain dicts, lists and scalars of a dataclass value. Fields that are None, and so by default, are left out."""
+    """Plain dicts, lists and scalars of a dataclass value.
+
+    Fields that are None, and so by default, are left out; so are empty ones with the metadata ``LEFT_OUT_EMPTY``.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: (getattr(value, f.name), f.default) for f in dataclasses.fields(value)}
-        return {name: to_json(v) for name, (v, default) in fields.items() if not (v is None and default is None)}
+        fields = [(f, getattr(value, f.name)) for f in dataclasses.fields(value)]
+        return {f.name: to_json(item) for f, item in fields if not _left_out(f, item)}
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if isinstance(value, dict):
@@ -60,6 +67,17 @@ def fail(where: str, found: Any, expected: str) -> ModelError:
     )
 
 
+def require(condition: Any, where: str, found: Any, expected: str) -> None:
+    """Raises :func:`fail`'s error where ``condition`` does not hold."""
+    if not condition:
+        raise fail(where, found, expected)
+
+
+def one_of(found: Any, where: str, allowed: Collection[Any]) -> None:
+    """Raises :func:`fail`'s error where ``found`` is none of the ``allowed``."""
+    require(found in allowed, where, found, "one of " + ", ".join(map(str, allowed)))
+
+
 def in_words(found: Any) -> str:
     """A wrong value as messages show it: short, and harmless in a terminal."""
     if isinstance(found, str) and not found.isidentifier():
@@ -86,6 +104,12 @@ def readable(value: Any, indent: int = 0) -> str:
         rows = [pad + readable(item, indent + 2) for item in value]
         left, right = "[", "]"
     return left + "\n" + ",\n".join(rows) + "\n" + " " * indent + right
+
+
+def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    if value is None:
+        return field.default is None
+    return not value and any(key in field.metadata for key in LEFT_OUT_EMPTY)
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:

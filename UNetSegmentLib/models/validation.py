@@ -6,7 +6,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection
-from typing import Any
 
 from ..errors import GeometryError
 from ..geometry import IDENTITY_DIRECTION, Geometry
@@ -28,7 +27,8 @@ from .card import (
     Preparation,
 )
 from .json_text import check_values
-from .typed_json import fail, to_json
+from .small_forms import check_derived, check_fingerprint, check_forms
+from .typed_json import fail, one_of, require, to_json
 
 ACTIVATIONS = ("softmax", "sigmoid")
 SPLINE_ORDERS = (0, 1, 3)
@@ -62,9 +62,9 @@ def check_card(card: ModelCard, packaged: bool = False) -> None:
         ModelError: naming the field, what was found, and what is expected.
     """
     fits = _NAME.fullmatch(card.name) is not None and len(card.name) <= MAX_NAME
-    _require(fits, "name", card.name, f"letters, digits, '.', '_' and '-' only, {MAX_NAME} at most")
+    require(fits, "name", card.name, f"letters, digits, '.', '_' and '-' only, {MAX_NAME} at most")
     for field in ("version", "title"):
-        _require(getattr(card, field).strip(), field, getattr(card, field), "some text")
+        require(getattr(card, field).strip(), field, getattr(card, field), "some text")
     _check_texts(card)
     check_config(card.network)
     _check_inputs(card)
@@ -74,10 +74,13 @@ def check_card(card: ModelCard, packaged: bool = False) -> None:
     for n, step in enumerate(card.postprocessing):
         _check_step(step, f"postprocessing[{n}]", {label.value for label in card.labels})
     if card.field_of_view_mm is not None:
-        _require(min(card.field_of_view_mm) > 0, "field_of_view_mm", card.field_of_view_mm, "positive numbers")
+        require(min(card.field_of_view_mm) > 0, "field_of_view_mm", card.field_of_view_mm, "positive numbers")
     for n, line in enumerate(card.accuracy):
         _check_accuracy(line, f"accuracy[{n}]")
     _check_companions(card)
+    check_forms(card, packaged)
+    check_fingerprint(card)
+    check_derived(card)
     _check_files(card, packaged)
 
 
@@ -92,59 +95,59 @@ def _check_texts(card: ModelCard) -> None:
 def _check_inputs(card: ModelCard) -> None:
     channels, images = card.network.in_channels, len(card.inputs)
     if any(companion.role == "previous" for companion in card.companions):
-        _require(1 <= images < channels, "inputs", images, f"fewer than {channels} (network.in_channels)")
+        require(1 <= images < channels, "inputs", images, f"fewer than {channels} (network.in_channels)")
     else:
-        _require(images == channels, "inputs", images, f"{channels} (network.in_channels)")
+        require(images == channels, "inputs", images, f"{channels} (network.in_channels)")
     found = len(card.preparation.normalization)
-    _require(found == images, "preparation.normalization", found, f"{images}, one per input channel")
+    require(found == images, "preparation.normalization", found, f"{images}, one per input channel")
     for n, channel in enumerate(card.inputs):
-        _require(channel.name.strip(), f"inputs[{n}].name", channel.name, "some text")
+        require(channel.name.strip(), f"inputs[{n}].name", channel.name, "some text")
 
 
 def _check_labels(card: ModelCard) -> None:
-    _require(card.labels, "labels", [], "at least one label")
-    _require(len(card.labels) <= MAX_LABELS, "labels", f"a list of {len(card.labels)}", f"{MAX_LABELS} labels at most")
+    require(card.labels, "labels", [], "at least one label")
+    require(len(card.labels) <= MAX_LABELS, "labels", f"a list of {len(card.labels)}", f"{MAX_LABELS} labels at most")
     values = Counter(label.value for label in card.labels)
     names = Counter(label.name for label in card.labels)
     for n, label in enumerate(card.labels):
         where = f"labels[{n}]"
-        _require(1 <= label.value <= MAX_LABEL, f"{where}.value", label.value, f"1 to {MAX_LABEL} (0 is background)")
-        _require(values[label.value] == 1, f"{where}.value", label.value, "a value that no other label has")
-        _require(label.name.strip(), f"{where}.name", label.name, "some text")
-        _require(names[label.name] == 1, f"{where}.name", label.name, "a name that no other label has")
-        _require(all(0 <= c <= 255 for c in label.color), f"{where}.color", label.color, "three numbers from 0 to 255")
+        require(1 <= label.value <= MAX_LABEL, f"{where}.value", label.value, f"1 to {MAX_LABEL} (0 is background)")
+        require(values[label.value] == 1, f"{where}.value", label.value, "a value that no other label has")
+        require(label.name.strip(), f"{where}.name", label.name, "some text")
+        require(names[label.name] == 1, f"{where}.name", label.name, "a name that no other label has")
+        require(all(0 <= c <= 255 for c in label.color), f"{where}.color", label.color, "three numbers from 0 to 255")
 
 
 def _check_preparation(preparation: Preparation, dimension: int) -> None:
     codes = preparation.orientation
     if codes is not None:
-        _require(_is_orientation(codes), "preparation.orientation", codes, "axis codes such as 'LPS', or null")
+        require(_is_orientation(codes), "preparation.orientation", codes, "axis codes such as 'LPS', or null")
     spacing = preparation.spacing
     if spacing is not None:
         given = [s for s in spacing if s is not None]
         least, most = SPACINGS_MM
         fits = bool(given) and least <= min(given) and max(given) <= most
-        _require(fits, "preparation.spacing", spacing, f"positive numbers of mm, from {least} to {most:.0f}")
+        require(fits, "preparation.spacing", spacing, f"positive numbers of mm, from {least} to {most:.0f}")
         expected = "null first for a 2D network" if dimension == 2 else "three numbers for a 3D network"
-        _require((spacing[0] is None) == (dimension == 2), "preparation.spacing", spacing, expected)
+        require((spacing[0] is None) == (dimension == 2), "preparation.spacing", spacing, expected)
     transpose = preparation.transpose
-    _require(sorted(transpose) == [0, 1, 2], "preparation.transpose", transpose, "the axes 0, 1 and 2 in some order")
-    _one_of(preparation.alignment, "preparation.alignment", ALIGNMENTS)
+    require(sorted(transpose) == [0, 1, 2], "preparation.transpose", transpose, "the axes 0, 1 and 2 in some order")
+    one_of(preparation.alignment, "preparation.alignment", ALIGNMENTS)
     fits = preparation.alignment == "centres" or not preparation.crop_foreground
-    _require(fits, "preparation.crop_foreground", True, "false, because the alignment is not 'centres'")
+    require(fits, "preparation.crop_foreground", True, "false, because the alignment is not 'centres'")
     for field in ("image_order", "output_order"):
-        _one_of(getattr(preparation, field), f"preparation.{field}", SPLINE_ORDERS)
+        one_of(getattr(preparation, field), f"preparation.{field}", SPLINE_ORDERS)
     threshold = preparation.anisotropy_threshold
-    _require(threshold is None or threshold >= 1, "preparation.anisotropy_threshold", threshold, "1 or more, or null")
+    require(threshold is None or threshold >= 1, "preparation.anisotropy_threshold", threshold, "1 or more, or null")
     pixels = preparation.photograph_pixels
     fits = pixels is None or (0 < pixels <= MAX_PHOTOGRAPH_PIXELS and dimension == 2)
-    _require(fits, "preparation.photograph_pixels", pixels, "a positive number, for a 2D network only, or null")
+    require(fits, "preparation.photograph_pixels", pixels, "a positive number, for a 2D network only, or null")
     for n, normalization in enumerate(preparation.normalization):
         _check_normalization(normalization, f"preparation.normalization[{n}]")
 
 
 def _check_normalization(normalization: Normalization, where: str) -> None:
-    _one_of(normalization.kind, f"{where}.kind", NORMALIZATION_KINDS)
+    one_of(normalization.kind, f"{where}.kind", NORMALIZATION_KINDS)
     needed = {
         "ct": ("lower", "upper", "mean", "std"),
         "percentile": ("lower", "upper"),
@@ -153,101 +156,101 @@ def _check_normalization(normalization: Normalization, where: str) -> None:
     }.get(normalization.kind, ())
     for field in needed:
         value = getattr(normalization, field)
-        _require(value is not None, f"{where}.{field}", value, f"a number, because the kind is {normalization.kind}")
+        require(value is not None, f"{where}.{field}", value, f"a number, because the kind is {normalization.kind}")
     lower, upper = normalization.lower, normalization.upper
     if lower is not None and upper is not None:
-        _require(lower < upper, f"{where}.upper", upper, f"more than lower ({lower:g})")
+        require(lower < upper, f"{where}.upper", upper, f"more than lower ({lower:g})")
         fits = not normalization.kind.startswith("percentile") or (lower >= 0 and upper <= 100)
-        _require(fits, where, [lower, upper], "percentiles from 0 to 100")
+        require(fits, where, [lower, upper], "percentiles from 0 to 100")
     if "std" in needed:
-        _require((normalization.std or 0) > 0, f"{where}.std", normalization.std, "a positive number")
+        require((normalization.std or 0) > 0, f"{where}.std", normalization.std, "a positive number")
     if normalization.then is not None:
         _check_normalization(normalization.then, f"{where}.then")
 
 
 def _check_inference(contract: InferenceContract, card: ModelCard) -> None:
     dimension = card.network.dimension
-    _require(min(contract.patch) >= 1, "inference.patch", contract.patch, "three numbers from 1")
+    require(min(contract.patch) >= 1, "inference.patch", contract.patch, "three numbers from 1")
     fits = max(contract.patch) <= MAX_PATCH and math.prod(contract.patch) <= MAX_PATCH_VOXELS
-    _require(fits, "inference.patch", contract.patch, f"numbers up to {MAX_PATCH}, 2^26 voxels together at most")
+    require(fits, "inference.patch", contract.patch, f"numbers up to {MAX_PATCH}, 2^26 voxels together at most")
     if dimension == 2:
-        _require(contract.patch[0] == 1, "inference.patch", contract.patch, "1 first (z) for a 2D network")
-    _require(0 <= contract.overlap < 1, "inference.overlap", contract.overlap, "a number from 0 to below 1")
+        require(contract.patch[0] == 1, "inference.patch", contract.patch, "1 first (z) for a 2D network")
+    require(0 <= contract.overlap < 1, "inference.overlap", contract.overlap, "a number from 0 to below 1")
     axes = contract.mirror_axes
     allowed = range(3 - dimension, 3)
     fits = len(set(axes)) == len(axes) and all(axis in allowed for axis in axes)
-    _require(fits, "inference.mirror_axes", axes, f"different axes out of {list(allowed)}")
-    _one_of(contract.activation, "inference.activation", ACTIVATIONS)
-    _one_of(contract.tiling, "inference.tiling", TILINGS)
-    _one_of(contract.weighting, "inference.weighting", WEIGHTINGS)
-    _one_of(contract.restored, "inference.restored", RESTORED)
-    _one_of(contract.padding, "inference.padding", PADDINGS)
+    require(fits, "inference.mirror_axes", axes, f"different axes out of {list(allowed)}")
+    one_of(contract.activation, "inference.activation", ACTIVATIONS)
+    one_of(contract.tiling, "inference.tiling", TILINGS)
+    one_of(contract.weighting, "inference.weighting", WEIGHTINGS)
+    one_of(contract.restored, "inference.restored", RESTORED)
+    one_of(contract.padding, "inference.padding", PADDINGS)
     margin = contract.dark_margin
-    _require(margin is None or 0 < margin < 1, "inference.dark_margin", margin, "a number between 0 and 1, or null")
+    require(margin is None or 0 < margin < 1, "inference.dark_margin", margin, "a number between 0 and 1, or null")
     _check_output_values(contract, card)
 
 
 def _check_output_values(contract: InferenceContract, card: ModelCard) -> None:
     where, values = "inference.output_values", contract.output_values
     channels = card.network.out_channels
-    _require(len(values) == channels, where, values, f"{channels} values (network.out_channels)")
-    _require(len(set(values)) == len(values), where, values, "values that differ from each other")
+    require(len(values) == channels, where, values, f"{channels} values (network.out_channels)")
+    require(len(set(values)) == len(values), where, values, "values that differ from each other")
     foreground = values
     if contract.activation == "softmax":
-        _require(values[0] == 0, where, values, "0 (background) first, because the activation is softmax")
+        require(values[0] == 0, where, values, "0 (background) first, because the activation is softmax")
         foreground = values[1:]
     labels = {label.value for label in card.labels}
     parts = any(companion.role == "part" for companion in card.companions)
     fits = set(foreground) <= labels if parts else set(foreground) == labels
-    _require(fits, where, values, f"the values of the labels {sorted(labels)}, each once")
+    require(fits, where, values, f"the values of the labels {sorted(labels)}, each once")
 
 
 def _check_step(step: PostprocessingStep, where: str, labels: Collection[int]) -> None:
-    _one_of(step.kind, f"{where}.kind", POSTPROCESSING_KINDS)
+    one_of(step.kind, f"{where}.kind", POSTPROCESSING_KINDS)
     fits = bool(step.values) and all(value in labels for value in step.values)
-    _require(fits, f"{where}.values", step.values, f"label values out of {sorted(labels)}")
+    require(fits, f"{where}.values", step.values, f"label values out of {sorted(labels)}")
     if step.kind == "minimum-size":
-        _require((step.size_mm3 or 0) > 0, f"{where}.size_mm3", step.size_mm3, "a positive number of mm^3")
+        require((step.size_mm3 or 0) > 0, f"{where}.size_mm3", step.size_mm3, "a positive number of mm^3")
 
 
 def _check_accuracy(line: Accuracy, where: str) -> None:
-    _require(line.cases >= 1, f"{where}.cases", line.cases, "1 or more")
+    require(line.cases >= 1, f"{where}.cases", line.cases, "1 or more")
     for field in ("dice", "nsd"):
         value = getattr(line, field)
-        _require(value is None or 0 <= value <= 1, f"{where}.{field}", value, "a share from 0 to 1")
+        require(value is None or 0 <= value <= 1, f"{where}.{field}", value, "a share from 0 to 1")
     for field in ("threshold", "f1", "auc", "sensitivity", "specificity"):
         value = getattr(line.pixels, field, 0.0)
-        _require(0 <= value <= 1, f"{where}.pixels.{field}", value, "a share from 0 to 1")
+        require(0 <= value <= 1, f"{where}.pixels.{field}", value, "a share from 0 to 1")
 
 
 def _check_companions(card: ModelCard) -> None:
     folders = [companion.folder for companion in card.companions]
-    _require(len(folders) <= MAX_COMPANIONS, "companions", f"a list of {len(folders)}", f"{MAX_COMPANIONS} at most")
+    require(len(folders) <= MAX_COMPANIONS, "companions", f"a list of {len(folders)}", f"{MAX_COMPANIONS} at most")
     for n, companion in enumerate(card.companions):
         where = f"companions[{n}]"
-        _one_of(companion.role, f"{where}.role", ROLES)
-        _require(_NAME.fullmatch(companion.folder), f"{where}.folder", companion.folder, "the plain name of a folder")
-        _require(folders.count(companion.folder) == 1, f"{where}.folder", companion.folder, "a folder listed once")
+        one_of(companion.role, f"{where}.role", ROLES)
+        require(_NAME.fullmatch(companion.folder), f"{where}.folder", companion.folder, "the plain name of a folder")
+        require(folders.count(companion.folder) == 1, f"{where}.folder", companion.folder, "a folder listed once")
     previous = [companion.folder for companion in card.companions if companion.role == "previous"]
-    _require(len(previous) <= 1, "companions", previous, "one previous stage at most")
+    require(len(previous) <= 1, "companions", previous, "one previous stage at most")
 
 
 def _check_files(card: ModelCard, packaged: bool) -> None:
     fits = 1 <= len(card.weights) <= MAX_FOLDS
-    _require(fits, "weights", f"a list of {len(card.weights)}", f"1 to {MAX_FOLDS} files")
+    require(fits, "weights", f"a list of {len(card.weights)}", f"1 to {MAX_FOLDS} files")
     suffix = WEIGHT_SUFFIXES.get(card.network.architecture, ".safetensors")
     for n, name in enumerate(card.weights):
         fits = _WEIGHTS.fullmatch(name) is not None and name.endswith(suffix)
-        _require(fits, f"weights[{n}]", name, f"the plain name of a {suffix} file")
-        _require(card.weights.count(name) == 1, f"weights[{n}]", name, "a file that is not listed twice")
-        _require(not packaged or name in card.digests, "digests", sorted(card.digests), f"a SHA-256 digest of {name}")
+        require(fits, f"weights[{n}]", name, f"the plain name of a {suffix} file")
+        require(card.weights.count(name) == 1, f"weights[{n}]", name, "a file that is not listed twice")
+        require(not packaged or name in card.digests, "digests", sorted(card.digests), f"a SHA-256 digest of {name}")
     for n, companion in enumerate(card.companions):
         listed = f"{companion.folder}/model.json"
         fits = not packaged or listed in card.digests
-        _require(fits, "digests", sorted(card.digests), f"a SHA-256 digest of {listed} (companions[{n}])")
+        require(fits, "digests", sorted(card.digests), f"a SHA-256 digest of {listed} (companions[{n}])")
     for name, digest in card.digests.items():
-        _require(_MEMBER.fullmatch(name), "digests", name, "plain file names, or folder/model.json of a companion")
-        _require(_DIGEST.fullmatch(digest), f"digests.{name}", digest, "64 hexadecimal digits in lower case")
+        require(_MEMBER.fullmatch(name), "digests", name, "plain file names, or folder/model.json of a companion")
+        require(_DIGEST.fullmatch(digest), f"digests.{name}", digest, "64 hexadecimal digits in lower case")
 
 
 def _is_orientation(codes: str) -> bool:
@@ -256,12 +259,3 @@ def _is_orientation(codes: str) -> bool:
     except (GeometryError, ValueError):
         return False
     return len(codes) == 3 and codes == codes.upper()
-
-
-def _one_of(found: Any, where: str, allowed: Collection[Any]) -> None:
-    _require(found in allowed, where, found, "one of " + ", ".join(map(str, allowed)))
-
-
-def _require(condition: Any, where: str, found: Any, expected: str) -> None:
-    if not condition:
-        raise fail(where, found, expected)

@@ -10,9 +10,10 @@ from ...errors import ModelError
 from ...io.atomic import output_error
 from ...labels import Label
 from ...networks.config import OpaqueNetwork
-from ..card import Companion, ModelCard
+from ..card import Companion, ModelCard, TrainingFingerprint
 from ..files import FolderFiles
 from ..package import load_model, save_model
+from ..small_forms import form_file_names
 from ..staging import staging_folder
 from ..weights import StateDict, read_weights
 
@@ -78,8 +79,9 @@ def combine(
         with staging_folder(folder.parent) as staging:
             inner = []
             for listed, card, path in zip(companions, renumbered[1:], packages[1:], strict=True):
-                inner.append(save_model(card, _weights(card, path), staging / listed.folder))
-            return save_model(whole, _weights(whole, packages[0]), folder, inner)
+                target = staging / listed.folder
+                inner.append(save_model(card, _weights(card, path), target, extra=_form_files(card, path)))
+            return save_model(whole, _weights(whole, packages[0]), folder, inner, _form_files(whole, packages[0]))
     except OSError as error:
         raise output_error(folder, error) from error
 
@@ -127,7 +129,18 @@ def _renumbered(card: ModelCard, mapping: Mapping[int, int], labels: Iterable[La
         labels=tuple(table[mapping[label.value]] for label in card.labels),
         inference=replace(card.inference, output_values=outputs),
         postprocessing=steps,
+        fingerprint=_renumbered_sizes(card.fingerprint, mapping),
     )
+
+
+def _renumbered_sizes(known: TrainingFingerprint | None, mapping: Mapping[int, int]) -> TrainingFingerprint | None:
+    if known is None:
+        return None
+    return replace(known, structures=tuple(replace(s, value=mapping[s.value]) for s in known.structures))
+
+
+def _form_files(card: ModelCard, folder: Path) -> dict[str, bytes | Path]:
+    return {name: folder / name for name in form_file_names(card)}
 
 
 def _weights(card: ModelCard, folder: Path) -> list[StateDict | Path]:

@@ -76,12 +76,12 @@ def write_imported(model: Imported, folder: Path) -> Path:
     from ..package import save_model
 
     if not model.companions:
-        return save_model(model.card, model.weights, folder)
+        return save_model(model.card, model.weights, folder, extra=model.extra)
     try:
         with staging_folder(folder.parent) as staging:
             pairs = zip(model.card.companions, model.companions, strict=True)
             inner = [write_imported(companion, staging / listed.folder) for listed, companion in pairs]
-            return save_model(model.card, model.weights, folder, inner)
+            return save_model(model.card, model.weights, folder, inner, model.extra)
     except OSError as error:
         raise output_error(folder, error) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ class Imported:
         card: complete but for ``weights`` and ``digests``.
         weights: one for each fold: a state dict on the CPU, or the file of a network that is a program of its own.
         companions: one for each entry of ``card.companions``, in the same order.
+        extra: the files that ``card.forms`` name.
         variant: tells this model from the others of the same source, e.g. ``3d_fullres``; added to a name that the user
             gives for all of them.
     """
@@ -58,3 +59,4 @@ class Imported:
     weights: Sequence[StateDict | Path]
     companions: Sequence[Imported] = field(default=())
     variant: str = ""
+    extra: Mapping[str, Path] = field(default_factory=dict)

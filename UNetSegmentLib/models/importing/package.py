@@ -9,6 +9,7 @@ from ..card import ModelCard
 from ..files import CARD, MAX_CARD_BYTES
 from ..package import load_model
 from ..serialization import card_from_text
+from ..small_forms import form_file_names
 from ..trust import ask_for_trust
 from .archive import SourceFiles, read_bytes
 from .imported import Imported, ImportOptions
@@ -38,10 +39,11 @@ def _read(files: SourceFiles, options: ImportOptions) -> Imported:
     card: ModelCard = card_from_text(read_bytes(files, CARD, MAX_CARD_BYTES))
     companions = [_read(files.below(companion.folder), options) for companion in card.companions]
     local = [files.local(name) for name in card.weights]
+    extra = {name: files.local(name) for name in form_file_names(card)}
     if isinstance(card.network, OpaqueNetwork):
         ask_for_trust(card.name, options.trust)
-        return Imported(card, local, companions)
-    return Imported(card, [load_file(path) for path in local], companions)
+        return Imported(card, local, companions, extra=extra)
+    return Imported(card, [load_file(path) for path in local], companions, extra=extra)
 
 
 def _folder(files: SourceFiles) -> str | None:

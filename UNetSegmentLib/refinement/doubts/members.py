@@ -175,7 +175,7 @@ def _views(
 
         def run(progress: ProgressCallback | None, factor: float = factor) -> tuple[Segmentation, tuple[str, ...]]:
             settings = _plain(segmenter)
-            scale = float(np.clip(settings.spacing_scale * factor, 0.5, 4.0))
+            scale = float(np.clip(segmenter.spacing_scale * factor, 0.5, 4.0))
             scaled = Segmenter(segmenter.model, str(segmenter.device), settings=replace(settings, spacing_scale=scale))
             result = scaled.segment(image, region, progress, cancel)
             return result.segmentation, result.warnings
