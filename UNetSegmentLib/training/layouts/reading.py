@@ -20,26 +20,46 @@ def read_case(data: Dataset, name: str) -> tuple[Volume, Segmentation]:
         InputError: naming the case: a file is unreadable, grids or channels differ, or a label value has no meaning.
         ResourceError: naming the case: it does not fit into memory.
     """
-    files = data.files[name]
     try:
-        volume = stack_channels([_read_channels(path) for path in files.images])
-        if data.channels and volume.channels != len(data.channels):
-            raise InputError(
-                f"The image has {volume.channels} channels; the data set names {len(data.channels)} "
-                f"({', '.join(data.channels)}).",
-                "Correct the image or the list of channels.",
-            )
-        segmentation = read_segmentation(files.label)
-        difference = volume.geometry.difference(segmentation.geometry)
-        if difference:
-            raise InputError(
-                f"The label map does not lie on the image's grid ({difference}).",
-                "Resample the label map to the image first.",
-            )
-        return volume, _meaning(data, files, segmentation)
+        volume = read_image(data, name)
+        return volume, read_labels(data, name, volume)
     except UNetSegmentError as error:
         kind = ResourceError if isinstance(error, ResourceError) else InputError
         raise kind(f"Case {name}: {error.cause}", error.cure, error.detail) from error
+
+
+def read_image(data: Dataset, name: str) -> Volume:
+    """The image of a case with all its channels.
+
+    Raises:
+        InputError: a file is unreadable, or the channels are not those of the data set.
+        ResourceError: it does not fit into memory.
+    """
+    volume = stack_channels([_read_channels(path) for path in data.files[name].images])
+    if data.channels and volume.channels != len(data.channels):
+        raise InputError(
+            f"The image has {volume.channels} channels; the data set names {len(data.channels)} "
+            f"({', '.join(data.channels)}).",
+            "Correct the image or the list of channels.",
+        )
+    return volume
+
+
+def read_labels(data: Dataset, name: str, image: Volume) -> Segmentation:
+    """The label map of a case, which must lie on the grid of its image; see :func:`read_case`.
+
+    Raises:
+        InputError: it is unreadable, lies on another grid, or holds a value without a meaning.
+    """
+    files = data.files[name]
+    segmentation = read_segmentation(files.label)
+    difference = image.geometry.difference(segmentation.geometry)
+    if difference:
+        raise InputError(
+            f"The label map does not lie on the image's grid ({difference}).",
+            "Resample the label map to the image first.",
+        )
+    return _meaning(data, files, segmentation)
 
 
 def _read_channels(path: Path) -> Volume:

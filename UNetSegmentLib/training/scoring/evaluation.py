@@ -86,13 +86,13 @@ def evaluate_fold(
         volume, reference = read_pair(data, name)
         result = segmenter.segment(volume, cancel=cancel)
         notes |= dict.fromkeys(result.warnings)
-        scores[name] = _compare(result.segmentation, reference, data, tolerance_mm, values)
+        scores[name] = score_case(result.segmentation, reference, data, tolerance_mm, values)
         stage.step(message=name)
     split = f"fold {fold}, held out"
     return Evaluation(split, scores, _summary(list(scores.values()), model), tolerance_mm, tuple(notes))
 
 
-def _compare(
+def score_case(
     prediction: Segmentation, reference: Segmentation, data: Dataset, tolerance_mm: float, values: Sequence[int]
 ) -> list[LabelScores]:
     """Scores where the case is judged; a region counts as the union of its labels, on both sides."""
