@@ -192,7 +192,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
             model: name of a model (see :meth:`models`), or the path of a model package.
             roi: Markups ROI node to look in; None for the whole volume.
             segmentation: node to merge into, ``policy`` (``replace``, ``add``, ``empty``) how; None makes a new one.
-            device, preset, settings: see UNetSegmentLib.worker.requests.SegmentRequest.
+            device, preset, settings: see UNetSegmentLib.worker.client.requests.SegmentRequest.
             uncertainty: also make a volume of the model's uncertainty.
             wait: block (the application stays alive) and return the segmentation node. Otherwise return a
                 UNetSegmentPlugin.running.runs.Run at once, which can be cancelled.

@@ -76,9 +76,16 @@ def floors() -> dict[str, tuple[tuple[str, ...], ...]]:
     result = {}
     for contract in contracts:
         if contract["type"] == "layers" and contract["containers"][0] in HOUSES:
-            rows = (tuple(_names(layer)) for layer in contract["layers"])
-            result[contract["containers"][0]] = tuple(rows)
+            house = contract["containers"][0]
+            rows = (tuple(room for room in _names(layer) if _is_there(house, room)) for layer in contract["layers"])
+            result[house] = tuple(row for row in rows if row)
     return result
+
+
+def _is_there(house: str, room: str) -> bool:
+    """Whether a room has any code: a contract may name rooms that are optional, in parentheses."""
+    place = HOUSES[house] / house / room
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
 def _names(layer: str) -> Iterable[str]:
@@ -184,7 +191,7 @@ def _door(upper: float, lower: float) -> str:
     x = WIDTH / 2
     return (
         f'<path class="door" d="M{x:g} {upper:g} V{lower:g}"/>'
-        + _text(x + 12, (upper + lower) / 2 + 5, "the door: worker.client here, worker.server in a process of its own")
+        + _text(x + 12, (upper + lower) / 2 + 5, "the door: worker.client here, worker.serving in a process of its own")
     )  # fmt: skip
 
 

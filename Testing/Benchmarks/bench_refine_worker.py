@@ -22,7 +22,7 @@ from UNetSegmentLib.refinement import Point, Session
 from UNetSegmentLib.volume import Volume
 from UNetSegmentLib.worker import processes
 from UNetSegmentLib.worker.refining import RefineClient, RefineListener, RefineState
-from UNetSegmentLib.worker.transports import SubprocessTransport
+from UNetSegmentLib.worker.transport.pipes import SubprocessTransport
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from UNetSegmentLib.models import list_models, load_model, save_model
 from UNetSegmentLib.networks import build
 from UNetSegmentLib.preprocessing import prepare
 from UNetSegmentLib.progress import CancelToken
+from UNetSegmentLib.worker.client.requests import SegmentRequest
+from UNetSegmentLib.worker.client.session import WorkerSession
 from UNetSegmentLib.worker.errors import WorkerError
-from UNetSegmentLib.worker.requests import SegmentRequest
-from UNetSegmentLib.worker.session import WorkerSession
 
 ROUNDS = 5
 FIELD_MM = (40.0, 56.0, 40.0)

@@ -11,12 +11,13 @@ from unittest import mock
 
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from UNetSegmentLib.worker.stdio import claim_stdio
+    from UNetSegmentLib.worker.serving.stdio import claim_stdio
 
     channel = claim_stdio()
     from UNetSegmentLib.training.planning import plan
     from UNetSegmentLib.training.planning.device import Speed
-    from UNetSegmentLib.worker import stdio, training
+    from UNetSegmentLib.worker.running import training
+    from UNetSegmentLib.worker.serving import stdio
 
     mock.patch.object(stdio, "claim_stdio", lambda: channel).start()
     mock.patch.object(plan, "measure_speed", lambda device, dimension: Speed(2 << 30, 4e9)).start()

@@ -210,7 +210,7 @@ def draw_library(folder: Path, panel) -> None:
 
 def draw_setup(folder: Path, widget, panel) -> None:
     """The panel on a computer without PyTorch."""
-    from UNetSegmentLib.worker.protocol import Hello, Problem, Ready
+    from UNetSegmentLib.worker.protocol.encoding import Hello, Problem, Ready
 
     panel.parameters.result = None
     panel.run.started()

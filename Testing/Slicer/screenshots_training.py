@@ -88,7 +88,7 @@ def picture_of_a_folder(folder: Path, widget, panel) -> None:
     """A folder in the place of pairs, and a training that waits to go on."""
     from panel_pictures import both
 
-    from UNetSegmentLib.worker.training_runs import TrainingOrder, discard_run, make_run
+    from UNetSegmentLib.worker.protocol.training_runs import TrainingOrder, discard_run, make_run
 
     waiting = make_run(TrainingOrder("liver-ct", "Liver CT", "/data"))
     (waiting / "plan.json").write_text('{"steps": 4000}', encoding="utf-8")

@@ -14,7 +14,7 @@ from test_slicer_geometry import GRIDS, ball_volume
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.models import locations
 from UNetSegmentLib.progress import ProgressEvent
-from UNetSegmentLib.worker.client import ImportRequest
+from UNetSegmentLib.worker.client.client import ImportRequest
 
 
 class ImportTestCase(support.SlicerTestCase):

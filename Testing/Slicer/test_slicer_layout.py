@@ -16,7 +16,7 @@ from test_slicer_panel import PanelTestCase
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.progress import ProgressEvent
-from UNetSegmentLib.worker.client import WorkerState
+from UNetSegmentLib.worker.client.client import WorkerState
 
 # The height is what Slicer shows of a module in a window of 760 pixels, less its Help.
 WIDTH, HEIGHT = 360, 430

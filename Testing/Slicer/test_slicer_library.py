@@ -15,7 +15,7 @@ import support
 from test_slicer_import import ImportTestCase
 
 from UNetSegmentLib.models.library import Entry, Part, RemoteFile
-from UNetSegmentLib.worker.client import InstallRequest
+from UNetSegmentLib.worker.client.client import InstallRequest
 
 
 def entry(name: str, title: str, **changes) -> Entry:
@@ -240,7 +240,7 @@ class InstallTest(LibraryTestCase):
         self.assertIn("liver.zip", dialogs.opened[0])
 
     def test_what_was_installed_is_marked_chosen_and_not_asked_again(self):
-        from UNetSegmentLib.worker.messages import Imported, ImportedModel
+        from UNetSegmentLib.worker.protocol.messages import Imported, ImportedModel
 
         self.dialog.choose("prostate")
         self.ui.acceptEntryBox.checked = True

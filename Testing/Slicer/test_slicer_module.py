@@ -52,7 +52,7 @@ print([name for name in ("torch", "numpy", "SimpleITK", "UNetSegmentLib", "UNetS
         code = (
             "import sys; sys.path.insert(0, FOLDER)\n"
             "from UNetSegmentLib.models import list_models; list_models()\n"
-            "import UNetSegmentLib.worker.client, UNetSegmentLib.reporting\n"
+            "import UNetSegmentLib.worker.client.client, UNetSegmentLib.reporting\n"
             "UNetSegmentLib.reporting.measure\n"
             "assert 'torch' not in sys.modules and 'SimpleITK' not in sys.modules, sorted(sys.modules)\n"
         ).replace("FOLDER", repr(str(support.REPOSITORY)))

@@ -11,7 +11,7 @@ import slicer
 import support
 from test_slicer_geometry import CENTER, GRIDS, ball_volume
 
-from UNetSegmentLib.worker.client import WorkerState
+from UNetSegmentLib.worker.client.client import WorkerState
 
 
 def process_alive(pid: int) -> bool:

@@ -6,7 +6,7 @@ from slicer_training_cases import LABELS, TrainingTestCase
 
 from UNetSegmentLib.models import read_card
 from UNetSegmentLib.worker import processes
-from UNetSegmentLib.worker.training_runs import CHECKPOINT, training_folder
+from UNetSegmentLib.worker.protocol.training_runs import CHECKPOINT, training_folder
 
 
 class TrainTest(TrainingTestCase):

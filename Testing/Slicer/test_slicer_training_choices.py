@@ -13,7 +13,13 @@ from slicer_training_cases import TrainingTestCase, add_case, ball
 
 from UNetSegmentLib.io import read_segmentation, read_volume
 from UNetSegmentLib.progress import ProgressEvent
-from UNetSegmentLib.worker.training_runs import Outcome, TrainingOrder, make_run, training_folder, write_outcome
+from UNetSegmentLib.worker.protocol.training_runs import (
+    Outcome,
+    TrainingOrder,
+    make_run,
+    training_folder,
+    write_outcome,
+)
 
 
 class CopyTest(TrainingTestCase):
@@ -278,7 +284,7 @@ class RefusedTest(TrainingTestCase):
         self.assertEqual(order.start_from, str(self.own / "threshold"))
 
     def test_while_the_worker_has_no_torch(self):
-        from UNetSegmentLib.worker.messages import Problem, Ready
+        from UNetSegmentLib.worker.protocol.messages import Problem, Ready
 
         self.choose_pairs(2)
         with mock.patch.object(self.panel.runner, "ready", Ready(problem=Problem("missing-package", "no torch"))):

@@ -11,8 +11,8 @@ def main() -> None:
     import sys
 
     from .app import app
-    from .clock import process_clock
-    from .streams import StreamError, standard_output
+    from .terminal.clock import process_clock
+    from .terminal.streams import StreamError, standard_output
 
     try:
         try:

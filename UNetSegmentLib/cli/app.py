@@ -7,20 +7,20 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
-from .attention import attention
-from .augmentations import augmentations
-from .cross_validate import cross_validate
-from .demo import demo
+from .correcting.refine import refine
+from .correcting.review import review
 from .doctor import doctor
-from .evaluate import evaluate
-from .import_ import import_model
-from .library import app as library
-from .models import app as models
-from .ordered import OrderedCommand
-from .refine import refine
-from .review import review
-from .segment import segment
-from .train import train
+from .evaluating.evaluate import evaluate
+from .models.import_ import import_model
+from .models.installed import app as models
+from .models.library import app as library
+from .options.ordered import OrderedCommand
+from .segmenting.attention import attention
+from .segmenting.demo import demo
+from .segmenting.segment import segment
+from .training.augmentations import augmentations
+from .training.cross_validate import cross_validate
+from .training.train import train
 
 app = typer.Typer(
     name="unetsegment",

@@ -13,8 +13,8 @@ from typing import Any
 import typer
 
 from ..version import __version__
-from .console import output, say, words_table, working
-from .session import DebugOption, JsonOption, print_json, session
+from .terminal.console import output, say, words_table, working
+from .terminal.session import DebugOption, JsonOption, print_json, session
 
 _NEEDED = ("torch", "numpy", "SimpleITK", "scipy", "pydicom", "safetensors", "typer", "rich")
 _OPTIONAL = {

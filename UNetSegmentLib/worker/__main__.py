@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-from .stdio import claim_stdio
+from .serving.stdio import claim_stdio
 
 REFINE = "refine"
 
@@ -20,14 +20,14 @@ def main() -> None:
     if arguments not in ([], [REFINE]):
         sys.exit(f"A worker takes no argument, or '{REFINE}'; not {arguments}.")
     channel = claim_stdio()
-    from .process import serve
+    from .serving.process import serve
 
     if arguments:
         from .refining.engine import RefiningEngine
 
         serve(RefiningEngine(), channel)
     else:
-        from .engine import CoreEngine
+        from .running.engine import CoreEngine
 
         serve(CoreEngine(), channel)
 

@@ -262,7 +262,7 @@ def test_train_resume_and_use(run: Run, run_json: RunJson, level_package: Path, 
 
 def test_demo_finds_its_image_without_importing_nilearn() -> None:
     pytest.importorskip("nilearn")
-    from UNetSegmentLib.cli.demo import _image
+    from UNetSegmentLib.cli.segmenting.demo import _image
 
     assert read_volume(_image()).voxels.shape == (1, 189, 233, 197)
 

@@ -9,9 +9,9 @@ from collections import deque
 import pytest
 from rich.cells import cell_len
 
-from UNetSegmentLib.cli.console import MEASURES_HIDDEN, table, words_table
-from UNetSegmentLib.cli.tables import CleanConsole
-from UNetSegmentLib.cli.training_table import _Screen
+from UNetSegmentLib.cli.terminal.console import MEASURES_HIDDEN, table, words_table
+from UNetSegmentLib.cli.terminal.tables import CleanConsole
+from UNetSegmentLib.cli.training.table import _Screen
 from UNetSegmentLib.reporting import Table
 from UNetSegmentLib.training import TrainingEvent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from UNetSegmentLib.cli.regions import parse_region
+from UNetSegmentLib.cli.options.regions import parse_region
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box, Geometry
 

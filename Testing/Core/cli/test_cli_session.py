@@ -11,7 +11,7 @@ import textwrap
 import pytest
 import typer
 
-from UNetSegmentLib.cli.session import session
+from UNetSegmentLib.cli.terminal.session import session
 from UNetSegmentLib.errors import InputError
 
 
@@ -51,7 +51,7 @@ with session() as cancel:
 
 def exit_code(script: str) -> int:
     """Of a script that knows ``signal`` and ``session``; 1 and the traceback where it fails."""
-    lines = ("import signal, sys, typer", "from UNetSegmentLib.cli.session import session", "try:")
+    lines = ("import signal, sys, typer", "from UNetSegmentLib.cli.terminal.session import session", "try:")
     body = textwrap.indent(script, "    ")
     ending = "except typer.Exit as stopped:\n    sys.exit(stopped.exit_code)"
     command = [sys.executable, "-c", "\n".join((*lines, body, ending))]

@@ -16,9 +16,9 @@ import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from UNetSegmentLib.cli.console import say, words_table
-from UNetSegmentLib.cli.session import session
-from UNetSegmentLib.cli.streams import SafeStream, StreamError, print_json
+from UNetSegmentLib.cli.terminal.console import say, words_table
+from UNetSegmentLib.cli.terminal.session import session
+from UNetSegmentLib.cli.terminal.streams import SafeStream, StreamError, print_json
 from UNetSegmentLib.errors import InputError
 
 # With the low half surrogates that stand for bytes which are no UTF-8; a pair of halves would become one letter.

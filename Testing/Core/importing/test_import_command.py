@@ -47,7 +47,7 @@ def test_a_licence_can_be_stated(tmp_path: Path) -> None:
 
 
 def test_a_licence_is_asked_for_at_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from UNetSegmentLib.cli import import_
+    from UNetSegmentLib.cli.models import import_
     from UNetSegmentLib.models import read_card
 
     (package,) = import_model(Results().write(tmp_path), tmp_path / "models")

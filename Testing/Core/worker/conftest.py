@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from worker_helpers import ENVIRONMENT, FAKE, RawWorker, Recorder, ended, until
 
-from UNetSegmentLib.worker.client import WorkerClient
-from UNetSegmentLib.worker.transports import SubprocessTransport
+from UNetSegmentLib.worker.client.client import WorkerClient
+from UNetSegmentLib.worker.transport.pipes import SubprocessTransport
 
 
 @pytest.fixture

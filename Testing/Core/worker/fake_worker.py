@@ -13,9 +13,8 @@ import numpy as np
 from UNetSegmentLib.errors import ModelError, OutputError
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.progress import CancelToken, ProgressCallback, Stage
-from UNetSegmentLib.worker.exchange import read_array, write_array
-from UNetSegmentLib.worker.process import serve
-from UNetSegmentLib.worker.protocol import (
+from UNetSegmentLib.worker.exchange.mapped import read_array, write_array
+from UNetSegmentLib.worker.protocol.encoding import (
     Device,
     Import,
     Imported,
@@ -31,8 +30,9 @@ from UNetSegmentLib.worker.protocol import (
     Unload,
     Unloaded,
 )
-from UNetSegmentLib.worker.stdio import claim_stdio
-from UNetSegmentLib.worker.training_runs import Outcome
+from UNetSegmentLib.worker.protocol.training_runs import Outcome
+from UNetSegmentLib.worker.serving.process import serve
+from UNetSegmentLib.worker.serving.stdio import claim_stdio
 
 
 class FakeEngine:

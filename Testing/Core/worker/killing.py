@@ -13,7 +13,7 @@ from worker_helpers import ENVIRONMENT, PATIENCE
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.worker import processes
 from UNetSegmentLib.worker.refining import RefineClient, RefineState
-from UNetSegmentLib.worker.transports import SubprocessTransport
+from UNetSegmentLib.worker.transport.pipes import SubprocessTransport
 
 
 @dataclass(frozen=True)

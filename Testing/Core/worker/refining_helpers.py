@@ -15,11 +15,11 @@ from UNetSegmentLib.errors import InputError, UNetSegmentError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.refinement import BoxPrompt, Change, Edit, Lasso, Point, Scribble, Session, Strokes
 from UNetSegmentLib.volume import Segmentation, Volume
-from UNetSegmentLib.worker.protocol import Failure, Hello, Problem, Ready, decode_request, encode
-from UNetSegmentLib.worker.refine_messages import Refine
+from UNetSegmentLib.worker.protocol.encoding import Failure, Hello, Problem, Ready, decode_request, encode
+from UNetSegmentLib.worker.protocol.refine_messages import Refine
 from UNetSegmentLib.worker.refining import RefineHistory, RefineListener, RefineState
 from UNetSegmentLib.worker.refining.engine import Refiner
-from UNetSegmentLib.worker.transport import ExitStatus
+from UNetSegmentLib.worker.transport.interface import ExitStatus
 
 SHAPE = (7, 14, 16)
 # Turned about z and flipped, thick slices.

@@ -15,10 +15,10 @@ from UNetSegmentLib.errors import Cancelled, InputError, ModelError, OutputError
 from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.volume import Volume
-from UNetSegmentLib.worker.client import SegmentRequest, WorkerClient, WorkerState
+from UNetSegmentLib.worker.client.client import SegmentRequest, WorkerClient, WorkerState
 from UNetSegmentLib.worker.errors import ProtocolError, WorkerError
-from UNetSegmentLib.worker.exchange import read_array, write_array
-from UNetSegmentLib.worker.protocol import (
+from UNetSegmentLib.worker.exchange.mapped import read_array, write_array
+from UNetSegmentLib.worker.protocol.encoding import (
     Cancel,
     ClientHello,
     Device,
@@ -37,7 +37,7 @@ from UNetSegmentLib.worker.protocol import (
     Unloaded,
     VolumeFile,
 )
-from UNetSegmentLib.worker.transport import ExitStatus
+from UNetSegmentLib.worker.transport.interface import ExitStatus
 
 
 class Play:
@@ -216,7 +216,7 @@ def test_a_listener_that_fails_does_not_stop_the_client(play: Play, library_log:
 
 
 def test_lines_cut_anywhere_and_foreign_lines_in_between(play: Play) -> None:
-    from UNetSegmentLib.worker.protocol import encode
+    from UNetSegmentLib.worker.protocol.encoding import encode
 
     play.client.start()
     stream = b"launcher: starting\r\n\n" + encode(Hello()) + b"{broken\n" + encode(Ready("2.4"))

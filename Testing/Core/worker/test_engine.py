@@ -16,10 +16,10 @@ from UNetSegmentLib.errors import Cancelled, ModelError, OutputError, ResourceEr
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.progress import CancelToken
 from UNetSegmentLib.volume import Segmentation, Volume
-from UNetSegmentLib.worker.engine import LOW_MEMORY, CoreEngine
-from UNetSegmentLib.worker.exchange import read_array, write_array
-from UNetSegmentLib.worker.protocol import Load, Segment, Unload, VolumeFile
-from UNetSegmentLib.worker.warm import CAPACITY
+from UNetSegmentLib.worker.exchange.mapped import read_array, write_array
+from UNetSegmentLib.worker.protocol.encoding import Load, Segment, Unload, VolumeFile
+from UNetSegmentLib.worker.running.engine import LOW_MEMORY, CoreEngine
+from UNetSegmentLib.worker.running.warm import CAPACITY
 
 
 class World:

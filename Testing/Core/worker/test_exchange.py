@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from UNetSegmentLib.errors import InputError, OutputError
-from UNetSegmentLib.worker.exchange import read_array, take_array, write_array
-from UNetSegmentLib.worker.protocol import ArrayFile
+from UNetSegmentLib.worker.exchange.mapped import read_array, take_array, write_array
+from UNetSegmentLib.worker.protocol.encoding import ArrayFile
 
 
 @pytest.mark.parametrize("dtype", ["bool", "u1", "i2", ">i2", "u4", "i8", "f2", "f4", ">f8"])
@@ -99,8 +99,8 @@ import resource, signal, sys, tempfile
 from pathlib import Path
 import numpy as np
 from UNetSegmentLib.errors import OutputError
-from UNetSegmentLib.worker.exchange import write_array
-from UNetSegmentLib.worker.folders import HeldFile
+from UNetSegmentLib.worker.exchange.mapped import write_array
+from UNetSegmentLib.worker.exchange.folders import HeldFile
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 with tempfile.TemporaryDirectory() as folder:

@@ -13,15 +13,15 @@ import pytest
 from worker_helpers import Recorder, request
 
 from UNetSegmentLib.errors import OutputError
-from UNetSegmentLib.worker import folders
-from UNetSegmentLib.worker.client import WorkerClient
-from UNetSegmentLib.worker.exchange import read_array, write_array
-from UNetSegmentLib.worker.folders import ExchangeFolder, HeldFile, folder_prefix, remove_abandoned, sweep
-from UNetSegmentLib.worker.transports import SubprocessTransport
+from UNetSegmentLib.worker.client.client import WorkerClient
+from UNetSegmentLib.worker.exchange import folders
+from UNetSegmentLib.worker.exchange.folders import ExchangeFolder, HeldFile, folder_prefix, remove_abandoned, sweep
+from UNetSegmentLib.worker.exchange.mapped import read_array, write_array
+from UNetSegmentLib.worker.transport.pipes import SubprocessTransport
 
 HOLDER = """
 import sys, time
-from UNetSegmentLib.worker.folders import ExchangeFolder
+from UNetSegmentLib.worker.exchange.folders import ExchangeFolder
 folder = ExchangeFolder(sys.argv[1])
 print(folder.path, flush=True)
 sys.stdin.read()

@@ -13,10 +13,10 @@ from worker_helpers import ENVIRONMENT, FAKE
 from UNetSegmentLib.errors import Cancelled, ModelError
 from UNetSegmentLib.models import find_model
 from UNetSegmentLib.progress import CancelToken, ProgressEvent, Stage
-from UNetSegmentLib.worker import installing
-from UNetSegmentLib.worker.messages import Import, ImportedModel
-from UNetSegmentLib.worker.requests import ImportRequest, InstallRequest
-from UNetSegmentLib.worker.session import WorkerSession
+from UNetSegmentLib.worker.client.requests import ImportRequest, InstallRequest
+from UNetSegmentLib.worker.client.session import WorkerSession
+from UNetSegmentLib.worker.protocol.messages import Import, ImportedModel
+from UNetSegmentLib.worker.running import installing
 
 HIPPOCAMPUS = find_model("hippocampus-t1")
 

@@ -7,7 +7,7 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from UNetSegmentLib.worker.lines import GuardedLines
+from UNetSegmentLib.worker.protocol.lines import GuardedLines
 
 
 @settings(max_examples=100, deadline=None)

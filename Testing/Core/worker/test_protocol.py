@@ -13,9 +13,9 @@ from worker_helpers import GEOMETRY
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
-from UNetSegmentLib.worker import protocol
 from UNetSegmentLib.worker.errors import ProtocolError, VersionError, WorkerError, error_from_code
-from UNetSegmentLib.worker.protocol import (
+from UNetSegmentLib.worker.protocol import encoding as protocol
+from UNetSegmentLib.worker.protocol.encoding import (
     ArrayFile,
     BoxLabels,
     BoxMask,
@@ -51,7 +51,7 @@ from UNetSegmentLib.worker.protocol import (
     decode_request,
     encode,
 )
-from UNetSegmentLib.worker.training_runs import Outcome
+from UNetSegmentLib.worker.protocol.training_runs import Outcome
 
 ARRAY = ArrayFile("/tmp/ä b.raw", (1, 2, 3, 4), "<f4")
 IMAGE = VolumeFile(ARRAY, GEOMETRY, "Kopf 头")

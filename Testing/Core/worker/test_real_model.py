@@ -16,9 +16,9 @@ from worker_helpers import ENVIRONMENT, ended, until
 from UNetSegmentLib.errors import Cancelled, InputError, ModelError, ResourceError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.volume import Volume
-from UNetSegmentLib.worker.client import SegmentRequest
-from UNetSegmentLib.worker.launch import default_command
-from UNetSegmentLib.worker.session import WorkerSession, segment_through_worker
+from UNetSegmentLib.worker.client.client import SegmentRequest
+from UNetSegmentLib.worker.client.session import WorkerSession, segment_through_worker
+from UNetSegmentLib.worker.transport.launch import default_command
 
 OBLIQUE = Geometry((28, 26, 20), (0.9, 1.1, 1.5), (-20.0, 5.0, 70.0), (0, -0.6, 0.8, 1, 0, 0, 0, 0.8, 0.6))
 

@@ -20,9 +20,9 @@ from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.refinement import Point, Scribble, Strokes
 from UNetSegmentLib.volume import Segmentation, Volume
 from UNetSegmentLib.worker.errors import WorkerError
-from UNetSegmentLib.worker.folders import ExchangeFolder
-from UNetSegmentLib.worker.protocol import Failure, Problem
-from UNetSegmentLib.worker.refine_messages import RefineEdit, RefineOpen, RefineStep
+from UNetSegmentLib.worker.exchange.folders import ExchangeFolder
+from UNetSegmentLib.worker.protocol.encoding import Failure, Problem
+from UNetSegmentLib.worker.protocol.refine_messages import RefineEdit, RefineOpen, RefineStep
 from UNetSegmentLib.worker.refining import RefineClient, RefineState, courier, values
 from UNetSegmentLib.worker.refining.client import MOST_DEATHS
 from UNetSegmentLib.worker.refining.engine import Refiner

@@ -20,14 +20,12 @@ from worker_helpers import RawWorker
 from UNetSegmentLib.errors import GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import IDENTITY_DIRECTION, Box
 from UNetSegmentLib.refinement import BoxPrompt, Lasso, Point, Prompt, Scribble, Session, Strokes
-from UNetSegmentLib.worker.arrays import ArrayFile, BoxLabels, BoxMask, VolumeFile
-from UNetSegmentLib.worker.engine import CoreEngine
 from UNetSegmentLib.worker.errors import ProtocolError, WorkerError
-from UNetSegmentLib.worker.exchange import write_array
-from UNetSegmentLib.worker.folders import HeldFile
-from UNetSegmentLib.worker.launch import refine_command
-from UNetSegmentLib.worker.protocol import ClientHello, Load, decode_request, encode
-from UNetSegmentLib.worker.refine_messages import Drawn, RefineEdit, RefineOpen, RefineStep
+from UNetSegmentLib.worker.exchange.folders import HeldFile
+from UNetSegmentLib.worker.exchange.mapped import write_array
+from UNetSegmentLib.worker.protocol.arrays import ArrayFile, BoxLabels, BoxMask, VolumeFile
+from UNetSegmentLib.worker.protocol.encoding import ClientHello, Load, decode_request, encode
+from UNetSegmentLib.worker.protocol.refine_messages import Drawn, RefineEdit, RefineOpen, RefineStep
 from UNetSegmentLib.worker.refining.engine import Refiner, RefiningEngine
 from UNetSegmentLib.worker.refining.values import (
     INLINE,
@@ -39,6 +37,8 @@ from UNetSegmentLib.worker.refining.values import (
     unpacked,
     unpacked_mask,
 )
+from UNetSegmentLib.worker.running.engine import CoreEngine
+from UNetSegmentLib.worker.transport.launch import refine_command
 
 numbers = st.floats(-1e7, 1e7)
 positions = st.tuples(numbers, numbers, numbers)

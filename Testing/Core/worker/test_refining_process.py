@@ -20,16 +20,16 @@ from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.refinement import Point, Session, Strokes
 from UNetSegmentLib.worker import processes
-from UNetSegmentLib.worker.arrays import ArrayFile, VolumeFile
 from UNetSegmentLib.worker.errors import WorkerError
-from UNetSegmentLib.worker.exchange import write_array
-from UNetSegmentLib.worker.launch import refine_command
-from UNetSegmentLib.worker.protocol import ClientHello, encode
-from UNetSegmentLib.worker.refine_messages import RefineEdit, RefineOpen
+from UNetSegmentLib.worker.exchange.mapped import write_array
+from UNetSegmentLib.worker.protocol.arrays import ArrayFile, VolumeFile
+from UNetSegmentLib.worker.protocol.encoding import ClientHello, encode
+from UNetSegmentLib.worker.protocol.refine_messages import RefineEdit, RefineOpen
 from UNetSegmentLib.worker.refining import RefineClient, RefineSession
 from UNetSegmentLib.worker.refining.engine import Refiner
 from UNetSegmentLib.worker.refining.values import drawn_of
-from UNetSegmentLib.worker.transports import SubprocessTransport
+from UNetSegmentLib.worker.transport.launch import refine_command
+from UNetSegmentLib.worker.transport.pipes import SubprocessTransport
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 

@@ -12,8 +12,8 @@ import pytest
 from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.refinement import review_places
 from UNetSegmentLib.volume import Segmentation, Volume
-from UNetSegmentLib.worker.launch import default_environment
 from UNetSegmentLib.worker.reviewing import answer, ask, review_command, work
+from UNetSegmentLib.worker.transport.launch import default_environment
 
 
 def case() -> tuple[Segmentation, np.ndarray]:

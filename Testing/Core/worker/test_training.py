@@ -19,10 +19,9 @@ from UNetSegmentLib.labels import CodedTerm, Label, Terminology
 from UNetSegmentLib.models import read_card
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.volume import Segmentation, Volume
-from UNetSegmentLib.worker import training
-from UNetSegmentLib.worker.messages import Train
-from UNetSegmentLib.worker.session import WorkerSession
-from UNetSegmentLib.worker.training_runs import (
+from UNetSegmentLib.worker.client.session import WorkerSession
+from UNetSegmentLib.worker.protocol.messages import Train
+from UNetSegmentLib.worker.protocol.training_runs import (
     CHECKPOINT,
     DATA,
     ORDER,
@@ -37,6 +36,7 @@ from UNetSegmentLib.worker.training_runs import (
     read_run,
     write_outcome,
 )
+from UNetSegmentLib.worker.running import training
 
 TERM = Terminology(CodedTerm("SCT", "85756007", "Tissue"), CodedTerm("SCT", "10200004", "Liver"))
 LABELS = (Label(1, "Shell", (10, 20, 30), TERM), Label(2, "Core", (40, 50, 60)))

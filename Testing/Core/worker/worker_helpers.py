@@ -17,10 +17,10 @@ import numpy as np
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.volume import Volume
 from UNetSegmentLib.worker import processes
-from UNetSegmentLib.worker.client import Listener, SegmentRequest, WorkerState
-from UNetSegmentLib.worker.launch import default_environment
-from UNetSegmentLib.worker.protocol import decode_event, decode_request, encode
-from UNetSegmentLib.worker.transport import ExitStatus
+from UNetSegmentLib.worker.client.client import Listener, SegmentRequest, WorkerState
+from UNetSegmentLib.worker.protocol.encoding import decode_event, decode_request, encode
+from UNetSegmentLib.worker.transport.interface import ExitStatus
+from UNetSegmentLib.worker.transport.launch import default_environment
 
 # A slow and loaded machine: a test that passes never waits this long.
 PATIENCE = 120.0

@@ -14,8 +14,8 @@ from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.refinement import Kind, Looked, Reason, Review
 from UNetSegmentLib.volume import Segmentation, Volume
-from UNetSegmentLib.worker.launch import default_environment
 from UNetSegmentLib.worker.reviewing import answer, ask, review_command
+from UNetSegmentLib.worker.transport.launch import default_environment
 
 from ..running.worker_process import QProcessTransport, python_executable
 from ..scene import provenance, volumes

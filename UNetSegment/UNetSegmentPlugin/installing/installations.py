@@ -12,8 +12,8 @@ import slicer
 from UNetSegmentLib.errors import Cancelled, UNetSegmentError
 from UNetSegmentLib.models import locations
 from UNetSegmentLib.progress import ProgressEvent
-from UNetSegmentLib.worker.client import ImportRequest, InstallRequest, Listener, WorkerClient, default_command
-from UNetSegmentLib.worker.messages import ImportedModel
+from UNetSegmentLib.worker.client.client import ImportRequest, InstallRequest, Listener, WorkerClient, default_command
+from UNetSegmentLib.worker.protocol.messages import ImportedModel
 
 from ..running.runs import RunState
 from ..running.worker_process import QProcessTransport, python_executable

@@ -9,8 +9,8 @@ from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.models.card import ModelCard
 from UNetSegmentLib.volume import Volume
-from UNetSegmentLib.worker.client import Listener, WorkerClient, default_command
-from UNetSegmentLib.worker.requests import SegmentRequest
+from UNetSegmentLib.worker.client.client import Listener, WorkerClient, default_command
+from UNetSegmentLib.worker.client.requests import SegmentRequest
 
 from ..models import catalog
 from ..running.worker_process import QProcessTransport, python_executable

@@ -14,10 +14,10 @@ import slicer
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import Cancelled, InputError, UNetSegmentError
-from UNetSegmentLib.worker.client import Listener, WorkerClient, WorkerState, default_command
+from UNetSegmentLib.worker.client.client import Listener, WorkerClient, WorkerState, default_command
+from UNetSegmentLib.worker.client.requests import SegmentRequest
 from UNetSegmentLib.worker.errors import WorkerError
-from UNetSegmentLib.worker.messages import Problem, Ready
-from UNetSegmentLib.worker.requests import SegmentRequest
+from UNetSegmentLib.worker.protocol.messages import Problem, Ready
 
 from ..scene import inputs, provenance, regions, results, rollback, volumes
 from ..scene.provenance import Provenance

@@ -25,7 +25,7 @@ class Order:
         package: where the model lies (folder or zip), as the worker shall load it.
         roi: a Markups ROI node, None for the whole volume.
         destination: where the result goes.
-        device, preset, settings, uncertainty: see ``UNetSegmentLib.worker.requests.SegmentRequest``.
+        device, preset, settings, uncertainty: see ``UNetSegmentLib.worker.client.requests.SegmentRequest``.
     """
 
     volumes: tuple

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import qt
 
-from UNetSegmentLib.worker.transport import ExitCallback, ExitStatus, OutputCallback
+from UNetSegmentLib.worker.transport.interface import ExitCallback, ExitStatus, OutputCallback
 
 
 def python_executable() -> str:
@@ -16,7 +16,7 @@ def python_executable() -> str:
 
 
 class QProcessTransport:
-    """Implements :class:`UNetSegmentLib.worker.transport.Transport`."""
+    """Implements :class:`UNetSegmentLib.worker.transport.interface.Transport`."""
 
     def __init__(self) -> None:
         self._process = None

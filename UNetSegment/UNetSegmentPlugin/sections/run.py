@@ -3,7 +3,7 @@
 import qt
 from slicer.i18n import tr as _
 
-from UNetSegmentLib.worker.client import WorkerState
+from UNetSegmentLib.worker.client.client import WorkerState
 
 from ..models import expectation
 from ..problems import problem_html, warning_html

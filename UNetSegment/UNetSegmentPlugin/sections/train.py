@@ -11,7 +11,7 @@ from UNetSegmentLib.models.importing.conversion import plain_name
 from UNetSegmentLib.networks.config import OpaqueNetwork
 from UNetSegmentLib.training.planning.variants import NETWORKS
 from UNetSegmentLib.training.recipes.recipes import RECIPES
-from UNetSegmentLib.worker.training_runs import DATA, TrainingOrder, training_folder
+from UNetSegmentLib.worker.protocol.training_runs import DATA, TrainingOrder, training_folder
 
 from ..models import catalog, licences
 from ..problems import problem_html, warning_html

@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.training.loop.runlog import read_log
-from UNetSegmentLib.worker.training_runs import LOG, read_run
+from UNetSegmentLib.worker.protocol.training_runs import LOG, read_run
 
 from .. import problems
 from ..models import expectation

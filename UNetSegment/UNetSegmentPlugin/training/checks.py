@@ -11,7 +11,7 @@ from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.models import locations
 from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.recipes.recipes import find_recipe, open_recipe
-from UNetSegmentLib.worker.training_runs import read_run, training_folder
+from UNetSegmentLib.worker.protocol.training_runs import read_run, training_folder
 
 from ..scene import volumes
 from . import voxels as training_voxels

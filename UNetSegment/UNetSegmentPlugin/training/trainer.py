@@ -1,7 +1,7 @@
 """Training models: a worker of its own for each training, so that neither Slicer nor a segmentation waits for it.
 
-Everything that a training has reached lies in its folder (``UNetSegmentLib.worker.training_runs``): when the process or
-Slicer ends, it can be continued from there.
+Everything that a training has reached lies in its folder (``UNetSegmentLib.worker.protocol.training_runs``): when the
+process or Slicer ends, it can be continued from there.
 """
 
 import collections
@@ -17,9 +17,9 @@ from slicer.i18n import tr as _
 from UNetSegmentLib.errors import Cancelled, UNetSegmentError
 from UNetSegmentLib.models import locations
 from UNetSegmentLib.progress import ProgressEvent
-from UNetSegmentLib.worker.client import Listener, WorkerClient, default_command
+from UNetSegmentLib.worker.client.client import Listener, WorkerClient, default_command
 from UNetSegmentLib.worker.errors import WorkerError
-from UNetSegmentLib.worker.training_runs import (
+from UNetSegmentLib.worker.protocol.training_runs import (
     DATA,
     PLAN,
     Outcome,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ...errors import UNetSegmentError
-from ..refine_messages import Refined
+from ..protocol.refine_messages import Refined
 
 Answer = Refined | UNetSegmentError
 Handler = Callable[[Answer], None]

@@ -15,11 +15,11 @@ from ...refinement.checks import (
     on_grid,
 )
 from ...volume import Segmentation, Volume
-from ..arrays import ArrayFile, VolumeFile
-from ..exchange import write_array
-from ..folders import HeldFile
-from ..refine_messages import RefineOpen
-from ..voxel_files import VoxelFiles
+from ..exchange.folders import HeldFile
+from ..exchange.mapped import write_array
+from ..exchange.voxel_files import VoxelFiles
+from ..protocol.arrays import ArrayFile, VolumeFile
+from ..protocol.refine_messages import RefineOpen
 from .awaited import Held, release
 from .orders import EditList
 

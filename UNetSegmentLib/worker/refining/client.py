@@ -25,13 +25,13 @@ import numpy as np
 from ...errors import Cancelled, InputError, UNetSegmentError
 from ...refinement import Edit
 from ...volume import Segmentation, Volume
-from ..connection import Connection
 from ..errors import error_from_code
-from ..launch import default_environment, refine_command
-from ..messages import Event, Failure, Hello, Log, Ready
-from ..refine_messages import Refined
-from ..transport import ExitStatus, Transport
-from ..voxel_files import VoxelFiles
+from ..exchange.voxel_files import VoxelFiles
+from ..protocol.messages import Event, Failure, Hello, Log, Ready
+from ..protocol.refine_messages import Refined
+from ..transport.connection import Connection
+from ..transport.interface import ExitStatus, Transport
+from ..transport.launch import default_environment, refine_command
 from .awaited import Answer
 from .case import Case, Wanted, new_case
 from .courier import Courier, Outcome
@@ -55,10 +55,10 @@ class RefineClient:
     delivers on, or within a call; an exception in one is logged and goes no further.
 
     Args:
-        transport: see :class:`~UNetSegmentLib.worker.transport.Transport`; it must allow ``start`` from within its
-            ``on_exit``.
+        transport: see :class:`~UNetSegmentLib.worker.transport.interface.Transport`; it must allow ``start`` from
+            within its ``on_exit``.
         listener: gets everything that happens.
-        command, environment: that start the worker, see :mod:`~UNetSegmentLib.worker.launch`; in Slicer
+        command, environment: that start the worker, see :mod:`~UNetSegmentLib.worker.transport.launch`; in Slicer
             ``command=refine_command("<path of PythonSlicer>")``.
         folder: where the private folder for voxels is made; None is the system's temporary folder.
     """

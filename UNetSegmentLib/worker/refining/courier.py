@@ -9,11 +9,11 @@ from collections.abc import Callable
 from ...errors import InputError, UNetSegmentError
 from ...refinement import Change
 from ...refinement.history import Patch
-from ..connection import Connection
-from ..lines import LONGEST
-from ..protocol import encode
-from ..refine_messages import Refined
-from ..voxel_files import VoxelFiles
+from ..exchange.voxel_files import VoxelFiles
+from ..protocol.encoding import encode
+from ..protocol.lines import LONGEST
+from ..protocol.refine_messages import Refined
+from ..transport.connection import Connection
 from .awaited import Answer, Awaited, Handler, release
 from .case import Case
 from .orders import Order

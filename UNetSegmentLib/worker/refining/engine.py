@@ -12,12 +12,12 @@ from ...errors import InputError
 from ...refinement import Change, Point, Session, Strokes
 from ...refinement.change import nothing
 from ...volume import Segmentation, Volume
-from ..arrays import ArrayFile, BoxLabels, BoxMask
-from ..exchange import read_array
-from ..messages import Ready
-from ..needs import broken_installation
-from ..refine_messages import Refine, Refined, RefineEdit, RefineOpen, RefineStep
-from ..refusing import RefusingEngine
+from ..exchange.mapped import read_array
+from ..protocol.arrays import ArrayFile, BoxLabels, BoxMask
+from ..protocol.messages import Ready
+from ..protocol.refine_messages import Refine, Refined, RefineEdit, RefineOpen, RefineStep
+from ..serving.needs import broken_installation
+from ..serving.refusing import RefusingEngine
 from .values import edit_of, packed, packed_mask, unpacked
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Refiner:
 
 
 class RefiningEngine(RefusingEngine):
-    """See :class:`~UNetSegmentLib.worker.server.Engine`; imports no torch."""
+    """See :class:`~UNetSegmentLib.worker.serving.server.Engine`; imports no torch."""
 
     refusal = (
         "This worker corrects masks; it runs no models.",

@@ -20,7 +20,7 @@ class Order:
 
     Args:
         number: that the caller got.
-        step: ``edit``, or one of :data:`~UNetSegmentLib.worker.refine_messages.STEPS`.
+        step: ``edit``, or one of :data:`~UNetSegmentLib.worker.protocol.refine_messages.STEPS`.
         edit: of the step ``edit``.
         target: number of the edit that the step ``remove`` takes back.
         deaths: how many workers have ended over it.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...refinement import Strokes
-from ..folders import HeldFile
-from ..refine_messages import Refine, RefineEdit, RefineStep
+from ..exchange.folders import HeldFile
+from ..protocol.refine_messages import Refine, RefineEdit, RefineStep
 from .awaited import Held
 from .case import Case
 from .listener import Made

@@ -14,7 +14,7 @@ from ...refinement import Change, Edit, Strokes
 from ...refinement.checks import label_values
 from ...refinement.labelmap import edited
 from ...volume import Segmentation, Volume
-from ..transports import SubprocessTransport
+from ..transport.pipes import SubprocessTransport
 from .client import RefineClient
 from .listener import RefineHistory, RefineListener
 

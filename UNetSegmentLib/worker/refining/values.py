@@ -13,9 +13,9 @@ from ...errors import InputError
 from ...geometry import Box
 from ...refinement import BoxPrompt, Change, Edit, Lasso, Point, Prompt, Scribble, Strokes
 from ...refinement.checks import label_values
-from ..arrays import BoxLabels, BoxMask
-from ..exchange import discard, read_array, write_array
-from ..refine_messages import Drawn, Refined, RefineEdit
+from ..exchange.mapped import discard, read_array, write_array
+from ..protocol.arrays import BoxLabels, BoxMask
+from ..protocol.refine_messages import Drawn, Refined, RefineEdit
 
 INLINE = 1 << 20
 """Bytes of labels that travel within the line; more of them go by file."""

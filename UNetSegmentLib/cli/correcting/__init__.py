@@ -1,0 +1,1 @@
+"""The commands for masks that are there: ``refine`` and ``review``."""

@@ -1,0 +1,83 @@
+"""The pictures of ``unetsegment evaluate`` for predictions and references that lie in files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+
+if TYPE_CHECKING:
+    from ...geometry import Geometry
+    from ...reporting import LabelScores
+    from ...volume import Volume
+    from .pairs import Pair
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Where pictures go and what they show.
+
+    Args:
+        images: file or folder of the images, by the predictions' names; None draws outcomes alone.
+        outcomes_only: leave the images out all the same.
+    """
+
+    folder: Path
+    images: Path | None = None
+    outcomes_only: bool = False
+
+    def draw(self, scores: dict[str, list[LabelScores]], pairs: Sequence[Pair]) -> list[Path]:
+        """Draws the worst, the median and the best case.
+
+        Args:
+            pairs: every case.
+
+        Raises:
+            InputError: a case has no image, or one on another grid.
+        """
+        from ...reporting.agreement import agreement
+        from ...reporting.case_picture import ShownCase, case_path, unit_of, write_case
+        from ...reporting.extremes import extremes, heading, mean_dice, score_words
+
+        files = {pair.name: pair for pair in pairs}
+        means = mean_dice(scores)
+        written = []
+        for which, name in extremes(means).items():
+            found, expected = files[name].read()
+            values = [score.label.value for score in scores[name]]
+            outcomes = agreement(found.voxels, expected.voxels, values)
+            image = self._image(name, expected.geometry)
+            words = score_words(scores[name], unit_of(expected.geometry))
+            case = ShownCase(heading(which, name, len(means)), words, outcomes, expected.geometry, image)
+            written.append(write_case(case, case_path(self.folder, which)))
+        return written
+
+    def _image(self, name: str, geometry: Geometry) -> Volume | None:
+        if self.images is None or self.outcomes_only:
+            return None
+        from ...io.guarded import read_volume
+
+        image = read_volume(self._file(self.images, name))
+        difference = image.geometry.difference(geometry)
+        if difference:
+            raise InputError(
+                f"The image '{image.name}' does not lie on the grid of its reference ({difference}).",
+                "Give the images that were segmented, or leave --images out.",
+            )
+        return image
+
+    @staticmethod
+    def _file(images: Path, name: str) -> Path:
+        if not images.is_dir():
+            return images
+        from ...io.case_names import cases_by_name, is_image_file
+
+        files = cases_by_name(sorted(filter(is_image_file, images.iterdir())))
+        # nnU-Net numbers the channels of a case.
+        path = files.get(name) or files.get(f"{name}_0000")
+        if path is None:
+            raise InputError(f"'{images}' holds no image named {name}.", "Give images the names of their references.")
+        return path

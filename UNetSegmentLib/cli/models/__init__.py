@@ -1,0 +1,1 @@
+"""The commands for models: ``models``, ``library``, ``import``."""

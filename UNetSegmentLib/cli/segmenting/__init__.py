@@ -1,0 +1,1 @@
+"""The commands that run a model on an image: ``segment``, ``attention``, ``demo``."""

@@ -1,0 +1,148 @@
+"""What ``unetsegment segment`` writes: the segmentation and its extras, checked before the run, written after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from ...errors import InputError, OutputError
+from ...io.own_outputs import Job, remember
+from ...progress import CancelToken
+from ...text import file_name
+from ..terminal.console import write_text
+
+if TYPE_CHECKING:
+    from ...inference import SegmentationResult
+    from ...io.outputs import Input, Output, OutputFolder
+    from ...labels import Label
+    from ...volume import Volume
+    from ...worker.client.requests import SegmentResult
+
+    Result: TypeAlias = SegmentationResult | SegmentResult
+
+_TWO_SCANS = "'segment' takes one scan; a pattern such as *.nii.gz gave two names, of which the second is OUTPUT."
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where results go; None for what was not asked for."""
+
+    target: Path
+    probabilities: Path | None = None
+    uncertainty: Path | None = None
+    preview: Path | None = None
+    table: Path | None = None
+    surfaces: Path | None = None
+
+    def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> tuple[str, ...]:
+        """Refuses before the run what could not be written after it, or would destroy something.
+
+        Args:
+            inputs: all that is read.
+            labels: of the model, which name the surfaces.
+
+        Returns:
+            Sentences on what will be replaced.
+
+        Raises:
+            OutputError: as :func:`UNetSegmentLib.io.outputs.check_outputs`; an ending that cannot be written.
+        """
+        from ...io.outputs import check_outputs
+        from ...io.segmentations import check_segmentation_ending, check_volume_ending
+
+        check_segmentation_ending(self.target)
+        for path in (self.probabilities, self.uncertainty):
+            if path is not None:
+                check_volume_ending(path)
+        if self.preview is not None and self.preview.suffix.lower() != ".png":
+            raise OutputError(
+                f"A preview is a PNG picture; '{self.preview.name}' ends otherwise.", "Let the name end with .png."
+            )
+        return check_outputs(self._outputs(labels), inputs, job, force, _TWO_SCANS if _is_image(self.target) else "")
+
+    def check_image(self, volume: Volume) -> None:
+        """Refuses before the run what such an image cannot have."""
+        if self.surfaces is not None and 1 in volume.geometry.size:
+            raise InputError(f"'{volume.name}' is a single slice, which has no surfaces.", "Leave --surfaces out.")
+
+    def write(self, volume: Volume, result: Result, cancel: CancelToken, job: Job) -> list[Path]:
+        """Writes all of it, and notes each file as this job's own."""
+        from ... import reporting
+        from ...io import write_segmentation, write_volume
+        from ...io.segmentations import table_beside
+
+        algorithm = f"{result.settings['model']} {result.settings['model_version']}"
+        write_segmentation(result.segmentation, self.target, algorithm=algorithm)
+        written = [self.target]
+        beside = table_beside(self.target)
+        if beside is not None:
+            remember(beside, job)
+        remember(self.target, job)
+        for path, image in ((self.probabilities, result.probabilities), (self.uncertainty, result.uncertainty)):
+            if path is not None and image is not None:
+                cancel.raise_if_cancelled()
+                write_volume(image, path)
+                written.append(path)
+        if self.table is not None:
+            write_text(reporting.to_csv(reporting.measure(result.segmentation)), self.table)
+            written.append(self.table)
+        if self.preview is not None:
+            cancel.raise_if_cancelled()
+            reporting.write_preview(volume, result.segmentation, self.preview)
+            written.append(self.preview)
+        for path in written[1:]:
+            remember(path, job)
+        if self.surfaces is not None:
+            written += _write_surfaces(result, self.surfaces, cancel, job)
+        return written
+
+    def _outputs(self, labels: Sequence[Label]) -> list[Output | OutputFolder]:
+        from ...io.outputs import Output, OutputFolder
+        from ...io.segmentations import table_beside
+
+        given = {
+            "OUTPUT": self.target,
+            "the label table beside OUTPUT": table_beside(self.target),
+            "--probabilities": self.probabilities,
+            "--uncertainty": self.uncertainty,
+            "--preview": self.preview,
+            "--table": self.table,
+        }
+        outputs: list[Output | OutputFolder] = [Output(path, role) for role, path in given.items() if path is not None]
+        if self.surfaces is not None:
+            outputs.append(OutputFolder(self.surfaces, "--surfaces"))
+            outputs += [Output(surface_path(self.surfaces, label), "--surfaces") for label in labels]
+        return outputs
+
+
+def surface_path(folder: Path, label: Label) -> Path:
+    """Where the surface of a label lies: its value keeps names apart that look alike."""
+    return folder / f"{label.value}-{file_name(label.name)}.stl"
+
+
+def _write_surfaces(result: Result, folder: Path, cancel: CancelToken, job: Job) -> list[Path]:
+    from ... import reporting
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made.", "Choose another one.", str(error)) from error
+    written = []
+    for label in result.segmentation.labels:
+        cancel.raise_if_cancelled()
+        if not result.segmentation.mask(label.value).any():
+            continue
+        path = surface_path(folder, label)
+        reporting.write_surface(reporting.surface(result.segmentation, label.value), path)
+        remember(path, job)
+        written.append(path)
+    return written
+
+
+def _is_image(path: Path) -> bool:
+    """Whether the name is one that a scan may have."""
+    from ...io.atomic import full_suffix
+
+    return full_suffix(path) not in (".seg.nrrd", ".seg.nhdr")

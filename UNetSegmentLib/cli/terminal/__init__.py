@@ -1,0 +1,1 @@
+"""What commands share of the terminal: words, tables, progress, broken streams, and how a command ends."""

@@ -1,0 +1,1 @@
+"""Voxels between the two processes: files in a private folder, mapped by whoever reads them."""

@@ -1,0 +1,1 @@
+"""The worker's side, whatever it is asked: the process, its queue, its answers."""

@@ -1,0 +1,1 @@
+"""How a worker process is started, spoken to, and found to have ended."""
