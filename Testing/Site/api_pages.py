@@ -15,7 +15,7 @@ ROOMS = (
     ("UNetSegmentLib.networks", "Networks"),
     ("UNetSegmentLib.training", "Training"),
     ("UNetSegmentLib.reporting", "Measures, scores and pictures"),
-    ("UNetSegmentLib.worker", "A model in a process of its own"),
+    ("UNetSegmentLib.worker.client", "A model in a process of its own"),
 )
 
 
