@@ -55,6 +55,7 @@ def check_training(config: TrainingValues) -> None:
     _check_loss(config)
     _check_regions(config)
     _check_label_pairs(config)
+    _check_teacher(config)
 
 
 def _check_labels(config: TrainingValues) -> None:
@@ -164,6 +165,21 @@ def _check_label_pairs(config: TrainingValues) -> None:
     if preparation.orientation is not None:
         letter = preparation.orientation[::-1][preparation.transpose[axis]]
         _need(letter in _LEFT_RIGHT, "left_right_axis", axis, "the array axis that runs from left to right")
+
+
+def _check_teacher(config: TrainingValues) -> None:
+    teacher, loss = config.teacher, config.loss
+    if teacher is None:
+        return
+    _need(bool(teacher.models), "teacher", "empty", "a model package at least")
+    _need(0 <= teacher.share <= 1, "share", teacher.share, "a share from 0 to 1")
+    _need(0.01 <= teacher.temperature <= 1000, "temperature", teacher.temperature, "0.01 to 1000")
+    _need(0 <= teacher.maps_weight <= 1e6, "maps_weight", teacher.maps_weight, "0 or more")
+    _need(not (config.compile and teacher.maps_weight), "maps_weight", teacher.maps_weight, "0 together with 'compile'")
+    if teacher.unlabelled is not None:
+        value = loss.ignore_label
+        _need(value is not None, "ignore_label", value, "a value that no label has, for the cases without labels")
+        _need(not loss.ignored_is_background, "ignored_is_background", True, "false where cases have no labels")
 
 
 def _need(fine: bool, name: str, value: object, wanted: str) -> None:

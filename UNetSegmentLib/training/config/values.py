@@ -161,6 +161,44 @@ class AugmentationConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """A model whose answers are learned from beside the labels (knowledge distillation, arXiv:1503.02531).
+
+    The loss is ``(1 - share) * labels + share * T^2 KL(teacher || student) + maps_weight * attention transfer``, with
+    the teacher's answer to the same augmented patch; formulas in :mod:`.losses.distillation`.
+
+    Args:
+        models: packages (name or path). The logits of all of them, of all their folds and, with ``mirrors``, of all
+            mirrors that their cards allow are averaged.
+        digests: SHA-256 of their weights, all folds one after the other: a run goes on with the same teacher only.
+            Empty: not checked.
+        share: of the teacher's term, 0 to 1.
+        temperature: ``T``, above 0.
+        maps_weight: of the term that compares where the maps of the first model's first network are active; 0 leaves
+            it out. Both networks must be U-Nets of the same strides.
+        mirrors: whether the teacher's mirrors take part; each costs as much as the teacher itself.
+        unlabelled: folder of images without label maps (one file for each case and channel, as nnU-Net names them).
+            They are drawn as often as others, and the teacher's terms alone judge them. Needs the loss's
+            ``ignore_label``.
+        begin: take the teacher's weights wherever name and shape are those of the student's.
+    """
+
+    models: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+    share: float = 0.5
+    temperature: float = 2.0
+    maps_weight: float = 0.0
+    mirrors: bool = True
+    unlabelled: str | None = None
+    begin: bool = False
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The names of its terms in reports."""
+        return ("teacher", "maps") if self.maps_weight else ("teacher",)
+
+
+@dataclass(frozen=True)
 class TrainingValues:
     """One training run, not checked yet; see :class:`~.config.TrainingConfig`.
 
@@ -189,6 +227,7 @@ class TrainingValues:
         threads: CPU threads for torch, 0 leaves its default.
         validate_every, checkpoint_every: steps; ``validation_cases`` limits how many held-out cases are looked at
             during the run (0 means all).
+        teacher: a model to learn from beside the labels; None learns from the labels alone.
     """
 
     dataset: str
@@ -219,3 +258,9 @@ class TrainingValues:
     validate_every: int = 250
     validation_cases: int = 0
     checkpoint_every: int = 100
+    teacher: TeacherConfig | None = None
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The names of what the loss is the sum of."""
+        return self.loss.terms + (self.teacher.terms if self.teacher else ())

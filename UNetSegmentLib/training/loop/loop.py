@@ -15,12 +15,14 @@ from ...geometry import in_xyz
 from ...inference.devices import choose_device
 from ...io.atomic import check_writable
 from ...progress import CancelToken, ProgressCallback
+from ..cases.case import Case
 from ..cases.dataset import load_cases, open_dataset
-from ..cases.labelling import labelling_of
+from ..cases.labelling import Labelling, labelling_of
 from ..cases.mapped_cases import MappedCases
 from ..config.config import TrainingConfig
 from ..layouts.naming import numbered_like
 from ..processes.distributed import World, join_world
+from ..teaching.unlabelled import load_unlabelled
 from .clock import After, Clock, report_passes
 from .curve import write_curve
 from .export import export_model
@@ -96,6 +98,7 @@ def _train(
     store = MappedCases(output / f"prepared-{world.rank}")
     try:
         cases = load_cases(data, names, config.card, progress, cancel, labelling, store)
+        cases += _unlabelled(config, labelling, progress, cancel, store)
         looked_at = held_out[: config.validation_cases or None] if world.first else []
         clock.after = After(len(looked_at), report_passes(config, len(held_out), data.pixels))
         validation = load_cases(data, looked_at, config.card, progress, cancel, labelling, store)
@@ -114,6 +117,18 @@ def _train(
     world.leave()
     dice = dice if world.first else None
     return TrainingResult(model, output / LOG, curve, dice, clock.elapsed, world.first, run.state.step, clock.until)
+
+
+def _unlabelled(
+    config: TrainingConfig,
+    labelling: Labelling,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+    store: MappedCases,
+) -> list[Case]:
+    """The cases that the teacher alone judges."""
+    folder = config.teacher.unlabelled if config.teacher else None
+    return [] if folder is None else load_unlabelled(folder, config.card, labelling, progress, cancel, store)
 
 
 def package_run(network: nn.Module, config: TrainingConfig) -> tuple[Path, Path | None]:

@@ -19,6 +19,7 @@ from ..config.codec import save_config
 from ..config.config import TrainingConfig
 from ..losses import loss_parts, sum_of
 from ..processes.distributed import World
+from ..teaching.teacher import Teacher
 from .clock import Clock
 from .compilation import compiled
 from .events import TrainingEvent
@@ -61,6 +62,8 @@ class Run:
         self.world, self.device = world, device
         self.progress, self.cancel = progress, cancel
         self.precision = choose_precision(config.precision, device)
+        # Before the seed is set: networks draw random numbers when they are built.
+        self.teacher = Teacher(config.teacher, config.card, device) if config.teacher else None
         self.sampler = PatchSampler(cases, config, device, config.seed, world)
         fp16, resumed = self.precision == "fp16", (Path(config.output) / CHECKPOINT).exists()
         self.state = start_state(config, self.sampler.generator, device, fp16, resumed)
@@ -73,6 +76,8 @@ class Run:
         self.dice: tuple[float, ...] | None = None
         self._resume()
         self._weight = world.weight(config.batch)
+        if self.teacher is not None:
+            self.teacher.watch(self.state.network)
         network = world.wrap(self.state.network, device)
         self.network = compiled(network, device) if config.compile else network
         self._saved = self.state.step
@@ -152,7 +157,10 @@ class Run:
         state.schedule.apply(state.optimizer, state.step)
         images, target = self.sampler.draw()
         with autocast(self.precision, self.device):
-            parts = loss_parts(self.network(images), target, self.config.loss)
+            outputs = self.network(images)
+            parts = loss_parts(outputs, target, self.config.loss)
+            if self.teacher is not None:
+                parts = self.teacher.terms(outputs, images, parts)
             loss = sum_of(parts) * self._weight
         state.optimizer.zero_grad(set_to_none=True)
         scaled: Tensor = state.scaler.scale(loss)
@@ -200,7 +208,7 @@ class Run:
     def _report(self, validated: bool) -> None:
         now, count = time.monotonic(), max(len(self._losses), 1)
         means = self.world.mean(torch.stack(self._losses).double().mean(dim=0).cpu()).tolist()
-        loss, terms = means[0], dict(zip(self.config.loss.terms, means[1:], strict=True))
+        loss, terms = means[0], dict(zip(self.config.terms, means[1:], strict=True))
         pace = (now - self._since) / count
         self._losses, self._since, self._told = [], now, now
         state, total = self.state, self.steps

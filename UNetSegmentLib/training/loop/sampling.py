@@ -55,6 +55,7 @@ class PatchSampler:
         """Images (batch, channels, *patch) float32 and their target (see :meth:`.Labelling.target`) on the device, z
         dropped for a 2D network. ``batch`` counts this process's part."""
         settings, images, labels, deformations = self.config.augmentation, [], [], []
+        labelled: list[bool] = []
         seeds = torch.randint(0, 2**62, (self.config.batch,), generator=self.generator).tolist()
         generators = [torch.Generator().manual_seed(seeds[n]) for n in self.part]
         for own in generators:
@@ -64,11 +65,16 @@ class PatchSampler:
             first = [s - m for s, m in zip(start, margin, strict=True)]
             image, label = cut_canvas(case, self.cases, first, self.canvas, self.config.sampling, own)
             images.append(image)
+            labelled.append(case.labelled)
             labels.append(label)
             deformations.append(draw_deformation(settings, self.patch, self.flat, own, self.spacing))
         batch, target = torch.stack(images).to(self.device), torch.stack(labels).to(self.device)
         batch, target = self._deformed(batch, target, deformations)
         target = swap_left_right(target, [d.flips[settings.left_right_axis] for d in deformations], self.pairs)
+        for sample, known in zip(target, labelled, strict=True):
+            if not known:
+                # Whatever fills the patch beyond the image of a case without labels: no label judges it.
+                sample.fill_(self.labelling.classes - 1)
         changed = [change_intensity(x[None], settings, self.flat, g) for x, g in zip(batch, generators, strict=True)]
         batch = torch.cat(changed)
         if self.flat:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import io
+import logging
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from .averaging import MovingAverage
 from .optimization import Schedule, make_optimizer
 from .pretrained import load_pretrained
 from .stopping import Watch
-from .transfer import transfer_weights
+from .transfer import take_alike, transfer_weights
+
+log = logging.getLogger(__name__)
 
 ALONE = World()
 
@@ -107,6 +110,9 @@ def _begin(network: nn.Module, config: TrainingConfig) -> None:
         transfer_weights(network, config.card, config.start_from)
     elif config.pretrained is not None and isinstance(config.card.network, NetworkConfig):
         load_pretrained(network, config.card.network, config.pretrained)
+    if config.teacher is not None and config.teacher.begin:
+        taken = take_alike(network, config.teacher.models[0])
+        log.info("%d of %d tensors begin as the teacher's", taken, len(network.state_dict()))
 
 
 def save_checkpoint(state: TrainingState, config: TrainingConfig, path: Path, world: World = ALONE) -> None:

@@ -43,6 +43,20 @@ def transfer_weights(network: nn.Module, card: ModelCard, package: str) -> None:
                 own[name].copy_(value)
 
 
+def take_alike(network: nn.Module, package: str) -> int:
+    """Fills ``network`` with the tensors of a package that have the same name and shape; returns how many.
+
+    Raises:
+        ModelError: the package cannot be read.
+    """
+    given, own = load_model(package).network().state_dict(), network.state_dict()
+    alike = [name for name, value in own.items() if name in given and given[name].shape == value.shape]
+    with torch.no_grad():
+        for name in alike:
+            own[name].copy_(given[name])
+    return len(alike)
+
+
 def common_channels(card: ModelCard, other: ModelCard) -> list[tuple[int, int]]:
     """Output channels of ``card`` and ``other`` that stand for the same label by name; nothing where one answers with
     exclusive labels and the other with regions."""

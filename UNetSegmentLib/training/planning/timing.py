@@ -19,7 +19,8 @@ from ..loop.precision import autocast, choose_precision
 from ..loop.sampling import PatchSampler
 from ..loop.state import start_state
 from ..loop.validation import needed_divisor, validate
-from ..losses import total_loss
+from ..losses import loss_parts, sum_of
+from ..teaching.teacher import Teacher
 
 _STEPS = 3
 _CASES = 2
@@ -47,6 +48,9 @@ def measure_pace(
     sampler = PatchSampler(cases, config, device, config.seed)
     precision = choose_precision(config.precision, device)
     state = start_state(config, sampler.generator, device, precision == "fp16")
+    teacher = Teacher(config.teacher, config.card, device) if config.teacher else None
+    if teacher is not None:
+        teacher.watch(state.network)
     network = compiled(state.network, device) if config.compile else state.network
     times = []
     for _ in range(_STEPS):
@@ -55,7 +59,9 @@ def measure_pace(
         started = time.perf_counter()
         images, target = sampler.draw()
         with autocast(precision, device):
-            loss = total_loss(network(images), target, config.loss)
+            outputs = network(images)
+            parts = loss_parts(outputs, target, config.loss)
+            loss = sum_of(parts if teacher is None else teacher.terms(outputs, images, parts))
         loss.backward()
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,1 @@
+"""Learning from another model beside the labels: the teacher and its terms, and cases without labels."""
