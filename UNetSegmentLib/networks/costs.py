@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -59,6 +59,39 @@ def cost(config: AnyNetwork, patch: Sequence[int]) -> NetworkCost:
         channels = config.in_channels + config.out_channels + _USUAL_CHANNELS
         return NetworkCost(0, 0, 0, channels * math.prod(spatial) * 4)
     return _cost(config, spatial)
+
+
+def layer_flops(config: AnyNetwork, patch: Sequence[int]) -> dict[str, int]:
+    """The operations that :func:`cost` counts, by the layer that does them: name of its weight to operations.
+
+    Each is proportional to the sizes of the weight's first two axes. Products of two maps (attention) belong to no
+    weight and are left out.
+
+    Raises:
+        ModelError: a configuration that cannot be built.
+    """
+    with torch.device("meta"):
+        network = build(config).eval()
+        image = torch.empty(1, config.in_channels, *tuple(patch)[-config.dimension :])
+    ledger, found = _Ledger(), dict[str, int]()
+
+    def watch(name: str, layer: nn.Module) -> None:
+        def before(*_: Any) -> None:
+            found[name] = found.get(name, 0) - ledger.flops
+
+        def after(*_: Any) -> None:
+            found[name] += ledger.flops
+
+        layer.register_forward_pre_hook(before)
+        layer.register_forward_hook(after)
+
+    for name, layer in network.named_modules():
+        weight = getattr(layer, "weight", None)
+        if isinstance(weight, Tensor) and weight.ndim > 1:
+            watch(f"{name}.weight", layer)
+    with torch.no_grad(), ledger, _ByShape():
+        network(image)
+    return found
 
 
 # At full resolution, where 32 and 32 joined maps become 32 new ones.

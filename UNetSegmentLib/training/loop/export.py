@@ -12,20 +12,24 @@ from ...models.card import ModelCard
 from ...networks.config import NetworkConfig
 
 
-def inference_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Weights that inference needs: heads of deep supervision are left behind."""
+def inference_weights(network: nn.Module, every_head: bool = False) -> dict[str, Tensor]:
+    """Weights that inference needs: heads of deep supervision are left behind, unless asked for."""
     weights = network.state_dict()
-    return {name: value.cpu() for name, value in weights.items() if not is_extra_head(name)}
+    return {name: value.cpu() for name, value in weights.items() if every_head or not is_extra_head(name)}
 
 
 def export_model(card: ModelCard, network: nn.Module, folder: Path) -> Path:
-    """Writes the package of ``network`` under ``card``, without deep supervision."""
+    """Writes the package of ``network`` under ``card``, without deep supervision.
+
+    A U-Net++ keeps its heads, a few numbers each: with them it can be cut at a shallower exit later.
+    """
     description = card.network
-    if isinstance(description, NetworkConfig):
+    keeps = isinstance(description, NetworkConfig) and description.decoder == "nested"
+    if isinstance(description, NetworkConfig) and not keeps:
         description = dataclasses.replace(description, deep_supervision=False)
     plain = dataclasses.replace(card, network=description)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    return save_model(plain, [inference_weights(network)], folder)
+    return save_model(plain, [inference_weights(network, keeps)], folder)
 
 
 def is_extra_head(name: str) -> bool:

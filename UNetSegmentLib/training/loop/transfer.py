@@ -37,6 +37,8 @@ def transfer_weights(network: nn.Module, card: ModelCard, package: str) -> None:
     _check(package, own, given, answer)
     with torch.no_grad():
         for name, value in given.items():
+            if name not in own:
+                continue
             if name in answer:
                 _take_rows(own[name], value, answer[name], rows)
             else:
@@ -112,7 +114,7 @@ def _check(package: str, own: dict[str, Tensor], given: dict[str, Tensor], answe
         )
 
     strange = [name for name in own if name not in given and not is_extra_head(name)]
-    strange += [name for name in given if name not in own or not alike(name)]
+    strange += [name for name in given if not is_extra_head(name) and (name not in own or not alike(name))]
     if strange:
         raise InputError(
             f"The model '{package}' has another architecture than the configuration's card ('{strange[0]}' differs).",
