@@ -371,3 +371,20 @@ def test_a_network_in_memory_is_not_taken_for_that_of_its_card() -> None:
     expected = probabilities(changed, "torch")
     assert float((expected - compiled).abs().max()) > 0.1
     assert float((expected - probabilities(changed, "openvino")).abs().max()) < 1e-2
+
+
+def test_torch_runs_batch_norms_inside_their_convolutions():
+    own = network(norm="batch")
+    for module in own.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    seen: list[str] = []
+    backend = TorchBackend([own], 3, CPU)
+    for runner in backend._passes._runners:
+        assert isinstance(runner, nn.Module)
+        seen += [type(module).__name__ for module in runner.modules()]
+    tiles = torch.randn(1, 1, 16, 16, 16)
+    torch.testing.assert_close(backend.predict(tiles), own(tiles), rtol=1e-4, atol=1e-4)
+    assert "BatchNorm3d" not in seen
+    assert any(isinstance(module, nn.BatchNorm3d) for module in own.modules())

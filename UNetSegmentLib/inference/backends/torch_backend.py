@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ...networks.folding import folded
 from .allocation import MemoryReuse
 from .passes import Passes
 
@@ -18,7 +19,7 @@ class TorchBackend:
     """The network in torch: every fold and mirror of a tile while the tile is at hand, averaged as logits.
 
     Args:
-        networks: one per fold, in eval mode.
+        networks: one per fold, in eval mode. Of one with batch norm a copy runs that has it in its convolutions.
         dimension: 2 or 3; a 2D network gets tiles without their z axis, which must be one voxel.
         device: where to run; the networks are moved there.
         mirror_axes: array axes (0 = z, 1 = y, 2 = x) to mirror, all combinations.
@@ -36,7 +37,7 @@ class TorchBackend:
         autocast: torch.dtype | None = None,
     ) -> None:
         self.device = device
-        self._passes = Passes([network.to(device) for network in networks], dimension, mirror_axes)
+        self._passes = Passes([folded(network).to(device) for network in networks], dimension, mirror_axes)
         self._autocast = autocast
         self._in_flight: deque[torch.cuda.Event] = deque()
         # Kept for as long as this backend lives.
