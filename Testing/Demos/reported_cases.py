@@ -58,8 +58,8 @@ def _part(text: str, start: str, end: str | None = None) -> str:
 
 # Where the tests lie that hold each kind.
 _CLI = "Testing/Core/cli/test_cli_commands.py"
-_NAMED = "Testing/Core/training/test_named_segments.py"
-_LAYOUTS = "Testing/Core/training/test_layouts.py"
+_NAMED = "Testing/Core/training/layouts/test_named_segments.py"
+_LAYOUTS = "Testing/Core/training/layouts/test_layouts.py"
 _JSON = "Testing/Core/io/test_json_files.py"
 _MODELS = "Testing/Core/models/test_hostile_packages.py"
 _INFERENCE = "Testing/Core/inference/test_segmenter.py"

@@ -18,12 +18,14 @@ from .options.ordered import OrderedCommand
 from .segmenting.attention import attention
 from .segmenting.demo import demo
 from .segmenting.segment import segment
+from .terminal.usage import Commands
 from .training.augmentations import augmentations
 from .training.cross_validate import cross_validate
 from .training.train import train
 
 app = typer.Typer(
     name="unetsegment",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     # Paragraphs flow to the width of the terminal.

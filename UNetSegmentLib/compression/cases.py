@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -178,13 +177,14 @@ def described(cases: Sequence[CompressionCase], fold: int | None = None) -> str:
 
 
 def _unlike_channels(image: Volume, card: ModelCard) -> list[str]:
-    fingerprint: Any = getattr(card, "fingerprint", None)
-    if fingerprint is None:
+    if card.fingerprint is None:
         return []
     found = []
-    for voxels, known, channel in zip(image.voxels, fingerprint.channels, card.inputs, strict=False):
-        median = float(np.median(voxels))
+    for voxels, known, channel in zip(image.voxels, card.fingerprint.channels, card.inputs, strict=False):
         low, high = known.lowest_median, known.highest_median
+        if low is None or high is None:
+            continue
+        median = float(np.median(voxels))
         # Where all cases have the same median (air around a body), the structures' own range is the measure.
         width = max(high - low, abs(known.percentile_99_5 - known.percentile_00_5))
         if not low - _BESIDE * width <= median <= high + _BESIDE * width:

@@ -30,6 +30,10 @@ WRITABLE = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
 _VOLUME_WRITABLE = (".nii.gz", ".nii", ".nrrd", ".mha")
 _PICTURES = (".png", ".tif", ".tiff")
 _LARGEST = np.iinfo(np.uint16).max
+# A grey image of whole numbers has more values than this, and few neighbours of one value. Measured: at most a quarter
+# of them in CT, MR and microscopy, 0.86 and more in label maps of up to 54 structures.
+_VALUES_OF_LABELS = 32
+_NEIGHBOURS_ALIKE = 1 / 3
 
 
 def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_volume) -> Segmentation:
@@ -46,8 +50,8 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
         voxels uint8 where all values fit, else uint16.
 
     Raises:
-        InputError: as :func:`UNetSegmentLib.io.read_volume`; values that are not whole numbers from 0 to 65535;
-            segments that overlap; a broken label table.
+        InputError: as :func:`UNetSegmentLib.io.read_volume`; values that are not whole numbers from 0 to 65535, or
+            are those of a grey image; segments that overlap; a broken label table.
     """
     path = Path(path)
     stored = None
@@ -64,7 +68,10 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
     if volume.channels != 1:
         raise InputError(f"'{path.name}' has {volume.channels} channels; a label map has one.", "Choose a label map.")
     labels = read_label_table(table_path(path))
-    return Segmentation(_whole_numbers(volume.voxels[0], path.name), volume.geometry, labels, volume.notes)
+    voxels = _whole_numbers(volume.voxels[0], path.name)
+    if not labels:
+        _check_labels(voxels, path.name)
+    return Segmentation(voxels, volume.geometry, labels, volume.notes)
 
 
 def write_segmentation(
@@ -196,6 +203,22 @@ def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
             "Choose a label map, not an image.",
         )
     return array.astype(np.uint8 if high <= 255 else np.uint16)
+
+
+def _check_labels(voxels: np.ndarray, name: str) -> None:
+    """Refuses a grey image whose values happen to be whole numbers: labels lie beside their like, greys do not."""
+    values = int(np.count_nonzero(np.bincount(voxels.ravel())))
+    if values <= _VALUES_OF_LABELS:
+        return
+    left, right = voxels[..., :-1], voxels[..., 1:]
+    labelled = (left > 0) & (right > 0)
+    alike = np.count_nonzero(labelled & (left == right))
+    if alike < _NEIGHBOURS_ALIKE * np.count_nonzero(labelled):
+        raise InputError(
+            f"'{name}' is not a label map: it has {values:,} values, and neighbouring voxels seldom share one.",
+            "Choose a label map, not an image. Many tiny objects with a number each? Name the numbers in a JSON table "
+            "beside the file.",
+        )
 
 
 def _check_lossless(volume: Volume, path: Path) -> None:

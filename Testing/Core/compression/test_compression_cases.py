@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from UNetSegmentLib.compression.cases import (
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.io import write_volume
 from UNetSegmentLib.models import load_model
+from UNetSegmentLib.models.card import ChannelIntensities, TrainingFingerprint
 from UNetSegmentLib.volume import Volume
 
 
@@ -122,13 +122,8 @@ def test_images_alone_have_no_folds(level_cases: Path, level_package: Path) -> N
 
 def test_intensities_outside_the_fingerprint_are_told(level_package: Path) -> None:
     card = load_model(level_package).card
-    known = SimpleNamespace(percentile_00_5=20.0, percentile_99_5=60.0, lowest_median=30.0, highest_median=50.0)
-    with_fingerprint = SimpleNamespace(
-        name=card.name,
-        inputs=card.inputs,
-        preparation=card.preparation,
-        fingerprint=SimpleNamespace(channels=(known,)),
-    )
+    known = ChannelIntensities(20.0, 40.0, 60.0, lowest_median=30.0, highest_median=50.0)
+    with_fingerprint = replace(card, fingerprint=TrainingFingerprint(5, (known,)))
     like, unlike = (Volume.from_array(np.full((3, 3, 3), value) + np.eye(3), name=str(value)) for value in (45, 900))
     assert modality_warnings([like], with_fingerprint) == []
     (warning,) = modality_warnings([like, unlike], with_fingerprint)

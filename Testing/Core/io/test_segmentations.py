@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from UNetSegmentLib.errors import GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.io import place_on_grid, read_segmentation, write_segmentation
+from UNetSegmentLib.io.label_table import table_path, write_label_table
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
 from UNetSegmentLib.text import shown
 from UNetSegmentLib.volume import Segmentation
@@ -120,6 +121,49 @@ def test_an_image_is_not_a_label_map(tmp_path: Path, value: float) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / "i.nrrd"))
     with pytest.raises(InputError, match="not a label map"):
         read_segmentation(tmp_path / "i.nrrd")
+
+
+def write(voxels: np.ndarray, path: Path) -> Path:
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(path))
+    return path
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("levels", "kind"), [(200, np.uint8), (3000, np.int16), (60000, np.uint16)])
+def test_a_grey_image_of_whole_numbers_is_not_a_label_map(tmp_path: Path, levels: int, kind: type, seed: int) -> None:
+    """A smooth field with noise of a hundredth of its range, as scanners make them."""
+    rng = np.random.default_rng(seed)
+    smooth = sum(np.sin(axis / rng.uniform(3, 9) + rng.uniform(0, 6)) for axis in np.indices((20, 24, 28)))
+    field = np.clip((smooth + 3) / 6 + rng.normal(0, 0.01, smooth.shape), 0, 1)
+    path = write((field * levels).astype(kind), tmp_path / "grey.nii.gz")
+    with pytest.raises(InputError, match="neighbouring voxels seldom share"):
+        read_segmentation(path)
+    # Whoever names the numbers means them.
+    write_label_table(table_path(path), [Label(7, "seven")])
+    assert read_segmentation(path).label(7).name == "seven"
+
+
+@pytest.mark.parametrize("cells", [33, 300, 1500])
+def test_many_objects_with_a_number_each_are_labels(tmp_path: Path, cells: int) -> None:
+    """Every voxel has the number of the nearest of many centres: no background, and objects of nine voxels at last."""
+    from scipy.spatial import cKDTree
+
+    centres = np.random.default_rng(cells).uniform(0, 24, (cells, 3))
+    _, nearest = cKDTree(centres).query(np.stack(np.indices((24, 24, 24)), axis=-1))
+    voxels = (nearest + 1).astype(np.uint16)
+    assert np.array_equal(read_segmentation(write(voxels, tmp_path / "cells.nii.gz")).voxels, voxels)
+
+
+def test_real_images_and_label_maps_are_told_apart(shared_data: Path) -> None:
+    refused = ("interactive/cord_t2", "ct/ct_oblique", "isbi2012/images/0", "msd_hippocampus/images/hippocampus_065")
+    for name in refused:
+        (path,) = shared_data.glob(f"{name}.[np]*")
+        with pytest.raises(InputError, match="not a label map"):
+            read_segmentation(path)
+    taken = ("interactive/cord_t2_labels", "brain_labels/training_seg_13", "isbi2012/labels/14")
+    for name in taken:
+        (path,) = shared_data.glob(f"{name}.[np]*")
+        assert read_segmentation(path).voxels.any()
 
 
 def test_whole_numbers_stored_as_floats_are_labels(tmp_path: Path) -> None:

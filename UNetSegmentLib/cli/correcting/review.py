@@ -145,10 +145,7 @@ def review(
         inputs["--uncertainty"] = uncertainty
         job = Job("review", tuple(path for path in inputs.values() if path is not None))
         said = _check(points, preview, inputs, job, force)
-        if model is not None and image is None:
-            raise InputError("There is no image for the model to look at.", "Add --image, or leave --model out.")
-        if preview is not None and image is None:
-            raise InputError("There is no image to draw the places in.", "Add --image, or leave --preview out.")
+        _check_asked(model, image, preview, {"--channel": channel, "--roi": roi})
         with working("Reading the segmentation", not json):
             case = _open(source, image, probabilities, uncertainty, segment or (), series, cancel)
         if model is not None and case.volume is not None:
@@ -160,6 +157,24 @@ def review(
         cancel.raise_if_cancelled()
         written = _write(case, places, points, preview, job)
         _report(case, places, quality, written, (*said, *case.notes), json)
+
+
+def _check_asked(model: str | None, image: Path | None, preview: Path | None, of_model: Mapping[str, object]) -> None:
+    """Refuses what would have no effect.
+
+    Args:
+        of_model: options that are the model's alone, with what was given.
+    """
+    if model is not None and image is None:
+        raise InputError("There is no image for the model to look at.", "Add --image, or leave --model out.")
+    if preview is not None and image is None:
+        raise InputError("There is no image to draw the places in.", "Add --image, or leave --preview out.")
+    idle = [option for option, given in of_model.items() if given]
+    if model is None and idle:
+        raise InputError(
+            f"{' and '.join(idle)} say what the model sees, and there is none.",
+            f"Add --model, or leave {' and '.join(idle)} out.",
+        )
 
 
 def _open(

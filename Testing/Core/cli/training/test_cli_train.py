@@ -144,7 +144,7 @@ def test_compile_goes_into_the_plan(
     run: Run, cells: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    # What the compiler does is Testing/Core/training/test_compilation.py's.
+    # What the compiler does is Testing/Core/training/loop/test_compilation.py's.
     monkeypatch.setattr(torch, "compile", lambda given, **options: asked.append(given) or given)
     out = tmp_path / "run"
     planned = run(command, cells, "-o", out, "--minutes", "0.1", "--device", "cpu", "--compile", "--plan-only")

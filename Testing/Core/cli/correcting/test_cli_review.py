@@ -130,6 +130,30 @@ def test_bad_input(
     assert result.exit_code == code and said in result.stderr and "defect" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--roi", "0,1,0,1,0,1"), "--roi say"),
+        (("--channel", "x.nii.gz", "--roi", "r.json"), "--channel and --roi say"),
+    ],
+)
+def test_options_of_the_model_need_one(run: Run, case: Path, options: tuple[str, ...], named: str) -> None:
+    result = run("review", case / "labels.seg.nrrd", "--image", case / "image.nii.gz", *options)
+    assert result.exit_code == 3 and named in result.stderr and "Add --model" in result.stderr
+
+
+def test_a_grey_image_is_not_reviewed_or_corrected(run: Run, case: Path) -> None:
+    grey = read_volume(case / "image.nii.gz")
+    values = np.random.default_rng(0).integers(0, 1000, grey.voxels.shape).astype(np.float32)
+    write_volume(replace(grey, voxels=values), case / "grey.nii.gz")
+    for words in (
+        ("review", case / "grey.nii.gz"),
+        ("refine", case / "grey.nii.gz", case / "grey.nii.gz", case / "o.nrrd"),
+    ):
+        result = run(*words, *(("--include", "0,0,0") if words[0] == "refine" else ()))
+        assert result.exit_code == 3 and "is not a label map" in result.stderr, result.output
+
+
 def test_another_grid_is_refused(run: Run, case: Path) -> None:
     grid = read_volume(case / "image.nii.gz").geometry
     other = replace(grid, origin=tuple(np.array(grid.origin) + 0.4))

@@ -261,7 +261,7 @@ print(client.hello.pid, flush=True)
 sys.stdin.read()
 """
     client = subprocess.Popen(
-        [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)],
+        [sys.executable, "-c", script, str(Path(__file__).parents[1]), str(tmp_path)],
         env={**os.environ, **default_environment()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -300,7 +300,7 @@ while True:
     moments = np.random.default_rng(len(victims)).uniform(0, 0.6, 4)
     for moment in moments:
         client = subprocess.Popen(
-            [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)],
+            [sys.executable, "-c", script, str(Path(__file__).parents[1]), str(tmp_path)],
             env={**os.environ, **ENVIRONMENT},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ from UNetSegmentLib.training.cases.case import Case
 from UNetSegmentLib.training.loop.sampling import PatchSampler
 from UNetSegmentLib.training.losses import IGNORED
 
-RECIPE = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "hippocampus-t1" / "training.json"
+RECIPE = Path(__file__).resolve().parents[4] / "Resources" / "Models" / "hippocampus-t1" / "training.json"
 
 OFF = AugmentationConfig(
     flip=(0, 0, 0), rotation=0, scaling=0, gamma=0, contrast=0, brightness=0, noise=0, blur=0, low_resolution=0

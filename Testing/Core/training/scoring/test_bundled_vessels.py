@@ -15,7 +15,7 @@ from UNetSegmentLib.training import load_config
 from UNetSegmentLib.training.cases.dataset import open_dataset, read_pair
 from UNetSegmentLib.training.scoring.pixels import joined, judged_pixels
 
-FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "retinal-vessels"
+FOLDER = Path(__file__).resolve().parents[4] / "Resources" / "Models" / "retinal-vessels"
 PACKAGE = find_model("retinal-vessels")
 SETTINGS = EngineSettings(backend="torch")
 

@@ -172,7 +172,7 @@ def test_interrupt_leaves_no_half_written_file(level_package: Path, tmp_path: Pa
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         encoding="utf-8",
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
     try:
         time.sleep(5)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "importing"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "importing"))
 
 from nnunet_files import Results
 

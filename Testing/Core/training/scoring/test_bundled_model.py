@@ -16,7 +16,7 @@ from UNetSegmentLib.models import Model, find_model, load_model
 from UNetSegmentLib.training import evaluate_fold, load_config
 from UNetSegmentLib.training.cases.dataset import open_dataset
 
-FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Models" / "hippocampus-t1"
+FOLDER = Path(__file__).resolve().parents[4] / "Resources" / "Models" / "hippocampus-t1"
 PACKAGE = find_model("hippocampus-t1")
 
 # LPS mm of both hippocampi in MNI space, the subject's left first.

@@ -25,7 +25,7 @@ WARM, COLD = np.s_[5:10, 10:40], np.s_[20:35, 30:45]
 
 
 def _colour_model() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "Slicer" / "colour_model.py"
+    path = Path(__file__).resolve().parents[3] / "Slicer" / "colour_model.py"
     spec = importlib.util.spec_from_file_location("colour_model", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

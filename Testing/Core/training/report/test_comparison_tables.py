@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "Benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "Benchmarks"))
 
 from comparison_tables import against, between_seeds, markdown, over_folds, plot
 
