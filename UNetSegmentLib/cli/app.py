@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
+from .compressing.compress import compress
 from .correcting.refine import refine
 from .correcting.review import review
 from .doctor import doctor
@@ -44,6 +45,7 @@ app.command()(evaluate)
 app.command()(train)
 app.command()(cross_validate)
 app.command()(augmentations)
+app.command()(compress)
 app.command()(attention)
 app.command()(doctor)
 app.command(hidden=True)(demo)

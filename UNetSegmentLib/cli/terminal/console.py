@@ -37,6 +37,12 @@ _WORDS = {
     "read model": "Reading the model",
     "write model": "Writing the model",
     "fold": "Cross-validation",
+    "calibration tiles": "Cutting tiles",
+    "calibrate": "Calibrating",
+    "measure full weights": "Measuring the full weights",
+    "measure INT8": "Measuring INT8",
+    "find sensitive layers": "Finding sensitive layers",
+    "fine-tune": "Fine-tuning",
 }
 
 

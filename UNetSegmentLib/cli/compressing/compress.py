@@ -1,0 +1,114 @@
+"""``unetsegment compress``: a model made smaller and faster, with its loss measured on cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...errors import InputError
+from ...progress import CancelToken, ProgressCallback
+from ..options.numbers import check_number
+from ..terminal.console import progress_bar
+from ..terminal.session import DebugOption, JsonOption, print_json, session
+from .result import as_document, show
+
+if TYPE_CHECKING:
+    from ...compression.chain import Step
+
+CASES = "Images like those that the model is for, in any layout that 'train' reads, or images alone."
+
+
+def compress(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of an installed model, or a package's path.")],
+    cases: Annotated[Path, typer.Option(metavar="FOLDER", help=CASES)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The new package.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Add an INT8 form for CPUs (OpenVINO).")] = False,
+    max_loss: Annotated[
+        float | None, typer.Option(help="Mean Dice that INT8 may lose: layers stay in float until no more is. [0.003]")
+    ] = None,
+    calibration: Annotated[int, typer.Option(help="Tiles that INT8 is calibrated with.")] = 64,
+    fold: Annotated[
+        int | None, typer.Option(min=0, help="Measure on the cases that this fold holds out, use the others.")
+    ] = None,
+    measured: Annotated[int, typer.Option(min=0, help="Measure on so many cases at most; 0 takes all.")] = 0,
+    finetune: Annotated[
+        int, typer.Option(min=0, help="Steps of fine-tuning with rounding, where calibration alone loses too much.")
+    ] = 0,
+    unreached: Annotated[
+        bool, typer.Option("--unreached", help="Write the package even where --max-loss cannot be kept.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an older package, and an INT8 form that the model has.")
+    ] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Make a model smaller and faster.
+
+    Writes a new package; its card says what was done, on which cases, and what it lost.
+
+    Example: unetsegment compress hippocampus-t1 --int8 --cases msd_hippocampus --fold 0 -o hippocampus-int8
+
+    With --int8 the full weights stay in the package: the preset 'fast' takes the INT8 form, the others the weights.
+    Half of the cases calibrate, the others are measured; --fold tells which. Without labels the INT8 form is compared
+    with what the full network finds.
+    """
+    with session(debug, json) as cancel:
+        check_number("calibration", calibration, 1, 4096, "tiles")
+        if max_loss is not None:
+            check_number("max-loss", max_loss, 0, 0.999, "Dice")
+        asked = _Asked(cases, int8, max_loss, calibration, fold, measured, finetune, unreached, force)
+        with progress_bar(not json) as progress:
+            steps = _steps(asked, progress, cancel)
+            if not steps:
+                raise InputError("Nothing to do: no way of compressing was chosen.", "Add --int8.")
+            from ...compression.chain import compress as run
+
+            result = run(model, output, steps, force)
+        if json:
+            print_json(as_document(result))
+        else:
+            show(result)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options as they were given."""
+
+    cases: Path
+    int8: bool
+    max_loss: float | None
+    calibration: int
+    fold: int | None
+    measured: int
+    finetune: int
+    unreached: bool
+    force: bool
+
+
+def _steps(asked: _Asked, progress: ProgressCallback | None, cancel: CancelToken) -> list[Step]:
+    """The chosen recipes in their order: distil, prune, quantise."""
+    steps = []
+    if asked.int8:
+        steps.append(_int8(asked, progress, cancel))
+    return steps
+
+
+def _int8(asked: _Asked, progress: ProgressCallback | None, cancel: CancelToken) -> Step:
+    from ...compression.chain import Step
+    from ...compression.quantization import QuantizationRecipe, quantize
+
+    limits = {} if asked.max_loss is None else {"max_loss": asked.max_loss, "max_change": asked.max_loss}
+    recipe = QuantizationRecipe(
+        tiles=asked.calibration,
+        fold=asked.fold,
+        most_measured=asked.measured,
+        finetune_steps=asked.finetune,
+        unreached=asked.unreached,
+        again=asked.force,
+        **limits,
+    )
+    return Step("INT8", lambda source, output: quantize(source, output, asked.cases, recipe, progress, cancel))
