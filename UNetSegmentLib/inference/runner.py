@@ -13,7 +13,7 @@ from torch import nn
 
 from ..budget import is_out_of_memory
 from ..errors import InputError, ModelError, ResourceError, UNetSegmentError
-from ..models.card import ModelCard
+from ..models.card import INT8_OPENVINO, ModelCard
 from ..models.model import Model
 from ..networks.config import OpaqueNetwork
 from ..preprocessing.preparation import PreparationRecord, Prepared
@@ -28,6 +28,7 @@ from .head import Bodies, Head, split_head
 from .memory import RunPlan, ladder, need_of
 from .reduction import Reduced, ReductionPlan
 from .settings import EngineSettings
+from .small_networks import SmallNetworks, small_networks
 from .tiles import plan_tiles
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class ModelRunner:
 
     Args:
         model: the model.
-        settings: the knobs.
+        settings: the knobs; their ``form`` is ``full`` or ``int8``.
         device: where to run first.
     """
 
@@ -76,6 +77,7 @@ class ModelRunner:
         self.settings = settings.for_model(model.card.inference)
         self._device = device
         self._split: tuple[Bodies, Head] | None = None
+        self._small: SmallNetworks | None = None
         self._overflows = False
 
     @property
@@ -136,7 +138,7 @@ class ModelRunner:
 
     def release(self) -> None:
         """Forgets the networks; the next run loads them again."""
-        self._split = None
+        self._split = self._small = None
         self.model.release()
         release_cache(self._device)
 
@@ -158,14 +160,14 @@ class ModelRunner:
 
     @property
     def _features(self) -> int | None:
-        return self._split[1].features if self._split else None
+        head = self._networks()[1]
+        return head.features if head else None
 
     def _half(self, device: torch.device) -> bool:
         return autocast_of(self.settings.precision, device) is not None
 
     def _ladder(self, record: PreparationRecord) -> Any:
         settings, shape = self.settings, record.grid.shape
-        self._networks()
         return ladder(
             self.card,
             self._device,
@@ -179,6 +181,9 @@ class ModelRunner:
 
     def _networks(self) -> tuple[list[nn.Module], Head | None]:
         """The networks whole, or their bodies as one beside the head that was taken off."""
+        if self.settings.form == "int8":
+            self._small = self._small or small_networks(self.model, self._folds)
+            return self._small.networks, self._small.head
         networks: list[nn.Module] = [self.model.network(fold) for fold in range(self._folds)]
         if self._split is None or list(self._split[0].networks) != networks:
             self._split = split_head(networks)
@@ -187,15 +192,17 @@ class ModelRunner:
     def _backend(self, plan: RunPlan, tiles: int) -> tuple[Backend, Head | None]:
         networks, head = self._networks()
         card, settings = self.card, self.settings
-        digests = self.model.digests[: self._folds]
-        kind = "logits" if head is None else "features"
+        small = settings.form == "int8"
+        digests = self.model.form_digests(INT8_OPENVINO) if small else self.model.digests
+        digests = digests[: self._folds]
+        kind = ("int8-" if small else "") + ("logits" if head is None else "features")
         request = BackendRequest(
             networks,
             card.network.dimension,
             plan.device,
             card.inference.mirror_axes if settings.mirrors else (),
             autocast_of(settings.precision, plan.device),
-            settings.backend,
+            "openvino" if small else settings.backend,
             plan.patch,
             plan.batch,
             cache_key="-".join([kind, *digests]) if digests and all(digests) else "",

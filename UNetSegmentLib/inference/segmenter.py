@@ -23,6 +23,7 @@ from .cascade import with_previous
 from .composition import Composition
 from .demand import check_demand
 from .devices import choose_device, release_cache
+from .form_choice import Choice, choose_form
 from .hounsfield import hounsfield_warnings
 from .inputs import (
     at_trained_size,
@@ -40,8 +41,6 @@ from .settings import EngineSettings
 from .settings import preset as settings_of
 
 log = logging.getLogger(__name__)
-
-_UNKNOWN_SCALE = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +95,8 @@ class Segmenter:
     Raises:
         ResourceError: the device is not there.
         InputError: no such preset.
+        ModelError, InputError, DependencyError: the settings ask for a form of the networks that the package does not
+            have, or that does not run here.
     """
 
     def __init__(
@@ -110,11 +111,15 @@ class Segmenter:
         self._preset = preset if settings is None else "custom"
         self.settings = settings or settings_of(preset)
         self._runners: dict[int, ModelRunner] = {}
+        self._choices: dict[int, Choice] = {}
+        # What the settings ask for and cannot be had is said at once, not in the middle of a run.
+        for each in _networks_of(model):
+            self._choice(each)
 
     @property
     def spacing_scale(self) -> float:
-        """The factor on the model's spacing that the settings mean."""
-        return _UNKNOWN_SCALE if self.settings.spacing_scale is None else self.settings.spacing_scale
+        """The factor on the spacing of the (first) model that the settings mean."""
+        return self._choice(self.model).spacing_scale
 
     def segment(
         self,
@@ -152,12 +157,13 @@ class Segmenter:
         for check in (colour_warnings, photograph_warnings, hounsfield_warnings):
             first += check(image, self.model.card)
         about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
-        warnings = tuple(dict.fromkeys((*image.notes, *first, *result.warnings)))
+        chosen = [choice.note for choice in self._choices.values() if choice.note]
+        warnings = tuple(dict.fromkeys((*image.notes, *first, *chosen, *result.warnings)))
         return replace(result, warnings=warnings, settings={**about, **result.settings})
 
     def _task(self, model: Model, image: Volume, region: Box | None, number: int) -> _Task:
         card = model.card
-        preparation = scaled(at_trained_size(card.preparation, image), image, self.spacing_scale)
+        preparation = scaled(at_trained_size(card.preparation, image), image, self._choice(model).spacing_scale)
         layout = lay_out(image, preparation, region, card.inference.patch)
         previous = None
         if model.previous is not None:
@@ -176,8 +182,21 @@ class Segmenter:
 
     def _runner(self, model: Model) -> ModelRunner:
         if id(model) not in self._runners:
-            self._runners[id(model)] = ModelRunner(model, self.settings, self.device)
+            self._runners[id(model)] = ModelRunner(model, self._choice(model).settings, self.device)
         return self._runners[id(model)]
+
+    def _choice(self, model: Model) -> Choice:
+        if id(model) not in self._choices:
+            self._choices[id(model)] = choose_form(model, self.settings, self.device)
+        return self._choices[id(model)]
+
+
+def _networks_of(model: Model) -> Iterator[Model]:
+    """The model itself, its parts, and the first stages of all of these."""
+    for each in (model, *model.parts):
+        yield each
+        if each.previous is not None:
+            yield from _networks_of(each.previous)
 
 
 class _Run:

@@ -130,7 +130,7 @@ PRESETS: dict[str, EngineSettings] = {
         precision="fp32",
     ),
     "balanced": EngineSettings(),
-    "fast": EngineSettings(overlap=0.125, restored="labels", spacing_scale=1.25),
+    "fast": EngineSettings(overlap=0.125, restored="labels", form="smallest", spacing_scale=None),
 }
 
 

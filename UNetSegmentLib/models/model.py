@@ -100,6 +100,13 @@ class Model:
         others than those that the card's forms were made of."""
         return form_of(self.card, kind) if self._files else None
 
+    def form_digests(self, kind: str) -> tuple[str, ...]:
+        """What tells each network's files of a smaller form from all others: their SHA-256, joined by hyphens."""
+        form = self.form(kind)
+        if form is None:
+            return ()
+        return tuple("-".join(self.card.digests.get(name, "") for name in files) for files in form.files)
+
     def form_files(self, kind: str, fold: int = 0) -> tuple[bytes, ...]:
         """What the files of a smaller form hold, in the order of :attr:`CompressedForm.files`; their digests are
         compared at every reading.

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ...errors import ModelError
+from .ir_network import IrNetwork
 from .precise_norms import make_norms_precise
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ def to_openvino(module: nn.Module, shape: Sequence[int]) -> Any:
     Raises:
         ModelError: OpenVINO cannot express the network.
     """
+    if isinstance(module, IrNetwork):
+        return _of_ir(module, shape)
     file = getattr(module, "onnx_bytes", None)
     try:
         if file is not None:
@@ -48,6 +51,20 @@ def to_openvino(module: nn.Module, shape: Sequence[int]) -> Any:
         raise ModelError(
             "OpenVINO cannot run this network.", "Use the backend 'torch' or 'auto'.", str(error)
         ) from error
+
+
+def _of_ir(network: IrNetwork, shape: Sequence[int]) -> Any:
+    model = network.openvino_model()
+    try:
+        fixed = _fixed(model, shape)
+    except Exception as error:  # the runtime has errors of its own kinds
+        raise ModelError(
+            f"The network's smaller form does not suit tiles of {' x '.join(map(str, shape[:1:-1]))} voxels.",
+            "Use the full weights (form 'full').",
+            str(error),
+        ) from error
+    network.check_sizes(fixed, shape)
+    return fixed
 
 
 def _small_shape(shape: Sequence[int]) -> list[int]:
