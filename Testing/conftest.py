@@ -69,6 +69,7 @@ SLOW = (
     "Core/training/scoring/test_bundled_vessels.py",
     "Core/compression/test_pruning.py",
     "Core/compression/test_pruning_channels.py",
+    "Core/compression/test_pruning_exits.py",
 )
 """Files that take five seconds or more, the slowest first."""
 

@@ -136,7 +136,7 @@ def test_a_model_that_loses_too_much_is_not_written_unless_told(level_package, l
     with pytest.raises(ModelError, match=r"are lost, 0\.0050 may be") as caught:
         prune(broken, tmp_path / "out", level_cases, recipe)
     assert not (tmp_path / "out").exists() and "Step 2: " in caught.value.detail
-    result = prune(broken, tmp_path / "out", level_cases, replace(recipe, accept_loss=True))
+    result = prune(broken, tmp_path / "out", level_cases, replace(recipe, unreached=True))
     assert result.loss > 0.005 and any("as asked" in note for note in result.notes)
     assert load_model(result.package).card.accuracy[0].dice < 0.9
 

@@ -26,7 +26,7 @@ def check_not_pruned(card: ModelCard, again: bool) -> None:
     if not again and any(step.kind == KIND for step in card.derived):
         raise ModelError(
             f"'{card.name}' was pruned before, and each time a little is lost.",
-            "Prune the model that it was made of further, or say that you mean it (--again).",
+            "Prune the model that it was made of further, or say that you mean it (--force).",
         )
 
 

@@ -33,14 +33,16 @@ class ExitRecipe:
     fold: of the data set; its held-out cases measure the result. None measures on all cases (of a model of as
         many networks as the data set has folds: each network on its own fold's).
     max_loss: mean Dice (0 to 1) that may be lost.
-    accept_loss: write the exit ``depth`` whatever it loses.
+    unreached: write the exit ``depth`` whatever it loses.
+    most_measured: cases (of each fold) that are measured at most, spread over all; 0 takes all.
     again: cut a model that was pruned before.
     """
 
     depth: int | None = None
     fold: int | None = None
     max_loss: float = 0.005
-    accept_loss: bool = False
+    unreached: bool = False
+    most_measured: int = 0
     again: bool = False
 
 
@@ -86,12 +88,12 @@ def cut_at_exit(
         told.append(
             f"Exit {depth}: {left:.1%} of the operations, mean Dice {after.mean:.4f} ({before.mean:.4f} whole)."
         )
-        if before.mean - after.mean <= recipe.max_loss or (recipe.depth is not None and recipe.accept_loss):
+        if before.mean - after.mean <= recipe.max_loss or (recipe.depth is not None and recipe.unreached):
             return _saved(model, cut, output, held_out, before, after, depth, told)
     raise ModelError(
         f"No exit of '{model.card.name}' loses {recipe.max_loss:.4f} of mean Dice or less. {' '.join(told)} Nothing "
         "was written.",
-        "Allow a larger loss, or name the exit and take it as it is (--accept-loss).",
+        "Allow a larger loss, or name the exit and take it as it is (--unreached).",
     )
 
 
@@ -125,8 +127,9 @@ def _measured_cases(model: Model, cases: str | Path, recipe: ExitRecipe) -> Sequ
             "Give a data set with label maps.",
         )
     if model.folds == 1 and recipe.fold is None:
-        return (HeldOut(0, None, tuple(found)),)
-    return held_out_cases(model, data.with_folds(FOLDS), found, recipe.fold)
+        step = -(-len(found) // recipe.most_measured) if recipe.most_measured else 1
+        return (HeldOut(0, None, tuple(found)[::step]),)
+    return held_out_cases(model, data.with_folds(FOLDS), found, recipe.fold, recipe.most_measured)
 
 
 def _cut(model: Model, depth: int) -> Model:

@@ -29,13 +29,14 @@ class HeldOut:
 
 
 def held_out_cases(
-    model: Model, data: Dataset, cases: Sequence[CompressionCase], fold: int | None
+    model: Model, data: Dataset, cases: Sequence[CompressionCase], fold: int | None, most: int = 0
 ) -> tuple[HeldOut, ...]:
     """For each network of the model the cases that it must not be trained on.
 
     Args:
         data: with folds.
         fold: as in :class:`~.recipe.PruningRecipe`.
+        most: cases of a fold that are measured at most; 0 takes all. None of the others is trained on either.
 
     Raises:
         InputError: it is not plain which cases these are.
@@ -66,7 +67,8 @@ def held_out_cases(
         measured = tuple(case for case in cases if case.name in names)
         if not measured:
             raise InputError(f"Fold {number} of the data set holds out no case.", "Choose another fold.")
-        found.append(HeldOut(network, number, measured))
+        step = -(-len(measured) // most) if most else 1
+        found.append(HeldOut(network, number, measured[::step]))
     return tuple(found)
 
 

@@ -100,7 +100,7 @@ def prune(
             "Give a data set with label maps.",
         )
     data = numbered_like(open_dataset(cases, folds=FOLDS), model.card.labels)
-    held_out = held_out_cases(model, data, found, recipe.fold)
+    held_out = held_out_cases(model, data, found, recipe.fold, recipe.most_measured)
     with _workplace(output, work, recipe) as folder:
         return _Pruning(model, str(source), output, str(cases), data, held_out, recipe, folder, progress, cancel).run()
 
@@ -266,13 +266,13 @@ class _Pruning:
             f"With {1 - reached:.0%} of the operations gone, the mean Dice of the {len(after.cases)} held-out cases "
             f"fell from {before.mean:.4f} to {after.mean:.4f}: {loss:.4f} are lost, {self.recipe.max_loss:.4f} may be"
         )
-        if self.recipe.accept_loss:
+        if self.recipe.unreached:
             self.notes.append(f"{text}. It was written all the same, as asked.")
             return
         steps = "; ".join(note for note in self.notes if note.startswith("Step "))
         raise ModelError(
             f"{text}. Nothing was written.",
-            "Remove less, fine-tune longer or in more steps, allow a larger loss, or take it as it is (--accept-loss).",
+            "Remove less, fine-tune longer or in more steps, allow a larger loss, or take it as it is (--unreached).",
             steps,
         )
 

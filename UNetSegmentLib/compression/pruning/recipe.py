@@ -28,7 +28,8 @@ class PruningRecipe:
         teaching: share (0 to 1) of the loss that asks for the whole network's own answers, the rest asks for the
             labels; each network learns from itself as it was, never from one that has seen its held-out cases.
         max_loss: mean Dice (0 to 1) that may be lost on the held-out cases. A result that loses more is not written.
-        accept_loss: write it all the same.
+        unreached: write it all the same.
+        most_measured: held-out cases of a fold that are measured at most, spread over all of them; 0 takes all.
         again: prune a model that was pruned before.
         training: configuration file (``training.json``) of the model's training; None looks beside the package, and
             plans a training from the data set where there is none.
@@ -51,7 +52,8 @@ class PruningRecipe:
     learning_rate: float | None = None
     teaching: float = 0.5
     max_loss: float = 0.005
-    accept_loss: bool = False
+    unreached: bool = False
+    most_measured: int = 0
     again: bool = False
     training: str | None = None
     seed: int = 0
@@ -66,6 +68,7 @@ class PruningRecipe:
         _need(self.importance in IMPORTANCES, "importance", self.importance, f"one of {', '.join(IMPORTANCES)}")
         _need(self.batches >= 1, "batches", self.batches, "1 or more")
         _need(1 <= self.multiple <= 256, "multiple", self.multiple, "1 to 256 channels")
+        _need(self.most_measured >= 0, "most_measured", self.most_measured, "0 or more")
         _need(self.learning_rate is None or self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         _need(0 <= self.teaching <= 1, "teaching", self.teaching, "a share from 0 to 1")
         _need(0 <= self.max_loss <= 1, "max_loss", self.max_loss, "mean Dice from 0 to 1")
