@@ -6,7 +6,7 @@ from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmen
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
 
 PRESETS = ("balanced", "fast", "exact")
-BACKENDS = ("auto", "torch", "openvino", "onnx")
+BACKENDS = ("auto", "torch", "openvino", "onnx", "tensorrt")
 POLICIES = ("new", "replace", "add", "empty")
 _CHANNEL_ROLE = "input_channel_{}"
 

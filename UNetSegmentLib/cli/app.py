@@ -12,6 +12,7 @@ from .correcting.refine import refine
 from .correcting.review import review
 from .doctor import doctor
 from .evaluating.evaluate import evaluate
+from .exporting.export import export
 from .models.import_ import import_model
 from .models.installed import app as models
 from .models.library import app as library
@@ -46,6 +47,7 @@ app.command()(train)
 app.command()(cross_validate)
 app.command()(augmentations)
 app.command()(compress)
+app.command()(export)
 app.command()(attention)
 app.command()(doctor)
 app.command(hidden=True)(demo)

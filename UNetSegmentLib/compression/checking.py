@@ -19,16 +19,18 @@ _NO_DERIVATIVES = re.compile(
 )
 
 
-def check_licence(card: ModelCard) -> None:
+def check_licence(card: ModelCard, what: str = "a smaller form of a model") -> None:
     """Refuses a model that may not be changed.
+
+    Args:
+        what: what is wanted, in words.
 
     Raises:
         ModelError: its licence forbids derivatives.
     """
     if _NO_DERIVATIVES.search(card.licence):
         raise ModelError(
-            f"The licence of '{card.name}' ({card.licence[:200]}) forbids derivatives, and a smaller form of a model "
-            "is one.",
+            f"The licence of '{card.name}' ({card.licence[:200]}) forbids derivatives, and {what} is one.",
             "Ask its author, or use the model as it is.",
         )
 

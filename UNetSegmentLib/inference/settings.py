@@ -40,8 +40,8 @@ class EngineSettings:
         spacing_scale: factor on the model's spacing; above 1 is coarser and quicker. None chooses: 1 with the 8-bit
             form, else by the size of the smallest structure that the model finds.
         precision: ``auto`` (fp16 on CUDA, else fp32), ``fp32``, ``fp16`` or ``bf16``.
-        backend: what runs the network: ``torch``, ``openvino`` or ``onnx``; ``auto`` chooses by device, by what is
-            installed, and by trial.
+        backend: what runs the network: ``torch``, ``openvino``, ``onnx`` or ``tensorrt``; ``auto`` chooses by device,
+            by what is installed, and by trial.
         tile_batch: tiles per forward pass; 0 chooses by device and memory.
         memory_limit: bytes of device memory the run may take; None is what is free.
         patch: (z, y, x) voxels of a tile; None takes the model's. With instance norm the answer depends on it.

@@ -43,6 +43,23 @@ def open_package(path: Path) -> tuple[ModelCard, PackageFiles]:
     return card_from_text(read_file(files, CARD, MAX_CARD_BYTES)), files
 
 
+_PROGRAMS = (".onnx", ".ts", ".jit", ".torchscript")
+_ENGINES = (".engine", ".plan")
+
+
+def _no_package(path: Path) -> ModelError:
+    """The error for a network in another program's format."""
+    if path.suffix.lower() in _ENGINES:
+        return ModelError(
+            f"'{path.name}' is a TensorRT engine, bound to one device and version, and no model package.",
+            "Give the model that it was made from, and the backend 'tensorrt' (--backend tensorrt).",
+        )
+    return ModelError(
+        f"'{path.name}' is a program, and no model package yet.",
+        f"If you trust where it comes from, import it first: unetsegment import {path} --trust",
+    )
+
+
 def _existing(path: Path) -> Path:
     """The folder or zip that ``path`` means.
 
@@ -56,6 +73,8 @@ def _existing(path: Path) -> Path:
         )
     if path.is_file() and is_pickle_name(path.name):
         raise pickle_error(path.name)
+    if path.is_file() and path.suffix.lower() in (*_PROGRAMS, *_ENGINES):
+        raise _no_package(path)
     if path.name == CARD and path.is_file():
         path = path.parent
     if path.is_dir():

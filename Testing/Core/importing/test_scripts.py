@@ -188,7 +188,7 @@ def test_without_a_contract_a_template_is_given(tmp_path: Path, destination: Pat
         ({"patch": [16, 16, 1e9]}, "whole number"),
         ({"spacing": [1, 1]}, "3 numbers"),
         ({"spacing": [1, 1, -1]}, "positive"),
-        ({"axes": "zxy"}, "zyx or xyz"),
+        ({"axes": "zyy"}, "another order"),
         ({"divisor": [5, 5, 5]}, "divide"),
         ({"activation": "relu"}, "softmax"),
         ({"inputs": []}, "input channel"),

@@ -39,6 +39,7 @@ class AdvancedSection(Section):
             ("torch", "PyTorch", _("What models are trained with; on graphics cards and processors.")),
             ("openvino", "OpenVINO", _("Quicker on processors. Setup can install it.")),
             ("onnx", "ONNX Runtime", _("Another one for processors.")),
+            ("tensorrt", "TensorRT", _("For NVIDIA graphics cards; the first run takes minutes longer.")),
         )
         self.ui.deviceBox.connect("currentIndexChanged(int)", self._on_device)
         self.ui.presetBox.connect("currentIndexChanged(int)", self._on_preset)

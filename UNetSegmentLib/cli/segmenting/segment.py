@@ -98,7 +98,9 @@ def segment(
     overlap: Annotated[float | None, typer.Option(help="Least overlap of neighbouring tiles, from 0 to 0.9.")] = None,
     mirrors: Annotated[bool | None, typer.Option(help="Average over mirrored inputs, where allowed.")] = None,
     folds: Annotated[bool | None, typer.Option(help="Average over all folds of the model.")] = None,
-    backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="What runs the network: auto, torch, openvino, onnx, tensorrt.")
+    ] = None,
     probabilities: Annotated[Path | None, typer.Option(help="Write the probability of every label here.")] = None,
     uncertainty: Annotated[Path | None, typer.Option(help="Write the uncertainty (entropy) here.")] = None,
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,

@@ -38,6 +38,8 @@ def make_backend(request: BackendRequest) -> Backend:
             f"The backend '{request.name}' runs on the CPU only, not on {request.device}.",
             "Choose the device 'cpu', or the backend 'auto'.",
         )
+    if request.name == "tensorrt":
+        return _tensorrt(request)
     if request.name == "openvino":
         return _openvino(request)
     if request.name == "onnx":
@@ -75,6 +77,26 @@ def _openvino(request: BackendRequest) -> OpenVinoBackend:
     return OpenVinoBackend(
         request.modules,
         request.dimension,
+        request.mirror_axes,
+        request.batch,
+        request.autocast,
+        request.cache_key,
+    )
+
+
+def _tensorrt(request: BackendRequest) -> Backend:
+    """Never chosen by itself: an engine takes minutes to build."""
+    if request.device.type != "cuda":
+        raise InputError(
+            f"The backend 'tensorrt' runs on an NVIDIA GPU only, not on {request.device}.",
+            "Choose the device 'cuda', or the backend 'auto'.",
+        )
+    from .tensorrt_backend import TensorRtBackend
+
+    return TensorRtBackend(
+        request.modules,
+        request.dimension,
+        request.device,
         request.mirror_axes,
         request.batch,
         request.autocast,

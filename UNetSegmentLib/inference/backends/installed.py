@@ -6,10 +6,10 @@ import importlib.metadata
 
 from ...errors import DependencyError, InputError
 
-BACKENDS = ("auto", "torch", "openvino", "onnx")
+BACKENDS = ("auto", "torch", "openvino", "onnx", "tensorrt")
 """Names that the engine's setting ``backend`` can have."""
 
-_PACKAGES = {"torch": "torch", "openvino": "openvino", "onnx": "onnxruntime"}
+_PACKAGES = {"torch": "torch", "openvino": "openvino", "onnx": "onnxruntime", "tensorrt": "tensorrt"}
 _NEEDED_BY_ONNX = "onnx"
 """Also needed to run a torch network in ONNX Runtime (not a package that is an ONNX file): it writes the file."""
 

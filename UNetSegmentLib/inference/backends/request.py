@@ -19,7 +19,7 @@ class BackendRequest:
         device: where to run.
         mirror_axes: array axes (0 = z, 1 = y, 2 = x) to mirror, all combinations.
         autocast: lower precision for the arithmetic, or None.
-        name: ``auto``, ``torch``, ``openvino`` or ``onnx``.
+        name: ``auto``, ``torch``, ``openvino``, ``onnx`` or ``tensorrt``.
         patch: (z, y, x) of the tiles.
         batch: tiles at once at most.
         cache_key: digests of the weights and what of the network the modules are; empty keeps nothing on the disk.

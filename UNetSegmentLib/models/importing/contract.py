@@ -1,7 +1,8 @@
 """The contract of a network that is a program: what it takes and gives, in one JSON object.
 
 It lies beside the program as ``contract.json``, inside it (TorchScript: the extra file ``metadata.json``; ONNX: a
-metadata property ``contract``), or is given by the user (``--contract FILE``). All per-axis numbers are in the order of
+metadata property ``contract``), or is given by the user (``--contract FILE``). What is exported from a model of ours
+has it inside (see :mod:`.describing`). All per-axis numbers are in the order of
 the network's own axes; ``axes`` says what these are. Reading is strict: a wrong or unknown field is an error that names
 it. ``name``, ``inputs``, ``labels``, ``patch`` and ``normalization`` must be there.
 """
@@ -15,7 +16,15 @@ from ...errors import ModelError
 from ...labels import Label, Terminology
 from ...networks.config import OpaqueNetwork
 from .. import typed_json
-from ..card import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
+from ..card import (
+    Accuracy,
+    InferenceContract,
+    InputChannel,
+    ModelCard,
+    Normalization,
+    PostprocessingStep,
+    Preparation,
+)
 from ..json_text import parse_json
 from ..validation import WEIGHT_SUFFIXES, check_card
 from .colours import colour
@@ -23,7 +32,7 @@ from .terminology import terminology
 
 FILE = "contract.json"
 MAX_BYTES = 4 << 20
-AXES = ("zyx", "xyz", "yx", "xy")
+_AXES = "zyx"
 
 
 @dataclass(frozen=True)
@@ -47,15 +56,19 @@ class Contract:
             ones painted over earlier ones.
         patch: voxels of one tile along the network's axes: three numbers, two for a 2D network.
         normalization: one per input channel, as in a model card; ``{"kind": "none"}`` leaves the image as it is.
-        axes: which image axes these are: ``zyx`` (slices first) or ``xyz`` (MONAI); ``yx`` or ``xy`` in 2D.
+        axes: which image axes these are: ``zyx`` (slices first), ``xyz`` (MONAI) or another order; ``yx`` or ``xy`` in
+            2D, or three letters of which the first is the axis that is cut into slices.
         spacing: mm along the same axes; null keeps the image's own.
         orientation: where the image's i, j and k axes shall point, e.g. ``LPS``; null keeps the image's own.
         activation: ``softmax`` or ``sigmoid``; what the program gives are the numbers before it.
         divisor: patches may be changed to multiples of this (per axis); null means only ``patch`` fits.
-        crop_nonzero, image_order, output_order, anisotropy_threshold, alignment, normalize_resampled: as in a model
-            card's ``preparation``.
-        overlap, mirror_axes, background_below, tiling, weighting, restored, padding: as in a model card's
+        output_values: label value of each output channel, where they are not those of ``labels`` in their order (after
+            0 with softmax).
+        crop_nonzero, image_order, output_order, anisotropy_threshold, alignment, normalize_resampled, crop_foreground,
+            photograph_pixels: as in a model card's ``preparation``.
+        overlap, mirror_axes, background_below, tiling, weighting, restored, padding, dark_margin: as in a model card's
             ``inference``; mirror axes count 0, 1, 2 along the network's axes (2D: 1 and 2).
+        postprocessing, field_of_view_mm, accuracy, accuracy_command: as in a model card.
         title ... source: for people.
     """
 
@@ -75,6 +88,9 @@ class Contract:
     anisotropy_threshold: float | None = None
     alignment: str = "edges"
     normalize_resampled: bool = False
+    crop_foreground: bool = False
+    photograph_pixels: int | None = None
+    output_values: tuple[int, ...] | None = None
     overlap: float = 0.5
     mirror_axes: tuple[int, ...] = ()
     background_below: float | None = None
@@ -82,6 +98,11 @@ class Contract:
     weighting: str = "gaussian"
     restored: str = "logits"
     padding: str = "zeros"
+    dark_margin: float | None = None
+    postprocessing: tuple[PostprocessingStep, ...] = ()
+    field_of_view_mm: tuple[float, float, float] | None = None
+    accuracy: tuple[Accuracy, ...] = ()
+    accuracy_command: str = ""
     title: str = ""
     version: str = "1"
     description: str = ""
@@ -99,7 +120,15 @@ class Contract:
 
     @property
     def out_channels(self) -> int:
-        return len(self.labels) + (self.activation == "softmax")
+        return len(self.channel_values)
+
+    @property
+    def channel_values(self) -> tuple[int, ...]:
+        """The label value of each output channel."""
+        if self.output_values is not None:
+            return self.output_values
+        values = tuple(label.value for label in self.labels)
+        return (0, *values) if self.activation == "softmax" else values
 
 
 def read_contract(text: str | bytes, where: str) -> Contract:
@@ -143,7 +172,6 @@ def card_of(contract: Contract, architecture: str, where: str, fixed: bool = Fal
         fixed or contract.divisor is None,
         architecture,
     )
-    values = tuple(label.value for label in contract.labels)
     patch = (1, *contract.patch) if planar else contract.patch
     card = ModelCard(
         name=contract.name,
@@ -161,13 +189,18 @@ def card_of(contract: Contract, architecture: str, where: str, fixed: bool = Fal
             overlap=contract.overlap,
             mirror_axes=contract.mirror_axes,
             activation=contract.activation,
-            output_values=(0, *values) if contract.activation == "softmax" else values,
+            output_values=contract.channel_values,
             background_below=contract.background_below,
             tiling=contract.tiling,
             weighting=contract.weighting,
             restored=contract.restored,
             padding=contract.padding,
+            dark_margin=contract.dark_margin,
         ),
+        postprocessing=contract.postprocessing,
+        field_of_view_mm=contract.field_of_view_mm,
+        accuracy=contract.accuracy,
+        accuracy_command=contract.accuracy_command,
         licence=contract.licence,
         citation=contract.citation,
         training_data=contract.training_data,
@@ -220,8 +253,8 @@ def _check(contract: Contract, where: str) -> None:
         raise refuse("patch", "three numbers, or two for a 2D network")
     if not contract.inputs:
         raise refuse("inputs", "one entry per input channel")
-    if contract.axes and (contract.axes not in AXES or len(contract.axes) != count):
-        raise refuse("axes", " or ".join(axes for axes in AXES if len(axes) == count))
+    if sorted(_all_axes(contract)) != sorted(_AXES):
+        raise refuse("axes", "'zyx' or these letters in another order" if count == 3 else "'yx' or 'xy'")
     for field in ("spacing", "divisor"):
         value = getattr(contract, field)
         if value is not None and len(value) != count:
@@ -231,8 +264,7 @@ def _check(contract: Contract, where: str) -> None:
 
 
 def _preparation(contract: Contract, planar: bool) -> Preparation:
-    turned = contract.axes.startswith("x")
-    transpose = ((0, 2, 1) if planar else (2, 1, 0)) if turned else (0, 1, 2)
+    first, second, third = (_AXES.index(letter) for letter in _all_axes(contract))
     spacing: Any = contract.spacing
     if spacing is not None and planar:
         spacing = (None, *spacing)
@@ -244,10 +276,19 @@ def _preparation(contract: Contract, planar: bool) -> Preparation:
         output_order=contract.output_order,
         anisotropy_threshold=contract.anisotropy_threshold,
         normalization=contract.normalization,
-        transpose=transpose,
+        transpose=(first, second, third),
         alignment=contract.alignment,
         normalize_resampled=contract.normalize_resampled,
+        crop_foreground=contract.crop_foreground,
+        photograph_pixels=contract.photograph_pixels,
     )
+
+
+def _all_axes(contract: Contract) -> str:
+    """The image axis of each axis of the prepared image; a 2D network's slices are cut along z unless it says more."""
+    if not contract.axes:
+        return _AXES
+    return contract.axes if len(contract.axes) == len(_AXES) else f"z{contract.axes}"
 
 
 def _label(label: ContractLabel, n: int) -> Label:

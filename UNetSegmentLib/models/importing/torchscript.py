@@ -15,7 +15,7 @@ from .imported import Imported, ImportOptions
 from .programs import check_run, given_contract, plain_stem, program_in
 
 _SUFFIXES = (".ts", ".pt", ".pth", ".jit", ".torchscript")
-_EMBEDDED = "metadata.json"
+EMBEDDED = "metadata.json"
 
 
 def matches(files: SourceFiles) -> bool:
@@ -58,7 +58,7 @@ def _embedded(files: SourceFiles, name: str) -> tuple[Contract, str] | None:
     """The contract among the script's extra files, read out of the zip: the program itself is not touched."""
     try:
         with files.open(name) as file, zipfile.ZipFile(file) as archive:
-            member = next((m for m in archive.infolist() if m.filename.endswith(f"/extra/{_EMBEDDED}")), None)
+            member = next((m for m in archive.infolist() if m.filename.endswith(f"/extra/{EMBEDDED}")), None)
             if member is None or member.file_size > MAX_BYTES:
                 return None
             content = archive.read(member)
@@ -70,4 +70,4 @@ def _embedded(files: SourceFiles, name: str) -> tuple[Contract, str] | None:
         return None
     if not isinstance(data, dict) or "network_data_format" in data or "patch" not in data:
         return None  # MONAI writes a file of this name with a description of its own, which is not enough
-    return read_contract(content, f"{_EMBEDDED} inside {PurePosixPath(name).name}"), _EMBEDDED
+    return read_contract(content, f"{EMBEDDED} inside {PurePosixPath(name).name}"), EMBEDDED

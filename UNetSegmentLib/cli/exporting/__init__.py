@@ -1,0 +1,1 @@
+"""The command that writes networks for other programs: ``export``."""
