@@ -1,0 +1,64 @@
+"""What a cohort is made of: cases, and what was found beside them and left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError, UNetSegmentError
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image: a file, or a series (by its UID, number or description) in a folder of DICOM files."""
+
+    path: Path
+    series: str = ""
+
+
+@dataclass(frozen=True)
+class CohortCase:
+    """One case.
+
+    Args:
+        name: tells it from all others; plain enough for a file name.
+        images: the image, or one for each input channel of the model.
+        roi: region in the words of the command line; empty for the whole image.
+        reference: a segmentation to compare with.
+        origin: where it stood (an argument, a line of a table), for people.
+    """
+
+    name: str
+    images: tuple[Source, ...]
+    roi: str = ""
+    reference: Path | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something that was found and is not run, and why: the texts of an error, under its code."""
+
+    name: str
+    path: Path
+    cause: str
+    cure: str
+    code: str = InputError.code
+
+    @classmethod
+    def because(cls, name: str, path: Path, error: UNetSegmentError) -> LeftOut:
+        """What an error says."""
+        return cls(name, path, error.cause, error.cure, error.code)
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that the inputs hold. ``cases`` have names of their own; ``notes`` are sentences for people."""
+
+    cases: tuple[CohortCase, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def joined(self, other: Found) -> Found:
+        """Both together."""
+        return Found(self.cases + other.cases, self.left_out + other.left_out, self.notes + other.notes)

@@ -1,0 +1,1 @@
+"""From what people give (files, patterns, folders, DICOM trees, tables) to cases."""

@@ -1,0 +1,81 @@
+"""The image series of a tree of DICOM files, sorted into studies; those that suit the model become cases.
+
+Names are made of the UIDs' digests: no name or number of a patient goes into a file name or a table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ...errors import InputError
+from ...io.dicom.folder import Series, contents_of, lost_slices
+from ...io.dicom.kinds import Other
+from ...text import shown
+from ..case import CohortCase, Found, LeftOut, Source
+from .wanted import Wanted
+
+_CHANNELS = "The model takes {} images of a case, and a tree of DICOM does not say which belong together."
+
+
+def find_series(folder: Path, wanted: Wanted) -> Found:
+    """Every series under ``folder``: a case, or left out with the reason.
+
+    Raises:
+        InputError: the folder cannot be listed.
+    """
+    contents = contents_of(folder)
+    cases: list[CohortCase] = []
+    left = [_other(other) for other in contents.others]
+    for series in contents.series:
+        lost = lost_slices(series, contents.broken)
+        reason = _objection(series, wanted) or (f"{lost[0].path.name} {lost[0].fault}" if lost else "")
+        if reason:
+            left.append(_left(series, reason, bool(lost)))
+        else:
+            cases.append(_case(series))
+    known = {broken.path for series in contents.series for broken in lost_slices(series, contents.broken)}
+    left += [
+        LeftOut(shown(broken.path.name), broken.path, f"It {broken.fault}", "Export it again, if it is wanted.")
+        for broken in contents.broken
+        if broken.content == "dicom" and broken.path not in known
+    ]
+    studies = len({series.slices[0].study for series in contents.series})
+    note = f"{len(contents.series)} series of {studies} studies under {folder.name}: {len(cases)} suit the model."
+    return Found(tuple(cases), tuple(left), (note,))
+
+
+def series_name(series: Series) -> str:
+    """A name without anything of the patient: digests of study and series, and the series' number."""
+    study = _digest(series.slices[0].study or str(series.slices[0].path.parent))
+    number = "".join(c for c in series.number if c.isdigit())[:6]
+    return f"study-{study}-series-{number or 'x'}-{_digest(series.uid or str(series.slices[0].path))}"
+
+
+def _case(series: Series) -> CohortCase:
+    folder = Path(os.path.commonpath([item.path.parent for item in series.slices]))
+    source = Source(folder, series.uid or series.number or series.description)
+    return CohortCase(series_name(series), (source,), origin=str(series))
+
+
+def _objection(series: Series, wanted: Wanted) -> str:
+    if wanted.channels > 1 and not series.slices[0].colour:
+        return _CHANNELS.format(wanted.channels)
+    if series.localizer:
+        return "It is a localizer."
+    return wanted.objection(series.modality, sum(len(item.frames) for item in series.slices))
+
+
+def _left(series: Series, reason: str, damaged: bool) -> LeftOut:
+    cure = "Copy or export the series again." if damaged else "Name it in a CSV table, if it is wanted all the same."
+    return LeftOut(series_name(series), series.slices[0].path.parent, f"{reason} ({series})", cure)
+
+
+def _other(other: Other) -> LeftOut:
+    error = InputError(f"It is a {other.kind}, no image.", other.cure)
+    return LeftOut.because(shown(other.path.name), other.path, error)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]

@@ -1,0 +1,53 @@
+"""Image files of a folder as cases: one for each file, or nnU-Net's ``NAME_0000``, ``NAME_0001`` joined to one."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ...errors import InputError
+from ...io.case_names import case_name
+from ..case import CohortCase, Found, LeftOut, Source
+from .wanted import Wanted
+
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+
+
+def file_cases(paths: Sequence[Path], wanted: Wanted) -> Found:
+    """The cases of image files that lie in one folder.
+
+    Where every file ends in the number of a channel, or the model takes several images, files of one name are joined.
+    """
+    numbered = [_CHANNEL.fullmatch(case_name(path)) for path in paths]
+    if not paths or not all(numbered):
+        return Found(tuple(CohortCase(case_name(path), (Source(path),)) for path in paths))
+    groups: dict[str, dict[int, Path]] = defaultdict(dict)
+    left: list[LeftOut] = []
+    for path, match in zip(paths, numbered, strict=True):
+        assert match is not None
+        name, number = match[1], int(match[2])
+        if number in groups[name]:
+            cause = f"'{groups[name][number].name}' is channel {number:04} of {name} too."
+            left.append(LeftOut.because(path.name, path, InputError(cause, "Keep one of the two.")))
+        else:
+            groups[name][number] = path
+    cases = []
+    for name, channels in groups.items():
+        missing = [n for n in range(wanted.channels) if n not in channels]
+        if missing:
+            cause = f"{name} has no channel {missing[0]:04}; the model takes {wanted.channels}."
+            first = next(iter(channels.values()))
+            left.append(LeftOut.because(name, first, InputError(cause, f"Add {name}_{missing[0]:04}.")))
+        else:
+            cases.append(CohortCase(name, tuple(Source(channels[n]) for n in range(wanted.channels))))
+    return Found(tuple(cases), tuple(left))
+
+
+def by_folder(paths: Iterable[Path]) -> dict[Path, list[Path]]:
+    """Files by the folder that they lie in, in their order."""
+    groups: dict[Path, list[Path]] = defaultdict(list)
+    for path in paths:
+        groups[path.parent].append(path)
+    return groups

@@ -1,0 +1,106 @@
+"""``find_cases``: all that the arguments of a cohort run mean."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import InputError
+from ...io.case_names import image_ending
+from ...io.dicom import is_dicom
+from ...io.plain_files import is_folder
+from ...text import shown
+from ..case import CohortCase, Found, LeftOut
+from .dicom_tree import find_series
+from .image_files import by_folder, file_cases
+from .names import with_own_names
+from .table import ENDINGS, table_cases
+from .walking import Walk
+from .wanted import Wanted
+
+_NO_IMAGE = "It is not an image that can be read."
+_CURE = "Use NIfTI, NRRD, MetaImage, DICOM, PNG, TIFF or JPEG."
+
+
+def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None = None) -> Found:
+    """The cases of files, patterns, folders, DICOM trees, tables and nnU-Net's ``imagesTs``.
+
+    Args:
+        inputs: paths; what does not exist and holds ``*``, ``?`` or ``[`` is a pattern.
+        wanted: what the model asks for.
+        output: folder of the run's results, which may lie inside an input and is passed over there.
+
+    Returns:
+        Cases with names of their own, and a line for everything that is not run.
+
+    Raises:
+        InputError: a table that cannot be read.
+    """
+    found = Found()
+    skipped = output.resolve() if output is not None else None
+    for path in _expanded(inputs):
+        found = found.joined(_of_one(Path(path), wanted, skipped))
+    return _without_duplicates(replace(found, cases=with_own_names(found.cases)))
+
+
+def _expanded(inputs: Iterable[str | Path]) -> list[str]:
+    paths: list[str] = []
+    for given in inputs:
+        text = str(given)
+        matches = [] if Path(text).exists() else sorted(glob.glob(text, recursive=True))
+        paths += matches or [text]
+    return paths
+
+
+def _of_one(path: Path, wanted: Wanted, skipped: Path | None) -> Found:
+    if is_folder(path):
+        return _of_folder(path, wanted, skipped)
+    if not path.exists():
+        error = InputError("There is no such file or folder.", "Check the path.")
+        return Found(left_out=(LeftOut.because(shown(path.name), path, error),))
+    if path.suffix.lower() in ENDINGS:
+        return table_cases(path, wanted)
+    return file_cases([path], wanted)
+
+
+def _of_folder(folder: Path, wanted: Wanted, skipped: Path | None) -> Found:
+    """Image files of the folder and those below it, and the series of its DICOM files."""
+    walk = Walk(skipped)
+    images: list[Path] = []
+    others: list[Path] = []
+    dicom = False
+    for path in walk.files(folder):
+        if image_ending(path):
+            images.append(path)
+        elif is_dicom(path):
+            dicom = True
+        else:
+            others.append(path)
+    found = Found(left_out=tuple(walk.left_out))
+    for files in by_folder(images).values():
+        found = found.joined(file_cases(files, wanted))
+    if dicom:
+        found = found.joined(find_series(folder, wanted))
+    known = {left.path for left in found.left_out}
+    left = tuple(
+        LeftOut.because(shown(path.name), path, InputError(_NO_IMAGE, _CURE)) for path in others if path not in known
+    )
+    return found.joined(Found(left_out=left))
+
+
+def _without_duplicates(found: Found) -> Found:
+    """One image is one case, however often it was given."""
+    seen: dict[tuple[object, ...], str] = {}
+    cases: list[CohortCase] = []
+    left: list[LeftOut] = []
+    for case in found.cases:
+        key = (*((source.path.resolve(), source.series) for source in case.images), case.roi)
+        if key in seen:
+            error = InputError(f"It is the same as {seen[key]}.", "Give it once.")
+            left.append(LeftOut.because(case.name, case.images[0].path, error))
+        else:
+            seen[key] = case.name
+            cases.append(case)
+    return replace(found, cases=tuple(cases), left_out=found.left_out + tuple(left))

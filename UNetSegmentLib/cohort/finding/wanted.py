@@ -1,0 +1,53 @@
+"""What a model can be run on, as far as headers tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...models.card import ModelCard
+
+# DICOM's modality by a word in the card's.
+_MODALITIES = {
+    "CT": ("ct", "tomography"),
+    "MR": ("mr", "magnetic"),
+    "PT": ("pet", "positron"),
+    "US": ("ultrasound",),
+    "NM": ("spect", "scintigra"),
+    "MG": ("mammogra",),
+    "XA": ("angiogra",),
+}
+_LEAST_SLICES = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of an image.
+
+    Args:
+        channels: images of a case.
+        modalities: DICOM's words; empty for any.
+        volumes: at least a few slices, for a 3D network.
+    """
+
+    channels: int = 1
+    modalities: tuple[str, ...] = ()
+    volumes: bool = False
+
+    @classmethod
+    def by(cls, card: ModelCard) -> Wanted:
+        """What a model's card asks for."""
+        words = card.modality.lower().replace("/", " ").replace(",", " ").split()
+        found = [
+            name
+            for name, starts in _MODALITIES.items()
+            if any(word == start or (len(start) > 2 and word.startswith(start)) for word in words for start in starts)
+        ]
+        return cls(len(card.inputs), tuple(found), card.network.dimension == 3)
+
+    def objection(self, modality: str, slices: int) -> str:
+        """Why a series of DICOM does not suit; empty where it does."""
+        if self.modalities and modality and modality not in self.modalities:
+            return f"It is {modality}, and the model takes {' or '.join(self.modalities)}."
+        if self.volumes and slices < _LEAST_SLICES:
+            return f"It has {slices} slice{'' if slices == 1 else 's'}, and the model takes volumes."
+        return ""

@@ -1,0 +1,112 @@
+"""The memory of a cohort run: one line of JSON for each case that has ended, appended and flushed to the disk.
+
+One process writes one journal: a part of a run that is divided among machines has one of its own. A line that a crash
+cut short is passed over; the case is run again. The last line of a case counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from ..errors import InputError
+from ..io.atomic import output_error
+from ..io.locks import try_lock
+from .record import Record
+
+FOLDER = ".unetsegment"
+_NAME = re.compile(r"journal-(\d+)-of-(\d+)\.jsonl")
+
+
+class Journal:
+    """A journal that is being written; a context manager.
+
+    Args:
+        output: folder of the run.
+        part, parts: which of how many, counted from 1.
+
+    Raises:
+        InputError: another run writes this journal now.
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, output: Path, part: int = 1, parts: int = 1) -> None:
+        self.path = output / FOLDER / f"journal-{part}-of-{parts}.jsonl"
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Journal:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a+b")
+            if not try_lock(self._file.fileno()):
+                self._file.close()
+                raise InputError(
+                    f"Another run is writing its results to '{self.path.parent.parent}' now.",
+                    "Wait for its end, or choose another folder.",
+                )
+            self._end_torn_line()
+        except OSError as error:
+            raise output_error(self.path, error) from error
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def add(self, record: Record) -> None:
+        """Keeps a record.
+
+        Raises:
+            OutputError: it cannot be written, for instance to a full disk.
+        """
+        assert self._file is not None
+        line = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
+        try:
+            self._file.write(line.encode("utf-8", "surrogateescape") + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+    def _end_torn_line(self) -> None:
+        """What a crash left without a line break must not swallow the next line."""
+        assert self._file is not None
+        if self._file.seek(0, os.SEEK_END) == 0:
+            return
+        self._file.seek(-1, os.SEEK_END)
+        if self._file.read(1) != b"\n":
+            self._file.write(b"\n")
+
+
+def journals(output: Path) -> list[Path]:
+    """The journals of all parts."""
+    with contextlib.suppress(OSError):
+        return sorted(path for path in (output / FOLDER).iterdir() if _NAME.fullmatch(path.name))
+    return []
+
+
+def read_records(output: Path) -> dict[str, Record]:
+    """The last record of every case, over all parts; the later one where two parts ran the same."""
+    found: dict[str, Record] = {}
+    for path in journals(output):
+        for record in _records(path):
+            before = found.get(record.case)
+            if before is None or before.finished <= record.finished:
+                found[record.case] = record
+    return found
+
+
+def _records(path: Path) -> Iterator[Record]:
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                    yield Record.from_json(json.loads(line.decode("utf-8", "surrogateescape")))
+    except OSError:
+        return

@@ -1,0 +1,99 @@
+"""What became of one case: a row of the table, a line of the journal."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .case import LeftOut
+
+
+class Status(enum.Enum):
+    """How a case ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True)
+class SegmentSize:
+    """One segment of a result: volume in mL (area in mm² of a flat image), and Dice where there is a reference."""
+
+    value: int
+    name: str
+    voxels: int
+    size: float | None
+    unit: str = "mL"
+    dice: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One case after a run.
+
+    Args:
+        case: its name.
+        status: see :class:`Status`.
+        inputs: paths as they were given.
+        stamp: sizes and times of change of the inputs' files; equal ones need no further look.
+        content: SHA-256 of what the inputs hold.
+        job: digest of model, settings and version, see :class:`~.job.CohortJob`.
+        folder: of its results, relative to the run's output; empty where there are none.
+        segments: what was found.
+        quality: estimate by which cases are ordered for review, 0 to 1; None where none was made.
+        warnings: sentences.
+        seconds: reading, computing and writing together.
+        code, cause, cure, detail: of the error.
+        finished: UTC, ISO 8601.
+        uids: of the DICOM series that were read.
+    """
+
+    case: str
+    status: Status
+    inputs: tuple[str, ...] = ()
+    stamp: str = ""
+    content: str = ""
+    job: str = ""
+    folder: str = ""
+    segments: tuple[SegmentSize, ...] = ()
+    quality: float | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    code: str = ""
+    cause: str = ""
+    cure: str = ""
+    detail: str = field(default="", repr=False)
+    finished: str = ""
+    uids: tuple[str, ...] = ()
+
+    @classmethod
+    def left_out(cls, left: LeftOut) -> Record:
+        """The row of something that is not run."""
+        return cls(
+            left.name, Status.LEFT_OUT, (str(left.path),), code=left.code, cause=left.cause, cure=left.cure
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what is empty is left out."""
+        value = asdict(self) | {"status": self.status.value}
+        return {key: item for key, item in value.items() if item not in ("", (), None)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Record:
+        """The record of :meth:`to_json`; keys of newer versions are passed over.
+
+        Raises:
+            ValueError, TypeError, KeyError: no such record.
+        """
+        known = {f.name for f in fields(cls)}
+        given = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items() if key in known}
+        given["status"] = Status(given["status"])
+        names = {f.name for f in fields(SegmentSize)}
+        given["segments"] = tuple(
+            SegmentSize(**{key: part for key, part in item.items() if key in names})
+            for item in given.get("segments", ())
+        )
+        return cls(**given)

@@ -1,0 +1,140 @@
+"""``run_cohort``: all cases of a run that are still to do, their records kept as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import Cancelled, OutputError
+from ..io.outputs import check_folder
+from ..progress import CancelToken, ProgressCallback, Stage
+from .case import CohortCase, Found
+from .journal import Journal, read_records
+from .record import Record, Status
+from .stamps import content_of, stamp_of
+
+
+class Engine(Protocol):
+    """What runs cases: a process of this machine, or many of others."""
+
+    def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
+        """The record of each case, as it ends; none is ever dropped."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several parts that a cohort is divided into, ``number`` counted from 1."""
+
+    number: int = 1
+    count: int = 1
+
+    def of(self, cases: Sequence[CohortCase]) -> list[CohortCase]:
+        """Its cases: every so manieth, so that parts take about as long."""
+        return list(cases[self.number - 1 :: self.count])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """After a run: the rows of all that was found (``records``), how many were run now and how many had been before."""
+
+    records: tuple[Record, ...]
+    run: int
+    kept: int
+    cancelled: bool = False
+
+    def count(self, status: Status) -> int:
+        """How many rows ended so."""
+        return sum(record.status is status for record in self.records)
+
+
+def still_to_do(
+    cases: Sequence[CohortCase], earlier: Mapping[str, Record], digest: str, output: Path, retry_failed: bool = False
+) -> tuple[list[CohortCase], dict[str, Record]]:
+    """The cases to run, and the records that stand.
+
+    A case stands that ended under the same job with the same inputs: by their stamp, or where files were touched or
+    copied by what they hold. Its folder must be there. Failed ones stand unless they are to be retried.
+    """
+    todo: list[CohortCase] = []
+    stand: dict[str, Record] = {}
+    for case in cases:
+        record = earlier.get(case.name)
+        if record is not None and _stands(record, case, digest, output, retry_failed):
+            stand[case.name] = record
+        else:
+            todo.append(case)
+    return todo, stand
+
+
+def _stands(record: Record, case: CohortCase, digest: str, output: Path, retry_failed: bool) -> bool:
+    if record.job != digest or (retry_failed and record.status is Status.FAILED):
+        return False
+    if record.status is Status.DONE and not (output / record.folder).is_dir():
+        return False
+    try:
+        return record.stamp == stamp_of(case) or (bool(record.content) and record.content == content_of(case))
+    except OSError:
+        return record.status is Status.FAILED and not record.stamp
+
+
+def run_cohort(
+    found: Found,
+    engine: Engine,
+    digest: str,
+    output: Path,
+    part: Part | None = None,
+    retry_failed: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+    ended: Callable[[Record], None] | None = None,
+) -> Outcome:
+    """Runs what is still to do.
+
+    Args:
+        found: the cases, and what is left out.
+        engine: runs them.
+        digest: of the job.
+        output: folder of the run; made where it is missing.
+        part: of a run that is divided.
+        retry_failed: run failed cases again.
+        progress: counts the cases, those that stand included.
+        cancel: ends the run; what has ended is kept.
+        ended: told every record as it comes.
+
+    Raises:
+        OutputError: results or journal cannot be written (a full disk ends the run; what has ended is kept).
+        InputError: another run writes there now.
+    """
+    check_folder(output)
+    part = part or Part()
+    mine = part.of(found.cases)
+    todo, stand = still_to_do(mine, read_records(output), digest, output, retry_failed)
+    stage = Stage("cases", len(mine), progress, None, done=len(stand))
+    new: dict[str, Record] = {}
+    cancelled = False
+    with Journal(output, part.number, part.count) as journal:
+        try:
+            for record in engine.run(todo):
+                journal.add(record)
+                new[record.case] = record
+                if ended is not None:
+                    ended(record)
+                stage.step(message=_words(new, stand))
+                if record.code == OutputError.code:
+                    raise OutputError(record.cause, record.cure, record.detail)
+                if cancel is not None:
+                    cancel.raise_if_cancelled()
+        except Cancelled:
+            cancelled = True
+    rows = [(stand | new)[case.name] for case in mine if case.name in stand or case.name in new]
+    left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
+    return Outcome((*rows, *left), len(new), len(stand), cancelled)
+
+
+def _words(new: Mapping[str, Record], stand: Mapping[str, Record]) -> str:
+    failures = sum(r.status is Status.FAILED for r in (*new.values(), *stand.values()))
+    return f"{failures} failed" if failures else ""
+
+

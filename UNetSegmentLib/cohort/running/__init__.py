@@ -1,0 +1,1 @@
+"""Cases one after the other: read, run, written, with the neighbours read and written meanwhile."""

@@ -1,0 +1,42 @@
+"""Cases and records as lines of JSON between processes. Paths travel as bytes: names need not be UTF-8."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..case import CohortCase, Source
+from ..record import Record
+
+
+def case_line(case: CohortCase) -> dict[str, Any]:
+    """A case as plain values."""
+    return {
+        "name": case.name,
+        "images": [[_hex(source.path), source.series] for source in case.images],
+        "roi": case.roi,
+        "reference": _hex(case.reference) if case.reference is not None else None,
+        "origin": case.origin,
+    }
+
+
+def case_from(value: Mapping[str, Any]) -> CohortCase:
+    """The case of :func:`case_line`."""
+    images = tuple(Source(_path(path), series) for path, series in value["images"])
+    reference = _path(value["reference"]) if value["reference"] is not None else None
+    return CohortCase(value["name"], images, value["roi"], reference, value["origin"])
+
+
+def record_line(record: Record) -> dict[str, Any]:
+    """A record as plain values."""
+    return {"record": record.to_json()}
+
+
+def _hex(path: Path) -> str:
+    return os.fsencode(path.absolute()).hex()
+
+
+def _path(text: str) -> Path:
+    return Path(os.fsdecode(bytes.fromhex(text)))

@@ -1,0 +1,191 @@
+"""The cases of one process: the next one is read and the last one written while the network runs.
+
+At most three cases are in memory: one that is read ahead, one in the network, one that is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, TypeAlias, TypeVar
+
+from ...budget import is_out_of_memory, out_of_memory
+from ...errors import Cancelled, UNetSegmentError
+from ...inference import SegmentationResult
+from ...progress import CancelToken, ProgressCallback
+from ..case import CohortCase
+from ..job import CohortJob
+from ..record import Record, Status
+from ..stamps import stamp_of
+from .reading import ReadCase, read_case
+from .writing import now, write_case
+
+log = logging.getLogger(__name__)
+
+_LOOK = 0.2
+UNEXPECTED = "unexpected"
+
+_Item: TypeAlias = ReadCase | Record | None
+_Made = TypeVar("_Made")
+
+
+class Network(Protocol):
+    """What runs a case: see :meth:`UNetSegmentLib.inference.Segmenter.segment`."""
+
+    def __call__(
+        self, read: ReadCase, progress: ProgressCallback | None, cancel: CancelToken | None
+    ) -> SegmentationResult:
+        """The segmentation of a case."""
+
+
+class Pipeline:
+    """Runs cases through reading, network and writing.
+
+    Args:
+        network: runs a case that was read.
+        job: what is done.
+        digest: of the job.
+        output: folder of the run.
+        cancel: ends the run between two steps; the case in the network leaves nothing.
+        began: told the name of each case that goes into the network, from the thread that iterates.
+        progress: of the network.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        job: CohortJob,
+        digest: str,
+        output: Path,
+        cancel: CancelToken | None = None,
+        began: Callable[[str], None] | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        self._network, self._job, self._digest, self._output = network, job, digest, output
+        self._cancel = cancel or CancelToken()
+        self._began, self._progress = began, progress
+        self._read: queue.Queue[_Item] = queue.Queue(maxsize=1)
+
+    def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
+        """The record of each case, as it ends; an iterable that waits for its next case may be given.
+
+        Raises:
+            Cancelled: the token was set.
+        """
+        reader = threading.Thread(target=self._read_all, args=(cases,), name="cohort-reader", daemon=True)
+        reader.start()
+        waiting: Future[Record] | None = None
+        with ThreadPoolExecutor(1, "cohort-writer") as writer:
+            while True:
+                item, waiting = yield from self._next(waiting)
+                if item is None:
+                    break
+                if isinstance(item, Record):
+                    yield item
+                    continue
+                result = self._segmented(item)
+                if isinstance(result, Record):
+                    yield result
+                    continue
+                if waiting is not None:
+                    yield waiting.result()
+                waiting = writer.submit(self._written, item, result)
+                del item, result
+            if waiting is not None:
+                yield waiting.result()
+
+    def _next(self, waiting: Future[Record] | None) -> Generator[Record, None, tuple[_Item, Future[Record] | None]]:
+        """The next case that was read. What has been written meanwhile is handed out while there is nothing to do."""
+        while True:
+            self._cancel.raise_if_cancelled()
+            if waiting is not None and waiting.done():
+                yield waiting.result()
+                waiting = None
+            with contextlib.suppress(queue.Empty):
+                return self._read.get(timeout=_LOOK if waiting is None else 0.02), waiting
+
+    def _read_all(self, cases: Iterable[CohortCase]) -> None:
+        try:
+            for case in cases:
+                if self._cancel.cancelled:
+                    break
+                self._put(self._guarded(case, lambda case=case: read_case(case, self._cancel)))
+        except Exception:
+            log.exception("the cases could not be listed any further")
+        self._put(None)
+
+    def _put(self, item: _Item) -> None:
+        while not self._cancel.cancelled:
+            with contextlib.suppress(queue.Full):
+                self._read.put(item, timeout=_LOOK)
+                return
+
+    def _segmented(self, read: ReadCase) -> SegmentationResult | Record:
+        if self._began is not None:
+            self._began(read.case.name)
+        return self._guarded(read.case, lambda: self._network(read, self._progress, self._cancel), read)
+
+    def _written(self, read: ReadCase, result: SegmentationResult) -> Record:
+        written = self._guarded(
+            read.case, lambda: write_case(read, result, self._job, self._digest, self._output), read
+        )
+        assert isinstance(written, Record)
+        return written
+
+    def _guarded(self, case: CohortCase, work: Callable[[], _Made], read: ReadCase | None = None) -> _Made | Record:
+        """What ``work`` makes, or the record of its failure.
+
+        Raises:
+            Cancelled: the token was set.
+        """
+        try:
+            return work()
+        except Cancelled:
+            raise
+        except UNetSegmentError as error:
+            failure = error
+        except Exception as error:
+            failure = out_of_memory(error) if is_out_of_memory(error) else unexpected(error)
+        return failed(case, failure, self._digest, read)
+
+
+def failed(case: CohortCase, error: UNetSegmentError, digest: str, read: ReadCase | None = None) -> Record:
+    """The record of a case that could not be run."""
+    return Record(
+        case=case.name,
+        status=Status.FAILED,
+        inputs=tuple(str(source.path) for source in case.images),
+        stamp=read.stamp if read else _stamp(case),
+        content=read.content if read else "",
+        job=digest,
+        code=error.code,
+        cause=error.cause,
+        cure=error.cure,
+        detail=error.detail,
+        finished=now(),
+    )
+
+
+def _stamp(case: CohortCase) -> str:
+    """So that a file that cannot be read is not tried again before it has changed."""
+    try:
+        return stamp_of(case)
+    except OSError:
+        return ""
+
+
+def unexpected(error: Exception) -> UNetSegmentError:
+    """An exception that nobody foresaw, as an error of ours: the run goes on with the next case."""
+    found = UNetSegmentError(
+        f"This is a defect of UNetSegment ({type(error).__name__}).",
+        "Please report it, with the details of the table.",
+        "".join(traceback.format_exception(error))[-2000:],
+    )
+    found.code = UNEXPECTED
+    return found

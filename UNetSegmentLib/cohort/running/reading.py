@@ -1,0 +1,64 @@
+"""A case's images, as the network is given them."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from ...errors import InputError
+from ...geometry import Box
+from ...io import guarded
+from ...io.regions import parse_region
+from ...progress import CancelToken
+from ...volume import Segmentation, Volume
+from ..case import CohortCase
+from ..stamps import content_of, stamp_of
+
+_UID = re.compile(r"[0-9.]{3,64}")
+
+
+@dataclass(frozen=True, eq=False)
+class ReadCase:
+    """A case that is ready for the network.
+
+    Args:
+        volumes: one for each image of the case.
+        region: voxels of the first volume; None for all.
+        reference: on any grid.
+        stamp, content: see :mod:`..stamps`; taken before the reading, so that a file that changes meanwhile is noticed
+            by the next run.
+        seconds: that reading took.
+    """
+
+    case: CohortCase
+    volumes: tuple[Volume, ...]
+    region: Box | None
+    reference: Segmentation | None
+    stamp: str
+    content: str
+    seconds: float
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """Of the DICOM series."""
+        return tuple(source.series for source in self.case.images if _UID.fullmatch(source.series))
+
+
+def read_case(case: CohortCase, cancel: CancelToken | None = None) -> ReadCase:
+    """Reads a case.
+
+    Raises:
+        InputError, GeometryError, ResourceError, Cancelled: see :func:`UNetSegmentLib.io.guarded.read_volume`.
+    """
+    started = time.perf_counter()
+    try:
+        stamp, content = stamp_of(case), content_of(case)
+    except OSError as error:
+        raise InputError(
+            f"'{case.images[0].path.name}' cannot be read ({error.strerror or error}).", "Check the file and its disk."
+        ) from error
+    volumes = tuple(guarded.read_volume(s.path, s.series or None, cancel=cancel) for s in case.images)
+    region = parse_region(case.roi, volumes[0].geometry) if case.roi else None
+    reference = None if case.reference is None else guarded.read_segmentation(case.reference, cancel)
+    return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started)

@@ -1,0 +1,181 @@
+"""A case's results: a folder that is there whole or not at all, and the case's record.
+
+A folder that an earlier run wrote is replaced. Where somebody has changed a file of it since, such as a corrected
+segmentation, it is kept under another name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...errors import OutputError, UNetSegmentError
+from ...inference import SegmentationResult
+from ...io.atomic import output_error
+from ...models.package import swap_in
+from ...models.staging import staging_folder
+from ...volume import Segmentation
+from ..job import CohortJob
+from ..journal import FOLDER
+from ..record import Record, SegmentSize, Status
+from .reading import ReadCase
+
+log = logging.getLogger(__name__)
+
+SEGMENTATION, PREVIEW, PROBABILITIES, CASE = "segmentation", "preview.png", "probabilities.nii.gz", "case.json"
+
+
+def write_case(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str, output: Path) -> Record:
+    """Writes a case's folder.
+
+    Args:
+        digest: of the job.
+        output: folder of the run; the case's own lies in it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    started = time.perf_counter()
+    target = output / read.case.name
+    record = _record(read, result, job, digest)
+    try:
+        staging = output / FOLDER / "staging"
+        staging.mkdir(parents=True, exist_ok=True)
+        with staging_folder(staging) as folder:
+            new = folder / "case"
+            new.mkdir()
+            notes = _fill(new, read, result, job)
+            kept = _keep_changed(target)
+            notes += [f"The earlier result was changed by somebody and is kept as '{kept.name}'."] if kept else []
+            seconds = read.seconds + result.timings.get("total", 0.0) + time.perf_counter() - started
+            record = replace(record, warnings=record.warnings + tuple(notes), seconds=round(seconds, 3))
+            _write_case_file(new, record, result)
+            swap_in(new, target)
+    except OSError as error:
+        raise output_error(target, error) from error
+    return record
+
+
+def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJob) -> list[str]:
+    """Writes the files; a picture that cannot be drawn is told and no reason to lose the segmentation."""
+    from ...io import write_segmentation, write_volume
+
+    algorithm = f"{result.settings['model']} {result.settings['model_version']}"
+    write_segmentation(result.segmentation, folder / f"{SEGMENTATION}{job.ending}", algorithm=algorithm)
+    if job.probabilities and result.probabilities is not None:
+        write_volume(result.probabilities, folder / PROBABILITIES)
+    if not job.preview:
+        return []
+    try:
+        from ...reporting import write_preview
+
+        write_preview(read.volumes[0], result.segmentation, folder / PREVIEW, read.region)
+    except OutputError:
+        raise
+    except UNetSegmentError as error:
+        return [f"There is no preview: {error}"]
+    return []
+
+
+def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str) -> Record:
+    estimate = _quality(result) if job.quality else None
+    return Record(
+        case=read.case.name,
+        status=Status.DONE,
+        inputs=tuple(str(source.path) for source in read.case.images),
+        stamp=read.stamp,
+        content=read.content,
+        job=digest,
+        folder=read.case.name,
+        segments=_segments(result.segmentation, read),
+        quality=estimate,
+        warnings=result.warnings,
+        finished=now(),
+        uids=read.uids,
+    )
+
+
+def _segments(segmentation: Segmentation, read: ReadCase) -> tuple[SegmentSize, ...]:
+    from ...reporting import SizeKind, measure
+
+    scores = _dice(segmentation, read.reference)
+    rows = []
+    for one in measure(segmentation):
+        size, unit = {
+            SizeKind.VOLUME: (one.volume_ml, "mL"),
+            SizeKind.AREA: (one.area_mm2, "mm²"),
+            SizeKind.PIXELS: (None, "px"),
+        }[one.kind]
+        size = None if size is None else round(size, 4)
+        rows.append(SegmentSize(one.label.value, one.label.name, one.voxels, size, unit, scores.get(one.label.value)))
+    return tuple(rows)
+
+
+def _dice(found: Segmentation, reference: Segmentation | None) -> dict[int, float]:
+    """By label value; nothing without a reference.
+
+    Raises:
+        GeometryError: the reference does not lie on the image's grid.
+    """
+    if reference is None:
+        return {}
+    from ...io import place_on_grid
+    from ...reporting import compare
+
+    placed = place_on_grid(reference, found.geometry, "The reference")
+    scores = compare(found, placed)
+    return {score.label.value: round(score.dice, 5) for score in scores if score.dice is not None}
+
+
+def _quality(result: SegmentationResult) -> float | None:
+    from ...refinement.doubts.quality import quality_of_probabilities
+
+    if result.probabilities is None:
+        return None
+    values = [label.value for label in result.segmentation.labels]
+    estimate = quality_of_probabilities(result.segmentation, result.probabilities, [0, *values]).estimate
+    return None if estimate is None else round(estimate, 4)
+
+
+def _write_case_file(folder: Path, record: Record, result: SegmentationResult) -> None:
+    """The record, how it was done, and the digests of the files, by which a later run sees that somebody changed one.
+    """
+    digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    value = {**record.to_json(), "settings": result.settings, "timings": result.timings, "files": digests}
+    (folder / CASE).write_text(json.dumps(value, indent=1, default=str, ensure_ascii=False), encoding="utf-8")
+
+
+def _keep_changed(folder: Path) -> Path | None:
+    """Moves a folder away in which a file is not as a run wrote it; returns where it is then."""
+    if not folder.exists() or not _changed(folder):
+        return None
+    number = 1
+    while (kept := folder.with_name(f"{folder.name}-kept-{number}")).exists():
+        number += 1
+    folder.replace(kept)
+    log.warning("'%s' was changed since it was written and is kept as '%s'", folder.name, kept.name)
+    return kept
+
+
+def _changed(folder: Path) -> bool:
+    try:
+        digests = json.loads((folder / CASE).read_text(encoding="utf-8"))["files"]
+        there = {path.name for path in folder.iterdir()} - {CASE}
+        return there != set(digests) or any(_sha256(folder / name) != digest for name, digest in digests.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,50 @@
+"""Whether the inputs of a case are what they were: by sizes and times of change, and where these differ by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .case import CohortCase
+
+_BLOCK = 1 << 20
+
+
+def stamp_of(case: CohortCase) -> str:
+    """A digest of names, sizes and times of change of all files; nothing is read.
+
+    Raises:
+        OSError: one of them cannot be looked at.
+    """
+    digest = hashlib.sha256()
+    for path in _files(case):
+        state = path.stat()
+        digest.update(os.fsencode(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0"))
+    digest.update(case.roi.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def content_of(case: CohortCase) -> str:
+    """A digest of what all files hold, whatever they are called and whenever they were written.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in _files(case):
+        digest.update(f"{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    digest.update(case.roi.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _files(case: CohortCase) -> Iterator[Path]:
+    """The files of the images, those of a folder in order, and the reference."""
+    for source in case.images:
+        yield from sorted(p for p in source.path.rglob("*") if p.is_file()) if source.path.is_dir() else [source.path]
+    if case.reference is not None:
+        yield case.reference
