@@ -72,9 +72,7 @@ class Record:
     @classmethod
     def left_out(cls, left: LeftOut) -> Record:
         """The row of something that is not run."""
-        return cls(
-            left.name, Status.LEFT_OUT, (str(left.path),), code=left.code, cause=left.cause, cure=left.cure
-        )
+        return cls(left.name, Status.LEFT_OUT, (str(left.path),), code=left.code, cause=left.cause, cure=left.cure)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is empty is left out."""

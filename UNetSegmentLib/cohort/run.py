@@ -136,5 +136,3 @@ def run_cohort(
 def _words(new: Mapping[str, Record], stand: Mapping[str, Record]) -> str:
     failures = sum(r.status is Status.FAILED for r in (*new.values(), *stand.values()))
     return f"{failures} failed" if failures else ""
-
-
