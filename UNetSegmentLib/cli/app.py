@@ -8,6 +8,7 @@ import typer
 
 from ..version import __version__
 from .compressing.compress import compress
+from .cohorts.batch import batch
 from .correcting.refine import refine
 from .correcting.review import review
 from .doctor import doctor
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 
 app.command()(segment)
+app.command()(batch)
 app.command(cls=OrderedCommand)(refine)
 app.command()(review)
 app.command("import")(import_model)

@@ -87,11 +87,11 @@ class Record:
             ValueError, TypeError, KeyError: no such record.
         """
         known = {f.name for f in fields(cls)}
-        given = {key: tuple(item) if isinstance(item, list) else item for key, item in value.items() if key in known}
-        given["status"] = Status(given["status"])
+        given: dict[str, Any] = {
+            key: tuple(item) if isinstance(item, list) else item for key, item in value.items() if key in known
+        }
         names = {f.name for f in fields(SegmentSize)}
-        given["segments"] = tuple(
-            SegmentSize(**{key: part for key, part in item.items() if key in names})
-            for item in given.get("segments", ())
-        )
+        segments = [{key: part for key, part in item.items() if key in names} for item in given.get("segments", ())]
+        given["status"] = Status(given["status"])
+        given["segments"] = tuple(SegmentSize(**segment) for segment in segments)
         return cls(**given)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import Box, Geometry
-from ..io.json_files import read_json
+from .json_files import read_json
 
 HELP = (
     "Region to segment: x0,x1,y0,y1,z0,z1 in mm RAS (the coordinates that Slicer shows); or voxels:i0,i1,j0,j1,k0,k1 "

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...io.regions import parse_region
 from ...progress import CancelToken
 from ...volume import Segmentation, Volume
-from ..options.regions import parse_region
 from ..terminal.console import progress_bar, working
 
 if TYPE_CHECKING:

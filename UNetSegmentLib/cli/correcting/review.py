@@ -11,9 +11,9 @@ import typer
 
 from ...errors import InputError, OutputError
 from ...io.own_outputs import Job, remember
+from ...io.regions import HELP as REGION_HELP
 from ...progress import CancelToken
 from ...volume import Segmentation, Volume, notes_of
-from ..options.regions import HELP as REGION_HELP
 from ..options.segments import chosen_segment, read_placed, read_probabilities
 from ..terminal.console import output, say, table, working
 from ..terminal.session import (

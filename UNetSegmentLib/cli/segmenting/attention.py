@@ -12,8 +12,8 @@ from ...errors import InputError, OutputError
 from ...geometry import in_xyz
 from ...io.outputs import Input
 from ...io.own_outputs import Job, remember
-from ..options.regions import HELP as REGION_HELP
-from ..options.regions import parse_region, region_file
+from ...io.regions import HELP as REGION_HELP
+from ...io.regions import parse_region, region_file
 from ..terminal.console import progress_bar, say, working
 from ..terminal.session import (
     ChannelOption,

@@ -16,9 +16,9 @@ import typer
 from ...errors import DependencyError, OutputError
 from ...io.outputs import Output, OutputFolder, check_outputs
 from ...io.own_outputs import Job, remember
+from ...io.regions import parse_region
 from ...labels import CodedTerm, Label
 from ...progress import CancelToken, ProgressCallback
-from ..options.regions import parse_region
 from ..terminal.clock import command_clock
 from ..terminal.console import MEASURES_HIDDEN, duration, output, progress_bar, say, table, working, write_text
 from ..terminal.session import DebugOption, DeviceOption, ForceOption, session

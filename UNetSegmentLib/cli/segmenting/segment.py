@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...io.own_outputs import Job
+from ...io.regions import HELP as REGION_HELP
+from ...io.regions import parse_region, region_file
 from ...progress import CancelToken
-from ..options.regions import HELP as REGION_HELP
-from ..options.regions import parse_region, region_file
 from ..terminal.clock import Clock, command_clock
 from ..terminal.console import MEASURES_HIDDEN, duration, output, progress_bar, say, working
 from ..terminal.console import table as table_of

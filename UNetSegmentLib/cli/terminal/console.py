@@ -32,6 +32,7 @@ _WORDS = {
     "read cases": "Reading cases",
     "train": "Training",
     "evaluate": "Evaluating",
+    "cases": "Segmenting cases",
     "draw": "Drawing",
     "fingerprint": "Looking at the data",
     "read model": "Reading the model",

@@ -49,7 +49,8 @@ def _expanded(inputs: Iterable[str | Path]) -> list[str]:
     paths: list[str] = []
     for given in inputs:
         text = str(given)
-        matches = [] if Path(text).exists() else sorted(glob.glob(text, recursive=True))
+        # Path.glob knows no pattern from the root of the disk on.
+        matches = [] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
         paths += matches or [text]
     return paths
 

@@ -19,6 +19,7 @@ PAGE = "report.html"
 
 _DOUBTFUL_SHARE = 0.1  # of the cases, those with the lowest estimates, stand first
 _MOST_CHARTS = 12
+_COLUMNS = ("Case", "State", "Quality", "Segments", "Notes", "Seconds")
 
 
 def write_page(records: Sequence[Record], output: Path, title: str, subtitle: str, anonymous: bool = False) -> Path:

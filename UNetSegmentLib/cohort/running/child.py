@@ -23,7 +23,7 @@ from .messages import case_from, record_line
 
 def main() -> None:
     """Serves until stdin ends; never returns."""
-    from ...worker.stdio import claim_stdio
+    from ...worker.serving.stdio import claim_stdio
 
     channel = claim_stdio()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, who closes our stdin
@@ -36,8 +36,8 @@ def main() -> None:
     except BrokenPipeError:
         pass
     except Exception as error:
-        from .pipeline import unexpected
         from ...errors import UNetSegmentError
+        from .pipeline import unexpected
 
         known = error if isinstance(error, UNetSegmentError) else unexpected(error)
         output.send({"error": [known.code, known.cause, known.cure, known.detail]})

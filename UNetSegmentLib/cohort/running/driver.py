@@ -1,8 +1,8 @@
 """Runs cases in a process of its own and survives its death.
 
 A few cases are handed over ahead, so that the process can read the next one while the network runs. When it dies (out
-of memory, a crash in a library), the cases that it had are run again one at a time: the one that ends a process while it
-is alone is the culprit and becomes a failed row; the rest goes on.
+of memory, a crash in a library), the cases that it had are run again one at a time: the one that ends a process while
+it is alone is the culprit and becomes a failed row; the rest goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from ...errors import UNetSegmentError
 from ...progress import CancelToken
 from ...worker.errors import WorkerError, error_from_code
-from ...worker.launch import default_environment
+from ...worker.transport.launch import default_environment
 from ..case import CohortCase
 from ..job import CohortJob
 from ..record import Record
@@ -131,7 +131,7 @@ class _Child:
         self._refused: UNetSegmentError | None = None
 
     def __enter__(self) -> _Child:
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115
+        self._words = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,

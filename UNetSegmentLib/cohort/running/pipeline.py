@@ -6,6 +6,7 @@ At most three cases are in memory: one that is read ahead, one in the network, o
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import queue
 import threading
@@ -115,7 +116,7 @@ class Pipeline:
             for case in cases:
                 if self._cancel.cancelled:
                     break
-                self._put(self._guarded(case, lambda case=case: read_case(case, self._cancel)))
+                self._put(self._guarded(case, functools.partial(read_case, case, self._cancel)))
         except Exception:
             log.exception("the cases could not be listed any further")
         self._put(None)

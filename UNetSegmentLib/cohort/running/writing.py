@@ -143,7 +143,7 @@ def _quality(result: SegmentationResult) -> float | None:
 
 
 def _write_case_file(folder: Path, record: Record, result: SegmentationResult) -> None:
-    """The record, how it was done, and the digests of the files, by which a later run sees that somebody changed one."""
+    """The record, how it was done, and digests of the files, by which a later run sees that somebody changed one."""
     digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     value = {**record.to_json(), "settings": result.settings, "timings": result.timings, "files": digests}
     (folder / CASE).write_text(json.dumps(value, indent=1, default=str, ensure_ascii=False), encoding="utf-8")

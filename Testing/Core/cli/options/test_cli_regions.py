@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from UNetSegmentLib.cli.options.regions import parse_region
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box, Geometry
+from UNetSegmentLib.io.regions import parse_region
 
 # An LPS-aligned grid with corners at 0 and 20, 30, 40 mm to the left, back and head.
 GRID = Geometry((20, 30, 20), (1.0, 1.0, 2.0), (0.5, 0.5, 1.0))

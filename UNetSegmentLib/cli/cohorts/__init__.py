@@ -1,0 +1,1 @@
+"""Many cases: the command ``batch``."""

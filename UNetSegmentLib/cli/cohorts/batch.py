@@ -1,0 +1,254 @@
+"""``unetsegment batch``: a model on many images, resumable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...errors import InputError
+from ...progress import CancelToken
+from ...text import shown
+from ..terminal.console import duration, output, progress_bar, say, words_table
+from ..terminal.session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
+
+if TYPE_CHECKING:
+    from ...cohort.case import Found
+    from ...cohort.job import CohortJob
+    from ...cohort.record import Record
+    from ...cohort.run import Engine, Outcome, Part
+    from ...models.card import ModelCard
+
+_SHOWN = 10
+_STOPPING = "Stopping after what is running. Press Ctrl-C again to stop at once."
+_RAY = "Run on a Ray cluster: auto, local, or an address such as ray://host:10001."
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What is asked of Ray; an empty address runs here."""
+
+    address: str = ""
+    actors: int = 0
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory_gb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run as it was asked for."""
+
+    found: Found
+    job: CohortJob
+    card: ModelCard
+    output: Path
+    part: Part
+    retry_failed: bool
+    cluster: Cluster
+
+    @property
+    def digest(self) -> str:
+        """Of the job."""
+        return self.job.digest(self.card)
+
+    def run(self, visible: bool, cancel: CancelToken) -> Outcome:
+        """Runs what is still to do."""
+        from ...cohort.audit import auditor
+        from ...cohort.run import run_cohort
+
+        keep = auditor(self.output, self.card, self.job)
+
+        def ended(record: Record) -> None:
+            keep(record)
+            if visible and record.cause:
+                say(f"{record.case}: {record.cause}", error=True)
+
+        with progress_bar(visible) as progress:
+            return run_cohort(
+                self.found,
+                self._engine(cancel),
+                self.digest,
+                self.output,
+                self.part,
+                self.retry_failed,
+                progress,
+                cancel,
+                ended,
+            )
+
+    def _engine(self, cancel: CancelToken) -> Engine:
+        if not self.cluster.address:
+            from ...cohort.running.driver import Driver
+
+            return Driver(self.job, self.digest, self.output, cancel)
+        from ...cohort.running.ray_engine import RayEngine, RayResources
+
+        asked = self.cluster
+        resources = RayResources(asked.address, asked.actors, asked.cpus, asked.gpus, int(asked.memory_gb * (1 << 30)))
+        return RayEngine(self.job, self.digest, self.output, resources, cancel)
+
+
+def batch(
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Images, patterns, folders, DICOM trees, nnU-Net's imagesTs, or CSV tables with the columns id, image "
+            "(image2, ...), roi, reference, series.",
+        ),
+    ] = None,
+    target: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] = Path(),
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")] = "",
+    device: DeviceOption = "auto",
+    preset: PresetOption = "balanced",
+    backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
+    ending: Annotated[str, typer.Option("--format", help="Segmentations as .seg.nrrd, .nii.gz, .nrrd or .mha.")] = (
+        ".seg.nrrd"
+    ),
+    preview: Annotated[bool, typer.Option(help="A picture for each case.")] = True,
+    quality: Annotated[bool, typer.Option(help="Estimate how doubtful each case is (slower).")] = False,
+    probabilities: Annotated[bool, typer.Option(help="Keep the probabilities of every label.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cases again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
+    part: Annotated[str, typer.Option(help="Run one part of several, such as 3/8, on a machine of its own.")] = "1/1",
+    join: Annotated[bool, typer.Option("--join", help="Only put the tables of all parts together.")] = False,
+    ray: Annotated[str, typer.Option(help=_RAY)] = "",
+    ray_actors: Annotated[int, typer.Option(help="How many at once; 0 for as many as there is room for.")] = 0,
+    ray_cpus: Annotated[float, typer.Option(help="CPUs of each.")] = 1.0,
+    ray_gpus: Annotated[float, typer.Option(help="Share of a GPU of each.")] = 0.0,
+    ray_memory: Annotated[float, typer.Option(help="GB of memory of each; 0 asks for none.")] = 0.0,
+    anonymous_report: Annotated[
+        bool, typer.Option("--anonymous-report", help="Numbers in place of names in report.html.")
+    ] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Segment many images with a model, and go on where an earlier run was stopped.
+
+    Every case ends in a folder of its own; cases.csv has a row for everything that was found, report.html shows what to
+    look at first. A second run does what is left, and what has changed.
+
+    Example: unetsegment batch scans/ -o results -m hippocampus-t1
+    """
+    with session(debug, json, _STOPPING) as cancel:
+        if not str(target) or target == Path():
+            raise InputError("There is no folder for the results.", "Name one with -o.")
+        if join:
+            _finish_all(target, anonymous_report, json)
+            return
+        from ...cohort.job import CohortJob
+
+        overrides = {"backend": backend} if backend else {}
+        job = CohortJob(model, device, preset, overrides, ending, preview, quality, probabilities)
+        cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
+        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster)
+        if dry_run:
+            _show_plan(plan, json)
+            return
+        outcome = plan.run(not json, cancel)
+        _finish(outcome, plan, anonymous_report, json)
+        cancel.raise_if_cancelled()
+
+
+def _planned(
+    inputs: list[Path], target: Path, job: CohortJob, part: Part, retry_failed: bool, cluster: Cluster
+) -> Plan:
+    from ...cohort.finding.inputs import find_cases
+    from ...cohort.finding.wanted import Wanted
+    from ...models import find_model, read_card
+
+    if not job.model:
+        raise InputError("No model is named.", "Name one with -m; 'unetsegment models list' shows those there are.")
+    if not inputs:
+        raise InputError("No image is named.", "Give files, folders, or a CSV table.")
+    card = read_card(Path(job.model) if Path(job.model).exists() else find_model(job.model))
+    found = find_cases(inputs, Wanted.by(card), target)
+    if not found.cases:
+        reason = f" {found.left_out[0].name}: {found.left_out[0].cause}" if found.left_out else ""
+        raise InputError(
+            f"Nothing that was given is an image for '{card.name}'.{reason}", "Check the inputs with --dry-run."
+        )
+    return Plan(found, job, card, target, part, retry_failed, cluster)
+
+
+def _part(text: str) -> Part:
+    from ...cohort.run import Part
+
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise InputError(f"'{text}' is no part.", "Write it as 3/8: the third of eight.")
+    return Part(int(number), int(count))
+
+
+def _show_plan(plan: Plan, as_json: bool) -> None:
+    found = plan.found
+    if as_json:
+        cases = [{"case": case.name, "images": [str(source.path) for source in case.images]} for case in found.cases]
+        left = [
+            {"name": one.name, "path": str(one.path), "cause": one.cause, "cure": one.cure} for one in found.left_out
+        ]
+        print_json({"cases": cases, "left_out": left, "notes": list(found.notes)})
+        return
+    for note in found.notes:
+        say(f"Note: {note}")
+    rows = [(case.name, shown(str(case.images[0].path), 60)) for case in found.cases]
+    output().print(words_table(("Case", "Image"), rows[:_SHOWN]))
+    if len(rows) > _SHOWN:
+        say(f"... and {len(rows) - _SHOWN} more: {len(rows)} cases.")
+    if found.left_out:
+        say(f"Left out: {len(found.left_out)}")
+        output().print(words_table(("Name", "Why"), [(one.name, one.cause) for one in found.left_out[:_SHOWN]]))
+
+
+def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> None:
+    title = f"{plan.card.title}: {len(outcome.records)} rows"
+    about = f"{plan.card.name} {plan.card.version}, preset {plan.job.preset}"
+    alone = plan.part.count == 1
+    written = _write(outcome.records, plan.output, title, about, anonymous) if alone else []
+    _say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, plan.found.notes)
+
+
+def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
+    """The tables of all parts as one."""
+    from ...cohort.journal import journals, read_records
+
+    if not journals(target):
+        raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
+    records = tuple(sorted(read_records(target).values(), key=lambda record: record.case))
+    written = _write(records, target, f"{len(records)} cases", "joined parts", anonymous)
+    _say_outcome(records, 0, len(records), written, as_json)
+
+
+def _write(records: tuple[Record, ...], target: Path, title: str, about: str, anonymous: bool) -> list[Path]:
+    from ...cohort.report.page import write_page
+    from ...cohort.report.table import write_table
+
+    return [*write_table(records, target), write_page(records, target, title, about, anonymous)]
+
+
+def _say_outcome(
+    records: tuple[Record, ...],
+    run: int,
+    kept: int,
+    written: list[Path],
+    as_json: bool,
+    notes: tuple[str, ...] = (),
+) -> None:
+    from ...cohort.record import Status
+
+    counts: dict[str, Any] = {status.value: sum(r.status is status for r in records) for status in Status}
+    if as_json:
+        rows = [record.to_json() for record in records]
+        print_json({"counts": counts, "run": run, "kept": kept, "files": [str(p) for p in written], "cases": rows})
+        return
+    for note in notes:
+        say(f"Note: {note}")
+    seconds = sum(record.seconds for record in records if record.status is Status.DONE)
+    say(f"{counts['done']} done, {counts['failed']} failed, {counts['left out']} left out; {run} run now, {kept} kept.")
+    if counts["done"]:
+        say(f"{duration(seconds / counts['done'])} a case. Written:")
+    for path in written:
+        say(f"  {path}")
