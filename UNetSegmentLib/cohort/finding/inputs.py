@@ -42,7 +42,8 @@ def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None
     skipped = output.resolve() if output is not None else None
     for path in _expanded(inputs):
         found = found.joined(_of_one(Path(path), wanted, skipped))
-    return _without_duplicates(replace(found, cases=with_own_names(found.cases)))
+    found = _without_duplicates(found)
+    return replace(found, cases=with_own_names(found.cases))
 
 
 def _expanded(inputs: Iterable[str | Path]) -> list[str]:

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 AHEAD = 3
 _LOOK = 0.1
 _LAST_WORDS = 1 << 14
-_GRACE = 10.0
+GRACE = 10.0
 _COMMAND = (sys.executable, "-m", "UNetSegmentLib.cohort.running.child")
 
 
@@ -49,6 +49,9 @@ class Driver:
         cancel: ends the run.
         began: told the name of each case that goes into the network.
         command: that starts a child.
+
+    Attributes:
+        grace: seconds that a child has to end by itself after a cancel.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Driver:
         self._cancel = cancel or CancelToken()
         self._began = began
         self._command = command
+        self.grace = GRACE
 
     def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
         """The record of each case, as it ends.
@@ -92,7 +96,7 @@ class Driver:
     ) -> Any:  # a generator of records that returns the cases lost and how it ended
         """Runs cases in one process until there are none left or it dies."""
         pending: dict[str, CohortCase] = {}
-        with _Child(self._command, self._order) as child:
+        with _Child(self._command, self._order, self.grace) as child:
             while source or pending:
                 while source and len(pending) < ahead and child.ready:
                     case = source.popleft()
@@ -124,8 +128,8 @@ class Driver:
 class _Child:
     """One process; ``ready`` once the model is loaded."""
 
-    def __init__(self, command: Sequence[str], order: dict[str, Any]) -> None:
-        self._command, self._order = command, order
+    def __init__(self, command: Sequence[str], order: dict[str, Any], grace: float) -> None:
+        self._command, self._order, self._grace = command, order, grace
         self.ready = False
         self.how = ""
         self._refused: UNetSegmentError | None = None
@@ -154,7 +158,7 @@ class _Child:
                 if stream is not None:
                     stream.close()
         try:
-            self._process.wait(_GRACE)
+            self._process.wait(self._grace)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from UNetSegmentLib.io import read_segmentation, write_volume
+from UNetSegmentLib.volume import Volume
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number in range(3):
+        voxels = np.zeros((10, 12, 14), np.float32)
+        voxels[2:8, 2:9, number:8] = 1
+        voxels[4:6, 4:6, 4:6] = 2
+        write_volume(Volume.from_array(voxels), folder / f"s{number}.nii.gz")
+    (folder / "broken.nii.gz").write_bytes(b"")
+    (folder / "readme.txt").write_text("words")
+    return folder
+
+
+def test_a_folder_becomes_folders_a_table_and_a_page(
+    run_json: Callable[..., Any], scans: Path, tmp_path: Path, level_package: Path
+) -> None:
+    output = tmp_path / "results"
+    answer = run_json("batch", scans, "-o", output, "-m", level_package, "--no-preview")
+    assert answer["counts"] == {"done": 3, "failed": 1, "left out": 1}
+    assert read_segmentation(output / "s1" / "segmentation.seg.nrrd").voxels.max() == 2
+    with (output / "cases.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["case"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"s0", "s1", "s2", "broken", "readme.txt"}
+    assert "empty" in rows["broken"]["cause"]
+    assert (output / "report.html").is_file()
+    assert len((output / "audit.jsonl").read_text().splitlines()) == 4
+    again = run_json("batch", scans, "-o", output, "-m", level_package, "--no-preview")
+    assert (again["run"], again["kept"]) == (0, 4)
+
+
+def test_a_dry_run_writes_nothing(
+    run_json: Callable[..., Any], scans: Path, tmp_path: Path, level_package: Path
+) -> None:
+    answer = run_json("batch", scans, "-o", tmp_path / "results", "-m", level_package, "--dry-run")
+    assert [case["case"] for case in answer["cases"]] == ["broken", "s0", "s1", "s2"]
+    assert [one["name"] for one in answer["left_out"]] == ["readme.txt"]
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-m", "hippocampus-t1"], "No image is named"),
+        (["{scans}/readme.txt", "-m", "hippocampus-t1", "--part", "3/2"], "is no part"),
+        (["{scans}"], "No model is named"),
+        (["{scans}", "-m", "nobody-has-this"], "nobody-has-this"),
+        (["{scans}", "-m", "hippocampus-t1", "--format", ".stl"], "cannot end in '.stl'"),
+        (["nowhere", "-m", "hippocampus-t1"], "no such file"),
+        (["--join"], "no results of a cohort run"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    run: Callable[..., Result], scans: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    result = run("batch", *(a.format(scans=scans) for a in arguments), "-o", tmp_path / "out")
+    assert result.exit_code in (3, 4)
+    assert words in result.output.replace("\n", " ")

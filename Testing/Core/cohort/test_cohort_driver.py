@@ -1,0 +1,97 @@
+"""The driver against children that die, in all ways that a process can: small scripts in place of the real one."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from UNetSegmentLib.cohort.case import CohortCase, Source
+from UNetSegmentLib.cohort.job import CohortJob
+from UNetSegmentLib.cohort.record import Status
+from UNetSegmentLib.cohort.running.driver import Driver
+from UNetSegmentLib.errors import Cancelled, ModelError, UNetSegmentError
+from UNetSegmentLib.progress import CancelToken
+
+CHILD = """
+import json, os, signal, sys, time
+out = sys.stdout
+sys.stdin.readline()
+def send(message):
+    out.write(json.dumps(message) + "\\n"); out.flush()
+send({"ready": True})
+for line in sys.stdin:
+    message = json.loads(line)
+    name = message.get("name", "")
+    send({"began": name})
+    if name.startswith("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name.startswith("exit"):
+        sys.exit(7)
+    if name.startswith("slow"):
+        time.sleep(60)
+    time.sleep(0.02)
+    send({"record": {"case": name, "status": "done"}})
+"""
+
+
+def driver(tmp_path: Path, script: str = CHILD, cancel: CancelToken | None = None, began=None) -> Driver:
+    path = tmp_path / "child.py"
+    path.write_text(textwrap.dedent(script))
+    return Driver(CohortJob("m"), "job", tmp_path, cancel, began, (sys.executable, str(path)))
+
+
+def cases(*names: str) -> list[CohortCase]:
+    return [CohortCase(name, (Source(Path(f"{name}.nii.gz")),)) for name in names]
+
+
+def test_every_case_has_a_record(tmp_path: Path) -> None:
+    records = list(driver(tmp_path).run(cases(*"abcdefg")))
+    assert [record.case for record in records] == list("abcdefg")
+    assert all(record.status is Status.DONE for record in records)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
+def test_a_case_that_kills_its_process_is_marked_and_the_rest_goes_on(tmp_path: Path) -> None:
+    records = {r.case: r for r in driver(tmp_path).run(cases("a", "kill", "b", "c", "d", "e"))}
+    assert set(records) == {"a", "kill", "b", "c", "d", "e"}
+    assert [name for name, record in records.items() if record.status is Status.FAILED] == ["kill"]
+    assert "ended by the system" in records["kill"].cause
+    assert records["kill"].cure
+
+
+def test_several_that_kill_are_each_found(tmp_path: Path) -> None:
+    records = {r.case: r for r in driver(tmp_path).run(cases("exit1", "a", "exit2", "exit3", "b"))}
+    assert {name for name, record in records.items() if record.status is Status.FAILED} == {"exit1", "exit2", "exit3"}
+    assert "exit code 7" in records["exit1"].cause
+
+
+def test_the_last_case_may_be_the_culprit(tmp_path: Path) -> None:
+    records = list(driver(tmp_path).run(cases("a", "exit")))
+    assert sorted((r.case, r.status.value) for r in records) == [("a", "done"), ("exit", "failed")]
+
+
+def test_a_model_that_cannot_be_loaded_blames_no_case(tmp_path: Path) -> None:
+    script = """
+    import json, sys
+    sys.stdin.readline()
+    print(json.dumps({"error": ["bad-model", "There is no model 'm'.", "Name another.", ""]}), flush=True)
+    sys.exit(1)
+    """
+    with pytest.raises(ModelError, match="no model 'm'"):
+        list(driver(tmp_path, script).run(cases("a")))
+
+
+def test_a_process_that_never_gets_ready_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UNetSegmentError, match="could not be made ready"):
+        list(driver(tmp_path, "raise SystemExit('no torch here')").run(cases("a")))
+
+
+def test_cancelling_does_not_wait_for_the_case(tmp_path: Path) -> None:
+    cancel = CancelToken()
+    running = driver(tmp_path, cancel=cancel, began=lambda name: cancel.cancel())
+    running.grace = 0.2
+    with pytest.raises(Cancelled):
+        list(running.run(cases("slow", "a")))

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from cohort_files import write_image, write_series
+from pydicom import dcmread
+
+from UNetSegmentLib.cohort.case import Source
+from UNetSegmentLib.cohort.finding.inputs import find_cases
+from UNetSegmentLib.cohort.finding.wanted import Wanted
+from UNetSegmentLib.errors import InputError
+
+ANY = Wanted()
+
+
+def names(found) -> list[str]:
+    return [case.name for case in found.cases]
+
+
+def reasons(found) -> dict[str, str]:
+    return {left.name: left.cause for left in found.left_out}
+
+
+def test_files_patterns_and_folders_are_one_case_each(tmp_path: Path) -> None:
+    for name in ("a", "b", "sub/c"):
+        write_image(tmp_path / "scans" / f"{name}.nii.gz")
+    (tmp_path / "scans" / "notes.txt").write_text("words")
+    found = find_cases([tmp_path / "scans"], ANY)
+    assert names(found) == ["a", "b", "c"]
+    assert reasons(found) == {"notes.txt": "It is not an image that can be read."}
+    assert names(find_cases([str(tmp_path / "scans" / "*.nii.gz")], ANY)) == ["a", "b"]
+    assert names(find_cases([tmp_path / "scans" / "b.nii.gz"], ANY)) == ["b"]
+
+
+def test_what_is_not_there_is_a_row(tmp_path: Path) -> None:
+    found = find_cases([tmp_path / "nothing.nii.gz", tmp_path / "*.nrrd"], ANY)
+    assert not found.cases
+    assert reasons(found) == dict.fromkeys(("nothing.nii.gz", "*.nrrd"), "There is no such file or folder.")
+
+
+def test_one_name_in_two_folders_becomes_two_names(tmp_path: Path) -> None:
+    write_image(tmp_path / "one" / "T1.nii.gz")
+    write_image(tmp_path / "two" / "T1.nii.gz")
+    write_image(tmp_path / "two" / "t1.nrrd")
+    found = names(find_cases([tmp_path], ANY))
+    assert len({name.casefold() for name in found}) == 3
+    assert found[:2] == ["one-T1", "two-T1"]
+
+
+def test_one_image_given_twice_is_one_case(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "a.nii.gz")
+    found = find_cases([image, tmp_path], ANY)
+    assert len(found.cases) == 1
+    assert "the same as a" in next(iter(reasons(found).values()))
+
+
+def test_links_are_followed_to_files_and_not_in_circles(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "elsewhere" / "a.nii.gz")
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    try:
+        (scans / "linked.nii.gz").symlink_to(image)
+        (scans / "circle").symlink_to(scans, target_is_directory=True)
+        (scans / "gone.nii.gz").symlink_to(tmp_path / "nowhere")
+    except OSError:
+        pytest.skip("this system makes no links")
+    found = find_cases([scans], ANY)
+    assert names(found) == ["linked"]
+    assert set(reasons(found)) == {"circle", "gone.nii.gz"}
+
+
+def test_the_output_inside_an_input_is_passed_over(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.nii.gz")
+    write_image(tmp_path / "results" / "a" / "segmentation.nii.gz")
+    assert names(find_cases([tmp_path], ANY, tmp_path / "results")) == ["a"]
+
+
+def test_channels_of_nnunet_are_joined_and_a_missing_one_is_said(tmp_path: Path) -> None:
+    for name in ("x_0000", "x_0001", "y_0000"):
+        write_image(tmp_path / f"{name}.nii.gz")
+    found = find_cases([tmp_path], Wanted(channels=2))
+    assert names(found) == ["x"]
+    assert [source.path.name for source in found.cases[0].images] == ["x_0000.nii.gz", "x_0001.nii.gz"]
+    assert "no channel 0001" in next(iter(reasons(found).values()))
+
+
+def test_a_table_runs_what_is_right_and_says_what_is_wrong(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.nii.gz")
+    write_image(tmp_path / "ref.nii.gz")
+    (tmp_path / "list.csv").write_text(
+        'id,image,roi,reference\nfirst,a.nii.gz,"0,9,0,9,0,9",ref.nii.gz\nsecond,gone.nii.gz,,\nthird,,,\n'
+    )
+    found = find_cases([tmp_path / "list.csv"], ANY)
+    assert names(found) == ["first"]
+    case = found.cases[0]
+    assert (case.roi, case.reference) == ("0,9,0,9,0,9", tmp_path / "ref.nii.gz")
+    assert set(reasons(found)) == {"second", "third"}
+    assert "line 3 of list.csv names 'gone.nii.gz'" in reasons(found)["second"]
+
+
+@pytest.mark.parametrize("text", ["id;bild\n1;a", "", "image,image\na,b\n"])
+def test_a_table_without_images_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(InputError):
+        find_cases([tmp_path / "list.csv"], ANY)
+
+
+def test_a_dicom_tree_gives_the_series_that_suit(tmp_path: Path) -> None:
+    uid = write_series(tmp_path / "p1" / "head")
+    write_series(tmp_path / "p1" / "chest", modality="CT")
+    write_series(tmp_path / "p2" / "one", count=1, patient="Roe")
+    found = find_cases([tmp_path], Wanted(modalities=("MR",), volumes=True))
+    assert [case.images for case in found.cases] == [(Source(tmp_path / "p1" / "head", uid),)]
+    assert sorted(cause.split(" (")[0] for cause in reasons(found).values()) == [
+        "It has 1 slice, and the model takes volumes.",
+        "It is CT, and the model takes MR.",
+    ]
+    assert "3 series of 3 studies" in found.notes[0]
+
+
+def test_no_name_of_a_patient_is_in_a_case(tmp_path: Path) -> None:
+    write_series(tmp_path / "x", patient="Doe")
+    case = find_cases([tmp_path], ANY).cases[0]
+    assert "doe" not in f"{case.name}{case.origin}".lower()
+    assert dcmread(tmp_path / "x" / "slice0.dcm").PatientID == "Doe-1"
+
+
+def test_a_folder_that_may_not_be_read_is_a_row(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    write_image(tmp_path / "a.nii.gz")
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("this user may read everything")
+        found = find_cases([tmp_path], ANY)
+    finally:
+        closed.chmod(0o700)
+    assert names(found) == ["a"]
+    assert reasons(found) == {"closed": "The folder cannot be listed."}
+
+
+@pytest.mark.parametrize(
+    ("modality", "expected"),
+    [("MR", ("MR",)), ("CT", ("CT",)), ("Colour fundus photograph", ()), ("PET/CT", ("CT", "PT"))],
+)
+def test_the_card_says_which_modalities_suit(modality: str, expected: tuple[str, ...], level_package: Path) -> None:
+    from dataclasses import replace
+
+    from UNetSegmentLib.models import read_card
+
+    assert Wanted.by(replace(read_card(level_package), modality=modality)).modalities == expected

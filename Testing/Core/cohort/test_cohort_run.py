@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cohort_files import write_image
+
+from UNetSegmentLib.cohort.case import CohortCase, Found, Source
+from UNetSegmentLib.cohort.job import CohortJob
+from UNetSegmentLib.cohort.journal import Journal, journals, read_records
+from UNetSegmentLib.cohort.record import Record, SegmentSize, Status
+from UNetSegmentLib.cohort.run import Part, run_cohort
+from UNetSegmentLib.cohort.running.network import SegmenterNetwork
+from UNetSegmentLib.cohort.running.pipeline import Pipeline
+from UNetSegmentLib.errors import Cancelled, InputError, OutputError
+from UNetSegmentLib.io import read_segmentation
+from UNetSegmentLib.models import load_model, read_card
+from UNetSegmentLib.progress import CancelToken
+
+JOB = "job"
+
+
+def cases_of(folder: Path, count: int) -> Found:
+    return Found(tuple(CohortCase(f"c{n}", (Source(write_image(folder / f"c{n}.nii.gz", n)),)) for n in range(count)))
+
+
+class Pipe:
+    """An engine in this process that remembers what it ran."""
+
+    def __init__(self, model: Path, output: Path, job: CohortJob | None = None, cancel: CancelToken | None = None):
+        job = job or CohortJob(str(model), preview=False)
+        self.ran: list[str] = []
+        self._pipeline = Pipeline(SegmenterNetwork(load_model(model), job), job, JOB, output, cancel, self.ran.append)
+
+    def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
+        yield from self._pipeline.run(cases)
+
+
+def test_every_case_ends_in_its_folder(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 3), tmp_path / "out"
+    outcome = run_cohort(found, Pipe(level_package, output), JOB, output)
+    assert [(record.case, record.status) for record in outcome.records] == [(f"c{n}", Status.DONE) for n in range(3)]
+    for number, record in enumerate(outcome.records):
+        labels = read_segmentation(output / record.folder / "segmentation.seg.nrrd")
+        assert labels.voxels.max() == 2
+        assert [s.voxels for s in record.segments] == [int((labels.voxels == v).sum()) for v in (1, 2)], number
+        assert json.loads((output / record.folder / "case.json").read_text())["case"] == record.case
+    assert not list((output / ".unetsegment" / "staging").iterdir())
+
+
+def test_a_second_run_does_what_is_left_and_what_has_changed(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 3), tmp_path / "out"
+    run_cohort(replace(found, cases=found.cases[:2]), Pipe(level_package, output), JOB, output)
+    write_image(found.cases[0].images[0].path, 2)
+    os.utime(found.cases[1].images[0].path)  # touched, but the same
+    engine = Pipe(level_package, output)
+    outcome = run_cohort(found, engine, JOB, output)
+    assert engine.ran == ["c0", "c2"]
+    assert (outcome.run, outcome.kept) == (2, 1)
+    assert len(outcome.records) == 3
+
+
+def test_another_job_runs_everything_again(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 2), tmp_path / "out"
+    run_cohort(found, Pipe(level_package, output), JOB, output)
+    outcome = run_cohort(found, Pipe(level_package, output), "another", output)
+    assert outcome.run == 2
+
+
+def test_a_result_that_somebody_corrected_is_kept(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 1), tmp_path / "out"
+    run_cohort(found, Pipe(level_package, output), JOB, output)
+    corrected = output / "c0" / "segmentation.seg.nrrd"
+    corrected.write_bytes(b"by hand")
+    outcome = run_cohort(found, Pipe(level_package, output), "another", output)
+    assert (output / "c0-kept-1" / "segmentation.seg.nrrd").read_bytes() == b"by hand"
+    assert "kept as 'c0-kept-1'" in outcome.records[0].warnings[-1]
+    assert read_segmentation(corrected).voxels.max() == 2
+
+
+def test_one_bad_case_never_ends_a_run(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 3), tmp_path / "out"
+    found.cases[1].images[0].path.write_bytes(b"\x1f\x8b broken")
+    outcome = run_cohort(found, Pipe(level_package, output), JOB, output)
+    assert [record.status for record in outcome.records] == [Status.DONE, Status.FAILED, Status.DONE]
+    failure = outcome.records[1]
+    assert (failure.code, bool(failure.cause), bool(failure.cure)) == ("bad-input", True, True)
+    assert not (output / "c1").exists()
+    again = Pipe(level_package, output)
+    assert run_cohort(found, again, JOB, output).run == 0
+    assert run_cohort(found, Pipe(level_package, output), JOB, output, retry_failed=True).run == 1
+    write_image(found.cases[1].images[0].path, 1)
+    assert run_cohort(found, Pipe(level_package, output), JOB, output).records[1].status is Status.DONE
+
+
+def test_a_failure_nobody_foresaw_is_a_row_too(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 2), tmp_path / "out"
+    network = SegmenterNetwork(load_model(level_package), CohortJob(str(level_package)))
+
+    def fragile(read, progress, cancel):
+        if read.case.name == "c0":
+            raise ZeroDivisionError("never thought of")
+        return network(read, progress, cancel)
+
+    job = CohortJob(str(level_package), preview=False)
+    records = list(Pipeline(fragile, job, JOB, output).run(found.cases))
+    assert [(r.case, r.code) for r in records] == [("c0", "unexpected"), ("c1", "")]
+    assert "never thought of" in records[0].detail
+
+
+def test_cancelling_keeps_what_has_ended(tmp_path: Path, level_package: Path) -> None:
+    found, output, cancel = cases_of(tmp_path / "in", 4), tmp_path / "out", CancelToken()
+    seen: list[str] = []
+
+    def ended(record: Record) -> None:
+        seen.append(record.case)
+        cancel.cancel()
+
+    outcome = run_cohort(found, Pipe(level_package, output, cancel=cancel), JOB, output, cancel=cancel, ended=ended)
+    assert outcome.cancelled and seen == ["c0"]
+    rest = run_cohort(found, Pipe(level_package, output), JOB, output)
+    assert rest.kept + rest.run == 4 and len(rest.records) == 4
+
+
+def test_two_runs_into_one_folder_do_not_mix(tmp_path: Path) -> None:
+    with Journal(tmp_path), pytest.raises(InputError, match="Another run"), Journal(tmp_path):
+        pass
+
+
+def test_a_torn_line_costs_its_case_alone(tmp_path: Path) -> None:
+    record = Record("a", Status.DONE, segments=(SegmentSize(1, "x", 3, 0.1),), warnings=("w",), finished="1")
+    with Journal(tmp_path) as journal:
+        journal.add(record)
+        journal.add(replace(record, case="b"))
+    path = journals(tmp_path)[0]
+    path.write_bytes(path.read_bytes()[:-10])
+    assert read_records(tmp_path) == {"a": record}
+    with Journal(tmp_path) as journal:
+        journal.add(replace(record, case="c"))
+    assert set(read_records(tmp_path)) == {"a", "c"}
+
+
+def test_parts_share_the_cases_and_are_joined(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 5), tmp_path / "out"
+    for number in (1, 2):
+        run_cohort(found, Pipe(level_package, output), JOB, output, Part(number, 2))
+    assert sorted(read_records(output)) == [f"c{n}" for n in range(5)]
+    assert len(journals(output)) == 2
+
+
+def test_a_disk_that_is_full_ends_the_run(tmp_path: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from UNetSegmentLib.cohort.running import pipeline
+
+    found, output = cases_of(tmp_path / "in", 2), tmp_path / "out"
+
+    def full(*arguments: object) -> Record:
+        raise OutputError("The disk is full.", "Free some space.")
+
+    monkeypatch.setattr(pipeline, "write_case", full)
+    with pytest.raises(OutputError, match="full"):
+        run_cohort(found, Pipe(level_package, output), JOB, output)
+
+
+def test_a_reference_gives_dice(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 1), tmp_path / "out"
+    reference = write_image(tmp_path / "ref" / "c0.nii.gz", 0)
+    case = replace(found.cases[0], reference=reference)
+    record = run_cohort(Found((case,)), Pipe(level_package, output), JOB, output).records[0]
+    assert [s.dice for s in record.segments] == [1.0, 1.0]
+
+
+def test_the_digest_of_a_job_counts_what_decides_a_result(level_package: Path) -> None:
+    card = read_card(level_package)
+    job = CohortJob("m")
+    assert job.digest(card) == replace(job, device="cpu", model="elsewhere/m").digest(card)
+    assert job.digest(card) != replace(job, preset="fast").digest(card)
+    assert job.digest(card) != job.digest(replace(card, digests={"weights.safetensors": "0" * 64}))
+
+
+def test_a_record_survives_its_line() -> None:
+    record = Record(
+        "a", Status.FAILED, ("x",), "s", "c", "j", code="k", cause="w", cure="y", detail="z", uids=("1.2",), quality=0.5
+    )
+    assert Record.from_json(json.loads(json.dumps({**record.to_json(), "newer": 1}))) == record
+
+
+def test_the_network_is_never_run_from_two_threads(tmp_path: Path, level_package: Path) -> None:
+    found, output, threads = cases_of(tmp_path / "in", 3), tmp_path / "out", set()
+    job = CohortJob(str(level_package), preview=False)
+    network = SegmenterNetwork(load_model(level_package), job)
+
+    def noted(read, progress, cancel):
+        threads.add(threading.get_ident())
+        return network(read, progress, cancel)
+
+    list(Pipeline(noted, job, JOB, output).run(found.cases))
+    assert threads == {threading.get_ident()}
+
+
+def test_a_cancelled_pipeline_raises(tmp_path: Path, level_package: Path) -> None:
+    found, cancel = cases_of(tmp_path / "in", 1), CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        list(Pipe(level_package, tmp_path / "out", cancel=cancel).run(found.cases))
