@@ -1,8 +1,8 @@
 """Cases on the actors of a Ray cluster: each keeps its network warm, and reads one case while another is computed.
 
 Paths travel, voxels never do: every machine must see the inputs and the output folder under the same paths. An actor
-that dies (out of memory, a lost node) is started again by Ray. The cases that it had are run once more, one at a time;
-one that ends an actor while it is alone becomes a failed row. No case is ever dropped.
+that dies (out of memory, a lost node) is replaced. The cases that it had are run once more, one at a time; one that
+ends an actor while it is alone becomes a failed row. No case is ever dropped.
 """
 
 from __future__ import annotations
@@ -55,13 +55,20 @@ class RayEngine:
         job, digest, output: see :class:`~.pipeline.Pipeline`; ``output`` is a folder that all machines see.
         resources: of each actor.
         cancel: ends the run.
+        actor: what runs on the cluster, in place of :class:`CaseActor`.
 
     Raises:
         DependencyError: Ray is not installed.
     """
 
     def __init__(
-        self, job: CohortJob, digest: str, output: Path, resources: RayResources, cancel: CancelToken | None = None
+        self,
+        job: CohortJob,
+        digest: str,
+        output: Path,
+        resources: RayResources,
+        cancel: CancelToken | None = None,
+        actor: type | None = None,
     ) -> None:
         try:
             import ray
@@ -75,6 +82,7 @@ class RayEngine:
         self._digest = digest
         self._resources = resources
         self._cancel = cancel or CancelToken()
+        self._kind = actor or CaseActor
 
     def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
         """The record of each case, as it ends.
@@ -94,7 +102,10 @@ class RayEngine:
                 done, _ = self._ray.wait(list(tasks), num_returns=1, timeout=_LOOK)
                 for reference in done:
                     task = tasks.pop(reference)
-                    record = self._collected(reference, task, alone)
+                    answer = self._answer(reference)
+                    if answer is None:
+                        self._replace(actors, task.actor)
+                    record = self._record(answer, task, alone)
                     if record is not None:
                         yield record
         finally:
@@ -132,52 +143,67 @@ class RayEngine:
 
     def _actor(self) -> Any:
         asked = self._resources
-        options: dict[str, Any] = {"num_cpus": asked.cpus, "num_gpus": asked.gpus, "max_restarts": -1}
+        options: dict[str, Any] = {"num_cpus": asked.cpus, "num_gpus": asked.gpus, "max_restarts": 0}
         if asked.memory:
             options["memory"] = asked.memory
-        actor = self._ray.remote(CaseActor).options(max_task_retries=0, max_concurrency=_AHEAD, **options)
+        actor = self._ray.remote(self._kind).options(max_task_retries=0, max_concurrency=_AHEAD, **options)
         return actor.remote(self._order)
 
     def _hand_out(
         self, actors: list[Any], waiting: deque[CohortCase], alone: deque[CohortCase], tasks: dict[Any, _Task]
     ) -> None:
         """Fills every actor; one that is idle takes a suspect, and then nothing beside it."""
-        for number, actor in enumerate(actors):
-            held = [task for task in tasks.values() if task.actor == number]
+        for actor in actors:
+            held = [task for task in tasks.values() if task.actor is actor]
             if any(task.alone for task in held):
                 continue
             if alone and not held:
                 case = alone.popleft()
-                tasks[actor.run.remote(case_line(case))] = _Task(case, number, alone=True)
+                tasks[actor.run.remote(case_line(case))] = _Task(case, actor, alone=True)
             while not alone and waiting and len(held) < _AHEAD:
-                task = _Task(waiting.popleft(), number)
+                task = _Task(waiting.popleft(), actor)
                 tasks[actor.run.remote(case_line(task.case))] = task
                 held.append(task)
 
-    def _collected(self, reference: Any, task: _Task, alone: deque[CohortCase]) -> Record | None:
-        """The record of a task; None where its case is run again."""
+    def _answer(self, reference: Any) -> dict[str, Any] | None:
+        """What an actor answered; None where it has died."""
         errors = self._ray.exceptions
         try:
-            answer = self._ray.get(reference)
-        except (errors.RayActorError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
-            if not task.alone:
-                log.warning("an actor ended; %s is run again by itself", task.case.name)
-                alone.append(task.case)
-                return None
-            return failed(task.case, _ended(error), self._digest)
-        except errors.RayTaskError as error:
-            return failed(task.case, WorkerError(f"The actor refused it ({error.cause}).", detail=str(error)), "")
+            answer: dict[str, Any] = self._ray.get(reference)
+            return answer
+        except (errors.RayActorError, errors.OutOfMemoryError, errors.NodeDiedError, errors.WorkerCrashedError) as lost:
+            log.debug("an actor has died: %s", lost)
+            return None
+
+    def _replace(self, actors: list[Any], dead: Any) -> None:
+        """A new actor in place of a dead one, whose other case may have told of its death already."""
+        for number, actor in enumerate(actors):
+            if actor is dead:
+                actors[number] = self._actor()
+
+    def _record(self, answer: dict[str, Any] | None, task: _Task, alone: deque[CohortCase]) -> Record | None:
+        """The record of a task; None where its case is run again.
+
+        Raises:
+            UNetSegmentError: the model itself cannot be used.
+        """
+        if answer is None:
+            if task.alone:
+                return failed(task.case, _ended(), self._digest)
+            log.warning("an actor has died; %s is run again by itself", task.case.name)
+            alone.append(task.case)
+            return None
         if "error" in answer:
             raise error_from_code(*answer["error"])
         return Record.from_json(answer["record"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Task:
     """A case that an actor has; ``alone`` where nothing else may run beside it."""
 
     case: CohortCase
-    actor: int
+    actor: Any
     alone: bool = False
 
 
@@ -212,11 +238,10 @@ class CaseActor:
         return SegmenterNetwork(load_model(self._job.model), self._job)
 
 
-def _ended(error: Exception) -> WorkerError:
+def _ended() -> WorkerError:
     return WorkerError(
         "It ended the process that ran it, on a machine of the cluster.",
         "If memory ran out: ask for more (--ray-memory), give a region (roi), or use the preset 'fast'. Otherwise the "
         "file is probably damaged: export it again.",
-        str(error)[-2000:],
-        WorkerError.CRASHED,
+        code=WorkerError.CRASHED,
     )
