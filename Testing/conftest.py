@@ -39,6 +39,7 @@ SLOW = (
     "Core/project/test_wheel.py",
     "Core/inference/test_memory.py",
     "Slicer/test_slicer_setup.py",
+    "Core/cohort/test_cohort_ray.py",
     "Core/budget/test_short_of_memory.py",
     "Core/reporting/test_preview.py",
     "Core/training/recipes/test_recipes.py",

@@ -50,6 +50,17 @@ def _photograph(path: Path) -> None:
     Image.fromarray(np.stack([red, 0.6 * red, 0.3 * red], axis=-1).astype(np.uint8)).save(path)
 
 
+def _scans(path: Path) -> None:
+    """The images of :func:`_pairs` alone."""
+    _pairs(path)
+    for image in (path / "images").iterdir():
+        image.rename(path / image.name)
+    for name in ("images", "labels"):
+        shutil.rmtree(path / name)
+    for other in path.glob("*.json"):
+        other.unlink()
+
+
 def _pairs(path: Path) -> None:
     """Regions of 24 x 32 x 24 mm with a ball and its core, as anterior and posterior hippocampus."""
     import json
@@ -146,6 +157,7 @@ STAND_INS: dict[str, Callable[[Path], None]] = {
     "eye.tif": _photograph,
     "photograph.png": _photograph,
     "my-data": _pairs,
+    "scans": _scans,
     "msd_hippocampus": _pairs,
     "found": _label_maps,
     "references": _label_maps,
