@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
-from .compressing.compress import compress
 from .cohorts.batch import batch
+from .compressing.compress import compress
 from .correcting.refine import refine
 from .correcting.review import review
 from .doctor import doctor
