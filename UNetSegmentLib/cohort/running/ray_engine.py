@@ -146,7 +146,7 @@ class RayEngine:
         options: dict[str, Any] = {"num_cpus": asked.cpus, "num_gpus": asked.gpus, "max_restarts": 0}
         if asked.memory:
             options["memory"] = asked.memory
-        actor = self._ray.remote(self._kind).options(max_task_retries=0, max_concurrency=_AHEAD, **options)
+        actor: Any = self._ray.remote(self._kind).options(max_task_retries=0, max_concurrency=_AHEAD, **options)
         return actor.remote(self._order)
 
     def _hand_out(
