@@ -32,6 +32,7 @@ SLOW = (
     "Core/training/processes/test_distributed.py",
     "Core/worker/refining/test_refining_killed.py",
     "Slicer/test_slicer_library.py",
+    "Slicer/test_slicer_quick.py",
     "Slicer/test_slicer_training_choices.py",
     "Core/worker/running/test_training.py",
     "Core/inference/test_backends.py",

@@ -109,7 +109,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleLogic.__init__(self, parent)
-        self._runner = self._installer = self._trainer = None
+        self._runner = self._installer = self._trainer = self._compressor = None
 
     @property
     def installer(self):
@@ -138,6 +138,15 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
 
             self._trainer = Trainer()
         return self._trainer
+
+    @property
+    def compressor(self):
+        """Makes quick versions of models (UNetSegmentPlugin.compressing.compressor.Compressor), made at first use."""
+        if self._compressor is None:
+            from UNetSegmentPlugin.compressing.compressor import Compressor
+
+            self._compressor = Compressor()
+        return self._compressor
 
     def getParameterNode(self):  # noqa: N802
         """The panel's state, typed: UNetSegmentPlugin.parameters.Parameters."""

@@ -21,7 +21,7 @@ def main() -> None:
 
     mock.patch.object(stdio, "claim_stdio", lambda: channel).start()
     mock.patch.object(plan, "measure_speed", lambda device, dimension: Speed(2 << 30, 4e9)).start()
-    mock.patch.object(training, "_step_back", lambda: None).start()
+    mock.patch.object(training, "step_back", lambda: None).start()
     runpy.run_module("UNetSegmentLib.worker", run_name="__main__")
 
 

@@ -8,13 +8,14 @@ from slicer.util import VTKObservationMixin
 
 from UNetSegmentLib.errors import UNetSegmentError
 
-from .models import catalog, expectation, licences
+from .models import catalog, expectation, forms, licences
 from .running.runs import Order, RunState
 from .scene import display, inputs, volumes
 from .scene.results import Destination
 from .sections.advanced import AdvancedSection
 from .sections.correct import CorrectSection
 from .sections.model import ModelSection
+from .sections.quick import QuickSection
 from .sections.region import RegionSection
 from .sections.report import ReportSection
 from .sections.result import ResultSection
@@ -40,6 +41,7 @@ class Panel(VTKObservationMixin):
         self.runner = logic.runner
         self.installer = logic.installer
         self.trainer = logic.trainer
+        self.compressor = logic.compressor
         self.resource_path = resource_path
         self.parameters = None
         self.cards = catalog.cards()
@@ -88,6 +90,7 @@ class Panel(VTKObservationMixin):
         self._detach()
         self.installer.shutdown()
         self.trainer.shutdown()
+        self.compressor.shutdown()
         self.runner.shutdown()
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -131,6 +134,9 @@ class Panel(VTKObservationMixin):
             settings["memory_limit"] = round(parameters.memory_limit_gb * 1e9)
         if parameters.backend != "auto":
             settings["backend"] = parameters.backend
+        form = forms.setting_of(card, parameters.form)
+        if form is not None:
+            settings["form"] = form
         return Order(
             volumes=inputs.nodes_of(parameters, card),
             card=card,
@@ -163,6 +169,10 @@ class Panel(VTKObservationMixin):
     def show_setup(self) -> None:
         """Shows the Setup section, at the top."""
         self.setup.show()
+
+    def show_quick(self) -> None:
+        """Opens the section that makes quick versions of models."""
+        self.quick.show()
 
     def reload_models(self) -> None:
         """Reads the list of models anew."""
@@ -222,10 +232,11 @@ class Panel(VTKObservationMixin):
         self.correct = CorrectSection(self)
         self.report = ReportSection(self)
         self.train = TrainSection(self)
+        self.quick = QuickSection(self)
         self.advanced = AdvancedSection(self)
         self.sections = (
             self.setup, self.volume, self.model, self.region, self.run, self.result, self.correct, self.report,
-            self.train, self.advanced,
+            self.train, self.quick, self.advanced,
         )  # fmt: skip
         for section in self.sections:
             self._layout.addWidget(section.root)
@@ -309,6 +320,7 @@ class Panel(VTKObservationMixin):
             self.volume.refresh()
             self.run.refresh()
             self.train.refresh()
+            self.quick.refresh()
 
     def _on_node_added(self, caller, event) -> None:
         """A first image needs no choosing."""

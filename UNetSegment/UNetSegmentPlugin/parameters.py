@@ -7,6 +7,7 @@ from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrappe
 
 PRESETS = ("balanced", "fast", "exact")
 BACKENDS = ("auto", "torch", "openvino", "onnx", "tensorrt")
+FORMS = ("auto", "full", "quick")
 POLICIES = ("new", "replace", "add", "empty")
 _CHANNEL_ROLE = "input_channel_{}"
 
@@ -17,7 +18,9 @@ class Parameters:
 
     input_volume: first channel; see :func:`channels` for the others. model: name of a model card. region: used unless
     whole_volume. policy, target: see ``results.Destination``. result: the segmentation that is corrected and measured.
+    form: ``full`` weights, the ``quick`` version where the model has one, or what the preset asks for.
     train_*: the choices of the section Train, see ``sections.train``; its pairs: see ``training.pairs``.
+    quick_*: those of the section Quick version, see ``sections.quick``, which shows the same pairs.
     """
 
     # Slicer's selectors show the classes that are named here, and no others. A union takes None only where it says so.
@@ -31,6 +34,7 @@ class Parameters:
     device: str = "auto"
     preset: Annotated[str, Choice(list(PRESETS))] = "balanced"
     backend: Annotated[str, Choice(list(BACKENDS))] = "auto"
+    form: Annotated[str, Choice(list(FORMS))] = "auto"
     memory_limit_gb: Annotated[float, WithinRange(0.0, 512.0)] = 0.0
     train_pairs: int = 0
     train_from_folder: bool = False
@@ -43,6 +47,9 @@ class Parameters:
     train_network: str = ""
     train_folds: int = 5
     train_device: str = "auto"
+    quick_from_folder: bool = False
+    quick_folder: str = ""
+    quick_loss: Annotated[float, WithinRange(0.0, 1.0)] = 0.003
     smoothing: Annotated[float, WithinRange(0.0, 1.0)] = 0.3
     uncertainty: bool = False
 

@@ -18,6 +18,8 @@ from slicer.i18n import tr as _
 REQUESTER = "UNetSegment"
 TORCH_REQUIREMENT = ">=2.6"
 OPENVINO_REQUIREMENT = "openvino>=2024.4"
+QUICK_REQUIREMENTS = ("openvino>=2026.0", "nncf>=3.4")
+"""What makes quick versions of models, which only needs to be there where they are made."""
 _NOT_INSTALLED = "not installed"
 
 
@@ -85,6 +87,24 @@ def install_openvino(tell: Callable[[str], None] = lambda text: None) -> None:
     _pip_install([OPENVINO_REQUIREMENT])
 
 
+def missing_for_quick_versions() -> list[str]:
+    """Those of QUICK_REQUIREMENTS that are not installed here."""
+    from slicer import packaging
+
+    return [each for each in QUICK_REQUIREMENTS if not packaging.pip_check(each)]
+
+
+def install_for_quick_versions(tell: Callable[[str], None] = lambda text: None) -> None:
+    """Installs what makes quick versions. Called when the user asks for it.
+
+    Raises:
+        InstallError: with the reason in words.
+    """
+    missing = missing_for_quick_versions()
+    tell(_("Installing {packages}...").format(packages=", ".join(missing)))
+    _pip_install(missing)
+
+
 def diagnostics(runner=None) -> str:
     """Versions, devices and the last log lines for a bug report. Holds no image data and no file names of images."""
     lines = [
@@ -93,7 +113,7 @@ def diagnostics(runner=None) -> str:
         f"{platform.platform()}, Python {sys.version.split()[0]}",
         *(
             f"{name} {_version(name)}"
-            for name in ("torch", "openvino", "onnxruntime", "numpy", "SimpleITK", "safetensors", "vtk")
+            for name in ("torch", "openvino", "nncf", "onnxruntime", "numpy", "SimpleITK", "safetensors", "vtk")
         ),
     ]
     if runner is not None:

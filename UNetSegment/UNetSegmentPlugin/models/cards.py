@@ -21,17 +21,19 @@ _DOT = " · "
 _LONGEST_TIP = 40
 
 
-def card_html(card: ModelCard, expected: str) -> str:
+def card_html(card: ModelCard, expected: str, quick: str = "") -> str:
     """The whole card as rich text for a label, with a link ``labels`` where there are too many structures for a line.
 
     Args:
         expected: the time that a run takes here, in words.
+        quick: its quick version, in words.
     """
     rows = [
         (_("Needs"), _needs(card)),
         (_("Finds"), _structures(card)),
         (_("Region"), _escaped(_field_of_view(card))),
         (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
+        (_("Quick version"), _escaped(quick)),
         (_("Time here"), _escaped(expected)),
         (_("Licence"), _escaped(licences.stated(card.licence))),
         (_("For"), _escaped(card.intended_use)),

@@ -1,5 +1,11 @@
 """The models at hand: finding them, searching them, removing one."""
 
+import contextlib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.models import find_model, list_models, remove_model
 from UNetSegmentLib.models.card import ModelCard
 
@@ -16,6 +22,18 @@ def locate(name: str) -> str:
         ModelError: no such model; the message lists those that there are.
     """
     return str(find_model(name))
+
+
+def file_sizes(name: str, files: Sequence[str]) -> tuple[int, ...]:
+    """Bytes of some files of a model's package; empty where they cannot be told."""
+    with contextlib.suppress(ModelError, OSError, zipfile.BadZipFile, KeyError):
+        package = Path(locate(name))
+        if package.is_dir():
+            return tuple((package / file).stat().st_size for file in files)
+        with zipfile.ZipFile(package) as archive:
+            known = {Path(info.filename).name: info.file_size for info in archive.infolist()}
+        return tuple(known[file] for file in files)
+    return ()
 
 
 def matches(card: ModelCard, text: str) -> bool:

@@ -116,6 +116,15 @@ def mark_node(segmentation_node, run: Provenance) -> None:
         segmentation_node.SetAttribute(_PREFIX + name, value)
 
 
+def settings_of(segmentation_node) -> dict[str, Any]:
+    """What the engine used for the run that :func:`mark_node` has noted last; empty where there is nothing readable."""
+    try:
+        found = json.loads(segmentation_node.GetAttribute(_PREFIX + "Settings") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def set_uncertainty(segmentation_node, volume_node) -> None:
     """Remembers the volume of the model's uncertainty with the segmentation; it is saved with the scene."""
     segmentation_node.SetNodeReferenceID(_UNCERTAINTY, volume_node.GetID())

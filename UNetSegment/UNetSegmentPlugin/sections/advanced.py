@@ -1,10 +1,15 @@
-"""Advanced: device, preset, backend, memory, smoothing."""
+"""Advanced: device, preset, backend, version of the model, memory, smoothing; and what computes the next run."""
+
+import html
 
 import slicer
 from slicer.i18n import tr as _
 
 from ..installing import environment
-from ..scene import display
+from ..models import forms
+from ..scene import display, provenance
+from ..widgets.texts import set_text
+from . import engine_words
 from .section import Section, select_data, set_buddies
 
 AUTOMATIC = "auto"
@@ -22,6 +27,7 @@ class AdvancedSection(Section):
             deviceLabel="deviceBox",
             presetLabel="presetBox",
             backendLabel="backendBox",
+            formLabel="formBox",
             memoryLabel="memoryLimitBox",
             smoothingLabel="smoothingSlider",
         )
@@ -30,7 +36,7 @@ class AdvancedSection(Section):
         _fill(
             self.ui.presetBox,
             ("balanced", _("Balanced"), _("One network, no mirrored copies: the right choice nearly always.")),
-            ("fast", _("Fast"), _("Coarser edges, quicker.")),
+            ("fast", _("Fast"), _("Coarser edges, quicker; runs the quick version of a model that has one.")),
             ("exact", _("Exact"), _("The model's own published protocol, for comparisons. Several times slower.")),
         )
         _fill(
@@ -41,9 +47,16 @@ class AdvancedSection(Section):
             ("onnx", "ONNX Runtime", _("Another one for processors.")),
             ("tensorrt", "TensorRT", _("For NVIDIA graphics cards; the first run takes minutes longer.")),
         )
+        _fill(
+            self.ui.formBox,
+            (forms.AUTOMATIC, _("Automatic"), _("The quick version with the preset Fast, else the full model.")),
+            (forms.FULL, _("Full"), _("The model as it was trained.")),
+            (forms.QUICK, _("Quick (INT8)"), _("With any preset, where the model has one.")),
+        )
         self.ui.deviceBox.connect("currentIndexChanged(int)", self._on_device)
         self.ui.presetBox.connect("currentIndexChanged(int)", self._on_preset)
         self.ui.backendBox.connect("currentIndexChanged(int)", self._on_backend)
+        self.ui.formBox.connect("currentIndexChanged(int)", self._on_form)
         self.ui.smoothingSlider.connect("valueChanged(double)", self._on_smoothing)
         self.ui.copyDiagnosticsButton.connect("clicked()", self.copy_diagnostics)
         self.ui.showSetupButton.connect("clicked()", lambda: self.panel.show_setup())
@@ -58,6 +71,10 @@ class AdvancedSection(Section):
         select_data(self.ui.deviceBox, parameters.device)
         select_data(self.ui.presetBox, parameters.preset)
         select_data(self.ui.backendBox, parameters.backend)
+        select_data(self.ui.formBox, parameters.form)
+        # Looked up only where it is seen: it goes through the installed packages.
+        if not self.root.collapsed:
+            set_text(self.ui.engineLabel, self._engine_html())
 
     def on_run(self, run) -> None:
         """See Section.on_run: the worker tells its devices once it is ready."""
@@ -66,6 +83,8 @@ class AdvancedSection(Section):
         if devices and devices != self._devices:
             self._devices = devices
             self._list_devices(devices)
+            self.refresh()
+        elif run is not None and run.state.final:
             self.refresh()
 
     def copy_diagnostics(self) -> None:
@@ -94,6 +113,28 @@ class AdvancedSection(Section):
     def _on_backend(self, index: int) -> None:
         if self.panel.parameters is not None and index >= 0:
             self.panel.parameters.backend = self.ui.backendBox.itemData(index)
+
+    def _on_form(self, index: int) -> None:
+        if self.panel.parameters is not None and index >= 0:
+            self.panel.parameters.form = self.ui.formBox.itemData(index)
+
+    def _engine_html(self) -> str:
+        """What computes the next run, and what has computed the result that is shown."""
+        card, parameters = self.panel.card, self.panel.parameters
+        lines = []
+        if card is not None:
+            openvino = not environment.openvino_is_missing()
+            text = engine_words.next_text(card, parameters, self._devices_of_worker(), openvino)
+            lines.append(f"<b>{_('Next run')}</b>: {html.escape(text, quote=False)}")
+        if parameters.result is not None:
+            text = engine_words.last_text(provenance.settings_of(parameters.result))
+            if text:
+                lines.append(f"<b>{_('This result')}</b>: {html.escape(text, quote=False)}")
+        return "<br>".join(lines)
+
+    def _devices_of_worker(self) -> tuple:
+        ready = self.panel.runner.ready
+        return tuple(ready.devices) if ready is not None else self._devices
 
     def _on_smoothing(self, value: float) -> None:
         parameters = self.panel.parameters

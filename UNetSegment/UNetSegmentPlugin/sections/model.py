@@ -9,8 +9,9 @@ from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
 
+from ..compressing import checks as compressing_checks
 from ..installing.model_import import ModelImport
-from ..models import cards, catalog, expectation, licences
+from ..models import cards, catalog, expectation, forms, licences
 from ..widgets import questions
 from ..widgets.drop_area import DropArea
 from ..widgets.label_list import LabelList
@@ -38,6 +39,7 @@ class ModelSection(Section):
         self.ui.modelCardLabel.connect("linkActivated(QString)", self._on_link)
         self.ui.modelMoreButton.connect("toggled(bool)", lambda whole: self.refresh())
         self.ui.acceptLicenceButton.connect("clicked()", self._on_accept)
+        self.ui.quickVersionButton.connect("clicked()", lambda: panel.show_quick())
         self.ui.modelFolderButton.connect("clicked()", self._on_folder)
         self.ui.removeModelButton.connect("clicked()", self._on_remove)
         self.importing = ModelImport(panel, self.ui)
@@ -86,6 +88,7 @@ class ModelSection(Section):
             self.ui.modelCardLabel,
             self.ui.labelSearchBox,
             self.ui.labelList,
+            self.ui.quickVersionButton,
             self.ui.modelFolderButton,
             self.ui.removeModelButton,
         )
@@ -101,7 +104,14 @@ class ModelSection(Section):
         self.ui.modelMoreButton.text = _("L&ess") if whole else _("Mor&e")
         self.ui.modelCardFrame.setVisible(whole or many)
         self.ui.modelCardLabel.setVisible(whole)
-        self.ui.modelCardLabel.text = cards.card_html(card, expectation.in_words(seconds))
+        refused = compressing_checks.check_model(card)
+        quick = forms.quick_text(card) or (_("not possible") if refused else _("none yet"))
+        self.ui.modelCardLabel.text = cards.card_html(card, expectation.in_words(seconds), quick)
+        self.ui.quickVersionButton.setVisible(whole)
+        self.ui.quickVersionButton.enabled = not refused
+        self.ui.quickVersionButton.toolTip = " ".join(refused) or _(
+            "An 8-bit form of the model: smaller, and several times as fast on processors; what it costs is measured."
+        )
         self.ui.modelFolderButton.setVisible(whole and own)
         self.ui.removeModelButton.setVisible(whole and own)
         self._labels.set_visible(many)

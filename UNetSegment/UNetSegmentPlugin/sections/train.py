@@ -2,7 +2,6 @@
 
 import html
 from dataclasses import replace
-from pathlib import Path
 
 from slicer.i18n import tr as _
 
@@ -126,7 +125,7 @@ class TrainSection(Section):
         order = TrainingOrder(
             name=name,
             title=title,
-            source=str(Path(parameters.train_folder).expanduser().absolute()),
+            source=self.source.path,
             minutes=parameters.train_minutes,
             recipe=parameters.train_recipe,
             network="" if parameters.train_start_from else parameters.train_network,

@@ -48,7 +48,7 @@ def check_pairs(rows: Sequence[Pair], left_out: Sequence[str], held_out: bool) -
         left_out: keys (see ``training_voxels.key_of``) of segments that are not to be learned.
         held_out: whether cases are held out to check with.
     """
-    errors = _row_errors(rows)
+    errors = row_errors(rows)
     complete = [pair for pair in rows if pair.complete]
     fewest = _FEWEST if held_out else 1
     if len(complete) < fewest:
@@ -58,7 +58,7 @@ def check_pairs(rows: Sequence[Pair], left_out: Sequence[str], held_out: bool) -
     if complete and not learned:
         errors.append(_("Tick at least one segment to learn."))
     if not errors:
-        errors += [error for pair in complete for error in _pair_errors(pair, learned)]
+        errors += [error for pair in complete for error in pair_errors(pair, learned)]
         errors += _differences(complete)
     count = training_voxels.channels_of(complete[0].volume) if complete else 0
     return Found(tuple(errors), tuple(_warnings(complete, learned)), tuple(segments), "", count)
@@ -117,7 +117,8 @@ def _is_unfinished(folder: Path) -> bool:
         return False
 
 
-def _row_errors(rows: Sequence[Pair]) -> list[str]:
+def row_errors(rows: Sequence[Pair]) -> list[str]:
+    """Rows that are not filled in, and images that are listed twice."""
     errors = []
     for number, pair in enumerate(rows, 1):
         if pair.volume is None:
@@ -129,7 +130,8 @@ def _row_errors(rows: Sequence[Pair]) -> list[str]:
     return errors
 
 
-def _pair_errors(pair: Pair, learned: Sequence[str]) -> list[str]:
+def pair_errors(pair: Pair, learned: Sequence[str]) -> list[str]:
+    """What is wrong with a pair that is to show segments of these names."""
     image, segmentation = pair.volume.GetName(), pair.segmentation.GetName()
     try:
         volumes.geometry_of(pair.volume)

@@ -9,8 +9,8 @@
     client.shutdown()
 
 Every request ends in exactly one of ``on_result`` / ``on_loaded`` / ``on_imported`` / ``on_trained`` /
-``on_unloaded`` and ``on_error``. Listener methods are called on the thread that the transport delivers on (see
-:mod:`..transport.interface`); an exception in one is logged and goes no further.
+``on_compressed`` / ``on_unloaded`` and ``on_error``. Listener methods are called on the thread that the transport
+delivers on (see :mod:`..transport.interface`); an exception in one is logged and goes no further.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ..errors import WorkerError, error_from_code
 from ..exchange.folders import HeldFile
 from ..exchange.mapped import write_array
 from ..exchange.voxel_files import VoxelFiles
+from ..protocol.compression import Compress, Compressed, CompressionOrder
 from ..protocol.encoding import encode
 from ..protocol.messages import (
     Cancel,
@@ -183,6 +184,11 @@ class WorkerClient:
         follows. Starts the worker if need be."""
         return self._ask(lambda number: Train(number, str(folder), keep, models))
 
+    def compress(self, order: CompressionOrder, models: str | None = None) -> int:
+        """Makes a quick version of a model (see :class:`~..protocol.compression.Compress`); ``on_compressed`` follows.
+        Starts the worker if need be."""
+        return self._ask(lambda number: Compress(number, order, models))
+
     def unload(self, model: str | None = None) -> int:
         """Drops a warm model, or all, to free memory; ``on_unloaded`` follows. Starts the worker if need be."""
         return self._ask(lambda number: Unload(number, None if model is None else str(model)))
@@ -256,6 +262,8 @@ class WorkerClient:
                 self._tell(listener.on_imported, event.id, event)
             elif isinstance(event, Trained):
                 self._tell(listener.on_trained, event.id, event)
+            elif isinstance(event, Compressed):
+                self._tell(listener.on_compressed, event.id, event)
             else:
                 self._tell(listener.on_unloaded, event.id, event)
 

@@ -6,6 +6,7 @@ import enum
 
 from ...errors import UNetSegmentError
 from ...progress import ProgressEvent
+from ..protocol.compression import Compressed
 from ..protocol.messages import Imported, Loaded, Ready, Trained, Unloaded
 from ..transport.interface import ExitStatus
 from .requests import SegmentResult
@@ -49,6 +50,9 @@ class Listener:
 
     def on_trained(self, request_id: int, trained: Trained) -> None:
         """A training's model is installed."""
+
+    def on_compressed(self, request_id: int, compressed: Compressed) -> None:
+        """The quick version of a model is installed."""
 
     def on_unloaded(self, request_id: int, unloaded: Unloaded) -> None:
         """Warm models were dropped."""

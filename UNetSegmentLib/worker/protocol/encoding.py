@@ -7,9 +7,9 @@ back. Each of :data:`~.messages.Work` is answered by exactly one of its answer a
 one by an ``error`` of code ``cancelled``. Voxels never pass through here: they lie in raw files (:class:`ArrayFile`).
 
 Client to worker: ``hello``, ``load``, ``segment``, ``refine-open``, ``refine-edit``, ``refine-step``, ``import``,
-``library-install``, ``train``, ``cancel``, ``unload``, ``shutdown``.
+``library-install``, ``train``, ``compress``, ``cancel``, ``unload``, ``shutdown``.
 Worker to client: ``hello`` (at once), ``ready`` (torch imported, or why not), ``progress``, ``log``, ``loaded``,
-``result``, ``refined``, ``imported``, ``trained``, ``unloaded``, ``error``.
+``result``, ``refined``, ``imported``, ``trained``, ``compressed``, ``unloaded``, ``error``.
 
 Of requests a worker takes what its engine is made for: one for models everything but ``refine-...``, one for
 corrections (:mod:`..refining`), which never waits for a network, nothing else.
@@ -24,6 +24,7 @@ from ...io.json_files import no_constant
 from ...version import __version__
 from ..errors import ProtocolError, VersionError, WorkerError
 from .arrays import BoxLabels, BoxMask
+from .compression import Compress, Compressed
 from .messages import (
     PROTOCOL_VERSION,
     ArrayFile,
@@ -69,6 +70,7 @@ REQUESTS: dict[str, type] = {
         Import,
         LibraryInstall,
         Train,
+        Compress,
         Cancel,
         Unload,
         Shutdown,
@@ -76,7 +78,8 @@ REQUESTS: dict[str, type] = {
 }
 LINES = "Send one JSON object in a line, in UTF-8, with a line feed at its end."
 EVENTS: dict[str, type] = {
-    m.kind: m for m in (Hello, Ready, Progress, Log, Loaded, Result, Refined, Imported, Trained, Unloaded, Failure)
+    m.kind: m
+    for m in (Hello, Ready, Progress, Log, Loaded, Result, Refined, Imported, Trained, Compressed, Unloaded, Failure)
 }
 
 

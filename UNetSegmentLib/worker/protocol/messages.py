@@ -10,6 +10,7 @@ from ...geometry import Box, Geometry
 from ...labels import Label
 from ...version import __version__
 from .arrays import ArrayFile, VolumeFile
+from .compression import Compress, Compressed
 from .refine_messages import Refine, Refined
 from .training_runs import Outcome
 
@@ -327,8 +328,10 @@ class Failure:
     id: int | None = None
 
 
-Work = Load | Segment | Refine | Import | LibraryInstall | Train | Unload
+Work = Load | Segment | Refine | Import | LibraryInstall | Train | Compress | Unload
 """Requests for the inference thread, each answered once."""
 
 Request = ClientHello | Work | Cancel | Shutdown
-Event = Hello | Ready | Progress | Log | Loaded | Result | Refined | Imported | Trained | Unloaded | Failure
+Event = (
+    Hello | Ready | Progress | Log | Loaded | Result | Refined | Imported | Trained | Compressed | Unloaded | Failure
+)

@@ -14,6 +14,7 @@ from ...errors import ResourceError
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...volume import Volume
 from ..exchange.mapped import discard, read_array, write_array
+from ..protocol.compression import Compress, Compressed
 from ..protocol.messages import (
     ArrayFile,
     Device,
@@ -148,6 +149,12 @@ class CoreEngine(RefusingEngine):
         from .training import carry_out
 
         return carry_out(request, progress, cancel)
+
+    def compress(self, request: Compress, progress: ProgressCallback, cancel: CancelToken) -> Compressed:
+        """Makes a quick version of a model."""
+        from .compressing import compress
+
+        return compress(request, progress, cancel)
 
     def unload(self, request: Unload) -> Unloaded:
         """Drops one model or all, and gives their memory back."""

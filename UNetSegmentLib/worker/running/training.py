@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from ..protocol.training_runs import (
     read_run,
     write_outcome,
 )
+from .niceness import step_back
 
 if TYPE_CHECKING:
     from ...labels import Label
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FINGERPRINT = "fingerprint.json"
-# What runs beside an hour of training, Slicer and its segmentations above all, goes first.
-_NICENESS = 5
 
 
 def carry_out(request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
@@ -52,7 +49,7 @@ def carry_out(request: Train, progress: ProgressCallback, cancel: CancelToken) -
         Cancelled: the token was set. What was learned is in the checkpoint.
     """
     started = time.perf_counter()
-    _step_back()
+    step_back()
     folder = Path(request.folder)
     order = read_order(folder)
     if request.keep and not (folder / CHECKPOINT).is_file():
@@ -240,8 +237,3 @@ def _installed(
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def _step_back() -> None:
-    with contextlib.suppress(AttributeError, OSError):
-        os.nice(max(_NICENESS - os.nice(0), 0))

@@ -6,6 +6,7 @@ from typing import ClassVar, NoReturn
 
 from ...progress import CancelToken, ProgressCallback
 from ..errors import WorkerError
+from ..protocol.compression import Compress, Compressed
 from ..protocol.messages import (
     Import,
     Imported,
@@ -45,6 +46,10 @@ class RefusingEngine:
         self._refuse()
 
     def train(self, request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained:
+        """Refused. Raises WorkerError."""
+        self._refuse()
+
+    def compress(self, request: Compress, progress: ProgressCallback, cancel: CancelToken) -> Compressed:
         """Refused. Raises WorkerError."""
         self._refuse()
 

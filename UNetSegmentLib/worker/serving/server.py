@@ -24,6 +24,7 @@ from ...errors import Cancelled, UNetSegmentError
 from ...progress import CancelToken, ProgressCallback, ProgressEvent
 from ..errors import ProtocolError, VersionError, WorkerError, error_from_code
 from ..exchange.folders import remove_abandoned
+from ..protocol.compression import Compress, Compressed
 from ..protocol.encoding import LINES, decode_request, encode
 from ..protocol.lines import GuardedLines
 from ..protocol.messages import (
@@ -81,6 +82,8 @@ class Engine(Protocol):
     def bring(self, request: Import | LibraryInstall, progress: ProgressCallback, cancel: CancelToken) -> Imported: ...
 
     def train(self, request: Train, progress: ProgressCallback, cancel: CancelToken) -> Trained: ...
+
+    def compress(self, request: Compress, progress: ProgressCallback, cancel: CancelToken) -> Compressed: ...
 
     def unload(self, request: Unload) -> Unloaded: ...
 
@@ -160,6 +163,8 @@ class Server:
             return self._engine.segment(request, progress, job.cancel)
         if isinstance(request, Train):
             return self._engine.train(request, progress, job.cancel)
+        if isinstance(request, Compress):
+            return self._engine.compress(request, progress, job.cancel)
         return self._engine.bring(request, progress, job.cancel)
 
     # -- reader thread ---------------------------------------------------------------------------------------------
@@ -206,6 +211,8 @@ class Server:
         else:
             if isinstance(request, Segment | RefineOpen):
                 self._folders.add(request.folder)
+            if isinstance(request, Compress) and request.order.copied:
+                self._folders.add(request.order.copied)
             self._jobs.put(Job(request))
 
     def _leave_alone(self) -> None:

@@ -15,6 +15,7 @@ from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
 from UNetSegmentLib.worker.errors import ProtocolError, VersionError, WorkerError, error_from_code
 from UNetSegmentLib.worker.protocol import encoding as protocol
+from UNetSegmentLib.worker.protocol.compression import Compress, Compressed, CompressionOrder, CompressionOutcome
 from UNetSegmentLib.worker.protocol.encoding import (
     ArrayFile,
     BoxLabels,
@@ -79,6 +80,8 @@ REQUESTS = [
     LibraryInstall(6, "spleen", False),
     Train(7, "/trainings/ä", True, "/packages"),
     Train(7, "/t"),
+    Compress(11, CompressionOrder("/m", "/c", "ä-quick", "Ä, quick", "int8", 0.01, "/tmp/u"), "/packages"),
+    Compress(11, CompressionOrder("/m", "/c", "n", "t")),
     Cancel(2),
     Unload(4),
     Unload(4, "m"),
@@ -99,6 +102,8 @@ EVENTS = [
     Refined(9, BoxLabels(BOX, packed="eA=="), BoxMask(BOX, "eA=="), (BoxLabels(BOX),), 7, 80.0, ("note",), 3, 1, 0.5),
     Imported(5, (ImportedModel("m", "1.0", "Title", "/packages/m"),), 1.5),
     Trained(7, Outcome(True, 9, 9, "m", "1", "T", "/m", ("a", "b"), (0.5, None), "/r.html", 1.5)),
+    Compressed(11, CompressionOutcome("m", "1", "T", "/m", "int8", 4, 1, 3, 0.9, 0.8, 0.99, 0.1, 2.9, ("note",), 1.5)),
+    Compressed(11, CompressionOutcome("m", "1", "T", "/m", "int8", 4, 1)),
     Unloaded(1, ("m",)),
     Failure(Problem("code", "cause", "cure", "detail"), 3),
     Failure(Problem("code", "cause")),

@@ -166,7 +166,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def as_nice_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "_step_back", lambda: None)
+    monkeypatch.setattr(training, "step_back", lambda: None)
 
 
 def test_from_an_order_to_a_model_among_the_users_own(run: Callable[..., Path], tmp_path: Path) -> None:
