@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 Item = TypeVar("Item")
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def usable_threads() -> int:
+    """How many threads torch should use here: as many as it has, but no more than there are cores for this process.
+
+    Torch counts the machine's cores. A container, batch job or affinity mask may give fewer, and threads in excess wait
+    for one another.
+    """
+    return min(torch.get_num_threads(), usable_cores())
+
+
+def usable_cores(groups: Path = _CGROUPS) -> int:
+    """Cores for this process: those of its affinity mask, and the share of time that its control group has, rounded
+    up. At least 1."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(min(cores, math.ceil(_quota(groups))), 1)
+
+
+def _quota(groups: Path) -> float:
+    """Cores that the control groups of both versions allow; very many where there is no limit."""
+    limits = [1e6]
+    for quota, period in (("cpu.max", ""), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        with contextlib.suppress(OSError, ValueError):
+            words = (groups / quota).read_text(encoding="ascii").split()
+            if period:
+                words.append((groups / period).read_text(encoding="ascii").strip())
+            allowed, each = float(words[0]), float(words[1])
+            if allowed > 0 < each:
+                limits.append(allowed / each)
+    return min(limits)
 
 
 def on_every_core(work: Callable[[Item], None], items: Sequence[Item], device: torch.device) -> None:

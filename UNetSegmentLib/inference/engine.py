@@ -139,11 +139,15 @@ def _wanted(
 
 
 def _batches(tiles: Iterable[tuple[int, int, int]], size: int) -> Iterator[list[tuple[int, int, int]]]:
-    batch: list[tuple[int, int, int]] = []
+    """The tiles in their order, ``size`` at a time; what is left over for the end is shared out so that no tile comes
+    alone after a full batch (a single one is slow, see :mod:`.memory`)."""
+    waiting: list[tuple[int, int, int]] = []
     for tile in tiles:
-        batch.append(tile)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        waiting.append(tile)
+        if len(waiting) == size + 2:
+            yield waiting[:size]
+            waiting = waiting[size:]
+    while waiting:
+        count = len(waiting) if len(waiting) <= size else min(-(-len(waiting) // 2), size)
+        yield waiting[:count]
+        waiting = waiting[count:]

@@ -22,6 +22,11 @@ _FLOAT = 4
 # Torch's allocator rounds up and cuDNN takes workspace; measured peaks stay below this factor of the arithmetic.
 _SLACK = 1.3
 _LARGEST_BATCH = 8
+_FEW_TILES = 4
+_LARGEST_CPU_BATCH = 16
+# What a batch may take on a CPU for each core: bytes of feature maps, and operations, so that it ends within a second.
+_BATCH_BYTES = 1 << 26
+_BATCH_FLOPS = 2e10
 _BLOCK_BYTES = {"cpu": 1 << 27}  # what the reducer handles at once: small blocks on a CPU,
 _LARGE_BLOCK_BYTES = 1 << 29  # large ones on a GPU
 _SMALLER_PATCH = 0.75
@@ -59,8 +64,7 @@ def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool, features: 
         features: channels of what is accumulated where that is feature maps; None for logits.
     """
     network = _network_cost(card, plan.patch, features)
-    width = 2 if half else _FLOAT
-    tiles = network.peak_bytes * plan.batch * width // _FLOAT
+    tiles = feature_bytes(plan, card, half, features)
     weights = network.parameters * _FLOAT * len(card.weights)
     padded = [max(n, p) for n, p in zip(shape, plan.patch, strict=True)]
     image = math.prod(padded) * card.network.in_channels * _FLOAT
@@ -75,6 +79,12 @@ def need_of(plan: RunPlan, card: ModelCard, shape: Shape, half: bool, features: 
     if plan.accumulate_on == plan.device:
         return Need(work + image + slab, image)
     return Need(work + image, image + slab)
+
+
+def feature_bytes(plan: RunPlan, card: ModelCard, half: bool, features: int | None = None) -> int:
+    """Bytes of the feature maps of one batch, see :func:`need_of`."""
+    width = 2 if half else _FLOAT
+    return _network_cost(card, plan.patch, features).peak_bytes * plan.batch * width // _FLOAT
 
 
 def _network_cost(card: ModelCard, patch: Shape, features: int | None) -> NetworkCost:
@@ -123,7 +133,7 @@ def ladder(
 
 def _rungs(card: ModelCard, device: torch.device, patch: Shape, batch: int) -> Iterator[RunPlan]:
     cpu = torch.device("cpu")
-    first = RunPlan(device, device, batch or _default_batch(card, device), patch)
+    first = RunPlan(device, device, batch or _default_batch(card, device, patch), patch)
     yield first
     size = first.batch // 2
     while size >= 1:
@@ -147,11 +157,19 @@ def _rungs(card: ModelCard, device: torch.device, patch: Shape, batch: int) -> I
             yield RunPlan(cpu, cpu, 1, smaller, f"Memory was short, so the CPU and smaller tiles ({words}) were used.")
 
 
-def _default_batch(card: ModelCard, device: torch.device) -> int:
-    """On a GPU enough tiles to fill it; on a CPU one (caches), but for 2D, whose tiles are small, a few."""
-    if device.type == "cpu":
-        return 1 if card.network.dimension == 3 else 4
-    return _LARGEST_BATCH if card.network.dimension == 2 else 2
+def _default_batch(card: ModelCard, device: torch.device, patch: Shape) -> int:
+    """On a GPU enough tiles to fill it. On a CPU one, whose maps fill the caches, but of small tiles a few.
+
+    With a single small tile torch takes a slow way through the deeper convolutions (it asks for 20480 numbers in the
+    first four axes, or two tiles); OpenVINO gives each tile of several a core of its own.
+    """
+    if device.type != "cpu":
+        return _LARGEST_BATCH if card.network.dimension == 2 else 2
+    if isinstance(card.network, OpaqueNetwork):
+        return 1 if card.network.dimension == 3 else _FEW_TILES
+    cores, need = torch.get_num_threads(), _network_cost(card, patch, None)
+    carried = cores * min(_BATCH_BYTES / max(need.peak_bytes, 1), _BATCH_FLOPS / max(need.flops, 1))
+    return max(min(max(_FEW_TILES, cores), _LARGEST_CPU_BATCH, int(carried)), 1)
 
 
 def smallest_patch(card: ModelCard, patch: Shape) -> Shape:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..budget import is_out_of_memory
+from ..budget import available_memory, is_out_of_memory
 from ..errors import InputError, ModelError, ResourceError, UNetSegmentError
 from ..models.card import INT8_OPENVINO, ModelCard
 from ..models.model import Model
@@ -20,12 +20,13 @@ from ..preprocessing.preparation import PreparationRecord, Prepared
 from ..progress import Stage
 from .backend import Backend
 from .backends import BackendRequest, make_backend
+from .backends.trial import TrialBackend
 from .demand import Demand
 from .devices import device_title, free_memory, release_cache
 from .engine import Pass, crop_of, run_tiles, tiles_of
 from .finite import FiniteWatch, NotFiniteError
 from .head import Bodies, Head, split_head
-from .memory import RunPlan, ladder, need_of
+from .memory import RunPlan, feature_bytes, ladder, need_of
 from .reduction import Reduced, ReductionPlan
 from .settings import EngineSettings
 from .small_networks import SmallNetworks, small_networks
@@ -34,6 +35,10 @@ from .tiles import plan_tiles
 log = logging.getLogger(__name__)
 
 _OVERFLOW = "'{}' gives numbers that are too large for half precision, so it ran in single precision."
+
+# What a backend may hold between two runs, and the free memory below which none holds any.
+_KEPT_BYTES = 1 << 29
+_LITTLE_RAM = 4 << 30
 
 StageMaker = Callable[[int, str], Stage]
 """Makes the stage that counts the tiles: how many, and on what."""
@@ -76,8 +81,10 @@ class ModelRunner:
         self.model = model
         self.settings = settings.for_model(model.card.inference)
         self._device = device
+        self._loaded: list[nn.Module] = []
         self._split: tuple[Bodies, Head] | None = None
         self._small: SmallNetworks | None = None
+        self._kept: dict[tuple[Any, ...], Backend] = {}  # by what they were made for
         self._overflows = False
 
     @property
@@ -127,6 +134,7 @@ class ModelRunner:
                 if not is_out_of_memory(error):
                     raise
                 failure = error
+                self._kept.clear()
                 log.warning("Memory ran out with %s; trying less.", plan)
             release_cache(self._device)
         raise ResourceError(
@@ -138,7 +146,8 @@ class ModelRunner:
 
     def release(self) -> None:
         """Forgets the networks; the next run loads them again."""
-        self._split = self._small = None
+        self._loaded, self._split, self._small = [], None, None
+        self._kept.clear()
         self.model.release()
         release_cache(self._device)
 
@@ -185,18 +194,40 @@ class ModelRunner:
             self._small = self._small or small_networks(self.model, self._folds)
             return self._small.networks, self._small.head
         networks: list[nn.Module] = [self.model.network(fold) for fold in range(self._folds)]
-        if self._split is None or list(self._split[0].networks) != networks:
-            self._split = split_head(networks)
+        if networks != self._loaded:
+            self._loaded, self._split = networks, split_head(networks)
+            self._kept.clear()
         return (networks, None) if self._split is None else ([self._split[0]], self._split[1])
 
     def _backend(self, plan: RunPlan, tiles: int) -> tuple[Backend, Head | None]:
+        """What runs the tiles: that of an earlier run of the same kind where it is kept."""
         networks, head = self._networks()
+        batch = min(plan.batch, tiles)
+        key = (plan.device, plan.patch, batch, self.settings)
+        backend = self._kept.get(key)
+        if backend is None:
+            backend = make_backend(self._request(plan, batch, tiles, networks, head is None))
+            if self._may_keep(plan):
+                self._kept[key] = backend
+        elif isinstance(backend, TrialBackend):
+            backend.expect(tiles)
+        return backend, head
+
+    def _may_keep(self, plan: RunPlan) -> bool:
+        """Whether what a backend holds between two runs (its memory for feature maps) is little."""
+        if plan.device.type != "cpu":
+            return True
+        return feature_bytes(plan, self.card, False, self._features) <= _KEPT_BYTES
+
+    def _request(
+        self, plan: RunPlan, batch: int, tiles: int, networks: Sequence[nn.Module], whole: bool
+    ) -> BackendRequest:
         card, settings = self.card, self.settings
         small = settings.form == "int8"
         digests = self.model.form_digests(INT8_OPENVINO) if small else self.model.digests
         digests = digests[: self._folds]
-        kind = ("int8-" if small else "") + ("logits" if head is None else "features")
-        request = BackendRequest(
+        kind = ("int8-" if small else "") + ("logits" if whole else "features")
+        return BackendRequest(
             networks,
             card.network.dimension,
             plan.device,
@@ -204,12 +235,11 @@ class ModelRunner:
             autocast_of(settings.precision, plan.device),
             "openvino" if small else settings.backend,
             plan.patch,
-            plan.batch,
+            batch,
             cache_key="-".join([kind, *digests]) if digests and all(digests) else "",
             tiles=tiles,
-            activation=card.inference.activation if head is None else None,
+            activation=card.inference.activation if whole else None,
         )
-        return make_backend(request), head
 
     def _pass(self, plan: RunPlan, outputs: Outputs) -> Pass:
         contract, settings = self.card.inference, self.settings
@@ -237,6 +267,8 @@ class ModelRunner:
         reduced = run_tiles(image, timed, how, reduction, stage(tiles, device_title(plan.device)), head, watch)
         used = self._provenance(plan, backend, tiles)
         told = [plan.warning, _OVERFLOW.format(self.card.name) if self._overflows else ""]
+        if available_memory() < _LITTLE_RAM:
+            self._kept.clear()
         return RunResult(reduced, prepared.record, used, " ".join(filter(None, told)), timed.seconds)
 
     def _provenance(self, plan: RunPlan, backend: Backend, tiles: int) -> dict[str, Any]:
@@ -247,7 +279,7 @@ class ModelRunner:
             "backend": getattr(backend, "name", self.settings.backend),
             "tiles": tiles,
             "patch": list(plan.patch),
-            "batch": plan.batch,
+            "batch": min(plan.batch, tiles),
             "folds": self._folds,
             "passes_per_tile": backend.passes,
             "precision": str(precision).removeprefix("torch."),

@@ -32,40 +32,65 @@ _lock = threading.Lock()
 
 
 class CompiledNetwork:
-    """One network, compiled for one shape (N, C, *patch). Fewer than N tiles are padded with zeros."""
+    """One network, compiled for tiles of one shape (N, C, *patch). Fewer than N tiles are padded with zeros.
 
-    def __init__(self, compiled: Any) -> None:
+    Args:
+        compiled: an ``openvino.CompiledModel``.
+        streams: that many inputs are worked on at the same time.
+    """
+
+    def __init__(self, compiled: Any, streams: int = 1) -> None:
         self._compiled = compiled
-        self._request = compiled.create_infer_request()
+        self._requests = [compiled.create_infer_request() for _ in range(streams)]
         self._shape = tuple(compiled.input(0).shape)
         self._out_shape = tuple(compiled.output(0).shape)
         self._lock = threading.Lock()
 
     def __call__(self, tiles: torch.Tensor) -> torch.Tensor:
-        """(n, C, *patch) to (n, K, *patch) in float32, n at most N; the result is memory of its own."""
-        import openvino
-
-        count = tiles.shape[0]
-        if count > self._shape[0]:
-            return torch.cat([self(part) for part in tiles.split(self._shape[0])])
-        tiles = tiles.to(torch.float32)
-        if count < self._shape[0]:
-            tiles = torch.cat([tiles, tiles.new_zeros((self._shape[0] - count, *tiles.shape[1:]))])
-        if tuple(tiles.shape) != self._shape:
+        """(n, C, *patch) to (n, K, *patch) in float32; the result is memory of its own."""
+        size, count = self._shape[0], tiles.shape[0]
+        if tuple(tiles.shape[1:]) != self._shape[1:]:
             raise ModelError(f"The network was compiled for {self._shape}; {tuple(tiles.shape)} given.")
-        result = torch.empty(self._out_shape)
-        source = tiles.contiguous().numpy()
+        tiles = tiles.to(torch.float32)
+        if missing := -count % size:
+            tiles = torch.cat([tiles, tiles.new_zeros((missing, *tiles.shape[1:]))])
+        result = torch.empty((len(tiles), *self._out_shape[1:]))
         with self._lock:
-            # Both sides work in torch's memory: nothing is copied.
-            self._request.set_input_tensor(openvino.Tensor(source, shared_memory=True))
-            self._request.set_output_tensor(openvino.Tensor(result.numpy(), shared_memory=True))
-            self._request.infer()
+            self._run(tiles.contiguous().split(size), result.split(size))
         return result[:count]
 
     def release(self) -> None:
         """Gives the memory of the feature maps back; the next call takes it again."""
         with self._lock:
             self._compiled.release_memory()
+
+    def _run(self, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> None:
+        import openvino
+
+        requests = self._requests
+        try:
+            for number, (source, target) in enumerate(zip(inputs, outputs, strict=True)):
+                request = requests[number % len(requests)]
+                # Tiles cost the same: the one that was begun first is the first to be done.
+                request.wait()
+                # Both sides work in torch's memory: nothing is copied.
+                request.set_input_tensor(openvino.Tensor(source.numpy(), shared_memory=True))
+                request.set_output_tensor(openvino.Tensor(target.numpy(), shared_memory=True))
+                request.start_async()
+        finally:
+            # Also where one failed: none may still write into memory that is gone.
+            failures = [failure for failure in map(_failure_of, requests) if failure is not None]
+        if failures:
+            raise failures[0]
+
+
+def _failure_of(request: Any) -> RuntimeError | None:
+    """Waits for a request; what went wrong in it, if anything."""
+    try:
+        request.wait()
+    except RuntimeError as error:
+        return error
+    return None
 
 
 class OpenVinoBackend:
@@ -75,7 +100,9 @@ class OpenVinoBackend:
         modules: one per fold, in eval mode.
         dimension: 2 or 3.
         mirror_axes: array axes to mirror, all combinations.
-        batch: tiles at once, fixed when compiling.
+        batch: tiles that come at once. One has all cores to itself; several (small ones, see
+            :mod:`~UNetSegmentLib.inference.memory`) have a core each, so that none waits for another. A tile's result
+            does not depend on the tiles beside it.
         autocast: None for float32; half precision only where it was asked for.
         key: tells the networks from all others, for the cache on the disk; empty keeps them out of it.
         cache: in place of the user's.
@@ -100,7 +127,7 @@ class OpenVinoBackend:
         self.device = torch.device("cpu")
         self._modules = list(modules)
         self._dimension = dimension
-        self._batch = batch
+        self._streams = min(batch, torch.get_num_threads())
         self._precision = PRECISIONS[autocast]
         self._key = key
         self._cache = (cache or CompiledCache()) if key else None
@@ -141,11 +168,11 @@ class OpenVinoBackend:
         return self._cache is not None and all(self._cache.has(self._name(n, self._shape_of(shape))) for n in folds)
 
     def _shape_of(self, tiles: Sequence[int]) -> list[int]:
-        return [self._batch, tiles[1], *list(tiles[2:])[-self._dimension :]]
+        return [1, tiles[1], *list(tiles[2:])[-self._dimension :]]
 
     def _runner(self, fold: int) -> Callable[[torch.Tensor], torch.Tensor]:
         def run(tiles: torch.Tensor) -> torch.Tensor:
-            network = self._networks[(self._batch, *tiles.shape[1:])][fold]
+            network = self._networks[(1, *tiles.shape[1:])][fold]
             result = network(tiles)
             if len(self._modules) > 1 and available_memory() < _LITTLE_RAM:
                 network.release()
@@ -159,12 +186,14 @@ class OpenVinoBackend:
 
     def _compile(self, fold: int, shape: Sequence[int], threads: int) -> CompiledNetwork:
         name = self._name(fold, shape)
-        key = f"{name}/{threads}"
+        key = f"{name}/{threads}/{self._streams}"
         with _lock:
             if key in _compiled:
                 _compiled.move_to_end(key)
                 return _compiled[key]
-        network = CompiledNetwork(self._from_disk(name, threads) or self._anew(fold, shape, name, threads))
+        network = CompiledNetwork(
+            self._from_disk(name, threads) or self._anew(fold, shape, name, threads), self._streams
+        )
         with _lock:
             _compiled[key] = network
             while len(_compiled) > max(_KEPT, len(self._modules)):
@@ -201,7 +230,8 @@ class OpenVinoBackend:
             # Never left to the runtime, which takes half precision where the processor has it.
             "INFERENCE_PRECISION_HINT": self._precision,
             "INFERENCE_NUM_THREADS": threads,
-            "PERFORMANCE_HINT": "LATENCY",
+            "PERFORMANCE_HINT": "THROUGHPUT" if self._streams > 1 else "LATENCY",
+            "NUM_STREAMS": self._streams,
             # Threads tied to cores wait for each other when another process has work for those cores.
             "ENABLE_CPU_PINNING": False,
         }

@@ -9,6 +9,7 @@ this network, machine and versions; later runs start with the right backend.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -62,8 +63,13 @@ class TrialBackend:
         self._request = request
         self._book = book or VerdictBook()
         self._key = ""
+        self._tiles = request.tiles  # that will come
         self._seen = 0  # tiles
         self._seconds: list[float] = []  # of the reference, for each batch
+        self._per_tile = math.inf  # the least of the reference's seconds
+        self._known: Verdict | None = None  # of an earlier run
+        self._spent = 0.0  # seconds of earlier processes
+        self._fresh = False  # whether this run's first tile has been seen
         self._folds = len(request.modules)
 
     @property
@@ -76,32 +82,47 @@ class TrialBackend:
         """Forward passes per tile."""
         return self._reference.passes
 
+    def expect(self, tiles: int) -> None:
+        """Another run begins, of that many tiles; what is known from those before it stays known."""
+        self._tiles, self._seen, self._fresh = tiles, 0, False
+
     def predict(self, tiles: torch.Tensor) -> torch.Tensor:
         """See Backend."""
         if not self._key:
             self._open(tiles)
+        if not self._fresh:
+            self._fresh = True
+            self._recall(tiles)
         if self._chosen is not None:
             return self._run_chosen(tiles)
+        first = self._seen == 0
         started = time.perf_counter()
         logits = self._reference.predict(tiles)
         self._seconds.append(time.perf_counter() - started)
+        self._per_tile = min(self._per_tile, self._seconds[-1] / tiles.shape[0])
         self._seen += tiles.shape[0]
         if self._is_time(tiles):
             self._try(tiles, logits)
-        elif len(self._seconds) == 1:
+        elif first:
             self._note_spending(tiles)
         return logits
 
     # -- a verdict of an earlier run --------------------------------------------------------------------------------
 
     def _open(self, tiles: torch.Tensor) -> None:
-        """Looks the verdict up, at the first tile."""
-        size = "x".join(map(str, tiles.shape))
+        """Looks the verdict up, at the first tile. How many tiles come at once does not count, but whether several."""
+        several = "several" if self._request.batch > 1 else "one"
+        size = "x".join(map(str, tiles.shape[1:]))
         threads = torch.get_num_threads()
         owner = self._request.cache_key or f"memory-{id(self._request.modules[0])}"
-        self._key = f"{machine_key()}/{threads}/{owner}/{size}/{self._reference.passes}"
-        verdict = self._book.find(self._key) if self._request.cache_key else None
-        if verdict is None:
+        self._key = f"{machine_key()}/{threads}/{owner}/{several}/{size}/{self._reference.passes}"
+        if self._request.cache_key:
+            self._known, self._spent = self._book.find(self._key), self._book.spent(self._key)
+
+    def _recall(self, tiles: torch.Tensor) -> None:
+        """Follows a verdict of an earlier run, where one is known and that pays within this run."""
+        verdict = self._known
+        if verdict is None or self._chosen is not None:
             return
         if not _is_better(verdict):
             log.debug("torch is kept: %s", verdict.note)
@@ -110,7 +131,7 @@ class TrialBackend:
         assert self._candidate is not None
         quick = self._candidate.stored(tiles.shape)
         setup = _EXPECTED_LOADING * self._folds if quick else verdict.setup_seconds
-        gain = (verdict.reference_seconds - verdict.seconds) * max(self._remaining(tiles), 1)
+        gain = (verdict.reference_seconds - verdict.seconds) * max(self._remaining, tiles.shape[0])
         if gain > setup:
             self._choose(self._candidate)
 
@@ -131,19 +152,20 @@ class TrialBackend:
         """Whether a trial now is expected to pay."""
         if self._candidate is None:
             return False
-        least = min(self._seconds)
-        if len(self._seconds) == 1 and least < _WARM:
+        if len(self._seconds) == 1 and self._seconds[0] < _WARM:
             return False  # the first one tells little, and a single tile is done by now
+        least = self._per_tile * tiles.shape[0]
         cost = _EXPECTED_SETUP * self._folds + least * (1 - _EXPECTED_GAIN)
-        past = sum(self._seconds) + (self._book.spent(self._key) if self._request.cache_key else 0.0)
-        return _EXPECTED_GAIN * least * self._remaining(tiles) > cost or _EXPECTED_GAIN * past > cost
+        past = self._spent + sum(self._seconds)
+        return _EXPECTED_GAIN * self._per_tile * self._remaining > cost or _EXPECTED_GAIN * past > cost
 
-    def _remaining(self, tiles: torch.Tensor) -> float:
-        """Batches still to come, as far as known."""
-        return max(self._request.tiles - self._seen, 0) / tiles.shape[0]
+    @property
+    def _remaining(self) -> int:
+        """Tiles still to come, as far as known."""
+        return max(self._tiles - self._seen, 0)
 
     def _note_spending(self, tiles: torch.Tensor) -> None:
-        seconds = self._seconds[0] * (1 + self._remaining(tiles))
+        seconds = self._seconds[-1] * (1 + self._remaining / tiles.shape[0])
         if self._request.cache_key and seconds > 1:
             self._book.add_spent(self._key, seconds)
 
@@ -170,8 +192,8 @@ class TrialBackend:
         verdict = Verdict(
             agrees=True,
             difference=difference(logits, other),
-            reference_seconds=min(self._seconds),
-            seconds=seconds,
+            reference_seconds=self._per_tile,
+            seconds=seconds / tiles.shape[0],
             setup_seconds=ready - started,
         )
         if not verdict.difference <= LARGEST_DIFFERENCE:
@@ -183,7 +205,7 @@ class TrialBackend:
             # The first run took memory and started threads; it is judged by a second one.
             ready = time.perf_counter()
             candidate.predict(tiles)
-            verdict = replace(verdict, seconds=time.perf_counter() - ready)
+            verdict = replace(verdict, seconds=(time.perf_counter() - ready) / tiles.shape[0])
         return verdict if _is_better(verdict) else replace(verdict, note="it is not quicker")
 
     def _choose(self, backend: Backend) -> None:

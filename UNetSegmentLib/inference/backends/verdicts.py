@@ -30,7 +30,7 @@ class Verdict:
     Args:
         agrees: whether the quicker one's answer may be used in place of the other's.
         difference: root mean square of their difference, over the standard deviation of the reference.
-        reference_seconds, seconds: for one batch of tiles through all folds and mirrors.
+        reference_seconds, seconds: for one tile of a batch, through all folds and mirrors.
         setup_seconds: to convert and compile all networks.
         note: why it is not used, if so.
     """
