@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
+from .benchmarking.benchmark import benchmark
 from .cohorts.batch import batch
 from .compressing.compress import compress
 from .correcting.refine import refine
@@ -51,6 +52,7 @@ app.command()(augmentations)
 app.command()(compress)
 app.command()(export)
 app.command()(attention)
+app.command()(benchmark)
 app.command()(doctor)
 app.command(hidden=True)(demo)
 

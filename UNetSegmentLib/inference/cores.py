@@ -18,13 +18,19 @@ Item = TypeVar("Item")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def usable_threads() -> int:
-    """How many threads torch should use here: as many as it has, but no more than there are cores for this process.
+def use_the_cores() -> int:
+    """For programs that are ours alone: gives torch no more threads than there are cores for this process.
 
     Torch counts the machine's cores. A container, batch job or affinity mask may give fewer, and threads in excess wait
-    for one another.
+    for one another. Fewer threads than cores are left as they are: someone has asked for them.
+
+    Returns:
+        Torch's number of threads from now on.
     """
-    return min(torch.get_num_threads(), usable_cores())
+    cores = usable_cores()
+    if torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
+    return torch.get_num_threads()
 
 
 def usable_cores(groups: Path = _CGROUPS) -> int:
@@ -43,7 +49,7 @@ def _quota(groups: Path) -> float:
             words = (groups / quota).read_text(encoding="ascii").split()
             if period:
                 words.append((groups / period).read_text(encoding="ascii").strip())
-            allowed, each = float(words[0]), float(words[1])
+            allowed, each = map(float, words)
             if allowed > 0 < each:
                 limits.append(allowed / each)
     return min(limits)

@@ -54,7 +54,10 @@ class Run:
         """In this process."""
         with working("Loading torch and the model", visible):
             from ...inference import Segmenter, overridden
+            from ...inference.cores import use_the_cores
             from ...models import load_model
+
+            use_the_cores()
 
             settings = overridden(self.preset, self.overrides)
             segmenter = Segmenter(load_model(self.model), self.device, self.preset, settings)

@@ -81,8 +81,9 @@ class CoreEngine(RefusingEngine):
             import torch
 
             from ... import inference, models
-            from ...inference import devices
+            from ...inference import cores, devices
 
+            cores.use_the_cores()
             names = devices.available_devices()
             _ = inference.Segmenter, models.load_model, safetensors.torch.load_file
             found = tuple(_device(name) for name in names)

@@ -1,0 +1,1 @@
+"""How fast this machine runs a model, and in which ways."""
