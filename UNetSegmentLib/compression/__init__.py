@@ -11,9 +11,11 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "Compressed": "result",
         "CompressionCase": "cases",
+        "DistillationRecipe": "distillation.recipe",
         "Measured": "measuring",
         "QuantizationRecipe": "quantization.recipe",
         "calibration_tiles": "calibration",
+        "distill": "distillation.distilling",
         "find_cases": "cases",
         "measure": "measuring",
         "modality_warnings": "cases",

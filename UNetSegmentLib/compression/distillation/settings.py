@@ -1,0 +1,172 @@
+"""How a student is trained: the configuration of its run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import InputError
+from ...inference.devices import choose_device
+from ...models import Model
+from ...models.card import ModelCard
+from ...progress import CancelToken, ProgressCallback
+from ...training.config.codec import load_config
+from ...training.config.config import TrainingConfig
+from ...training.config.values import ScheduleConfig, TeacherConfig
+from ...training.layouts.dataset import Dataset
+from ...training.loop.run import CONFIG
+from ...training.planning.configuration import FOLDS, Request, moving_average, timed
+from ...training.planning.plan import plan_training
+from ...training.planning.preferences import Preferences
+from ...training.planning.timing import measure_pace
+from .recipe import DistillationRecipe
+
+_FROM_SCRATCH = 2e-3  # AdamW's rate for weights that begin at random
+_VALIDATIONS = 4
+_MOST_STEPS = 10**6
+_LARGEST_LABEL = 65_535
+
+
+def student_training(
+    models: list[Model],
+    sources: list[str],
+    card: ModelCard,
+    data: Dataset,
+    dataset: str,
+    recipe: DistillationRecipe,
+    output: Path,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[TrainingConfig, tuple[str, ...]]:
+    """The configuration of the student's run, and notes on what was chosen.
+
+    Args:
+        models, sources: the teachers, and what they were loaded by.
+        card: of the student.
+        data: the data set with its folds, in the model's numbering.
+        dataset: the data set as the user named it.
+        output: the run's folder.
+
+    Raises:
+        InputError: the configuration that is named is of another model, or values that cannot work.
+    """
+    base, notes = _base(models[0], sources[0], data, recipe, progress, cancel)
+    loss = base.loss
+    if recipe.unlabelled is not None:
+        if loss.ignored_is_background:
+            notes += (
+                "Voxels that are not judged are left to the teacher, since images without labels have only such.",
+            )
+        ignored = loss.ignore_label if loss.ignore_label is not None else _free_value(card, base)
+        loss = replace(loss, ignore_label=ignored, ignored_is_background=False)
+    optimizer = base.optimizer
+    rate = max(optimizer.learning_rate, _FROM_SCRATCH) if optimizer.kind == "adamw" else optimizer.learning_rate
+    steps = recipe.steps or _MOST_STEPS
+    config = replace(
+        base,
+        dataset=dataset,
+        layout=data.layout,
+        folds=FOLDS,
+        fold=recipe.fold,
+        output=str(output),
+        card=card,
+        start_from=None,
+        pretrained=None,
+        steps=steps,
+        minutes=0.0,
+        batch=recipe.batch or base.batch,
+        seed=recipe.seed,
+        loss=loss,
+        optimizer=replace(optimizer, learning_rate=recipe.learning_rate or rate),
+        schedule=ScheduleConfig("poly", warmup=min(50, max(steps // 10, 1))),
+        early_stop=0,
+        keep="last",
+        ema=moving_average(steps),
+        device=recipe.device,
+        threads=recipe.threads,
+        validate_every=max(steps // _VALIDATIONS, 1),
+        teacher=TeacherConfig(
+            models=tuple(sources),
+            digests=tuple(digest for model in models for digest in model.digests),
+            share=recipe.share,
+            temperature=recipe.temperature,
+            maps_weight=recipe.maps_weight,
+            mirrors=recipe.mirrors,
+            unlabelled=recipe.unlabelled,
+            begin=recipe.begin == "teacher",
+        ),
+    )
+    if recipe.steps is not None:
+        return config, notes
+    return _within(config, data, recipe, progress, cancel), notes
+
+
+def _within(
+    config: TrainingConfig,
+    data: Dataset,
+    recipe: DistillationRecipe,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> TrainingConfig:
+    """As many steps as the minutes hold, the teacher's time included. A run that was begun keeps its number."""
+    begun = Path(config.output) / CONFIG
+    if begun.is_file():
+        steps = load_config(begun)
+        schedule, ema = steps.schedule, steps.ema
+        return replace(
+            config,
+            steps=steps.steps,
+            schedule=schedule,
+            ema=ema,
+            minutes=recipe.minutes,
+            validate_every=steps.validate_every,
+            validation_cases=steps.validation_cases,
+            checkpoint_every=steps.checkpoint_every,
+        )
+    names, held_out = data.split_to_train(recipe.fold)
+    pace = measure_pace(config, data, names, choose_device(config.device), progress, cancel)
+    return replace(timed(config, pace, recipe.minutes, len(held_out)), minutes=recipe.minutes)
+
+
+def _base(
+    model: Model,
+    source: str,
+    data: Dataset,
+    recipe: DistillationRecipe,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> tuple[TrainingConfig, tuple[str, ...]]:
+    """Loss, sampling, augmentation and optimiser: the teacher's own where they are known."""
+    places = [] if model.folder is None else [model.folder / CONFIG, model.folder.parent / CONFIG]
+    for path in [Path(recipe.training)] if recipe.training else [place for place in places if place.is_file()]:
+        config = load_config(path)
+        if _same_answer(config.card, model.card):
+            return config, (f"The student is trained as {path.name} of the teacher says.",)
+        if recipe.training:
+            raise InputError(
+                f"The training {path} is of another model: its labels or its network's inputs differ.",
+                "Give the teacher's own training.json, or leave it out.",
+            )
+    request = Request("", fold=recipe.fold, folds=FOLDS, threads=recipe.threads, seed=recipe.seed)
+    config = plan_training(data, request, Preferences(steps=recipe.steps or _MOST_STEPS), progress, cancel).config
+    axes = model.card.inference.mirror_axes
+    z, y, x = (0.5 if axis in axes else 0.0 for axis in range(3))
+    config = replace(config, augmentation=replace(config.augmentation, flip=(z, y, x)))
+    where = "the axes that the teacher mirrors" if axes else "no axis, as the teacher mirrors none"
+    note = (
+        f"How the teacher was trained is not known: a training was planned from the data set, with flips along {where}."
+    )
+    return config, (note,)
+
+
+def _same_answer(card: ModelCard, other: ModelCard) -> bool:
+    return (card.inference.output_values, card.inference.activation, card.network.in_channels) == (
+        other.inference.output_values,
+        other.inference.activation,
+        other.network.in_channels,
+    ) and card.network.dimension == other.network.dimension
+
+
+def _free_value(card: ModelCard, base: TrainingConfig) -> int:
+    taken = {*card.inference.output_values, *(value for region in base.regions for value in region)}
+    return next(value for value in range(_LARGEST_LABEL, 0, -1) if value not in taken)
