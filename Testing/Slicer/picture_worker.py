@@ -20,6 +20,7 @@ def main() -> None:
     from UNetSegmentLib.worker.serving import stdio
 
     mock.patch.object(stdio, "claim_stdio", lambda: channel).start()
+    mock.patch.object(plan, "quickest_threads", lambda device: 0).start()
     mock.patch.object(plan, "measure_speed", lambda device, dimension: Speed(2 << 30, 4e9)).start()
     mock.patch.object(training, "step_back", lambda: None).start()
     runpy.run_module("UNetSegmentLib.worker", run_name="__main__")

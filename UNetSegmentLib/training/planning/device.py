@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,7 @@ TRAINING_FLOPS = 3.0
 _SHARE_GPU, _SHARE_CPU = 0.85, 0.5
 _MOST = 24 << 30
 _ROUNDS = 2
+_BATCH = 2
 _PROBE_PATCH = {2: (128, 128), 3: (32, 32, 32)}
 # A GPU shows what it can do only when it has enough to do.
 _PROBE_PATCH_GPU = {2: (512, 512), 3: (96, 96, 96)}
@@ -36,21 +38,34 @@ def measure_speed(device: torch.device, dimension: int) -> Speed:
     """Runs a small U-Net a few times (about a second on a CPU)."""
     share = _SHARE_CPU if device.type == "cpu" else _SHARE_GPU
     memory = min(int(free_memory(device) * share), _MOST)
-    config = _probe(dimension)
-    patch = (_PROBE_PATCH if device.type == "cpu" else _PROBE_PATCH_GPU)[dimension]
-    network = build(config).to(device)
-    images = torch.randn(2, 1, *patch, device=device)
+    run = probe_pass(device, dimension)
     best = float("inf")
     for _ in range(_ROUNDS + 1):
         started = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - started)
+    release_cache(device)
+    operations = _BATCH * TRAINING_FLOPS * cost(_probe(dimension), _probe_patch(device, dimension)).flops
+    return Speed(memory, operations / best)
+
+
+def probe_pass(device: torch.device, dimension: int) -> Callable[[], None]:
+    """A forward and a backward pass of a small U-Net, to be timed as often as one likes."""
+    network = build(_probe(dimension)).to(device)
+    images = torch.randn(_BATCH, 1, *_probe_patch(device, dimension), device=device)
+
+    def run() -> None:
         with autocast(choose_precision("auto", device), device):
             loss = network(images).float().square().mean()
         loss.backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - started)
-    release_cache(device)
-    return Speed(memory, 2 * TRAINING_FLOPS * cost(config, patch).flops / best)
+
+    return run
+
+
+def _probe_patch(device: torch.device, dimension: int) -> tuple[int, ...]:
+    return (_PROBE_PATCH if device.type == "cpu" else _PROBE_PATCH_GPU)[dimension]
 
 
 def _probe(dimension: int) -> NetworkConfig:

@@ -27,6 +27,7 @@ from .frame import frame_of
 from .laterality import left_right_axis, side_pairs
 from .preferences import Preferences
 from .sizing import Size, choose_size, sized, wanted_steps
+from .threads import quickest_threads
 from .timing import Pace, measure_pace
 from .topology import Topology, topology_of
 from .variants import make_network
@@ -62,8 +63,19 @@ def plan_training(
         ModelError: the model to begin with does not suit.
         Cancelled: the token was set.
     """
+    wishes = wishes or Preferences()
+    notes: tuple[str, ...] = ()
+    # Steps that are given take as long as they take; a promise of minutes is kept by what is quickest now.
+    if not request.threads and wishes.steps is None:
+        request = replace(request, threads=quickest_threads(choose_device(request.device)))
+        if request.threads:
+            notes = (
+                f"{request.threads} of {torch.get_num_threads()} CPU threads are used, which is quicker beside what "
+                "else runs here now (--threads chooses).",
+            )
     with torch_threads(request.threads):
-        return _plan(data, request, wishes or Preferences(), progress, cancel)
+        plan = _plan(data, request, wishes, progress, cancel)
+    return replace(plan, notes=plan.notes + notes)
 
 
 def _plan(

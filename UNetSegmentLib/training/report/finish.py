@@ -21,6 +21,7 @@ from ..config.config import TrainingConfig
 from ..layouts.naming import numbered_like
 from ..loop.clock import scored_cases
 from ..loop.loop import TrainingResult
+from ..loop.threads import torch_threads
 from ..scoring.evaluation import Evaluation, evaluate_fold
 from ..scoring.pixels import evaluate_pixels, pixel_words, with_pixels
 from . import page
@@ -53,11 +54,18 @@ def finish_run(
     ``report.html`` and pictures of the worst, the median and the best case into the run's folder. Where the field
     reports them, F1 and AUC over pixels too.
 
-    Without Pillow the page has no pictures of cases.
+    Without Pillow the page has no pictures of cases. As many CPU threads are used as for the training.
 
     Raises:
         OutputError: a file cannot be written.
     """
+    with torch_threads(config.threads):
+        return _finished(config, result, progress, cancel)
+
+
+def _finished(
+    config: TrainingConfig, result: TrainingResult, progress: ProgressCallback | None, cancel: CancelToken | None
+) -> Report:
     output = Path(config.output)
     evaluation, scores = None, None
     pictures: tuple[Path, ...] = ()
