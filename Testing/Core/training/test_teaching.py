@@ -190,7 +190,7 @@ WITHOUT = {"loss": LossConfig(ignore_label=99)}
 
 def test_a_case_without_labels_moves_weights_by_the_teachers_term_alone(make_config, teacher, images_alone):
     """The labels' part has no gradient at all on a batch of such cases, whatever fills the patch beyond the image."""
-    wild = SamplingConfig(overhang=0.5, surroundings={"constant": 1.0, "other": 1.0})
+    wild = SamplingConfig(overhang=0.5, padding={"constant": 1.0, "other": 1.0})
     config = make_config(teacher=taught(teacher, unlabelled=str(images_alone)), sampling=wild, **WITHOUT)
     labelling = labelling_of(config)
     labelled = load_cases(open_dataset(config.dataset), ["case_0"], config.card, labelling=labelling)
@@ -218,7 +218,7 @@ def test_a_case_without_labels_moves_weights_by_the_teachers_term_alone(make_con
 
 
 def test_no_voxel_of_a_case_without_labels_is_judged(make_config, images_alone, teacher):
-    wild = SamplingConfig(overhang=0.5, surroundings={"constant": 1.0, "noise": 1.0, "other": 1.0})
+    wild = SamplingConfig(overhang=0.5, padding={"constant": 1.0, "noise": 1.0, "other": 1.0})
     config = make_config(teacher=taught(teacher, unlabelled=str(images_alone)), sampling=wild, **WITHOUT)
     labelling = labelling_of(config)
     labelled = load_cases(open_dataset(config.dataset), ["case_0"], config.card, labelling=labelling)

@@ -104,6 +104,47 @@ class Reviewed:
         return [self.segments[0].value] if self._of_one else range(self.probabilities.channels)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """The files as they were given: the segmentation, and what there is beside it; ``series`` is the image's."""
+
+    segmentation: Path
+    image: Path | None
+    probabilities: Path | None
+    uncertainty: Path | None
+    series: str | None
+
+    @property
+    def by_option(self) -> dict[str, Path]:
+        """Those that were given, by what the command line calls them."""
+        given = {
+            "SEGMENTATION": self.segmentation,
+            "--image": self.image,
+            "--probabilities": self.probabilities,
+            "--uncertainty": self.uncertainty,
+        }
+        return {option: path for option, path in given.items() if path is not None}
+
+    def open(self, segments: Sequence[str], cancel: CancelToken) -> Reviewed:
+        """Reads all of it, on the grid of the image, of the probabilities or of the uncertainty, whichever there is."""
+        from ...io.guarded import read_segmentation, read_volume
+        from ...io.segment_names import find_segment
+
+        volume = read_volume(self.image, self.series, cancel=cancel) if self.image is not None else None
+        grid = volume.geometry if volume is not None else None
+        shares = read_probabilities(self.probabilities, grid, cancel) if self.probabilities is not None else None
+        grid = grid or (shares.geometry if shares is not None else None)
+        entropy = read_volume(self.uncertainty, cancel=cancel) if self.uncertainty is not None else None
+        grid = grid or (entropy.geometry if entropy is not None else None)
+        source = self.segmentation
+        labels = read_placed(source, grid, cancel) if grid is not None else read_segmentation(source, cancel)
+        chosen = tuple(find_segment(labels, text, source.name) for text in segments)
+        if shares is not None and shares.channels == 1 and len(chosen) != 1:
+            chosen = (chosen_segment(labels, None, source.name),)
+        notes = notes_of([one for one in (volume, labels) if one is not None])
+        return Reviewed(labels, chosen, volume, shares, entropy, notes=notes)
+
+
 def review(
     source: Annotated[Path, typer.Argument(metavar="SEGMENTATION", help="The segmentation to look through.")],
     image: Annotated[Path | None, typer.Option(help="Its image: file, or a DICOM folder or file.")] = None,
@@ -141,13 +182,12 @@ def review(
     Example: unetsegment review hippocampus.seg.nrrd --probabilities p.nii.gz --image t1.nii.gz --preview places.png
     """
     with session(debug, json) as cancel:
-        inputs = {"SEGMENTATION": source, "--image": image, "--probabilities": probabilities}
-        inputs["--uncertainty"] = uncertainty
-        job = Job("review", tuple(path for path in inputs.values() if path is not None))
-        said = _check(points, preview, inputs, job, force)
+        sources = Sources(source, image, probabilities, uncertainty, series)
+        job = Job("review", tuple(sources.by_option.values()))
+        said = _check(points, preview, sources, job, force)
         _check_asked(model, image, preview, {"--channel": channel, "--roi": roi})
         with working("Reading the segmentation", not json):
-            case = _open(source, image, probabilities, uncertainty, segment or (), series, cancel)
+            case = sources.open(segment or (), cancel)
         if model is not None and case.volume is not None:
             opinions = ask(Asked(model, device, channel or (), roi), case.volume, case.segmentation, cancel, not json)
             case = replace(case, opinions=opinions, notes=(*case.notes, *opinions.notes))
@@ -177,36 +217,7 @@ def _check_asked(model: str | None, image: Path | None, preview: Path | None, of
         )
 
 
-def _open(
-    source: Path,
-    image: Path | None,
-    probabilities: Path | None,
-    uncertainty: Path | None,
-    segments: Sequence[str],
-    series: str | None,
-    cancel: CancelToken,
-) -> Reviewed:
-    """Reads all of it, on the grid of the image, of the probabilities or of the uncertainty, whichever there is."""
-    from ...io.guarded import read_segmentation, read_volume
-    from ...io.segment_names import find_segment
-
-    volume = read_volume(image, series, cancel=cancel) if image is not None else None
-    grid = volume.geometry if volume is not None else None
-    shares = read_probabilities(probabilities, grid, cancel) if probabilities is not None else None
-    grid = grid or (shares.geometry if shares is not None else None)
-    entropy = read_volume(uncertainty, cancel=cancel) if uncertainty is not None else None
-    grid = grid or (entropy.geometry if entropy is not None else None)
-    labels = read_placed(source, grid, cancel) if grid is not None else read_segmentation(source, cancel)
-    chosen = tuple(find_segment(labels, text, source.name) for text in segments)
-    if shares is not None and shares.channels == 1 and len(chosen) != 1:
-        chosen = (chosen_segment(labels, None, source.name),)
-    notes = notes_of([one for one in (volume, labels) if one is not None])
-    return Reviewed(labels, chosen, volume, shares, entropy, notes=notes)
-
-
-def _check(
-    points: Path | None, preview: Path | None, inputs: Mapping[str, Path | None], job: Job, force: bool
-) -> tuple[str, ...]:
+def _check(points: Path | None, preview: Path | None, sources: Sources, job: Job, force: bool) -> tuple[str, ...]:
     """Refuses, before anything is read, what could not be written or would destroy something; notes on what is
     replaced."""
     from ...io.outputs import Input, Output, check_outputs
@@ -215,7 +226,7 @@ def _check(
         if path is not None and path.suffix.lower() != ending:
             raise OutputError(f"'{path.name}' does not end with {ending}.", f"Let the name end with {ending}.")
     outputs = [Output(path, role) for path, role in ((points, "--points"), (preview, "--preview")) if path is not None]
-    return check_outputs(outputs, [Input(path, role) for role, path in inputs.items() if path is not None], job, force)
+    return check_outputs(outputs, [Input(path, role) for role, path in sources.by_option.items()], job, force)
 
 
 def _write(

@@ -39,6 +39,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Source:
+    """The image as it was given: a file or DICOM, the series to take, and the further channels in order."""
+
+    image: Path
+    series: str | None
+    channels: Sequence[Path]
+
+    def read(self, cancel: CancelToken, run_here: bool) -> list[Volume]:
+        """The image and its further channels; where another process reads, torch is loaded meanwhile."""
+        from ...io import guarded
+
+        volume = guarded.begin(self.image, self.series, cancel=cancel)
+        if run_here and volume.elsewhere:
+            from ...inference import Segmenter  # noqa: F401  (loads torch)
+        return [volume.wait(), *(guarded.read_volume(path, cancel=cancel) for path in self.channels)]
+
+    def inputs(self) -> list[Input]:
+        """The files that no output may replace."""
+        from ...io.outputs import Input
+
+        return [Input(self.image, "INPUT"), *(Input(path, "--channel") for path in self.channels)]
+
+
+@dataclass(frozen=True)
 class Run:
     """What is to be run on the image; ``overrides`` are knobs set by hand on top of the preset."""
 
@@ -121,13 +145,14 @@ def segment(
 
     Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
     """
+    source = Source(image, series, channel or [])
     files = Files(target, probabilities, uncertainty, preview, table, surfaces)
     with session(debug, json) as cancel:
         clock = command_clock(context)
-        job = Job("segment", (image, *(channel or []), model))
-        notes = files.check(_inputs(image, channel or [], roi, model), _labels(model, surfaces is not None), job, force)
+        job = Job("segment", (image, *source.channels, model))
+        notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job, force)
         with working("Reading the image", not json):
-            volumes = _read(image, series, channel or [], cancel, not worker)
+            volumes = source.read(cancel, not worker)
         files.check_image(volumes[0])
         region = parse_region(roi, volumes[0].geometry) if roi else None
         given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend}
@@ -139,25 +164,13 @@ def segment(
         _report(result, written, (*notes, *result.warnings), clock, json)
 
 
-def _read(
-    image: Path, series: str | None, channels: Sequence[Path], cancel: CancelToken, run_here: bool
-) -> list[Volume]:
-    """The image and its further channels; where another process reads, torch is loaded meanwhile."""
-    from ...io import guarded
-
-    volume = guarded.begin(image, series, cancel=cancel)
-    if run_here and volume.elsewhere:
-        from ...inference import Segmenter  # noqa: F401  (loads torch)
-    return [volume.wait(), *(guarded.read_volume(path, cancel=cancel) for path in channels)]
-
-
-def _inputs(image: Path, channels: Sequence[Path], roi: str | None, model: str) -> list[Input]:
+def _inputs(source: Source, roi: str | None, model: str) -> list[Input]:
     from ...io.outputs import Input
 
-    given = [("INPUT", image), *(("--channel", path) for path in channels), ("--roi", region_file(roi))]
+    region = region_file(roi)
+    regions = [Input(region, "--roi")] if region is not None else []
     # A name of a model is the path of nothing.
-    given.append(("--model", Path(model)))
-    return [Input(path, role) for role, path in given if path is not None]
+    return [*source.inputs(), *regions, Input(Path(model), "--model")]
 
 
 def _labels(model: str, needed: bool) -> Sequence[Label]:

@@ -33,14 +33,14 @@ def cut_canvas(
     """A canvas of ``shape`` (z, y, x) voxels whose first voxel is ``start`` in the case's own indices.
 
     Args:
-        others: cases to borrow surroundings from.
+        others: cases to borrow voxels from.
 
     Returns:
         image (channels, *shape) and label (*shape) of the canvas.
     """
     bounds = _bounds(case, config, generator)
-    names = list(config.surroundings)
-    kind = names[pick(generator, [config.surroundings[name] for name in names])]
+    names = list(config.padding)
+    kind = names[pick(generator, [config.padding[name] for name in names])]
     mode = kind if kind in ("reflect", "edge") else "edge"
     image, label, inside = _gather(case, start, shape, bounds, mode)
     if kind in ("reflect", "edge") or bool(inside.all()):

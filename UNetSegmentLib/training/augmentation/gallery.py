@@ -68,7 +68,7 @@ class Scene:
 
         Args:
             margin: size of the canvas in patches.
-            kind: what surrounds the image (``SamplingConfig.surroundings``).
+            kind: what surrounds the image (``SamplingConfig.padding``).
             shift: how far the canvas is moved out of the image along x, in patches.
         """
         depth, *rest = self.patch
@@ -76,7 +76,7 @@ class Scene:
         start = [c - n // 2 for c, n in zip(self.centre, shape, strict=True)]
         if shift:
             start[2] = self.case.image.shape[3] - round((1.0 - shift) * shape[2])
-        settings = SamplingConfig(surroundings={kind: 1.0})
+        settings = SamplingConfig(padding={kind: 1.0})
         image, label = cut_canvas(self.case, [self.case], start, shape, settings, _chance())
         return image[None], label[None]
 
@@ -103,7 +103,7 @@ def gallery(scene: Scene, config: AugmentationConfig, strengths: int = 5) -> Ite
     for name, reach, apply in _intensities(scene, config):
         yield name, [scene.changed(f"{v:.2f}", partial(apply, reach=(v, v))) for v in steps(reach, strengths)]
     kinds = ("reflect", "edge", "constant", "noise", "other")
-    yield "surroundings", [_surrounded(scene, kind) for kind in kinds[:strengths]]
+    yield "padding", [_surrounded(scene, kind) for kind in kinds[:strengths]]
     yield "all by chance", [_drawn(scene, config, seed) for seed in range(strengths)]
 
 

@@ -14,7 +14,7 @@ OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("poly", "cosine", "plateau", "constant")
 KEPT = ("last", "best")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-SURROUNDINGS = ("reflect", "edge", "constant", "noise", "other")
+PADDINGS = ("reflect", "edge", "constant", "noise", "other")
 
 # Far beyond what anybody trains; what lies above is a slip, or somebody's wish to keep the machine busy.
 _WITHIN = {
@@ -103,9 +103,9 @@ def _check_choices(config: TrainingValues) -> None:
         ("precision", config.precision, PRECISIONS),
     ):
         _need(value in known, name, value, f"one of {', '.join(known)}")
-    for name in config.sampling.surroundings:
-        _need(name in SURROUNDINGS, "surroundings", name, f"one of {', '.join(SURROUNDINGS)}")
-    _need(sum(config.sampling.surroundings.values()) > 0, "surroundings", "empty", "one positive weight at least")
+    for name in config.sampling.padding:
+        _need(name in PADDINGS, "padding", name, f"one of {', '.join(PADDINGS)}")
+    _need(sum(config.sampling.padding.values()) > 0, "padding", "empty", "one positive weight at least")
 
 
 def _check_shares(config: TrainingValues) -> None:

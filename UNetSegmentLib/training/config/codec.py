@@ -15,6 +15,8 @@ from .checking import MOST_LABELS
 from .config import TrainingConfig
 
 _LARGEST = 1 << 24
+_RENAMED = {"surroundings": "padding"}
+"""Keys of ``sampling``: as earlier versions called them, and as they are called now."""
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
@@ -26,13 +28,14 @@ def config_to_text(config: TrainingConfig) -> str:
 
 
 def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:
-    """Reads :func:`config_to_text`'s form.
+    """Reads :func:`config_to_text`'s form, and that of earlier versions.
 
     Raises:
         InputError: not JSON, or a key or value that does not belong there.
     """
     data = parse_json(text, name)
     _check_size(data, name)
+    data = _with_new_names(data)
     try:
         return typed_json.from_json(TrainingConfig, data)
     except (RecursionError, OverflowError):
@@ -42,6 +45,18 @@ def config_from_text(text: str, name: str = "training.json") -> TrainingConfig:
     except ModelError as error:
         cause = error.cause.replace("The model card", "The training configuration", 1)
         raise InputError(cause, f"Correct the entry in {name}.") from None
+
+
+def _with_new_names(data: Any) -> Any:
+    """What earlier versions wrote, under the names of today; a key that is there under both names is refused later."""
+    sampling = data.get("sampling") if isinstance(data, dict) else None
+    if not isinstance(sampling, dict):
+        return data
+    renamed = {
+        _RENAMED[key] if key in _RENAMED and _RENAMED[key] not in sampling else key: value
+        for key, value in sampling.items()
+    }
+    return {**data, "sampling": renamed}
 
 
 def _check_size(data: Any, name: str) -> None:

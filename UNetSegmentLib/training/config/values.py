@@ -95,7 +95,7 @@ class SamplingConfig:
         foreground: share of patches centred near a voxel of a label (labels equally often).
         overhang: share of the patch by which it may reach beyond the image, in half of the samples.
         subcrop: probability that the image is cut smaller at random first, by up to ``subcrop_share`` per side.
-        surroundings: relative frequency of what fills the patch outside the image: ``reflect``, ``edge``,
+        padding: relative frequency of what fills the patch outside the image: ``reflect``, ``edge``,
             ``constant``, ``noise``, ``other`` (another case). Labels follow where the filling repeats anatomy.
     """
 
@@ -103,7 +103,7 @@ class SamplingConfig:
     overhang: float = 0.0
     subcrop: float = 0.0
     subcrop_share: float = 0.15
-    surroundings: dict[str, float] = field(default_factory=lambda: {"constant": 1.0})
+    padding: dict[str, float] = field(default_factory=lambda: {"constant": 1.0})
 
 
 @dataclass(frozen=True)

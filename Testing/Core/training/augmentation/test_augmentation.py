@@ -116,9 +116,9 @@ def test_a_flat_deformation_keeps_slices_apart():
 
 
 @pytest.mark.parametrize("kind", ["reflect", "edge", "constant", "noise", "other"])
-def test_surroundings_leave_the_image_itself_alone(kind):
+def test_padding_leaves_the_image_itself_alone(kind):
     case = ramp()
-    config = SamplingConfig(surroundings={kind: 1.0})
+    config = SamplingConfig(padding={kind: 1.0})
     image, label = cut_canvas(case, [case], (-3, -4, -2), (18, 20, 16), config, generator())
     assert image.shape == (1, 18, 20, 16)
     assert torch.equal(image[:, 3:15, 4:16, 2:14], case.image)
@@ -139,7 +139,7 @@ def test_surroundings_leave_the_image_itself_alone(kind):
 
 def test_a_subcrop_hides_the_rim():
     case = ramp()
-    config = SamplingConfig(subcrop=1.0, subcrop_share=0.3, surroundings={"noise": 1.0})
+    config = SamplingConfig(subcrop=1.0, subcrop_share=0.3, padding={"noise": 1.0})
     image, _ = cut_canvas(case, [case], (0, 0, 0), (12, 12, 12), config, generator(3))
     kept = (image == case.image)[0]
     assert 0.2 < kept.float().mean() < 0.95
@@ -185,7 +185,7 @@ def test_the_sampler_is_ruled_by_its_seed_and_shows_every_label(make_config, car
 
     data = open_dataset(folder)
     cases = load_cases(data, data.names, card)
-    sampling = SamplingConfig(foreground=1.0, overhang=0.3, surroundings={"noise": 1.0, "other": 1.0})
+    sampling = SamplingConfig(foreground=1.0, overhang=0.3, padding={"noise": 1.0, "other": 1.0})
     config = make_config(sampling=sampling, batch=3, augmentation=AugmentationConfig(elastic=0.5, bias_field=0.5))
     first, second = (PatchSampler(cases, config, torch.device("cpu"), SEED) for _ in range(2))
     for _ in range(3):

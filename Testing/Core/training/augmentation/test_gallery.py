@@ -31,7 +31,7 @@ ROWS = (
     "low resolution",
     "bias field",
     "cutout",
-    "surroundings",
+    "padding",
     "all by chance",
 )
 
@@ -49,7 +49,7 @@ def test_every_transform_has_a_row_and_changes_the_patch_more_and_more():
         if name in ("rotation", "elastic deformation", "noise", "blur", "low resolution", "bias field"):
             assert differences == sorted(differences), name
     moved = [name for name, examples in rows.items() if any(not torch.equal(e.label, plain.label) for e in examples)]
-    assert moved == ["flips", "rotation", "scaling", "elastic deformation", "surroundings", "all by chance"]
+    assert moved == ["flips", "rotation", "scaling", "elastic deformation", "padding", "all by chance"]
     swapped = rows["flips"][1]
     assert "swapped" in swapped.strength
     assert torch.equal(swapped.image, rows["flips"][0].image)

@@ -13,7 +13,7 @@ import torch
 
 from UNetSegmentLib.errors import InputError, ResourceError, UNetSegmentError
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.training import TrainingConfig
+from UNetSegmentLib.training import SamplingConfig, TrainingConfig
 from UNetSegmentLib.training.config.codec import config_from_text, config_to_text
 from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.loop.sampling import PatchSampler
@@ -67,6 +67,28 @@ def test_text_that_is_no_plan(text: str) -> None:
 def test_a_plan_with_a_byte_order_mark(make_config: Make) -> None:
     config = make_config()
     assert config_from_text("\ufeff" + config_to_text(config)) == config
+
+
+def test_padding_is_read_by_its_earlier_name(make_config: Make) -> None:
+    config = make_config(sampling=SamplingConfig(padding={"reflect": 0.25, "noise": 0.75}))
+    plan = json.loads(config_to_text(config))
+    plan["sampling"]["surroundings"] = plan["sampling"].pop("padding")
+    assert config_from_text(json.dumps(plan)) == config
+
+
+def test_padding_under_both_names_is_refused(make_config: Make) -> None:
+    plan = json.loads(config_to_text(make_config()))
+    plan["sampling"]["surroundings"] = {"noise": 1.0}
+    with pytest.raises(InputError, match="surroundings"):
+        config_from_text(json.dumps(plan))
+
+
+@pytest.mark.parametrize("sampling", [7, [], None, "surroundings", {"surroundings": 3}, {"surroundings": {"sky": 1}}])
+def test_sampling_that_is_none_is_a_sentence(make_config: Make, sampling: object) -> None:
+    plan = json.loads(config_to_text(make_config()))
+    plan["sampling"] = sampling
+    with pytest.raises(InputError):
+        config_from_text(json.dumps(plan))
 
 
 def test_a_path_whose_bytes_are_no_utf8_comes_back(make_config: Make) -> None:

@@ -30,7 +30,7 @@ from UNetSegmentLib.training import (
 from UNetSegmentLib.training.loop.runlog import read_log, truncate_log
 
 RICH = AugmentationConfig(elastic=0.3, bias_field=0.3, noise=0.5)
-WILD = SamplingConfig(foreground=0.5, overhang=0.3, subcrop=0.5, surroundings={"noise": 1.0, "other": 1.0})
+WILD = SamplingConfig(foreground=0.5, overhang=0.3, subcrop=0.5, padding={"noise": 1.0, "other": 1.0})
 
 
 def weights(path):
@@ -315,7 +315,7 @@ def test_the_configuration_survives_json(make_config, tmp_path):
         ({"precision": "fp8"}, "precision"),
         ({"ema": 1.0}, "ema"),
         ({"loss": {"kind": "hinge"}}, "loss"),
-        ({"sampling": {"surroundings": {"sky": 1.0}}}, "sky"),
+        ({"sampling": {"padding": {"sky": 1.0}}}, "sky"),
         ({"sampling": {"foreground": 2.0}}, "foreground"),
         ({"augmentation": {"flip": [0.5, 0.5, 7.0]}}, "flip"),
         ({"loss": {"kind": "dice_ce_dice"}}, "each term once"),
