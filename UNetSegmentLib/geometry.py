@@ -19,6 +19,8 @@ Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
 IDENTITY_DIRECTION = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+FARTHEST = 1e7
+"""mm from the origin beyond which a coordinate that a person gave is taken for a mistake: ten kilometres."""
 _ORTHONORMAL_TOLERANCE = 1e-3
 _POSITIVE_CODES = "LPS"
 _NEGATIVE_CODES = "RAI"

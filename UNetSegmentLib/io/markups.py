@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..geometry import IDENTITY_DIRECTION, Triple
+from ..geometry import FARTHEST, IDENTITY_DIRECTION, Triple
 from ..text import shown
 from .atomic import atomic_path
 from .json_files import read_json
@@ -23,9 +23,6 @@ from .json_files import read_json
 MOST_MARKUPS = 1000
 MOST_POINTS = 50_000
 """Control points of one file: a freehand curve of a minute has some hundreds."""
-
-FARTHEST = 1e7
-"""mm from the origin beyond which a number is taken for a mistake."""
 
 # Slicer's own: what it looks for before it reads a file.
 _SCHEMA = "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#"
@@ -126,6 +123,26 @@ def read_markups(path: Path | str, straight: bool = False) -> Markups:
     return Markups(tuple(items), tuple(said_once))
 
 
+def read_region(path: Path | str) -> Frame:
+    """The first markup of a file as a region of an image: a box. What reaches beyond every image may do so.
+
+    Raises:
+        InputError: no such file, or its first markup is no box that Slicer would save.
+    """
+    path = Path(path)
+    try:
+        entry = read_json(path)["markups"][0]
+        if entry.get("type", "ROI") != "ROI":
+            raise _Refused("its first markup is no box")
+        flip = np.array([-1.0, -1.0, 1.0]) if _is_ras(entry) else np.ones(3)
+        _check_unit(entry.get("coordinateUnits", "mm"))
+        return _roi(entry, flip, farthest=float(np.finfo(float).max))
+    except (InputError, LookupError, TypeError, AttributeError, _Refused) as error:
+        raise InputError(
+            f"'{shown(path.name)}' is not a Markups ROI.", "Save the ROI in Slicer as .mrk.json.", str(error)
+        ) from error
+
+
 def write_points(points: Sequence[tuple[Triple, str, str]], path: Path | str) -> None:
     """Writes a point list for Slicer, atomically.
 
@@ -204,13 +221,13 @@ def _from_chords(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np
     return np.asarray(np.linalg.norm(points - starts - share[:, None] * along, axis=1))
 
 
-def _roi(entry: dict[str, Any], flip: np.ndarray) -> Frame:
+def _roi(entry: dict[str, Any], flip: np.ndarray, farthest: float = FARTHEST) -> Frame:
     if entry.get("insideOut", False) is not False:
         raise _Refused("a box is turned inside out")
-    size = _numbers(entry.get("size"), 3, "size")
+    size = _numbers(entry.get("size"), 3, "size", farthest)
     if min(size) < 0 or (size > 0).sum() < 2:
         raise _Refused("a box has no extent")
-    center = _numbers(entry.get("center"), 3, "center") * flip
+    center = _numbers(entry.get("center"), 3, "center", farthest) * flip
     return Frame(_triple(center), _triple(size), _axes(entry, flip))
 
 
@@ -279,12 +296,12 @@ def _list(value: Any, key: str) -> Sequence[Any]:
     return value
 
 
-def _numbers(value: Any, count: int, key: str) -> np.ndarray:
+def _numbers(value: Any, count: int, key: str, farthest: float = FARTHEST) -> np.ndarray:
     plain = isinstance(value, list) and len(value) == count
     if not plain or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in value):
         raise _Refused(f"'{key}' is not {count} numbers")
     # False for infinity too, which JSON writes as 1e999.
-    if not all(abs(n) <= FARTHEST for n in value):
+    if not all(abs(n) <= farthest for n in value):
         raise _Refused(f"'{key}' lies farther away than any patient is long")
     return np.array(value, float)
 

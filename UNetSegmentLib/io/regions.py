@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import Box, Geometry
-from .json_files import read_json
+from .markups import read_region
 
 HELP = (
     "Region to segment: x0,x1,y0,y1,z0,z1 in mm RAS (the coordinates that Slicer shows); or voxels:i0,i1,j0,j1,k0,k1 "
@@ -67,22 +67,10 @@ def _index(number: float) -> int:
 
 def _of_markups(path: Path, geometry: Geometry) -> Box:
     """The smallest box of voxels around a (possibly turned) Markups ROI."""
-    try:
-        roi = read_json(path)["markups"][0]
-        center, size = np.array(roi["center"], float), np.array(roi["size"], float)
-        axes = np.array(roi.get("orientation", np.eye(3).ravel()), float).reshape(3, 3)
-        if not all(np.isfinite(numbers).all() for numbers in (center, size, axes)):
-            raise ValueError("a number that is not finite")
-        ras = str(roi.get("coordinateSystem", "LPS")).upper() in ("RAS", "0")
-    except (InputError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            f"'{path.name}' is not a Markups ROI.", "Save the ROI in Slicer as .mrk.json.", repr(error)
-        ) from error
+    roi = read_region(path)
+    sides = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
     with np.errstate(over="ignore", invalid="ignore"):
-        corners = np.array(list(itertools.product((-0.5, 0.5), repeat=3))) * size @ axes.T + center
-    if ras:
-        corners = corners * (-1.0, -1.0, 1.0)
-    return geometry.box_around(corners)
+        return geometry.box_around(sides * roi.size @ np.reshape(roi.axes, (3, 3)).T + roi.center)
 
 
 def _extent(geometry: Geometry) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..geometry import Box
@@ -28,3 +30,8 @@ def placed(inside: np.ndarray, own: Box, box: Box) -> np.ndarray:
     if not common.empty:
         result[common.relative_to(box).slices] = inside[common.relative_to(own).slices]
     return result
+
+
+def fits(box: Box, shape: Sequence[int]) -> bool:
+    """Whether a box lies within an image of ``shape`` (z, y, x), and ends nowhere before it begins."""
+    return all(0 <= a <= b <= n for a, b, n in zip(box.start, box.stop, shape, strict=True))

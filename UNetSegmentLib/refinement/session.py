@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..geometry import Box
 from ..volume import Segmentation, Volume
-from .boxes import NOWHERE, tight
+from .boxes import NOWHERE, fits
 from .certain import IN, OUT, Certainty, certain_in
 from .change import Change, between, nothing
 from .checks import checked_grid, checked_label, checked_probabilities, checked_reach, label_values, on_grid
@@ -19,6 +19,7 @@ from .growing import DEFAULT_REACH, Region, grow
 from .history import Edit, Entry, History, Patch, Strokes
 from .labelmap import LabelMap
 from .method import Method
+from .painting import painted_entry
 from .prompts.bounds import bounds_of
 from .prompts.kinds import BoxPrompt, Lasso, Point, Prompt, Scribble
 from .prompts.voxels import Voxels, voxels_of
@@ -149,7 +150,7 @@ class Session:
         with self._whole_or_not():
             if isinstance(edit, Strokes):
                 return self._paint(edit)
-            if labels.shape != box.shape or not (box.empty or self._holds(box)):
+            if labels.shape != box.shape or not (box.empty or fits(box, self._geometry.shape)):
                 raise InputError("The labels of an edit do not fit the image.", "Add the edit anew.")
             segment = self._label if edit.segment is None else checked_label(edit.segment)
             seeds, notes = self._seeds(edit, segment)
@@ -326,37 +327,11 @@ class Session:
 
     def _paint(self, strokes: Strokes) -> Change:
         """Takes labels as they are, locked ones too: whoever painted them saw to that."""
-        box, labels = strokes.box, np.asarray(strokes.labels)
-        if (
-            labels.shape != box.shape
-            or not self._holds(box)
-            or (strokes.painted is not None and np.shape(strokes.painted) != box.shape)
-        ):
-            raise InputError("Painted labels do not fit the image.", "Give the labels of a box within it.")
-        labels = label_values(labels, "What was painted")
-        painted = labels != self._map.now(box) if strokes.painted is None else np.asarray(strokes.painted, bool)
-        part = tight(painted)
-        box, labels, painted = part.shifted(box.start), labels[part.slices], painted[part.slices]
-        self._map.make_room(int(labels[painted].max(initial=0)))
-        self._map.own_given()
-        before, given = self._map.now(box), self._map.given(box)
-        after, given_after = before.copy(), given.copy()
-        after[painted] = labels[painted]
-        given_after[painted] = labels[painted]
-        entry = Entry(
-            None,
-            Certainty.of(Voxels(box, painted), True, None),
-            Patch.of(box, before),
-            Patch.of(box, after),
-            tuple(int(value) for value in np.unique(labels[painted]) if value),
-            (Patch.of(box, given), Patch.of(box, given_after)),
-        )
+        entry = painted_entry(strokes, self._map, self._geometry.shape)
         self._history.push(entry)
         self._map.make(entry)
-        return between(box, entry.before.labels, after)
-
-    def _holds(self, box: Box) -> bool:
-        return all(0 <= a <= b <= n for a, b, n in zip(box.start, box.stop, self._geometry.shape, strict=True))
+        box = entry.after.box
+        return between(box, entry.before.labels, self.labels_in(box))
 
     # -- the way back ------------------------------------------------------------------------------------------------
 

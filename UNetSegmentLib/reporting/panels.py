@@ -17,8 +17,6 @@ from .views import Plane, View, cut_image, cut_label, has_patient_axes
 
 _FINER, _LINE = 2, 2.0
 _FILLED = 1e6
-# Share of the longest side that is shown around what matters, and at least so many voxels.
-_MARGIN, _LEAST_MARGIN = 0.35, 14
 # Pixels from which a plane's name and depth leave room for the letter in the middle.
 _WIDE = 440
 
@@ -55,20 +53,32 @@ class Column:
     marks: Sequence[Mark] = ()
 
 
-def view_around(points: np.ndarray, focus: np.ndarray, geometry: Geometry, planes: Sequence[Plane]) -> View:
+@dataclass(frozen=True)
+class Margin:
+    """What is shown around what matters: a share of its longest side, and so many voxels at least."""
+
+    share: float = 0.35
+    least: int = 14
+
+
+def view_around(
+    points: np.ndarray, focus: np.ndarray, geometry: Geometry, planes: Sequence[Plane], margin: Margin | None = None
+) -> View:
     """Near some points, with enough around them to see where they lie; never larger than the image.
 
     Args:
         points: LPS mm, shape (n, 3).
         focus: LPS mm where the planes meet.
         geometry: of the image.
+        margin: around the points; None is the usual one.
     """
+    margin = margin or Margin()
     every = geometry.corners()
     points = np.clip(points, every.min(axis=0), every.max(axis=0))
     directions = [direction for plane in planes for direction in (plane.right, plane.down)]
     longest, whole = (max(float(np.ptp(some @ axis)) for axis in directions) for some in (points, every))
     finest = min((s for s, n in zip(geometry.spacing, geometry.size, strict=True) if n > 1), default=1.0)
-    longest += 2 * max(_MARGIN * longest, _LEAST_MARGIN * finest)
+    longest += 2 * max(margin.share * longest, margin.least * finest)
     shown = points if longest < whole else every
     return View((shown.min(axis=0) + shown.max(axis=0)) / 2, focus, min(longest, whole))
 

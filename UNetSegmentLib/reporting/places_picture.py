@@ -13,13 +13,12 @@ from ..io.atomic import atomic_path, check_writable
 from ..postprocessing.boxes import label_boxes
 from ..volume import Segmentation, Volume
 from .canvas import MUTED, TEXT, Canvas, Color
-from .panels import Layer, Panels
+from .panels import Layer, Margin, Panels, view_around
 from .shading import visible_color
-from .views import AXIAL, CORONAL, SAGITTAL, View, has_patient_axes, slice_plane
+from .views import AXIAL, CORONAL, SAGITTAL, has_patient_axes, slice_plane
 
 _SIDE, _EDGE, _GAP, _HEAD, _FOOT, _TITLE = 340, 36, 14, 96, 52, 44
-# Share of a place's longest side that is shown around it, and at least so many voxels.
-_MARGIN, _LEAST_MARGIN = 1.0, 16
+_MARGIN = Margin(1.0, 16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +76,9 @@ def write_places(
             Layer(filled, 1, place.color, Box.whole(place.inside.shape), filled=True),
             *(Layer(segmentation, n, visible_color(segmentation.label(n).color), boxes.get(n)) for n in place.segments),
         ]
-        panels = Panels(volume, _view(segmentation, place), planes, _SIDE)
+        corners = segmentation.geometry.cropped(place.box).corners()
+        view = view_around(corners, np.array(place.position), segmentation.geometry, planes, _MARGIN)
+        panels = Panels(volume, view, planes, _SIDE)
         for column, plane in enumerate(planes):
             x = _EDGE + column * (_SIDE + _GAP)
             panels.draw(canvas, x, y + _TITLE - 12, plane, layers)
@@ -89,17 +90,6 @@ def write_places(
     with atomic_path(path) as temporary:
         canvas.image.save(temporary, format="PNG", compress_level=4)
     return path
-
-
-def _view(segmentation: Segmentation, place: ShownPlace) -> View:
-    geometry = segmentation.geometry
-    corners = geometry.cropped(place.box).corners()
-    finest = min((s for s, n in zip(geometry.spacing, geometry.size, strict=True) if n > 1), default=1.0)
-    longest = float(np.ptp(corners, axis=0).max())
-    longest += 2 * max(_MARGIN * longest, _LEAST_MARGIN * finest)
-    whole = float(np.ptp(geometry.corners(), axis=0).max())
-    position = np.array(place.position)
-    return View(corners.mean(axis=0), position, min(longest, whole))
 
 
 def _draw_legend(canvas: Canvas, legend: Sequence[tuple[str, Color]]) -> None:

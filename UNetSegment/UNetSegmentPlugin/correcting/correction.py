@@ -23,13 +23,15 @@ from UNetSegmentLib.volume import Segmentation, Volume
 from UNetSegmentLib.worker.refining import RefineClient, RefineHistory, RefineListener, RefineState, refine_command
 
 from ..running.worker_process import QProcessTransport, python_executable
-from ..scene import provenance, volumes
+from ..scene import provenance
 from . import labels, regridding, writing
+from .images import ReadImage
 from .jobs import Job, told
 from .prompts import description
 from .steps import Step, count_to
 from .surfaces import Surfaces
 from .target import Target
+from .watching import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class Correction(RefineListener):
         self._client = RefineClient(QProcessTransport(), self, command=refine_command(python_executable()))
         self._surfaces = Surfaces()
         self._target: Target | None = None
-        self._volume: tuple[object, int, Volume] | None = None
+        self._image = ReadImage()
         self._labels = np.zeros((0, 0, 0), np.uint8)
         self._stamp: tuple = ()
         self._steps: dict[int, Step] = {}
@@ -62,11 +64,11 @@ class Correction(RefineListener):
         self._seconds = 0.0
         self._waiting: collections.deque[Job] = collections.deque()
         self._asked: dict[int, Job | None] = {}
-        self._tags: list[tuple[object, int]] = []
         self._settling = qt.QTimer()
         self._settling.setSingleShot(True)
         self._settling.setInterval(_SETTLE_MS)
         self._settling.connect("timeout()", self._go)
+        self._watch = Watch(lambda: self._settling.start())
 
     # -- what the effect calls -----------------------------------------------------------------------------------------
 
@@ -121,9 +123,10 @@ class Correction(RefineListener):
 
     def close(self) -> None:
         """Ends the session; what waits is given up."""
-        self._unobserve()
+        self._watch.end()
         self._settling.stop()
-        self._target, self._volume = None, None
+        self._target = None
+        self._image.forget()
         self._history, self._steps = RefineHistory(), {}
         jobs = [*self._asked.values(), *self._waiting]
         self._asked, self._waiting = {}, collections.deque()
@@ -246,7 +249,7 @@ class Correction(RefineListener):
         if not target.present:
             self.close()
             return
-        if not (target.is_same(self._target) and self._knows(target.volume) and self._client.is_open):
+        if not (target.is_same(self._target) and self._image.knows(target.volume) and self._client.is_open):
             self._open(target)
             return
         stamp = labels.stamp(target, self._overwrite)
@@ -285,7 +288,7 @@ class Correction(RefineListener):
         self._asked[number] = None
 
     def _open(self, target: Target) -> None:
-        self._unobserve()
+        self._watch.end()
         self._target = None
         volume = self.image(target.volume)
         present = self.read(target)
@@ -298,49 +301,17 @@ class Correction(RefineListener):
         self._stamp = labels.stamp(target, self._overwrite)
         self._history = RefineHistory()
         self._earlier, self._seconds = provenance.prompts_of(target.segment), 0.0
-        self._observe(target.segmentation)
+        self._watch.begin(target.segmentation)
 
     def image(self, volume_node) -> Volume:
         """The same object as long as the node's voxels are the same: then they are handed over once."""
-        if not self._knows(volume_node):
-            if volumes.is_vector(volume_node):
-                count = min(volume_node.GetImageData().GetNumberOfScalarComponents(), 3)
-                volume = volumes.read_colours(volume_node, count)
-            else:
-                volume = volumes.read_channel(volume_node)
-            self._volume = (volume_node, _time(volume_node), volume)
-        return self._volume[2]
-
-    def _knows(self, volume_node) -> bool:
-        """Whether the node's voxels are those that were read last."""
-        return self._volume is not None and self._volume[:2] == (volume_node, _time(volume_node))
+        return self._image.of(volume_node)
 
     @property
     def _overwrite(self) -> int:
         node = self._effect.parameterSetNode()
         # An editor that lets its node go may still have an answer on its way.
         return slicer.vtkMRMLSegmentEditorNode.OverwriteAllSegments if node is None else node.GetOverwriteMode()
-
-    def _observe(self, segmentation_node) -> None:
-        segmentation = segmentation_node.GetSegmentation()
-        for event in (
-            *(segmentation.SourceRepresentationModified, segmentation.RepresentationModified),
-            *(segmentation.SegmentModified, segmentation.SegmentRemoved),
-        ):
-            self._tags.append((segmentation, segmentation.AddObserver(event, self._on_scene)))
-
-        scene = slicer.mrmlScene
-        # A closed scene sends no word of its segments, and would be kept in memory by this session.
-        for event in (scene.NodeRemovedEvent, scene.EndCloseEvent):
-            self._tags.append((scene, scene.AddObserver(event, self._on_scene)))
-
-    def _unobserve(self) -> None:
-        for observed, tag in self._tags:
-            observed.RemoveObserver(tag)
-        self._tags = []
-
-    def _on_scene(self, *_arguments) -> None:
-        self._settling.start()
 
     # -- session to scene ----------------------------------------------------------------------------------------------
 
@@ -401,8 +372,3 @@ class Correction(RefineListener):
         now = provenance.Prompts(count, round(self._earlier.seconds + self._seconds, 1))
         if now.count != provenance.prompts_of(segment).count:
             provenance.mark_prompts(segment, now)
-
-
-def _time(volume_node) -> tuple:
-    image = volume_node.GetImageData()
-    return (None if image is None else (image.GetMTime(), image.GetAddressAsString("")), volume_node.GetName())

@@ -9,6 +9,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.postprocessing.boxes import label_boxes
+from UNetSegmentLib.refinement.boxes import tight
 
 from .volumes import geometry_from_ras
 
@@ -98,14 +99,8 @@ def voxels_of(image) -> tuple[np.ndarray, Geometry]:
 
 def bounding_box(mask: np.ndarray) -> Box | None:
     """The smallest box around the non-zero voxels; None when there are none."""
-    start, stop = [], []
-    for axis in range(3):
-        filled = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if filled.size == 0:
-            return None
-        start.append(int(filled[0]))
-        stop.append(int(filled[-1]) + 1)
-    return Box(tuple(start), tuple(stop))
+    box = tight(mask != 0)
+    return None if box.empty else box
 
 
 def digest(found: Found | None) -> str:

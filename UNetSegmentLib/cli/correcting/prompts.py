@@ -131,7 +131,7 @@ def _prompts(item: Markup, include: bool, segment: int, brush: float) -> list[tu
     from ...refinement import BoxPrompt, Lasso, Point, Scribble
 
     if isinstance(item, PointList):
-        return [(Point(point, include, segment), f"point {_ras(point)}") for point in item.points]
+        return [(Point(point, include, segment), f"point {ras_words(point)}") for point in item.points]
     if isinstance(item, Frame):
         sides = " x ".join(f"{side:.1f}" for side in item.size)
         return [(BoxPrompt(item.center, item.size, include, segment, item.axes), f"box of {sides} mm")]
@@ -145,10 +145,16 @@ def _length(curve: Curve) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
 
 
-def _ras(point: Triple) -> str:
+def in_ras(point: Triple) -> list[float]:
+    """A point (LPS mm) in the coordinates that Slicer shows."""
     x, y, z = point
     # No "-0.0".
-    return ", ".join(f"{round(value, 1) + 0.0:.1f}" for value in (-x, -y, z))
+    return [-x + 0.0, -y + 0.0, z + 0.0]
+
+
+def ras_words(point: Triple) -> str:
+    """The same for people, to a tenth of a millimetre."""
+    return ", ".join(f"{round(value, 1) + 0.0:.1f}" for value in in_ras(point))
 
 
 def _parsed(text: str) -> tuple[float, ...] | None:

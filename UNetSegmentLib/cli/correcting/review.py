@@ -27,6 +27,7 @@ from ..terminal.session import (
     session,
 )
 from .members import Asked, Opinions, ask
+from .prompts import in_ras, ras_words
 
 if TYPE_CHECKING:
     from ...labels import Label
@@ -300,7 +301,7 @@ def _row(case: Reviewed, place: DoubtfulPlace) -> dict[str, object]:
         "segment": case.segmentation.label(place.segment).name,
         "value": place.segment,
         "becomes": place.becomes,
-        "position_ras": _ras(place),
+        "position_ras": in_ras(place.position),
         "voxels": place.voxels,
         "volume_ml": place.size_ml,
     }
@@ -315,7 +316,7 @@ def _table(case: Reviewed, places: Sequence[DoubtfulPlace]) -> Table:
         (
             str(number),
             f"{100 * place.score / highest:.0f} %",
-            ", ".join(f"{value:.1f}" for value in _ras(place)),
+            ras_words(place.position),
             place.size_words,
             place.describe(case.segmentation).removeprefix(place.size_words).strip(),
         )
@@ -324,9 +325,3 @@ def _table(case: Reviewed, places: Sequence[DoubtfulPlace]) -> Table:
     return Table(
         ("No.", "Doubt", "Position (RAS mm)", "Size", "What may change"), rows, (True, True, True, True, False)
     )
-
-
-def _ras(place: DoubtfulPlace) -> list[float]:
-    x, y, z = place.position
-    # No "-0.0".
-    return [-x + 0.0, -y + 0.0, z]

@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import InputError
-from ...geometry import IDENTITY_DIRECTION, Triple
-
-FARTHEST = 1e7
-"""mm from the origin beyond which a coordinate is taken for a mistake: ten kilometres."""
+from ...geometry import FARTHEST, IDENTITY_DIRECTION, Triple
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -39,6 +38,7 @@ from .listener import RefineHistory, RefineListener, RefineState
 from .orders import Order
 from .turns import Turns
 from .values import own_edit
+from .waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +85,8 @@ class RefineClient:
         self._turns = Turns(self._announce)
         self._numbers = 0
         self._case: Case | None = None
-        # Calls that wait, the one that is being worked out, and the one that is just being made.
-        self._queue: deque[Order] = deque()
-        self._sent: Order | None = None
+        self._waiting = Waiting()
+        # The call that is just being made.
         self._asking: int | None = None
         self._refusal: UNetSegmentError | None = None
         # Workers that have died since the last answer (not over an order), and whether another is to take up from one.
@@ -105,15 +104,13 @@ class RefineClient:
             return RefineState.REPLACING
         if self._connection.ready is None:
             return RefineState.STARTING
-        return RefineState.BUSY if self._courier.taking_up or self._sent or self._queue else RefineState.READY
+        return RefineState.BUSY if self._courier.taking_up or self._waiting else RefineState.READY
 
     @property
     def pending(self) -> tuple[int, ...]:
         """Numbers of the calls that wait for an answer, oldest first."""
         with self._turns.turn():
-            opening = [self._case.number] if self._case is not None and not self._case.opened else []
-            sent = [self._sent.number] if self._sent is not None else []
-            return (*opening, *sent, *(order.number for order in self._queue))
+            return tuple(self._waiting.numbers(self._case))
 
     @property
     def history(self) -> RefineHistory:
@@ -217,7 +214,7 @@ class RefineClient:
             case, self._case = self._case, None
             if case is None:
                 return
-            waiting = self._drain(case)
+            waiting = self._waiting.drain(case)
             self._courier.let_go(case)
             for number in waiting:
                 self._turns.tell(self._listener.on_failed, number, Cancelled("The correction was closed."))
@@ -247,7 +244,7 @@ class RefineClient:
             if self._case is None:
                 raise InputError("No image is open for a correction.", "Open one first.")
             order = Order(self._new_number(), step, edit, target)
-            self._queue.append(order)
+            self._waiting.queue.append(order)
             if not self._connection.open:
                 self._deaths = 0
             self._ask(order.number)
@@ -270,8 +267,8 @@ class RefineClient:
         if not self._courier.live:
             if not self._courier.taking_up:
                 self._courier.take_up(case, lambda error: self._on_taken_up(case, error))
-        elif self._sent is None and self._queue:
-            self._sent = order = self._queue.popleft()
+        elif self._waiting.sent is None and self._waiting.queue:
+            self._waiting.sent = order = self._waiting.queue.popleft()
             try:
                 self._courier.carry(order, case, lambda outcome: self._on_carried(order, outcome))
             except UNetSegmentError as error:
@@ -290,7 +287,7 @@ class RefineClient:
         self._advance()
 
     def _on_carried(self, order: Order, outcome: Outcome) -> None:
-        self._sent = None
+        self._waiting.sent = None
         self._deaths = 0
         if isinstance(outcome, UNetSegmentError):
             self._fail(order.number, outcome)
@@ -310,13 +307,13 @@ class RefineClient:
                 self._fail_all(error)
                 return
             self._log("WARNING", f"The worker for corrections ended ({status.describe()}).")
-            order, self._sent = self._sent, None
+            order, self._waiting.sent = self._waiting.sent, None
             if order is None:
                 self._deaths += 1
             else:
                 order.deaths += 1
                 if order.deaths < MOST_DEATHS:
-                    self._queue.appendleft(order)
+                    self._waiting.queue.appendleft(order)
                 else:
                     self._fail(order.number, order.given_up(error))
             if self._deaths >= MOST_DEATHS:
@@ -337,7 +334,7 @@ class RefineClient:
         case = self._case
         if case is None:
             return
-        waiting = self._drain(case)
+        waiting = self._waiting.drain(case)
         if not case.opened:
             self._case = None
             self._courier.let_go(case)
@@ -349,15 +346,6 @@ class RefineClient:
             self._refusal = error
         else:
             self._turns.tell(self._listener.on_failed, number, error)
-
-    def _drain(self, case: Case) -> list[int]:
-        """The numbers of all that waits, which then does no longer."""
-        waiting = [] if case.opened else [case.number]
-        waiting += [self._sent.number] if self._sent is not None else []
-        waiting += [order.number for order in self._queue]
-        self._sent = None
-        self._queue.clear()
-        return waiting
 
     # -- messages ------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +14,12 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
+from UNetSegmentLib.cli.correcting.refine import refine
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_segmentation, write_segmentation, write_volume
 from UNetSegmentLib.io.segment_names import read_algorithms
 from UNetSegmentLib.labels import Label
+from UNetSegmentLib.refinement.growing import DEFAULT_REACH
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Run = Callable[..., Result]
@@ -294,3 +297,8 @@ def test_a_picture_of_what_changed(run_json: Callable, run: Run, image: Path, la
     assert Image.open(tmp_path / "p.png").size[1] > 1000
     result = run("refine", image, labels, tmp_path / "o2.nrrd", *options, tmp_path / "p.jpg")
     assert result.exit_code == 5 and not (tmp_path / "o2.nrrd").exists()
+
+
+def test_the_reach_that_help_names_is_the_sessions() -> None:
+    """Written twice, since help must not wait for the library."""
+    assert inspect.signature(refine).parameters["reach"].default == DEFAULT_REACH

@@ -73,6 +73,28 @@ def test_markups_roi(tmp_path: Path, system: str) -> None:
         parse_region(str(path), GRID)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "Fiducial"},
+        {"coordinateSystem": "IJK"},
+        {"coordinateUnits": "um"},
+        {"insideOut": True},
+        {"orientation": [1, 0, 0, 1, 0, 0, 0, 0, 1]},
+        {"size": [-5.0, 2.0, 4.0]},
+        {"center": [0, "1", 0]},
+    ],
+)
+def test_a_roi_that_would_be_read_otherwise_than_it_is_meant(change: dict[str, object], tmp_path: Path) -> None:
+    roi = {"type": "ROI", "center": [7.5, 11.0, 6.0], "size": [5.0, 2.0, 4.0]}
+    path = tmp_path / "r.mrk.json"
+    path.write_text(json.dumps({"markups": [roi]}))
+    assert not parse_region(str(path), GRID).empty
+    path.write_text(json.dumps({"markups": [roi | change]}))
+    with pytest.raises(InputError, match="not a Markups ROI"):
+        parse_region(str(path), GRID)
+
+
 @pytest.mark.parametrize("far", ["1e308", "1.7e308", "1e30"])
 def test_far_ends_are_ends_of_the_image(far: str, tmp_path: Path) -> None:
     whole = Box.whole(GRID.shape)
