@@ -40,12 +40,13 @@ def doctor(json: JsonOption = False, debug: DebugOption = False) -> None:
         }
         if report["packages"]["torch"] is None:
             report["devices"], report["models"], report["self_test"] = [], [], []
-            report["backends"], report["compiled_mb"] = {}, 0
+            report["backends"], report["compiled_mb"], report["choices"] = {}, 0, []
         else:
             with working("Loading torch and making a test run", not json):
                 report["devices"] = _devices()
                 report["backends"] = _backends()
                 report["compiled_mb"] = _compiled_mb()
+                report["choices"] = _choices()
                 report["models"] = _models()
                 report["self_test"] = [_self_test(device["name"]) for device in report["devices"]]
         report["bundled_models"] = _bundled_models()
@@ -90,6 +91,27 @@ def _compiled_mb() -> int:
     from ..inference.backends import compiled_contents
 
     return sum(file.bytes for file in compiled_contents()) >> 20
+
+
+def _choices() -> list[dict[str, Any]]:
+    """Which backend the setting ``auto`` takes for the models that were tried here, and why."""
+    from ..inference.backends import VerdictBook
+
+    return [
+        {
+            "model": verdict.model,
+            "tile": verdict.tile,
+            "threads": verdict.threads,
+            "backend": "openvino" if verdict.is_better else "torch",
+            "gain": round(verdict.gain, 2),
+            "note": verdict.note,
+            "versions": verdict.versions,
+            "current": verdict.is_current,
+            "when": time.strftime("%Y-%m-%d", time.localtime(verdict.when)),
+        }
+        for verdict in VerdictBook().all()
+        if verdict.model
+    ]
 
 
 def _models() -> list[str]:
@@ -148,6 +170,8 @@ def _show(report: dict[str, Any], healthy: bool) -> None:
     console.print(words_table(("Device", "What", "Free memory", "Test run"), rows_of_devices))
     backends = [f"{name} {version}" for name, version in report["backends"].items() if version]
     say(f"Backends: {', '.join(backends) or 'none'}; compiled networks kept on the disk: {report['compiled_mb']} MB")
+    if report["choices"]:
+        console.print(_choices_table(report["choices"]))
     say(f"Models: {', '.join(report['models']) or 'none'}")
     for line in _model_problems(report["bundled_models"]):
         say(line)
@@ -155,6 +179,21 @@ def _show(report: dict[str, Any], healthy: bool) -> None:
     say("All is well." if healthy else "Something is wrong: see above.")
     if report["packages"]["torch"] is None:
         say("torch is missing. Install it with: pip install torch")
+
+
+def _choices_table(choices: list[dict[str, Any]]) -> Any:
+    rows = [
+        (
+            choice["model"],
+            choice["tile"],
+            str(choice["threads"]),
+            choice["backend"],
+            choice["note"] or f"OpenVINO is {choice['gain']} times as quick",
+            choice["when"] + ("" if choice["current"] else ", to be tried again: other versions are installed now"),
+        )
+        for choice in choices
+    ]
+    return words_table(("Model", "Tile", "Threads", "Runs in", "Why", "Found"), rows)
 
 
 def _model_problems(checks: list[dict[str, Any]]) -> list[str]:

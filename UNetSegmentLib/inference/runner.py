@@ -239,6 +239,7 @@ class ModelRunner:
             cache_key="-".join([kind, *digests]) if digests and all(digests) else "",
             tiles=tiles,
             activation=card.inference.activation if whole else None,
+            title=f"{card.name} {card.version}",
         )
 
     def _pass(self, plan: RunPlan, outputs: Outputs) -> Pass:
@@ -266,7 +267,7 @@ class ModelRunner:
         watch = FiniteWatch(infinite=not isinstance(self.card.network, OpaqueNetwork))
         reduced = run_tiles(image, timed, how, reduction, stage(tiles, device_title(plan.device)), head, watch)
         used = self._provenance(plan, backend, tiles)
-        told = [plan.warning, _OVERFLOW.format(self.card.name) if self._overflows else ""]
+        told = [plan.warning, getattr(backend, "note", ""), _OVERFLOW.format(self.card.name) if self._overflows else ""]
         if available_memory() < _LITTLE_RAM:
             self._kept.clear()
         return RunResult(reduced, prepared.record, used, " ".join(filter(None, told)), timed.seconds)

@@ -219,9 +219,27 @@ def test_doctor(run: Run, run_json: RunJson) -> None:
     assert report["healthy"] is True and report["packages"]["torch"]
     assert any(device["name"] == "cpu" and device["free_gb"] > 0 for device in report["devices"])
     assert all(test["passed"] for test in report["self_test"])
-    assert report["backends"].keys() == {"torch", "openvino", "onnx"} and report["backends"]["torch"]
+    assert report["backends"].keys() >= {"torch", "openvino", "onnx"} and report["backends"]["torch"]
     shown = run("doctor")
     assert shown.exit_code == 0 and "All is well" in shown.stdout
+
+
+def test_doctor_tells_which_backends_were_chosen(
+    run: Run, run_json: RunJson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from UNetSegmentLib.inference.backends.verdicts import Verdict, VerdictBook
+
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    book = VerdictBook()
+    book.record("a", Verdict(True, 1e-5, 0.4, 0.2, model="levels 1.0", tile="8 x 8 x 8", threads=2))
+    book.record("b", Verdict(False, note="its answer differs by 1.0e-01", model="others 2.0", tile="9 x 9 x 9"))
+    book.add_spent("c", 3.0)
+    choices = {choice["model"]: choice for choice in run_json("doctor")["choices"]}
+    assert set(choices) == {"levels 1.0", "others 2.0"}
+    assert (choices["levels 1.0"]["backend"], choices["levels 1.0"]["gain"]) == ("openvino", 2.0)
+    assert choices["others 2.0"]["backend"] == "torch" and choices["levels 1.0"]["current"]
+    assert "levels 1.0" in run("doctor").stdout
 
 
 def test_train_without_a_configuration(run: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from UNetSegmentLib.inference.backends import trial
+from UNetSegmentLib.inference.backends import trial, verdicts
 from UNetSegmentLib.inference.backends.request import BackendRequest
 from UNetSegmentLib.inference.backends.trial import TrialBackend
 from UNetSegmentLib.inference.backends.verdicts import VerdictBook
@@ -206,3 +206,55 @@ def test_wrong_types_in_the_book_are_no_verdict(clock: Clock, book: VerdictBook,
     slow, quick = pair(clock)
     run(slow, quick, book, 20)
     assert quick.compiled == 1
+
+
+def test_what_was_found_is_kept_in_words(clock: Clock, book: VerdictBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = pair(clock, 1.0, 0.4)
+    run(slow, quick, book, 20, title="levels 1.0")
+    slow, quick = pair(clock, 1.0, 0.95)
+    run(slow, quick, book, 20, title="others 2.0", cache_key="others")
+    found = {verdict.model: verdict for verdict in book.all()}
+    assert found["levels 1.0"].is_better and found["levels 1.0"].gain == pytest.approx(2.5)
+    assert not found["others 2.0"].is_better and found["others 2.0"].note == "it is not quicker"
+    for verdict in found.values():
+        assert (verdict.tile, verdict.threads) == ("8 x 8 x 8", torch.get_num_threads())
+        assert verdict.is_current and "torch" in verdict.versions and verdict.when > 0
+    monkeypatch.setattr(verdicts, "version_of", lambda package: "99")
+    assert not any(verdict.is_current for verdict in book.all())
+    # And so the trial is made again.
+    slow, quick = pair(clock, 1.0, 0.4)
+    run(slow, quick, book, 20)
+    assert quick.compiled == 1
+
+
+def test_cases_of_other_sizes_share_a_verdict(clock: Clock, book: VerdictBook) -> None:
+    """Three tiles at once or four: a trial is made for several, and one for single tiles."""
+    slow, quick = pair(clock)
+    run(slow, quick, book, 20, batch=4)
+    for batch, tried in ((3, 0), (2, 0), (1, 1)):
+        slow, quick = pair(clock)
+        run(slow, quick, book, 20, batch=batch)
+        assert quick.compiled == tried
+
+
+def test_a_further_run_of_the_same_backend_knows_what_the_first_one_found(clock: Clock, book: VerdictBook) -> None:
+    slow, quick = pair(clock)
+    backend = run(slow, quick, book, 4)
+    assert quick.compiled == 0
+    backend.expect(20)
+    for _ in range(20):
+        backend.predict(TILE)
+    assert (backend.name, quick.compiled) == ("openvino", 1)
+    backend.expect(2)
+    for _ in range(2):
+        backend.predict(TILE)
+    assert quick.compiled == 1
+
+
+def test_a_backend_that_fails_later_leaves_a_note(clock: Clock, book: VerdictBook) -> None:
+    slow, quick = pair(clock)
+    backend = run(slow, quick, book, 20)
+    assert backend.note == ""
+    quick.fails = "predict"
+    backend.predict(TILE)
+    assert backend.name == "torch" and "openvino failed" in backend.note

@@ -195,6 +195,20 @@ def test_a_second_start_needs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @has("openvino")
+def test_what_another_processor_or_version_compiled_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = [network()]
+    tile, logits = compiled_once(modules)
+    assert OpenVinoBackend(modules, 3, key="weights").stored(tile.shape)
+    for name, other in (("processor", lambda: "another one"), ("version_of", lambda package: "99.0")):
+        with monkeypatch.context() as change:
+            change.setattr(openvino_module, name, other)
+            backend = OpenVinoBackend(modules, 3, key="weights")
+            assert not backend.stored(tile.shape)
+            assert torch.equal(backend.predict(tile), logits)
+            forget_compiled()
+
+
+@has("openvino")
 def test_the_programs_logging_is_left_alone() -> None:
     root = logging.getLogger()
     before = root.level, list(root.handlers)

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "OnnxBackend": "onnx_backend",
         "OpenVinoBackend": "openvino_backend",
         "TorchBackend": "torch_backend",
+        "VerdictBook": "verdicts",
         "compiled_contents": "compiled_cache",
         "compiled_folder": "compiled_cache",
         "empty_compiled": "compiled_cache",

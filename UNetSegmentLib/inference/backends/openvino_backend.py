@@ -19,6 +19,7 @@ from .compiled_cache import CompiledCache
 from .conversion import CONVERSION, to_openvino
 from .installed import check_backend, version_of
 from .passes import Passes
+from .verdicts import processor
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,9 @@ class OpenVinoBackend:
 
     def _name(self, fold: int, shape: Sequence[int]) -> str:
         size = "x".join(map(str, shape))
-        return f"{self._key}/{fold}/{size}/{self._precision}/openvino-{version_of('openvino')}/{CONVERSION}"
+        # A folder may be shared by machines, and what is compiled fits one kind of processor.
+        made = f"openvino-{version_of('openvino')}/{CONVERSION}/{processor()}"
+        return f"{self._key}/{fold}/{size}/{self._precision}/{made}"
 
     def _compile(self, fold: int, shape: Sequence[int], threads: int) -> CompiledNetwork:
         name = self._name(fold, shape)

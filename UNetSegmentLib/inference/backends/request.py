@@ -26,6 +26,7 @@ class BackendRequest:
         tiles: how many tiles will come; 0 for unknown. A trial of a quicker backend must pay within them.
         activation: ``softmax`` or ``sigmoid`` where the modules give logits, whose labels can be compared; None where
             they give feature maps.
+        title: what is run, for people: name and version of the model.
     """
 
     modules: Sequence[nn.Module]
@@ -39,3 +40,4 @@ class BackendRequest:
     cache_key: str = ""
     tiles: int = 0
     activation: str | None = None
+    title: str = ""

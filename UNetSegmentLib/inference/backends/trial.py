@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 _EXPECTED_GAIN = 0.4  # of the reference's time
 _EXPECTED_SETUP = 2.0  # seconds for each network
 _EXPECTED_LOADING = 0.5  # the same, from the cache
-_LEAST_GAIN = 0.1  # a smaller one is not worth another program's quirks
 _WARM = 2.0  # seconds of a first tile in which a process's warming up no longer counts
 
 
@@ -62,6 +61,8 @@ class TrialBackend:
         self._chosen: Backend | None = None
         self._request = request
         self._book = book or VerdictBook()
+        self.note = ""
+        """What the user should know: that the quicker backend failed."""
         self._key = ""
         self._tiles = request.tiles  # that will come
         self._seen = 0  # tiles
@@ -124,7 +125,7 @@ class TrialBackend:
         verdict = self._known
         if verdict is None or self._chosen is not None:
             return
-        if not _is_better(verdict):
+        if not verdict.is_better:
             log.debug("torch is kept: %s", verdict.note)
             self._choose(self._reference)
             return
@@ -143,6 +144,7 @@ class TrialBackend:
             return self._chosen.predict(tiles)
         except Exception as error:  # whatever a foreign runtime raises, torch can still do the work
             log.warning("%s failed, so torch goes on: %s", self.name, error)
+            self.note = f"{self.name} failed, so the rest ran in torch, which is slower ({type(error).__name__})."
             self._choose(self._reference)
             return self._reference.predict(tiles)
 
@@ -178,8 +180,10 @@ class TrialBackend:
             log.info("%s cannot run this network, so torch goes on: %s", candidate.name, error)
             verdict = Verdict(agrees=False, note=f"failed: {type(error).__name__}")
         if self._request.cache_key:
-            self._book.record(self._key, verdict)
-        better = _is_better(verdict)
+            size = " x ".join(map(str, reversed(tiles.shape[2:])))
+            title, threads = self._request.title, torch.get_num_threads()
+            self._book.record(self._key, replace(verdict, model=title, tile=size, threads=threads))
+        better = verdict.is_better
         log.info("%s against torch: %s", candidate.name, verdict)
         self._choose(candidate if better else self._reference)
 
@@ -201,17 +205,13 @@ class TrialBackend:
         activation = self._request.activation
         if activation and (same := agreement(logits, other, activation)) < LEAST_AGREEMENT:
             return replace(verdict, agrees=False, note=f"only {same:.5%} of the voxels have the same label")
-        if not _is_better(verdict):
+        if not verdict.is_better:
             # The first run took memory and started threads; it is judged by a second one.
             ready = time.perf_counter()
             candidate.predict(tiles)
             verdict = replace(verdict, seconds=(time.perf_counter() - ready) / tiles.shape[0])
-        return verdict if _is_better(verdict) else replace(verdict, note="it is not quicker")
+        return verdict if verdict.is_better else replace(verdict, note="it is not quicker")
 
     def _choose(self, backend: Backend) -> None:
         self._chosen = backend
         self._candidate = None
-
-
-def _is_better(verdict: Verdict) -> bool:
-    return verdict.agrees and verdict.seconds < (1 - _LEAST_GAIN) * verdict.reference_seconds

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
 import os
 import platform
 import secrets
+import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _FILE = "verdicts.json"
 _MOST = 1000
+_LEAST_GAIN = 0.1  # a smaller one is not worth another program's quirks
+_TYPES = {"agrees": bool, **dict.fromkeys(("note", "model", "tile", "versions"), str)}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class Verdict:
         reference_seconds, seconds: for one tile of a batch, through all folds and mirrors.
         setup_seconds: to convert and compile all networks.
         note: why it is not used, if so.
+        model, tile, threads: what was compared, for people: name and version, "40 x 56 x 40", threads of both.
+        versions: of both packages, and of our conversion.
+        when: seconds since 1970.
     """
 
     agrees: bool
@@ -41,12 +48,36 @@ class Verdict:
     seconds: float = 0.0
     setup_seconds: float = 0.0
     note: str = ""
+    model: str = ""
+    tile: str = ""
+    threads: int = 0
+    versions: str = ""
+    when: float = 0.0
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the quicker one is used."""
+        return self.agrees and self.seconds < (1 - _LEAST_GAIN) * self.reference_seconds
+
+    @property
+    def gain(self) -> float:
+        """How many times as quick the other one is; 0 where it did not run."""
+        return self.reference_seconds / self.seconds if self.seconds else 0.0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it still counts: with other versions the trial is made again."""
+        return self.versions == _versions()
 
 
 def machine_key() -> str:
     """The processor and the versions that a timing depends on."""
-    versions = [f"{package}-{version_of(package)}" for package in ("torch", "openvino")]
-    return "/".join([_processor(), str(os.cpu_count()), *versions, str(CONVERSION)])
+    return "/".join([processor(), str(os.cpu_count()), _versions()])
+
+
+def _versions() -> str:
+    versions = [f"{package} {version_of(package)}" for package in ("torch", "openvino")]
+    return ", ".join([*versions, f"conversion {CONVERSION}"])
 
 
 class VerdictBook:
@@ -59,14 +90,16 @@ class VerdictBook:
         self._folder = folder or compiled_folder()
 
     def find(self, key: str) -> Verdict | None:
-        entry = self._read().get(_short(key), {})
-        known = {f.name: entry[f.name] for f in fields(Verdict) if f.name in entry}
-        types = {"agrees": bool, "note": str}
-        sound = all(isinstance(value, types.get(name, int | float)) for name, value in known.items())
-        return Verdict(**known) if sound and "agrees" in known else None
+        return _verdict_of(self._read().get(_short(key), {}))
+
+    def all(self) -> list[Verdict]:
+        """Every verdict that is kept, the last one first."""
+        found = (_verdict_of(entry) for entry in self._read().values())
+        return sorted((verdict for verdict in found if verdict is not None), key=lambda verdict: -verdict.when)
 
     def record(self, key: str, verdict: Verdict) -> None:
-        self._update(key, asdict(verdict))
+        """Keeps a verdict, with the versions and the time of now."""
+        self._update(key, {**asdict(verdict), "versions": _versions(), "when": round(time.time())})
 
     def spent(self, key: str) -> float:
         """Seconds that runs have spent so far in the slower backend for want of a trial."""
@@ -101,11 +134,19 @@ class VerdictBook:
                 temporary.unlink(missing_ok=True)
 
 
+def _verdict_of(entry: dict[str, Any]) -> Verdict | None:
+    known = {f.name: entry[f.name] for f in fields(Verdict) if f.name in entry}
+    sound = all(isinstance(value, _TYPES.get(name, int | float)) for name, value in known.items())
+    return Verdict(**known) if sound and "agrees" in known else None
+
+
 def _short(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def _processor() -> str:
+@functools.cache
+def processor() -> str:
+    """The processor's name as its maker calls it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
