@@ -3,6 +3,11 @@
 #   make demo    both hippocampi of an average head, results in demo-output/
 #   make test    style, types and all tests
 #
+# one for a machine with an NVIDIA GPU (nine minutes at most; PIP_NO_INDEX=1 PIP_FIND_LINKS=wheels where there is no
+# network):
+#
+#   make gpu-check    the CPU's answers and the GPU's, memory, speed, engines: gpu-check.json and a table
+#
 # and for developers: make test-quick (without the slow files), make lint, make bench, make train-demo (both need
 # ../shared/data), make bad-input (prints the message of every bad input), make docs (the pages as a site), make clean.
 #
@@ -25,7 +30,7 @@ endif
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
-.PHONY: demo test test-quick lint bench train-demo bad-input fix package docs clean
+.PHONY: demo test test-quick gpu-check lint bench train-demo bad-input fix package docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m UNetSegmentLib.cli demo
@@ -35,6 +40,9 @@ test: lint
 
 test-quick: $(VENV)/.test
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+
+gpu-check: $(VENV)/.gpu
+	$(BIN)/python Testing/Gpu/check.py
 
 lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
@@ -78,6 +86,11 @@ $(VENV)/.base:
 # The stamps are renewed when the dependencies change, so that a second run installs nothing.
 $(VENV)/.demo: $(VENV)/.base pyproject.toml
 	$(BIN)/python -m pip install -e ".[demo]"
+	touch $@
+
+# TensorRT, nnU-Net and MONAI are used where they are installed beside it.
+$(VENV)/.gpu: $(VENV)/.base pyproject.toml
+	$(BIN)/python -m pip install -e ".[export]"
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.base pyproject.toml
