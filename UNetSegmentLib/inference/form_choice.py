@@ -16,10 +16,17 @@ from .settings import EngineSettings
 
 @dataclass(frozen=True)
 class Choice:
-    """Settings of one model that leave neither its form nor its spacing open, and what the user should know or ""."""
+    """Settings of one model that leave neither its form nor its spacing open.
+
+    Attributes:
+        settings: with ``full`` or ``int8`` as their form.
+        note: what the user should know, or "".
+        may_be_finer: the factor on the spacing serves to save time alone; where it saves none, 1 is better.
+    """
 
     settings: EngineSettings
     note: str = ""
+    may_be_finer: bool = False
 
     @property
     def spacing_scale(self) -> float:
@@ -49,7 +56,8 @@ def choose_form(model: Model, settings: EngineSettings, device: torch.device) ->
     scale = settings.spacing_scale
     if scale is None:
         scale = 1.0 if form == "int8" else coarsening(model.card)
-    return Choice(replace(settings, form=form, spacing_scale=scale), note)
+    finer = settings.spacing_scale is None and scale > 1
+    return Choice(replace(settings, form=form, spacing_scale=scale), note, finer)
 
 
 def _obstacle(model: Model, settings: EngineSettings, device: torch.device) -> UNetSegmentError | None:

@@ -67,7 +67,7 @@ class SegmentationResult:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """One model of the run, on one part of the image; ``number`` is its turn."""
+    """One model of the run, on one part of the image; ``number`` is its turn, ``scale`` the factor on its spacing."""
 
     runner: ModelRunner
     preparation: Preparation
@@ -75,6 +75,7 @@ class _Task:
     layout: Layout
     previous: _Task | None
     number: int
+    scale: float
 
     def all(self) -> Iterator[_Task]:
         """This task after those that it waits for."""
@@ -118,7 +119,8 @@ class Segmenter:
 
     @property
     def spacing_scale(self) -> float:
-        """The factor on the spacing of the (first) model that the settings mean."""
+        """The factor on the spacing of the (first) model that the settings mean, at most: a run that would save nothing
+        by it takes 1."""
         return self._choice(self.model).spacing_scale
 
     def segment(
@@ -162,16 +164,30 @@ class Segmenter:
         return replace(result, warnings=warnings, settings={**about, **result.settings})
 
     def _task(self, model: Model, image: Volume, region: Box | None, number: int) -> _Task:
-        card = model.card
-        preparation = scaled(at_trained_size(card.preparation, image), image, self._choice(model).spacing_scale)
-        layout = lay_out(image, preparation, region, card.inference.patch)
+        preparation, layout, scale = self._lay_out(model, image, region)
         previous = None
         if model.previous is not None:
             # The first stage must have seen all that the second one sees.
             inner = None if region is None else layout.record.source_box
             previous = self._task(model.previous, image, inner, number)
             number += sum(1 for _ in previous.all())
-        return _Task(self._runner(model), preparation, region, layout, previous, number)
+        return _Task(self._runner(model), preparation, region, layout, previous, number, scale)
+
+    def _lay_out(self, model: Model, image: Volume, region: Box | None) -> tuple[Preparation, Layout, float]:
+        """How the image is prepared, and at which factor on the model's spacing."""
+        card, choice = model.card, self._choice(model)
+        own = at_trained_size(card.preparation, image)
+
+        def at(scale: float) -> tuple[Preparation, Layout, float]:
+            preparation = scaled(own, image, scale)
+            return preparation, lay_out(image, preparation, region, card.inference.patch), scale
+
+        chosen = at(choice.spacing_scale)
+        if choice.may_be_finer:
+            plain, tiles = at(1.0), self._runner(model).tiles
+            if tiles(plain[1].record) <= tiles(chosen[1].record):
+                return plain  # coarser would save nothing
+        return chosen
 
     def _check_demands(self, tasks: Sequence[_Task], name: str, maps: bool) -> list[str]:
         """Refuses what cannot fit; gives warnings about what is odd."""
@@ -244,7 +260,7 @@ class _Run:
         timings = {**self._seconds, "restore": self._seconds["segment"] - self._seconds["network"]}
         timings["total"] = time.perf_counter() - started
         timings["finish"] = timings["total"] - timings["prepare"] - timings["segment"]
-        used = {**used, "tiles": sum(self._tiles), "networks": len(self._order)}
+        used = {**used, "spacing_scale": self._tasks[0].scale, "tiles": sum(self._tiles), "networks": len(self._order)}
         warnings = tuple(dict.fromkeys(self._warnings))
         return SegmentationResult(segmentation, probabilities, uncertainty, timings, warnings, used)
 

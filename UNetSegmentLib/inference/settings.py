@@ -130,7 +130,7 @@ PRESETS: dict[str, EngineSettings] = {
         precision="fp32",
     ),
     "balanced": EngineSettings(),
-    "fast": EngineSettings(overlap=0.125, restored="labels", form="smallest", spacing_scale=None),
+    "fast": EngineSettings(overlap=0.125, form="smallest", spacing_scale=None),
 }
 
 

@@ -11,7 +11,14 @@ import torch
 from nnunet_files import Results
 
 from UNetSegmentLib.errors import ModelError
-from UNetSegmentLib.models import ModelCard, Normalization, load_model, read_card
+from UNetSegmentLib.models import (
+    ChannelIntensities,
+    ModelCard,
+    Normalization,
+    TrainingFingerprint,
+    load_model,
+    read_card,
+)
 from UNetSegmentLib.models.importing import import_model, recognise
 
 
@@ -405,3 +412,22 @@ def test_the_licence_of_the_data_is_told_as_such(tmp_path: Path) -> None:
     assert "no licence" in imported(results, tmp_path / "1").description
     results.dataset["licence"] = "CC-BY-SA 4.0"
     assert imported(results, tmp_path / "2").licence.startswith("CC-BY-SA 4.0 (of the training data")
+
+
+@pytest.mark.parametrize(
+    ("change", "there"),
+    [
+        (lambda results: None, True),
+        (lambda results: results.plans["foreground_intensity_properties_per_channel"]["0"].pop("median"), False),
+        (lambda results: results.plans["foreground_intensity_properties_per_channel"]["0"].update(median="48"), False),
+        (lambda results: results.plans["foreground_intensity_properties_per_channel"]["0"].update(median=1e9), False),
+        (lambda results: results.dataset.pop("numTraining"), False),
+        (lambda results: results.dataset.update(numTraining=True), False),
+    ],
+)
+def test_the_card_keeps_what_the_plans_say_of_the_training_cases(tmp_path: Path, change, there: bool) -> None:
+    results = Results()
+    change(results)
+    known = imported(results, tmp_path).fingerprint
+    expected = TrainingFingerprint(260, (ChannelIntensities(-60.0, 48.0, 200.0),))
+    assert known == (expected if there else None)

@@ -139,6 +139,7 @@ def make_card(
         licence=f"Weights as the training data ({data.licence})" if data.licence else "",
         citation=data.reference,
         training_data=_training_data(data, fingerprint),
+        fingerprint=fingerprint.on_card([label.value for label in outputs.labels]),
         intended_use=_USE,
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,19 @@ from ...errors import InputError
 from ...io.atomic import atomic_path
 from ...io.json_files import read_json
 from ...models import typed_json
+from ...models.card import StructureSize, TrainingFingerprint
 from ...preprocessing.preparation import nonzero_box
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...volume import Segmentation, Volume, notes_of
 from ..layouts import Dataset, read_case
+from .structures import Extent, extents, on_card, sizes
 
 # Enough voxels of each case for percentiles, few enough to keep those of all cases.
 _SAMPLE = 10_000
 _LARGEST = 300
+_MEDIAN_OF = 1_000_000
+# Cases whose structures are measured: a median needs no more, and distance transforms of a hundred labels take time.
+_MEASURED = 20
 _PERCENTILES = (0.5, 50.0, 99.5)
 
 
@@ -52,6 +57,8 @@ class Fingerprint:
         cropped: median share of an image that is left when borders of zeros are cut off.
         orientation: axes in which shapes and spacings are given, None for flat images.
         modality: as the data set says.
+        medians: for each channel the lowest and the highest of the cases' own medians, over the whole image.
+        structures: sizes of what the data set names; empty for photographs, which have no size in mm.
         notes: what was chosen silently when the cases were read.
     """
 
@@ -67,12 +74,19 @@ class Fingerprint:
     cropped: float
     orientation: str | None
     modality: str
+    medians: tuple[tuple[float, float], ...] = ()
+    structures: tuple[StructureSize, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def values(self) -> tuple[int, ...]:
         """The label values that occur, without background."""
         return tuple(sorted(int(value) for value, count in self.voxels.items() if int(value) and count))
+
+    def on_card(self, labels: Sequence[int]) -> TrainingFingerprint:
+        """What a model's card keeps of it; ``labels`` are the values that the model finds."""
+        inside = [(i.percentile_00_5, i.median, i.percentile_99_5) for i in self.intensities]
+        return on_card(len(self.cases), inside, self.medians, self.structures, labels)
 
     @property
     def foreground(self) -> float:
@@ -90,6 +104,8 @@ class _Look:
     sample: np.ndarray  # (channels, voxels)
     counts: dict[int, int]
     cropped: float
+    medians: list[float]
+    extents: dict[int, Extent] = field(default_factory=dict)
 
 
 def take_fingerprint(
@@ -111,7 +127,10 @@ def take_fingerprint(
     notes: dict[str, None] = {}
     for number, name in enumerate(names):
         volume, segmentation = read_case(data, name)
-        looks.append(_look(volume, segmentation, data.ignored, number))
+        look = _look(volume, segmentation, data.ignored, number)
+        if number % -(-len(names) // _MEASURED) == 0:
+            look = replace(look, extents=_extents(segmentation, data, look.counts))
+        looks.append(look)
         pairs.append((name, volume.channels))
         notes.update(dict.fromkeys(notes_of([volume, segmentation])))
         stage.step(message=name)
@@ -144,7 +163,27 @@ def _look(volume: Volume, segmentation: Segmentation, ignored: int | None, seed:
     sample = volume.voxels.reshape(volume.channels, -1)[:, np.sort(chosen)].astype(np.float32)
     box = nonzero_box(volume.voxels)
     share = float(np.prod(box.shape) / np.prod(volume.geometry.shape))
-    return _Look(geometry.shape, geometry.array_spacing, sample, values, share)
+    medians = [_median(channel) for channel in volume.voxels]
+    return _Look(geometry.shape, geometry.array_spacing, sample, values, share, medians)
+
+
+def _median(channel: np.ndarray) -> float:
+    """Of a whole image, over a million evenly chosen voxels at most."""
+    flat = channel.ravel()
+    return float(np.median(flat[:: -(-flat.size // _MEDIAN_OF)]))
+
+
+def _extents(segmentation: Segmentation, data: Dataset, values: Iterable[int]) -> dict[int, Extent]:
+    spacing = segmentation.geometry.array_spacing
+    if segmentation.geometry.shape[0] == 1 and not _is_physical(spacing):
+        return {}
+    groups = {region.value: region.values for region in data.regions} or {v: (v,) for v in values if v}
+    return extents(segmentation.voxels, spacing, groups)
+
+
+def _is_physical(spacing: Sequence[float]) -> bool:
+    """Whether a spacing is another than the one that images have which know none."""
+    return any(abs(s - 1.0) > 1e-6 for s in spacing)
 
 
 def _check_channels(pairs: Sequence[tuple[str, int]]) -> None:
@@ -172,7 +211,7 @@ def _joined(data: Dataset, names: Sequence[str], looks: Sequence[_Look]) -> Fing
         shapes=tuple(look.shape for look in looks),
         spacings=tuple(look.spacing for look in looks),
         flat=flat,
-        physical=any(abs(s - 1.0) > 1e-6 for look in looks for s in look.spacing),
+        physical=any(_is_physical(look.spacing) for look in looks),
         intensities=tuple(_statistics(channel) for channel in samples),
         voxels=voxels,
         present={str(v): sum(v in look.counts for look in looks) for v in values},
@@ -180,6 +219,8 @@ def _joined(data: Dataset, names: Sequence[str], looks: Sequence[_Look]) -> Fing
         cropped=float(np.median([look.cropped for look in looks])),
         orientation=None if flat else "LPS",
         modality=data.modality,
+        medians=tuple((min(own), max(own)) for own in zip(*(look.medians for look in looks), strict=True)),
+        structures=sizes([look.extents for look in looks]),
     )
 
 

@@ -18,6 +18,7 @@ from ..fields import Fields, read_json
 from ..imported import Imported, ImportOptions
 from . import card_texts
 from .architecture import network_config
+from .fingerprint import training_fingerprint
 from .labels import LabelPlan, channel_names, label_plan
 from .plans import Plans, configuration
 from .postprocessing import postprocessing_steps
@@ -101,6 +102,7 @@ def _model(
         inference=_inference(trained, labels),
         postprocessing=postprocessing_steps(results.files, list(trained.checkpoints), values),
         companions=tuple(Companion(_PREVIOUS, "previous") for _ in companions),
+        fingerprint=training_fingerprint(plans, trained.dataset, len(channels)),
         **about,
     )
     return Imported(card, weights, companions, plans.name)
