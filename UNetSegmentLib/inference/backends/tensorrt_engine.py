@@ -15,9 +15,7 @@ from typing import Any
 import torch
 
 from ...errors import DependencyError, ModelError, ResourceError
-from .installed import version_of
 
-_PACKAGES = ("tensorrt", "tensorrt-cu13", "tensorrt-cu12")
 _LEAST_MAJOR = 10
 _STRONG_MAJOR = 11
 _FLAGS = {"fp32": (), "fp16": ("FP16",), "int8": ("INT8", "FP16")}
@@ -60,11 +58,6 @@ def load_tensorrt() -> Any:
             "Update with: pip install -U tensorrt",
         )
     return tensorrt
-
-
-def installed_version() -> str | None:
-    """The installed version of TensorRT; None without. Imports nothing."""
-    return next((version for name in _PACKAGES if (version := version_of(name)) is not None), None)
 
 
 def check_gpu() -> None:
