@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...progress import CancelToken
 from ...text import shown
 from ..terminal.console import duration, output, progress_bar, say, words_table
-from ..terminal.session import DebugOption, DeviceOption, JsonOption, PresetOption, print_json, session
+from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, print_json, session
 
 if TYPE_CHECKING:
     from ...cohort.case import Found
@@ -105,6 +105,7 @@ def batch(
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
     backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
+    form: FormOption = None,
     ending: Annotated[str, typer.Option("--format", help="Segmentations as .seg.nrrd, .nii.gz, .nrrd or .mha.")] = (
         ".seg.nrrd"
     ),
@@ -141,7 +142,7 @@ def batch(
             return
         from ...cohort.job import CohortJob
 
-        overrides = {"backend": backend} if backend else {}
+        overrides = {name: value for name, value in (("backend", backend), ("form", form)) if value}
         job = CohortJob(model, device, preset, overrides, ending, preview, quality, probabilities)
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
         plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster)

@@ -15,7 +15,16 @@ from ...progress import CancelToken, ProgressCallback, Stage
 from ...text import csv_cell
 from ..options.numbers import check_number
 from ..terminal.console import SCORES_HIDDEN, output, progress_bar, say, table, write_text
-from ..terminal.session import DebugOption, DeviceOption, ForceOption, JsonOption, PresetOption, print_json, session
+from ..terminal.session import (
+    DebugOption,
+    DeviceOption,
+    ForceOption,
+    FormOption,
+    JsonOption,
+    PresetOption,
+    print_json,
+    session,
+)
 from .pairs import Pairs, open_pairs
 from .pictures import Drawing
 
@@ -61,6 +70,7 @@ def evaluate(
     force: ForceOption = False,
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
+    form: FormOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -90,7 +100,7 @@ def evaluate(
                         "--model is scored on a data set's held-out fold.",
                         "Add --data FOLDER and --fold NUMBER, and give no predictions.",
                     )
-                run = _Run(model, network, data, fold, cases, device, preset, layout)
+                run = _Run(model, network, data, fold, cases, device, preset, form, layout)
                 outcome = _score_model(run, tolerance, drawing, progress, cancel)
             else:
                 outcome = _score_files(
@@ -149,6 +159,7 @@ class _Run:
     limit: int | None
     device: str
     preset: str
+    form: str | None
     layout: str
 
 
@@ -168,7 +179,7 @@ def _score_model(
 ) -> _Outcome:
     """Segments the fold's cases through the whole engine and scores them: how a card's accuracy is measured."""
     from ...inference import preset
-    from ...models import Model, load_model
+    from ...models import load_model
     from ...training.cases.dataset import open_dataset
     from ...training.layouts.naming import numbered_like, unlike_names
     from ...training.planning.configuration import FOLDS
@@ -176,12 +187,12 @@ def _score_model(
 
     model = load_model(run.model)
     if run.network is not None:
-        model = Model.in_memory(model.card, [model.network(run.network)])
+        model = model.one_fold(run.network)
     data = open_dataset(run.data, run.layout, FOLDS)
     notes = (*data.notes, *unlike_names(numbered_like(data, model.card.labels), model.card.labels))
     data = numbered_like(data, model.card.labels)
     names = data.split(run.fold)[1][: run.limit]
-    settings = preset(run.preset)
+    settings = preset(run.preset).with_overrides({"form": run.form} if run.form else {})
     evaluation = evaluate_fold(
         model, data, run.fold, names, tolerance, run.device, settings, progress=progress, cancel=cancel
     )

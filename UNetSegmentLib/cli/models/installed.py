@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from ...errors import InputError
 from ...geometry import in_xyz
 from ..terminal.console import output, say, words_table
 from ..terminal.session import DebugOption, JsonOption, print_json, session
+from .form_words import HEADING, derived_words, fingerprint_words, form_rows, in_short, sizes_of
 
 if TYPE_CHECKING:
     from ...models import Accuracy, ModelCard
@@ -41,8 +43,12 @@ def list_models(json: JsonOption = False, debug: DebugOption = False) -> None:
             folders = ", ".join(str(folder) for folder in model_folders())
             say(f"There are no models yet. They are looked for in {folders}.")
             return
-        rows = [(c.name, c.version, c.anatomy, c.modality, _names(c), c.licence) for c in cards]
-        output().print(words_table(("Name", "Version", "Anatomy", "Modality", "Labels", "Licence"), rows))
+        heading = ["Name", "Version", "Anatomy", "Modality", "Labels", "Licence"]
+        rows = [[c.name, c.version, c.anatomy, c.modality, _names(c), c.licence] for c in cards]
+        if any(c.forms for c in cards):
+            heading.append("Smaller forms")
+            rows = [[*row, in_short(c.forms)] for row, c in zip(rows, cards, strict=True)]
+        output().print(words_table(heading, rows))
 
 
 @app.command("card")
@@ -53,13 +59,14 @@ def card(
 ) -> None:
     """Show all about a model: what it needs, what it finds, how accurate it is, under which licence."""
     with session(debug, json):
-        from ...models import card_to_json
+        from ...models import card_to_json, read_card
 
-        shown = _read(model)
+        path = _path(model)
+        shown = read_card(path)
         if json:
             print_json(card_to_json(shown))
             return
-        _show(shown)
+        _show(shown, sizes_of(path))
 
 
 @app.command("remove")
@@ -84,20 +91,18 @@ def remove(
         say(f"Removed {removed}.")
 
 
-def _read(model: str) -> ModelCard:
-    from pathlib import Path
-
-    from ...models import find_model, read_card
+def _path(model: str) -> Path:
+    from ...models import find_model
 
     path = Path(model)
-    return read_card(path if path.exists() else find_model(model))
+    return path if path.exists() else find_model(model)
 
 
 def _names(shown: ModelCard) -> str:
     return ", ".join(label.name for label in shown.labels)
 
 
-def _show(shown: ModelCard) -> None:
+def _show(shown: ModelCard, sizes: dict[str, int]) -> None:
     from rich.text import Text
 
     console = output()
@@ -117,6 +122,8 @@ def _show(shown: ModelCard) -> None:
         ("Field of view", " x ".join(f"{n:g}" for n in field) + " mm" if field else "whole image"),
         ("Network", f"{shown.network.dimension}D {shown.network.architecture}, tiles of {patch} voxels (x, y, z)"),
         ("Training data", shown.training_data),
+        ("Sizes", fingerprint_words(shown.fingerprint, {label.value: label.name for label in shown.labels})),
+        ("Made smaller", derived_words(shown.derived)),
         ("Licence", shown.licence),
         ("Citation", shown.citation),
         ("Accuracy by", shown.accuracy_command),
@@ -130,6 +137,8 @@ def _show(shown: ModelCard) -> None:
     if shown.accuracy:
         heading = ("Label", "Measured on", "Cases", "Dice", "HD95 (mm)", "NSD")
         console.print(words_table(heading, _accuracy(shown.accuracy), "Accuracy"))
+    if shown.forms:
+        console.print(words_table(HEADING, form_rows(shown, sizes), "Smaller forms of the networks"))
     judged = _over_pixels(shown.accuracy)
     if judged:
         names = ("Label", "Measured on", "Pixels", "Threshold", "F1", "AUC", "Sensitivity", "Specificity")

@@ -21,6 +21,7 @@ from ..terminal.session import (
     DebugOption,
     DeviceOption,
     ForceOption,
+    FormOption,
     JsonOption,
     PresetOption,
     SeriesOption,
@@ -128,6 +129,7 @@ def segment(
     backend: Annotated[
         str | None, typer.Option(help="What runs the network: auto, torch, openvino, onnx, tensorrt.")
     ] = None,
+    form: FormOption = None,
     probabilities: Annotated[Path | None, typer.Option(help="Write the probability of every label here.")] = None,
     uncertainty: Annotated[Path | None, typer.Option(help="Write the uncertainty (entropy) here.")] = None,
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
@@ -155,7 +157,7 @@ def segment(
             volumes = source.read(cancel, not worker)
         files.check_image(volumes[0])
         region = parse_region(roi, volumes[0].geometry) if roi else None
-        given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend}
+        given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend, "form": form}
         overrides = {name: value for name, value in given.items() if value is not None}
         run = Run(model, device, preset, overrides, region, probabilities is not None, uncertainty is not None)
         result = (run.in_worker if worker else run.here)(volumes, cancel, not json)

@@ -37,7 +37,11 @@ ChannelOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 PresetOption = Annotated[
-    str, typer.Option(help="exact (the model's published protocol), balanced, or fast (coarser edges).")
+    str, typer.Option(help="exact (the model's published protocol), balanced, or fast (8 bits, or coarser).")
+]
+FormOption = Annotated[
+    str | None,
+    typer.Option(help="Form of the networks: full, int8 (the package's 8-bit form), or smallest (int8 if it can)."),
 ]
 
 
