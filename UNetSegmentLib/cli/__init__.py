@@ -10,13 +10,13 @@ def main() -> None:
     """The console script ``unetsegment``."""
     import sys
 
-    from .app import app
+    from .commands import app_for
     from .terminal.clock import process_clock
     from .terminal.streams import StreamError, standard_output
 
     try:
         try:
-            app(obj=process_clock())
+            app_for(sys.argv[1:])(obj=process_clock())
         except OSError as error:
             # Help texts and the version are written by others.
             raise standard_output().lost(error) from error
