@@ -70,6 +70,7 @@ SLOW = (
     "Core/reporting/test_correction_picture.py",
     "Core/training/scoring/test_bundled_vessels.py",
     "Core/compression/test_pruning.py",
+    "Core/cli/compressing/test_cli_prune.py",
     "Core/compression/test_pruning_channels.py",
     "Core/compression/test_pruning_exits.py",
 )

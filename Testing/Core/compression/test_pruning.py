@@ -249,3 +249,5 @@ def test_steps_share_what_is_removed():
     recipe = PruningRecipe(share=0.75, steps=2, fine_tuning_steps=10, last_steps=30)
     assert [recipe.share_after(n) for n in (1, 2)] == [0.5, 0.25]
     assert [recipe.tuning_after(n) for n in (1, 2)] == [10, 30]
+    usual = PruningRecipe(steps=3, fine_tuning_steps=10)
+    assert [usual.tuning_after(n) for n in (1, 2, 3)] == [10, 10, 20]

@@ -21,21 +21,24 @@ from ..cases import find_cases
 from ..checking import check_licence, check_output, check_own_network
 from ..measuring import Measured
 from ..result import Compressed
+from ..timing import random_tile, side_by_side
 from .card import KIND, bare_card, check_not_pruned, pruned_card, weight_bytes
 from .held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
 
 
 @dataclass(frozen=True)
 class ExitRecipe:
-    """Args:
-    depth: column after which the network ends, 1 up to one less than it has; None takes the shallowest that loses
-        no more than ``max_loss``.
-    fold: of the data set; its held-out cases measure the result. None measures on all cases (of a model of as
-        many networks as the data set has folds: each network on its own fold's).
-    max_loss: mean Dice (0 to 1) that may be lost.
-    unreached: write the exit ``depth`` whatever it loses.
-    most_measured: cases (of each fold) that are measured at most, spread over all; 0 takes all.
-    again: cut a model that was pruned before.
+    """Which exit of a U-Net++, and how much it may lose.
+
+    Args:
+        depth: column after which the network ends, 1 up to one less than it has; None takes the shallowest that loses
+            no more than ``max_loss``.
+        fold: of the data set; its held-out cases measure the result. None measures on all cases (of a model of as
+            many networks as the data set has folds: each network on its own fold's).
+        max_loss: mean Dice (0 to 1) that may be lost.
+        unreached: write the exit ``depth`` whatever it loses.
+        most_measured: cases (of each fold) that are measured at most, spread over all; 0 takes all.
+        again: cut a model that was pruned before.
     """
 
     depth: int | None = None
@@ -163,4 +166,7 @@ def _saved(
     card = pruned_card(model, cut.card.network, held_out, before, after, numbers, f"cut at exit {depth}")
     package = save_model(card, states, output)
     notes = (*told, *(["The smaller forms of the source were left behind."] if model.card.forms else []))
-    return Compressed(package, KIND, before, after, weight_bytes(model), weight_bytes(load_model(package)), notes)
+    tile = random_tile(model.card.network.in_channels, model.card.inference.patch[3 - model.card.network.dimension :])
+    seconds = side_by_side(model.network(0), cut.network(0), tile)
+    sizes = weight_bytes(model), weight_bytes(load_model(package))
+    return Compressed(package, KIND, before, after, *sizes, notes, *seconds)

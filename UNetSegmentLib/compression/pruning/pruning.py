@@ -26,6 +26,7 @@ from ..cases import find_cases
 from ..checking import check_licence, check_output, check_own_network
 from ..measuring import Measured
 from ..result import Compressed
+from ..timing import random_tile, side_by_side
 from .card import KIND, bare_card, check_not_pruned, pruned_card, weight_bytes
 from .choice import WidthChoice, most_important
 from .dependencies import channel_spaces, check_prunable
@@ -189,9 +190,11 @@ class _Pruning:
         package = save_model(self._final_card(before, after, full, parameters), self.states, self.output)
         if self.model.card.forms:
             self.notes.append("The smaller forms of the source were left behind: they are of its weights.")
-        return Compressed(
-            package, KIND, before, after, weight_bytes(self.model), weight_bytes(load_model(package)), tuple(self.notes)
-        )
+        card = self.model.card
+        tile = random_tile(card.network.in_channels, card.inference.patch[3 - card.network.dimension :])
+        seconds = side_by_side(self.model.network(0), pruned.network(0), tile)
+        sizes = weight_bytes(self.model), weight_bytes(load_model(package))
+        return Compressed(package, KIND, before, after, *sizes, tuple(self.notes), *seconds)
 
     def _cut(self, step: int, flops: int) -> None:
         """Removes channels from all networks, unless an earlier run has."""

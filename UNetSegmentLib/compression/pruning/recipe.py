@@ -19,7 +19,7 @@ class PruningRecipe:
             better than it is. None for a model of as many networks as the data set has folds, one a fold.
         steps: how often channels are removed.
         fine_tuning_steps: optimiser steps after each removal.
-        last_steps: the same after the last one; None for as many.
+        last_steps: the same after the last one; None for twice as many.
         importance: ``taylor`` (what the loss says, on training cases) or ``magnitude`` (of the weights alone).
         batches: on which ``taylor`` is measured.
         multiple: widths become multiples of this many channels. Processors compute 8 or 16 at once, so odd widths save
@@ -80,8 +80,9 @@ class PruningRecipe:
 
     def tuning_after(self, step: int) -> int:
         """Optimiser steps after a step, counted from 1."""
-        last = step == self.steps and self.last_steps is not None
-        return self.last_steps or 0 if last else self.fine_tuning_steps
+        if step < self.steps:
+            return self.fine_tuning_steps
+        return 2 * self.fine_tuning_steps if self.last_steps is None else self.last_steps
 
 
 def _need(fine: bool, name: str, value: object, wanted: str) -> None:
