@@ -12,12 +12,14 @@ from level_cases import level_image
 
 from UNetSegmentLib.compression.cases import find_cases
 from UNetSegmentLib.compression.pruning import PruningRecipe, prune
+from UNetSegmentLib.compression.pruning.fine_tuning import training_of
 from UNetSegmentLib.compression.pruning.held_out import held_out_cases
 from UNetSegmentLib.errors import Cancelled, InputError, ModelError, OutputError
 from UNetSegmentLib.inference import Segmenter
 from UNetSegmentLib.models import Model, load_model, save_model
 from UNetSegmentLib.networks import build, cost
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
+from UNetSegmentLib.training.cases.dataset import open_dataset
 from UNetSegmentLib.training.config.codec import load_config, save_config
 from UNetSegmentLib.training.config.config import TrainingConfig
 from UNetSegmentLib.training.config.values import AugmentationConfig, OptimizerConfig
@@ -251,3 +253,20 @@ def test_steps_share_what_is_removed():
     assert [recipe.tuning_after(n) for n in (1, 2)] == [10, 30]
     usual = PruningRecipe(steps=3, fine_tuning_steps=10)
     assert [usual.tuning_after(n) for n in (1, 2, 3)] == [10, 10, 20]
+
+
+def test_a_training_is_planned_where_none_is_known_and_a_strange_one_refused(level_package, level_cases, tmp_path):
+    card = load_model(level_package).card
+    package = _with_card(level_package, tmp_path / "levels", inference=replace(card.inference, mirror_axes=(1,)))
+    model, data = load_model(package), open_dataset(level_cases, folds=5)
+    config, note = training_of(model, package, data, EXACT)
+    assert config.augmentation.flip == (0.0, 0.5, 0.0) and "planned from the data set" in note
+    known = load_config(level_package / "training.json")
+    other = replace(known.card, inference=replace(known.card.inference, output_values=(0, 2, 1)))
+    save_config(replace(known, card=other), tmp_path / "training.json")
+    beside, _ = training_of(model, package, data, EXACT)
+    assert beside == config
+    with pytest.raises(InputError, match="of another model"):
+        training_of(model, package, data, replace(EXACT, training=str(tmp_path / "training.json")))
+    named, note = training_of(model, package, data, replace(EXACT, training=str(level_package / "training.json")))
+    assert named == known and "training.json" in note

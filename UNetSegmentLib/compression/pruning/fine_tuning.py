@@ -66,7 +66,14 @@ def training_of(
             )
     request = Request("", fold=0, folds=FOLDS, start_from=str(source), threads=recipe.threads, seed=recipe.seed)
     planned = plan_training(data, request, Preferences(steps=max(recipe.fine_tuning_steps, 1)), progress, cancel)
-    return planned.config, "How the model was trained is not known; a training was planned from the data set."
+    axes = model.card.inference.mirror_axes
+    z, y, x = (0.5 if axis in axes else 0.0 for axis in range(3))
+    # What the model mirrors in use it has seen mirrored; of the other axes nobody knows.
+    config = replace(planned.config, augmentation=replace(planned.config.augmentation, flip=(z, y, x)))
+    where = "the axes that the model mirrors" if axes else "no axis, as the model mirrors none"
+    return config, (
+        f"How the model was trained is not known: a training was planned from the data set, with flips along {where}."
+    )
 
 
 def _places(model: Model, recipe: PruningRecipe) -> list[Path]:
