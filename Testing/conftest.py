@@ -59,6 +59,7 @@ SLOW = (
     "Core/training/planning/test_planning.py",
     "Core/worker/running/test_real_model.py",
     "Core/compression/test_quantization.py",
+    "Core/compression/test_finetuning.py",
     "Core/cli/compressing/test_cli_compress.py",
     "Slicer/test_slicer_layout.py",
     "Slicer/test_slicer_correcting_history.py",

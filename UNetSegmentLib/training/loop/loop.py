@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +55,19 @@ class TrainingResult:
 
 
 def train(
-    config: TrainingConfig, progress: ProgressCallback | None = None, cancel: CancelToken | None = None
+    config: TrainingConfig,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+    prepare: Callable[[nn.Module], None] | None = None,
 ) -> TrainingResult:
     """Trains, or goes on with, the run in ``config.output``; no longer than ``config.minutes`` where these are set.
 
     A folder that holds a checkpoint of the same configuration is resumed. ``progress`` gets
     :class:`~.events.TrainingEvent` every few steps. Cancelling ends it after the step that is being done, with a
     checkpoint, so that no step is lost.
+
+    Args:
+        prepare: changes how the network that is trained computes, not the names and shapes of its weights.
 
     Raises:
         InputError: data or configuration that cannot be used; another training runs in the folder; a run is resumed
@@ -72,7 +79,7 @@ def train(
     check_validation(config)
     world, device = join_world(choose_device(config.device))
     with torch_threads(config.threads), world.together(), _held(config, world):
-        return _train(config, world, device, progress, cancel)
+        return _train(config, world, device, progress, cancel, prepare)
 
 
 def _held(config: TrainingConfig, world: World) -> contextlib.AbstractContextManager[None]:
@@ -87,6 +94,7 @@ def _train(
     device: torch.device,
     progress: ProgressCallback | None,
     cancel: CancelToken | None,
+    prepare: Callable[[nn.Module], None] | None = None,
 ) -> TrainingResult:
     clock = Clock(60.0 * config.minutes)
     output = Path(config.output)
@@ -102,7 +110,7 @@ def _train(
         looked_at = held_out[: config.validation_cases or None] if world.first else []
         clock.after = After(len(looked_at), report_passes(config, len(held_out), data.pixels))
         validation = load_cases(data, looked_at, config.card, progress, cancel, labelling, store)
-        run = Run(config, cases, validation, world, device, progress, cancel, clock)
+        run = Run(config, cases, validation, world, device, progress, cancel, clock, prepare)
         dice = run.to_the_end()
     except torch.OutOfMemoryError as error:
         raise ResourceError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import Cancelled, InputError
 from ...progress import CancelToken, ProgressCallback, ProgressEvent
@@ -56,6 +56,7 @@ class Run:
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
         clock: Clock | None = None,
+        prepare: Callable[[nn.Module], None] | None = None,
     ) -> None:
         self.clock = clock or Clock(0.0)
         self.config, self.validation = config, validation
@@ -78,6 +79,8 @@ class Run:
         self._weight = world.weight(config.batch)
         if self.teacher is not None:
             self.teacher.watch(self.state.network)
+        if prepare is not None:
+            prepare(self.state.network)
         network = world.wrap(self.state.network, device)
         self.network = compiled(network, device) if config.compile else network
         self._saved = self.state.step
