@@ -22,7 +22,15 @@ from UNetSegmentLib.training.cases.labelling import labelling_of
 from UNetSegmentLib.training.config.codec import config_from_text, config_to_text
 from UNetSegmentLib.training.config.values import TeacherConfig
 from UNetSegmentLib.training.loop.sampling import PatchSampler
-from UNetSegmentLib.training.losses import attention_transfer_loss, distillation_loss, loss_parts, sum_of
+from UNetSegmentLib.training.losses import (
+    attention_transfer_loss,
+    compare,
+    dice_loss,
+    distillation_loss,
+    loss_parts,
+    overlap_distillation_loss,
+    sum_of,
+)
 from UNetSegmentLib.training.teaching.teacher import Teacher, check_teacher
 from UNetSegmentLib.training.teaching.unlabelled import find_unlabelled, load_unlabelled
 
@@ -99,6 +107,25 @@ def test_maps_are_compared_by_where_they_are_active():
     assert float(attention_transfer_loss([a, a], [-3 * a.flip(1), b])) == pytest.approx(np.mean(expected) / 2, rel=1e-5)
 
 
+def test_the_overlap_is_zero_for_equal_answers_and_dice_for_sure_ones():
+    own, other = logits(2, 3, 4, 4, 4), logits(2, 3, 4, 4, 4, seed=1)
+    q, p = (softmax(x.numpy(), axis=1)[:, 1:] for x in (own, other))
+    sums = [np.moveaxis(x, 1, 0).reshape(2, -1).sum(axis=1) for x in (np.abs(p - q), p + q)]
+    expected = (sums[0] / (sums[1] + 1)).mean()
+    assert overlap_distillation_loss(own, other, True).item() == pytest.approx(expected, rel=1e-5)
+    assert overlap_distillation_loss(own, own, True).item() == 0
+    # A sure teacher: the training's own Dice against its labels, but for what stands below the line.
+    labels = torch.randint(0, 3, (2, 12, 12, 12), generator=torch.Generator().manual_seed(4))
+    sure = 200.0 * torch.nn.functional.one_hot(labels, 3).movedim(-1, 1)
+    student = logits(2, 3, 12, 12, 12).float()
+    dice = dice_loss(compare(student, labels), batch=True)
+    assert overlap_distillation_loss(student, sure, True).item() == pytest.approx(dice.item(), rel=2e-3)
+    # The usual soft Dice would move a student away from an unsure teacher that it equals.
+    start = torch.zeros(1, 2, 4, 4).requires_grad_()
+    overlap_distillation_loss(start, torch.zeros(1, 2, 4, 4), True).backward()
+    assert bool((start.grad == 0).all())
+
+
 def test_every_fold_and_mirror_of_every_teacher_is_averaged(card, teacher):
     images = logits(2, 1, 12, 12, 12).float()
     model = load_model(teacher)
@@ -116,16 +143,18 @@ def test_every_fold_and_mirror_of_every_teacher_is_averaged(card, teacher):
 
 def test_the_loss_is_the_weighed_sum_and_the_teacher_gets_no_gradient(card, teacher):
     images, target = logits(2, 1, 12, 12, 12).float(), torch.randint(0, 3, (2, 12, 12, 12))
-    school = Teacher(taught(teacher, share=0.3, temperature=4.0, maps_weight=0.7), card, CPU)
+    school = Teacher(taught(teacher, share=0.3, temperature=4.0, overlap_weight=2.0, maps_weight=0.7), card, CPU)
     student = build(card.network)
     school.watch(student)
     outputs = student(images)
     labels = loss_parts(outputs, target, LossConfig())
     parts = school.terms(outputs, images, labels)
-    assert list(parts) == ["dice", "ce", "teacher", "maps"]
+    assert list(parts) == ["dice", "ce", "teacher", "overlap", "maps"] == ["dice", "ce", *school.config.terms]
     assert parts["dice"].item() == pytest.approx(0.7 * labels["dice"].item())
     kl = distillation_loss(outputs, school.answer(images), 4.0, True)
     assert parts["teacher"].item() == pytest.approx(0.3 * kl.item(), rel=1e-5)
+    overlap = overlap_distillation_loss(outputs, school.answer(images), True)
+    assert parts["overlap"].item() == pytest.approx(0.3 * 2 * overlap.item(), rel=1e-5)
     assert 0 < parts["maps"].item() <= 2 * 0.7
     sum_of(parts).backward()
     assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in student.heads.parameters())
@@ -237,7 +266,7 @@ def test_a_taught_run_resumes_to_the_same_weights(make_config, tmp_path, teacher
     network = dataclasses.replace(make_config().card.network, norm="batch", dropout=0.2)
     changes = {
         "card": dataclasses.replace(make_config().card, network=network),
-        "teacher": taught(teacher, unlabelled=str(images_alone), maps_weight=0.1, begin=True),
+        "teacher": taught(teacher, unlabelled=str(images_alone), overlap_weight=1.0, maps_weight=0.1, begin=True),
         "augmentation": AugmentationConfig(elastic=0.3, noise=0.5),
         **WITHOUT,
     }
@@ -303,6 +332,7 @@ def test_old_configurations_are_read_and_new_ones_come_back(make_config, teacher
         ({"share": 1.5}, "share"),
         ({"temperature": 0.0}, "temperature"),
         ({"maps_weight": -1.0}, "maps_weight"),
+        ({"overlap_weight": -1.0}, "overlap_weight"),
         ({"unlabelled": "x"}, "ignore_label"),
     ],
 )

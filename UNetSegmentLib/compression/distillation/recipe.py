@@ -26,7 +26,8 @@ class DistillationRecipe:
         steps: of the training; None takes as many as fit into ``minutes``.
         minutes: that the training may take.
         temperature: that softens the answers, above 0.
-        share: of the teacher's term in the loss, 0 to 1; the labels have the rest.
+        share: of the teacher's answers in the loss, 0 to 1; the labels have the rest.
+        overlap_weight: of the overlap with what the teacher segments, beside the divergence of the answers.
         maps_weight: of the term that compares where the maps of the stages are active (attention transfer); 0 leaves it
             out.
         mirrors: whether the teacher's mirrors take part, where its card allows some.
@@ -56,6 +57,7 @@ class DistillationRecipe:
     minutes: float = 60.0
     temperature: float = 2.0
     share: float = 0.5
+    overlap_weight: float = 1.0
     maps_weight: float = 0.0
     mirrors: bool = True
     unlabelled: str | None = None
@@ -78,6 +80,7 @@ class DistillationRecipe:
         _need(self.minutes > 0, "minutes", self.minutes, "more than 0")
         _need(self.temperature > 0, "temperature", self.temperature, "a number above 0, such as 2")
         _need(0 <= self.share <= 1, "share", self.share, "a share from 0 to 1")
+        _need(self.overlap_weight >= 0, "overlap_weight", self.overlap_weight, "0 or more")
         _need(self.maps_weight >= 0, "maps_weight", self.maps_weight, "0 or more")
         _need(self.begin in BEGINNINGS, "begin", self.begin, f"one of {', '.join(BEGINNINGS)}")
         _need(self.batch is None or self.batch >= 1, "batch", self.batch, "1 or more")

@@ -90,6 +90,7 @@ def student_training(
             digests=tuple(digest for model in models for digest in model.digests),
             share=recipe.share,
             temperature=recipe.temperature,
+            overlap_weight=recipe.overlap_weight,
             maps_weight=recipe.maps_weight,
             mirrors=recipe.mirrors,
             unlabelled=recipe.unlabelled,

@@ -174,7 +174,8 @@ def _check_teacher(config: TrainingValues) -> None:
     _need(bool(teacher.models), "teacher", "empty", "a model package at least")
     _need(0 <= teacher.share <= 1, "share", teacher.share, "a share from 0 to 1")
     _need(0.01 <= teacher.temperature <= 1000, "temperature", teacher.temperature, "0.01 to 1000")
-    _need(0 <= teacher.maps_weight <= 1e6, "maps_weight", teacher.maps_weight, "0 or more")
+    for name in ("overlap_weight", "maps_weight"):
+        _need(0 <= getattr(teacher, name) <= 1e6, name, getattr(teacher, name), "0 or more")
     _need(not (config.compile and teacher.maps_weight), "maps_weight", teacher.maps_weight, "0 together with 'compile'")
     if teacher.unlabelled is not None:
         value = loss.ignore_label

@@ -164,16 +164,18 @@ class AugmentationConfig:
 class TeacherConfig:
     """A model whose answers are learned from beside the labels (knowledge distillation, arXiv:1503.02531).
 
-    The loss is ``(1 - share) * labels + share * T^2 KL(teacher || student) + maps_weight * attention transfer``, with
-    the teacher's answer to the same augmented patch; formulas in :mod:`.losses.distillation`.
+    The loss is ``(1 - share) * labels + share * (T^2 KL(teacher || student) + overlap_weight * overlap) + maps_weight *
+    attention transfer``, with the teacher's answer to the same augmented patch; formulas in
+    :mod:`.losses.distillation`.
 
     Args:
         models: packages (name or path). The logits of all of them, of all their folds and, with ``mirrors``, of all
             mirrors that their cards allow are averaged.
         digests: SHA-256 of their weights, all folds one after the other: a run goes on with the same teacher only.
             Empty: not checked.
-        share: of the teacher's term, 0 to 1.
+        share: of the teacher's answers, 0 to 1; the labels have the rest.
         temperature: ``T``, above 0.
+        overlap_weight: of the overlap with what the teacher segments, beside the divergence; small structures need it.
         maps_weight: of the term that compares where the maps of the first model's first network are active; 0 leaves
             it out. Both networks must be U-Nets of the same strides.
         mirrors: whether the teacher's mirrors take part; each costs as much as the teacher itself.
@@ -187,6 +189,7 @@ class TeacherConfig:
     digests: tuple[str, ...] = ()
     share: float = 0.5
     temperature: float = 2.0
+    overlap_weight: float = 0.0
     maps_weight: float = 0.0
     mirrors: bool = True
     unlabelled: str | None = None
@@ -195,7 +198,8 @@ class TeacherConfig:
     @property
     def terms(self) -> tuple[str, ...]:
         """The names of its terms in reports."""
-        return ("teacher", "maps") if self.maps_weight else ("teacher",)
+        further = {"overlap": self.overlap_weight, "maps": self.maps_weight}
+        return ("teacher", *(name for name, weight in further.items() if weight))
 
 
 @dataclass(frozen=True)

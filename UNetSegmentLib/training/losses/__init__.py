@@ -7,7 +7,7 @@ from .boundary import boundary_loss
 from .centreline import centreline_dice_loss, soft_skeleton
 from .comparison import IGNORED, Comparison, compare
 from .distance import signed_distance
-from .distillation import attention_transfer_loss, distillation_loss
+from .distillation import attention_transfer_loss, distillation_loss, overlap_distillation_loss
 from .entropy import cross_entropy_loss, focal_loss
 from .overlap import dice_loss, tversky_loss
 from .supervision import loss_parts, single_loss, sum_of, supervision_weights, total_loss
@@ -24,6 +24,7 @@ __all__ = [
     "distillation_loss",
     "focal_loss",
     "loss_parts",
+    "overlap_distillation_loss",
     "signed_distance",
     "single_loss",
     "soft_skeleton",

@@ -1,5 +1,6 @@
-"""Learning from another network: from its logits (Hinton et al. 2015, arXiv:1503.02531), and from where its maps are
-active (attention transfer, Zagoruyko and Komodakis 2017, arXiv:1612.03928)."""
+"""Learning from another network: from its logits (Hinton et al. 2015, arXiv:1503.02531), from the overlap with what it
+segments (Wang et al. 2023, arXiv:2303.16296), and from where its maps are active (attention transfer, Zagoruyko and
+Komodakis 2017, arXiv:1612.03928)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .sums import channel_sums
 from .supervision import supervision_weights
+
+# Below the line: where neither finds anything, the loss must not hang on traces of probability.
+_VOXEL = 1.0
 
 
 def distillation_loss(
@@ -35,6 +40,26 @@ def distillation_loss(
         for weight, logits in zip(supervision_weights(len(levels)), levels, strict=True)
     ]
     return temperature**2 * torch.stack(parts).sum()
+
+
+def overlap_distillation_loss(outputs: Tensor | Sequence[Tensor], taught: Tensor, exclusive: bool) -> Tensor:
+    """One minus the Dice of the student's probabilities ``q`` and the teacher's ``p``, voxels of the batch together:
+    ``sum |p - q| / (sum p + sum q)``, the mean over channels.
+
+    For probabilities of 0 and 1 this is the usual soft Dice loss. For others it is 0 exactly where ``q = p``, where the
+    usual one is not (the second Dice semimetric loss). Averages over voxels, as of a divergence, hardly notice a small
+    structure.
+
+    Args:
+        outputs, taught, exclusive: as in :func:`distillation_loss`. The background of exclusive labels is left out.
+    """
+    levels = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    taught = taught.detach().float()
+    parts = [
+        weight * _semimetric(logits.float(), _every_nth(taught, logits), exclusive)
+        for weight, logits in zip(supervision_weights(len(levels)), levels, strict=True)
+    ]
+    return torch.stack(parts).sum()
 
 
 def attention_transfer_loss(maps: Sequence[Tensor], taught: Sequence[Tensor]) -> Tensor:
@@ -63,6 +88,12 @@ def _attention(maps: Tensor) -> Tensor:
 def _every_nth(taught: Tensor, logits: Tensor) -> Tensor:
     size = logits.shape[2:]
     return taught if taught.shape[2:] == size else functional.interpolate(taught, size=size, mode="nearest")
+
+
+def _semimetric(logits: Tensor, taught: Tensor, exclusive: bool) -> Tensor:
+    own, other = (x.softmax(dim=1)[:, 1:] if exclusive else x.sigmoid() for x in (logits, taught))
+    away, total = channel_sums(((own - other).abs(), own + other), batch=True)
+    return (away / (total + _VOXEL)).mean()
 
 
 def _exclusive(logits: Tensor, taught: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from ...models.card import ModelCard, Preparation
 from ...networks.config import OpaqueNetwork
 from ...networks.unet import UNet
 from ..config.values import TeacherConfig
-from ..losses import attention_transfer_loss, distillation_loss
+from ..losses import attention_transfer_loss, distillation_loss, overlap_distillation_loss
 from .maps import StageMaps, has_stages
 
 _LINEAR = {2: "bilinear", 3: "trilinear"}
@@ -87,6 +87,9 @@ class Teacher:
         taught = self.answer(images)
         parts = {name: (1 - share) * part for name, part in labels.items()}
         parts["teacher"] = share * distillation_loss(outputs, taught, self.config.temperature, self.exclusive)
+        if self.config.overlap_weight:
+            weight = share * self.config.overlap_weight
+            parts["overlap"] = weight * overlap_distillation_loss(outputs, taught, self.exclusive)
         if self._maps is not None and self._own is not None:
             parts["maps"] = self.config.maps_weight * attention_transfer_loss(self._own.taken(), self._maps.taken())
         return parts
