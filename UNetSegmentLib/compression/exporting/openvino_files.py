@@ -51,12 +51,11 @@ def to_files(source: Source, dynamic: bool) -> tuple[dict[str, bytes], tuple[str
     notes = []
     try:
         model = _dynamic(source) if dynamic else to_openvino(source.network, source.shape)
-        if not dynamic:
-            try:
-                model.reshape([-1, *source.shape[1:]])
-            except RuntimeError:
-                model = to_openvino(source.network, source.shape)
-                notes.append("The OpenVINO model takes one tile at a time.")
+        if not dynamic and any(isinstance(module, nn.GroupNorm) for module in source.network.modules()):
+            # Their precise sums are written for one batch size.
+            notes.append("The OpenVINO model takes one tile at a time, because of its group norms.")
+        elif not dynamic:
+            model.reshape([-1, *source.shape[1:]])
         model.inputs[0].get_tensor().set_names({"image"})
         model.outputs[0].get_tensor().set_names({"logits"})
         with tempfile.TemporaryDirectory() as folder:
@@ -92,10 +91,14 @@ class OpenVinoNetwork(nn.Module):
 
         core = openvino.Core()
         model = core.read_model(files[FILES[0]], files[FILES[1]])
+        batch = model.inputs[0].get_partial_shape()[0]
+        self._single = batch.is_static and batch.get_length() == 1
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
         self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The logits."""
+        if self._single and len(x) > 1:
+            return torch.cat([self(one[None]) for one in x])
         self._request.infer([x.contiguous().numpy()])
         return torch.from_numpy(self._request.get_output_tensor(0).data.copy())

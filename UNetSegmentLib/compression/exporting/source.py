@@ -134,8 +134,8 @@ def _patch(card: ModelCard, settings: ExportSettings) -> tuple[int, ...]:
         divisor = card.network.divisor
         if any(n % d for n, d in zip(patch, divisor, strict=True)):
             raise InputError(
-                f"A patch of {_words(patch)} does not suit '{card.name}': its network halves a tile until only "
-                f"multiples of {_words(divisor)} (z, y, x) come out even.",
+                f"A patch of {_words(patch[::-1])} does not suit '{card.name}': its network halves a tile until only "
+                f"multiples of {_words(divisor[::-1])} come out even (x, y{', z' if count == 3 else ''}).",
                 "Give such multiples.",
             )
     return tuple(patch)
