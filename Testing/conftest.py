@@ -74,12 +74,42 @@ SLOW = (
     "Core/project/test_notebook.py",
     "Core/reporting/test_correction_picture.py",
     "Core/training/scoring/test_bundled_vessels.py",
+    "Core/bad_input/test_bad_inputs.py",
+    "SlicerHarness/tests/test_facts_editor.py",
+    "Slicer/test_slicer_correcting_doubts.py",
+    "Core/worker/running/test_engine.py",
     "Core/compression/test_pruning.py",
     "Core/cli/compressing/test_cli_prune.py",
     "Core/compression/test_pruning_channels.py",
     "Core/compression/test_pruning_exits.py",
 )
-"""Files that take five seconds or more, the slowest first."""
+"""Files that take four seconds or more, the slowest first."""
+
+
+SLOW_TESTS = (
+    "Core/models/test_hostile_packages.py::test_cards_that_ask_for_too_much[100,000 labels]",
+    "Slicer/test_slicer_correcting.py::PlacesTest::test_everything_lands_where_it_was_drawn",
+    "Core/cli/training/test_cli_cross_validate.py::test_from_a_folder_to_a_table_and_an_ensemble",
+    "Core/worker/refining/test_refining_client.py::"
+    "test_whenever_workers_die_the_masks_are_those_of_an_undisturbed_session",
+    "Core/cli/segmenting/test_cli_outputs.py::test_hostile_label_names_do_no_harm",
+    "Core/cli/segmenting/test_cli_colour.py::test_the_size_of_a_print_is_not_the_size_of_an_eye",
+    "Slicer/test_slicer_module.py::ModuleTest::test_closing_leaves_no_process_behind",
+    "Slicer/test_slicer_results.py::ResultsTest::test_completed_and_hidden_segments_are_left_alone",
+    "Core/cli/segmenting/test_cli_attention.py::test_a_picture_and_a_volume_for_each_gate",
+    "Core/training/report/test_case_choice.py::test_vessels_are_judged_inside_the_field_of_view_alone",
+    "Core/reporting/test_slice_preview.py::test_the_file_holds_one_large_plane_and_the_image_alone",
+    "Core/training/augmentation/test_gallery.py::test_the_command",
+    "Core/io/test_markups.py::test_too_many_points_are_refused_and_a_long_stroke_is_not",
+    "SlicerHarness/tests/test_facts_pythonqt.py::test_unreferenced_process_is_killed",
+    "Core/training/test_cross_validation.py::test_what_is_finished_is_not_done_again",
+    "Core/library/test_install.py::test_cancelled_while_downloading_and_while_importing",
+    "Core/worker/exchange/test_folders.py::"
+    "test_a_living_clients_folder_stays_and_goes_with_the_next_one_after_its_death",
+    "Core/training/loop/test_clock.py::test_a_training_ends_in_time_with_all_that_belongs_to_it",
+    "Core/training/planning/test_threads.py::test_measured_here_within_seconds",
+)
+"""Tests of a second or more in files that are quick otherwise."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,12 +117,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests of slow files and puts these first, so that no test process is left with one at the end."""
+    """Marks slow tests; puts those of slow files first, so that no test process is left with one at the end."""
     rank = {TESTING / name: number for number, name in enumerate(SLOW)}
     for item in items:
-        if item.path in rank:
+        if item.path in rank or _name(item).startswith(SLOW_TESTS):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+def _name(item: pytest.Item) -> str:
+    """File within Testing, class and function, as in :data:`SLOW_TESTS`."""
+    file = item.path.relative_to(TESTING).as_posix() if item.path.is_relative_to(TESTING) else item.path.as_posix()
+    return f"{file}::{item.nodeid.partition('::')[2]}"
 
 
 @pytest.fixture(scope="session")

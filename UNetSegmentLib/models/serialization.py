@@ -12,7 +12,7 @@ from . import typed_json
 from .card import FORMAT_VERSION, ModelCard
 from .json_text import parse_json
 from .typed_json import fail
-from .validation import check_card
+from .validation import check_card, check_label_count
 
 
 def card_to_json(card: ModelCard) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def card_from_json(data: Any) -> ModelCard:
     if not isinstance(data, dict):
         raise fail("(whole card)", data, "an object")
     _check_version(data)
+    check_label_count(data.get("labels"))
     try:
         card = typed_json.from_json(ModelCard, data)
     except RecursionError:

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection
+from typing import Any
 
 from ..errors import GeometryError
 from ..geometry import IDENTITY_DIRECTION, Geometry
@@ -49,6 +50,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/model\.json)?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def check_label_count(labels: Any) -> None:
+    """Before the labels are read: a table of a hundred thousand takes seconds to read, and is refused then.
+
+    Raises:
+        ModelError: there are more than :data:`MAX_LABELS`.
+    """
+    if isinstance(labels, list | tuple):
+        count = len(labels)
+        require(count <= MAX_LABELS, "labels", f"a list of {count}", f"{MAX_LABELS} labels at most")
 
 
 def check_card(card: ModelCard, packaged: bool = False) -> None:
@@ -106,7 +118,7 @@ def _check_inputs(card: ModelCard) -> None:
 
 def _check_labels(card: ModelCard) -> None:
     require(card.labels, "labels", [], "at least one label")
-    require(len(card.labels) <= MAX_LABELS, "labels", f"a list of {len(card.labels)}", f"{MAX_LABELS} labels at most")
+    check_label_count(card.labels)
     values = Counter(label.value for label in card.labels)
     names = Counter(label.name for label in card.labels)
     for n, label in enumerate(card.labels):
