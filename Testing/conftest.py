@@ -75,6 +75,7 @@ SLOW = (
     "Core/reporting/test_correction_picture.py",
     "Core/training/scoring/test_bundled_vessels.py",
     "Core/bad_input/test_bad_inputs.py",
+    "Core/cli/benchmarking/test_cli_benchmark.py",
     "SlicerHarness/tests/test_facts_editor.py",
     "Slicer/test_slicer_correcting_doubts.py",
     "Core/worker/running/test_engine.py",
