@@ -18,16 +18,22 @@ _SMALL_MM = 100.0
 # So wide a field shows air or lung beside or inside of any body.
 _WIDE_MM = 200.0
 _LEAST_RANGE_HU = 50.0
+# Less of the image than this with the densities of what a model finds is as good as none.
+_LEAST_SHARE = 1e-4
+_LOOKED_AT = 1_000_000
 
 
 def hounsfield_warnings(image: Volume, card: ModelCard) -> list[str]:
     """What is said of channels that should be CT and whose values cannot be Hounsfield units.
 
-    Nothing is said of crops that hold no air, and of small ones that hold no fat either.
+    Nothing is said of crops that hold no air, and of small ones that hold no fat either. Where the card knows the
+    densities of what the model was trained to find, an image without any of them is told as well; of other modalities,
+    whose units mean nothing, their numbers say nothing.
     """
     warnings = []
-    for channel, description in zip(image.voxels, card.inputs, strict=False):
-        reason = _reason(channel, image) if _CT.search(description.modality) else ""
+    for number, (channel, description) in enumerate(zip(image.voxels, card.inputs, strict=False)):
+        is_ct = _CT.search(description.modality) is not None
+        reason = (_reason(channel, image) or _without_structures(channel, card, number)) if is_ct else ""
         if reason:
             warnings.append(
                 f"'{card.name}' reads CT in Hounsfield units (air -1000, water 0), and '{image.name}' {reason}. The "
@@ -49,3 +55,15 @@ def _reason(channel: np.ndarray, image: Volume) -> str:
     if low > _AIR_HU and width > _WIDE_MM:
         return f"{span} in so wide a field, without any air: they were cut to a window"
     return ""
+
+
+def _without_structures(channel: np.ndarray, card: ModelCard, number: int) -> str:
+    known = card.fingerprint.channels if card.fingerprint is not None else ()
+    if not known:
+        return ""
+    low, high = known[number].percentile_00_5, known[number].percentile_99_5
+    flat = channel.ravel()
+    flat = flat[:: -(-flat.size // _LOOKED_AT)]
+    if float(np.mean((flat >= low) & (flat <= high))) >= _LEAST_SHARE:
+        return ""
+    return f"has next to nothing between {low:.4g} and {high:.4g}, where all lay that the model learned to find"

@@ -10,7 +10,7 @@ import pytest
 
 from UNetSegmentLib.inference.hounsfield import hounsfield_warnings
 from UNetSegmentLib.io import read_volume
-from UNetSegmentLib.models import InputChannel, ModelCard
+from UNetSegmentLib.models import ChannelIntensities, InputChannel, ModelCard, TrainingFingerprint
 from UNetSegmentLib.models.opening import read_card
 from UNetSegmentLib.volume import Volume
 
@@ -66,3 +66,16 @@ def test_no_false_alarm(card: ModelCard) -> None:
 def test_real_images(name: str, told: bool, shared_data: Path, card: ModelCard) -> None:
     """Two are Hounsfield units; a head without its offset and a picture of 8 bits are not."""
     assert bool(hounsfield_warnings(read_volume(shared_data / "ct" / name), card)) is told
+
+
+def test_an_image_without_the_densities_of_the_training_is_told(card: ModelCard) -> None:
+    """Teeth and metal in a body of fat and organs; the organs' own densities are there, and in MR nothing is said."""
+    image = Volume.from_array(_body(), spacing=(5, 5, 5), name="x")
+    teeth = TrainingFingerprint(9, (ChannelIntensities(900.0, 1500.0, 2500.0),))
+    (warning,) = hounsfield_warnings(image, replace(card, fingerprint=teeth))
+    assert "next to nothing between 900 and 2500" in warning
+    organs = TrainingFingerprint(9, (ChannelIntensities(0.0, 60.0, 120.0),))
+    for known in (organs, TrainingFingerprint(9)):
+        assert hounsfield_warnings(image, replace(card, fingerprint=known)) == []
+    mr = replace(card, inputs=(InputChannel("T1", "MR"),), fingerprint=teeth)
+    assert hounsfield_warnings(image, mr) == []
