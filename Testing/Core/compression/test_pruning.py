@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from level_cases import level_image
+from level_model import save_level_model
 
 from UNetSegmentLib.compression.cases import find_cases
 from UNetSegmentLib.compression.pruning import PruningRecipe, prune
@@ -16,7 +17,7 @@ from UNetSegmentLib.compression.pruning.fine_tuning import training_of
 from UNetSegmentLib.compression.pruning.held_out import held_out_cases
 from UNetSegmentLib.errors import Cancelled, InputError, ModelError, OutputError
 from UNetSegmentLib.inference import Segmenter
-from UNetSegmentLib.models import Model, load_model, save_model
+from UNetSegmentLib.models import Model, load_model, save_model, zip_model
 from UNetSegmentLib.networks import build, cost
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.training.cases.dataset import open_dataset
@@ -62,6 +63,15 @@ def test_channels_that_nothing_reads_go_and_not_one_label_changes(level_package,
     found = Segmenter(model, device="cpu").segment(image).segmentation.voxels
     assert (found == wanted).all() and wanted.max() == 2
     assert result.loss == 0 and result.kind == "pruned" and result.bytes_after < result.bytes_before
+
+
+def test_a_flat_network_in_a_zip_file_is_pruned_too(level_cases, tmp_path):
+    source = save_level_model(tmp_path / "flat", dimension=2)
+    zipped = zip_model(source, tmp_path / "flat.zip")
+    recipe = replace(EXACT, importance="magnitude", steps=1, unreached=True)
+    result = prune(zipped, tmp_path / "out", level_cases, recipe)
+    assert result.loss == 0 and operations(result.package) <= 0.2 * operations(source)
+    assert 0 < result.bytes_after < result.bytes_before and result.speed > 0
 
 
 def test_the_card_tells_what_was_done(level_package, level_cases, tmp_path):

@@ -74,8 +74,9 @@ def pruned_card(
 
 
 def weight_bytes(model: Model) -> int:
-    """What the weights of a package take on the disk; 0 for one in memory or in a zip file."""
+    """What the weights of a model take on the disk; of one in memory or in a zip file, what they would."""
     folder = model.folder
-    if folder is None or not folder.is_dir():
-        return 0
-    return sum((folder / name).stat().st_size for name in model.card.weights)
+    if folder is not None and folder.is_dir():
+        return sum((folder / name).stat().st_size for name in model.card.weights)
+    states = (model.network(fold).state_dict() for fold in range(model.folds))
+    return sum(value.numel() * value.element_size() for state in states for value in state.values())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...errors import InputError, ModelError
 from ...inference.settings import EngineSettings
-from ...io.atomic import atomic_path
+from ...io.atomic import atomic_path, output_error
 from ...models import Model, load_model, save_model
 from ...models.card import ModelCard
 from ...models.staging import staging_folder
@@ -121,19 +121,27 @@ def check_source(model: Model, again: bool) -> None:
 
 @contextlib.contextmanager
 def _workplace(output: Path, work: str | Path | None, recipe: PruningRecipe) -> Iterator[Path]:
+    """Where the networks and trainings on the way lie."""
     if work is None:
-        with staging_folder(output.absolute().parent) as folder:
-            yield folder
+        try:
+            with staging_folder(output.absolute().parent) as folder:
+                yield folder
+        except OSError as error:
+            raise output_error(output, error) from error
         return
     folder = Path(work)
-    folder.mkdir(parents=True, exist_ok=True)
     note, told = folder / "recipe.txt", f"{recipe}\n"
-    if note.exists() and note.read_text(encoding="utf-8") != told:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        before = note.read_text(encoding="utf-8") if note.exists() else told
+        with atomic_path(note) as temporary:
+            temporary.write_text(before, encoding="utf-8")
+    except OSError as error:
+        raise output_error(folder, error) from error
+    if before != told:
         raise InputError(
             f"The folder '{folder}' holds a pruning with another recipe.", "Go on with that one, or choose another."
         )
-    with atomic_path(note) as temporary:
-        temporary.write_text(told, encoding="utf-8")
     yield folder
 
 
