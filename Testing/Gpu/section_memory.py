@@ -11,6 +11,7 @@ SMALL_CAPS = (0.5, 0.05)
 
 
 def rows(scale):
+    scale = smaller(scale, classes=3)
     model, volume = model_of(scale), volume_of(scale)
     expected = run(model, volume, scale)
     yield Row("memory", "all of it", about(expected), ok=True)
@@ -19,7 +20,7 @@ def rows(scale):
     for megabytes in (4000, 1000) if scale.gpu else (50, 1):
         found = run(model, volume, scale, memory_limit=megabytes * 1_000_000)
         yield judged(f"planned for {megabytes} MB", found, expected)
-    little = smaller(scale, features=(8, 16, 32), classes=3)
+    little = smaller(scale, features=(8, 16, 32))
     model, volume = model_of(little), volume_of(scale, scale.patch)
     expected = run(model, volume, scale)
     for cap in SMALL_CAPS:
@@ -43,8 +44,10 @@ def limited(model, volume, scale, cap, expected):
 
 def judged(name, found, expected):
     same = float((found.segmentation.voxels == expected.segmentation.voxels).mean())
-    as_asked = found.settings["patch"] == expected.settings["patch"]
-    least = 0.99 if as_asked else 0.0
+    # Random weights: rounding decides many voxels, and on the CPU it is that of single precision.
+    least = 0.98 if found.settings["device"] == expected.settings["device"] else 0.95
+    if found.settings["patch"] != expected.settings["patch"]:
+        least = 0.0
     return Row("memory", name, {**about(found), "same label": same}, ok=same >= least, note=" ".join(found.warnings))
 
 

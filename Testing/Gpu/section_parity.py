@@ -7,14 +7,18 @@ import torch
 from rows import Row
 from scale import DATA, model_of, smaller, volume_of
 
-LEAST = {"fp32": 0.999, "fp32 without TF32": 0.9999, "fp16": 0.99}
+# Share of voxels with the CPU's label. With random weights many voxels are close to a tie, which rounding decides: TF32
+# and half precision move logits by 1e-3 and 3e-3 of their spread.
+TRAINED = {"fp32": 0.999, "fp32 without TF32": 0.9999, "fp16": 0.995}
+RANDOM = {"fp32": 0.99, "fp32 without TF32": 0.9995, "fp16": 0.97}
 _EXACT = {"backend": "torch"}
 
 
 def rows(scale):
     for name, model, volume in cases(scale):
         expected = labels(model, volume, "cpu", "fp32")
-        for precision in LEAST:
+        least = RANDOM if name.startswith("random") else TRAINED
+        for precision in least:
             if precision == "fp16" and not scale.gpu:
                 yield Row("parity", f"{name}, fp16", note="half precision is for GPUs")
                 continue
@@ -22,7 +26,7 @@ def rows(scale):
                 found = labels(model, volume, str(scale.device), precision[:4])
             same = float((found == expected).mean())
             values = {"same label": same, "Dice": dice(expected, found)}
-            yield Row("parity", f"{name}, {precision}", values, ok=same >= LEAST[precision])
+            yield Row("parity", f"{name}, {precision}", values, ok=same >= least[precision])
 
 
 def cases(scale):

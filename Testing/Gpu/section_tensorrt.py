@@ -9,7 +9,8 @@ from rows import Row
 from scale import model_of, on, volume_of
 from timing import seconds_of
 
-LEAST = {"fp16": 0.99, "int8": 0.9, "fp32": 0.999}
+# Random weights on noise, where rounding decides many voxels: an engine that does something else gives a third.
+LEAST = {"fp16": 0.97, "int8": 0.8, "fp32": 0.99}
 
 
 def rows(scale):

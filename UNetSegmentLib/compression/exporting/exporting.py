@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..cases import CompressionCase
 
 
+_LOOKED_AT = 8  # cases that tell whether they are of the modality that the model was trained with
+
+
 @dataclass(frozen=True, eq=False)
 class _Written:
     """An export that lies in memory: its files by name, how to run it, and what the user should know."""
@@ -132,11 +135,13 @@ def _onnx_bytes(
     if settings.precision != "int8":
         return content, ()
     from ..calibration import calibration_tiles
+    from ..cases import modality_warnings, read_image
     from ..quantization.qdq import quantized_onnx
 
     tiles = list(calibration_tiles(model, cases, settings.calibration_tiles, source.tile))
     told = f"Calibrated with {len(tiles)} tiles of {len(cases)} cases; only convolutions are in 8 bits."
-    return quantized_onnx(content, tiles), (told,)
+    looked_at = (read_image(case, model.card) for case in cases[:_LOOKED_AT])
+    return quantized_onnx(content, tiles), (told, *modality_warnings(looked_at, model.card))
 
 
 def _onnx(
