@@ -92,3 +92,24 @@ def test_large_maps_are_not_held_between_cases(calls: Counter[str], monkeypatch:
         segmenter.segment(case(40, 70, 40))
     assert calls["make_backend"] == 2
     assert calls["_enter"] == calls["_leave"]
+
+
+def test_a_second_request_of_a_worker_repeats_nothing(calls: Counter[str], tmp_path: Path) -> None:
+    from UNetSegmentLib.progress import CancelToken
+    from UNetSegmentLib.worker.exchange.mapped import write_array
+    from UNetSegmentLib.worker.protocol.encoding import Segment, VolumeFile
+    from UNetSegmentLib.worker.running.engine import CoreEngine
+
+    engine = CoreEngine()
+
+    def request(number: int, *shape: int) -> None:
+        volume = case(*shape)
+        file = VolumeFile(write_array(volume.voxels, tmp_path / f"in-{number}.raw"), volume.geometry)
+        wanted = Segment(number, (file,), "hippocampus-t1", str(tmp_path), device="cpu", settings={"backend": "torch"})
+        engine.segment(wanted, lambda event: None, CancelToken())
+
+    request(1, 40, 70, 40)
+    assert calls["make_backend"] == calls["_build"] == 1
+    calls.clear()
+    request(2, 40, 90, 40)
+    assert calls == {}
