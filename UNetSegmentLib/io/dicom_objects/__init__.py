@@ -1,0 +1,18 @@
+"""DICOM objects about images: segmentations (SEG), structure sets (RTSTRUCT), measurement reports (SR).
+
+What is written carries patient, study and frame of reference of the series that it is about and lies exactly on its
+pictures; nothing passes through another format on the way. highdicom writes and reads SEG and SR.
+"""
+
+from ..._lazy import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "Author": "author",
+        "SourceSeries": "source",
+        "read_seg": "seg_reading",
+        "source_of": "source",
+        "write_seg": "seg_writing",
+    },
+)

@@ -1,0 +1,32 @@
+"""Who made a segmentation, as DICOM objects state it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...version import __version__
+
+MANUFACTURER = "UNetSegment"
+VERSION = __version__
+
+
+@dataclass(frozen=True)
+class Author:
+    """A model, or a person with its help.
+
+    Args:
+        name: of the model.
+        version: of the model.
+        digest: SHA-256 of its weights; empty where unknown.
+        corrected: somebody has changed what it found: SEMIAUTOMATIC in place of AUTOMATIC.
+    """
+
+    name: str
+    version: str = ""
+    digest: str = ""
+    corrected: bool = False
+
+    @property
+    def kind(self) -> str:
+        """DICOM's word for how it was made."""
+        return "SEMIAUTOMATIC" if self.corrected else "AUTOMATIC"

@@ -1,0 +1,80 @@
+"""Labels as the segments of a SEG: codes, colours, who made them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from ...labels import CodedTerm, Label, Terminology
+from .author import MANUFACTURER, Author
+from .needed import highdicom
+
+_TISSUE = CodedTerm("SCT", "85756007", "Tissue")
+_UNKNOWN = Terminology(_TISSUE, _TISSUE)
+_FAMILY = CodedTerm("DCM", "123109", "Artificial Intelligence")
+_LONGEST = 64  # characters that DICOM's short texts hold
+
+
+def segment_descriptions(labels: Sequence[Label], author: Author, numbers: Sequence[int], about: str) -> list[Any]:
+    """One description for each label (highdicom's).
+
+    Args:
+        numbers: of the segments, in the order of ``labels``.
+        about: UID of what was segmented; with the label's value it makes the tracking identifier, so that the same
+            segment of the same series has the same one in SEG and report.
+    """
+    hd = highdicom()
+    algorithm = hd.AlgorithmIdentificationSequence(
+        name=(author.name or MANUFACTURER)[:_LONGEST],
+        family=_code(_FAMILY),
+        version=(author.version or "unknown")[:_LONGEST],
+        source=MANUFACTURER,
+        parameters={"weights": author.digest} if author.digest else None,
+    )
+    found = []
+    for number, label in zip(numbers, labels, strict=True):
+        meaning = label.terminology or _UNKNOWN
+        description = hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=label.name[:_LONGEST],
+            segmented_property_category=_code(meaning.category),
+            segmented_property_type=_code(meaning.type),
+            algorithm_type=author.kind,
+            algorithm_identification=algorithm,
+            tracking_uid=tracking_uid(about, label.value),
+            tracking_id=f"{label.name[: _LONGEST - 6]} {label.value}",
+            anatomic_regions=[_code(meaning.region)] if meaning.region else None,
+            display_color=hd.color.CIELabColor.from_rgb(*label.color),
+        )
+        _add_modifiers(description, meaning)
+        found.append(description)
+    return found
+
+
+def tracking_uid(about: str, value: int) -> str:
+    """A UID made of a UID and a label value, the same every time."""
+    from pydicom.uid import generate_uid
+
+    digest = hashlib.sha256(f"{about}/{value}".encode()).hexdigest()
+    return str(generate_uid(prefix=None, entropy_srcs=[digest]))
+
+
+def _add_modifiers(description: Any, meaning: Terminology) -> None:
+    """Left and right, which stand below the type and the region."""
+    from pydicom import Dataset
+
+    places = (
+        ("SegmentedPropertyTypeCodeSequence", "SegmentedPropertyTypeModifierCodeSequence", meaning.type_modifier),
+        ("AnatomicRegionSequence", "AnatomicRegionModifierSequence", meaning.region_modifier),
+    )
+    for above, name, term in places:
+        if term is None or above not in description:
+            continue
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = term.code, term.scheme, term.meaning
+        setattr(description[above][0], name, [item])
+
+
+def _code(term: CodedTerm) -> Any:
+    return highdicom().sr.CodedConcept(term.code, term.scheme, term.meaning)

@@ -1,0 +1,99 @@
+"""The series that a DICOM object is about: its headers, and which picture is which plane of the grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...geometry import Geometry
+from ...volume import Segmentation
+from ..dicom.recognition import is_dicom
+from ..dicom.series import choose_series
+from ..dicom.stacking import stack
+from ..grid import place_on_grid
+from ..plain_files import is_folder
+
+_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+
+
+@dataclass(frozen=True, eq=False)
+class SourceSeries:
+    """A series, without its pixels.
+
+    Args:
+        files: the headers of its files (pydicom), sorted as their pictures lie.
+        frames: for each plane (z) of the grid, the number of its file and of the picture in it.
+        geometry: the grid.
+        name: for messages.
+    """
+
+    files: tuple[Any, ...]
+    frames: tuple[tuple[int, int], ...]
+    geometry: Geometry
+    name: str
+
+    @property
+    def multi_frame(self) -> bool:
+        """Whether the files hold several pictures each."""
+        return any(int(getattr(data, "NumberOfFrames", 1) or 1) > 1 for data in self.files)
+
+    def planes_of(self, segmentation: Segmentation, dtype: Any = np.uint16) -> np.ndarray:
+        """The labels (planes, rows, columns) of a segmentation on this grid.
+
+        Raises:
+            GeometryError: it does not lie on the grid of the series.
+        """
+        placed = place_on_grid(segmentation, self.geometry, "The segmentation")
+        return np.ascontiguousarray(placed.voxels, dtype)
+
+    def frames_in_order(self, planes: np.ndarray) -> np.ndarray:
+        """Planes as the pictures stand in the files: of the first file, then of the next."""
+        order = sorted(range(len(self.frames)), key=self.frames.__getitem__)
+        return planes[order]
+
+
+def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
+    """Reads the headers of a series.
+
+    Args:
+        path: its folder, or one of its files.
+        series: UID, number or description, where there are several.
+
+    Raises:
+        InputError: no DICOM, or headers that lack what objects about them need.
+        GeometryError: slices that make no grid (a tilted gantry, missing or unevenly spaced ones).
+    """
+    from pydicom import dcmread
+
+    path = Path(path)
+    if not (is_folder(path) or is_dicom(path)):
+        raise InputError(
+            f"'{path.name}' is not DICOM, and a DICOM object is about a series of DICOM files.",
+            "Give the folder of the series as the image, or write .seg.nrrd or .nii.gz.",
+        )
+    chosen = choose_series(path, series)
+    stacked = stack(chosen)
+    paths = list(dict.fromkeys(item.path for item, _ in stacked.planes))
+    files = tuple(_tidied(dcmread(file, stop_before_pixels=True)) for file in paths)
+    numbers = {file: number for number, file in enumerate(paths)}
+    for data, file in zip(files, paths, strict=True):
+        lacking = [name for name in _NEEDED if not str(getattr(data, name, "") or "")]
+        if lacking:
+            raise InputError(
+                f"'{file.name}' states no {lacking[0]}, without which nothing can be stored about it.",
+                "Use files that keep their identifiers, or write .seg.nrrd or .nii.gz.",
+            )
+    frames = tuple((numbers[item.path], index) for item, index in stacked.planes)
+    return SourceSeries(files, frames, stacked.geometry, str(chosen))
+
+
+def _tidied(data: Any) -> Any:
+    """Headers as the standard wants them, where files of scanners and anonymisers do not: an empty character set is the
+    default one."""
+    if "SpecificCharacterSet" in data and not data.SpecificCharacterSet:
+        del data.SpecificCharacterSet
+    return data
