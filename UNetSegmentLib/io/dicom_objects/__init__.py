@@ -10,9 +10,14 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "Author": "author",
+        "MeasuredSegment": "report_writing",
+        "Measurement": "report_writing",
         "SourceSeries": "source",
+        "read_rtstruct": "rtstruct_reading",
         "read_seg": "seg_reading",
         "source_of": "source",
+        "write_report": "report_writing",
+        "write_rtstruct": "rtstruct_writing",
         "write_seg": "seg_writing",
     },
 )

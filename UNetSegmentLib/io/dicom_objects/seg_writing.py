@@ -8,20 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError, OutputError
-from ...labels import Label
-from ...volume import Segmentation, values_in
-from ..atomic import atomic_path
+from ...errors import InputError
+from ...volume import Segmentation
 from .author import MANUFACTURER, VERSION, Author
 from .descriptions import segment_descriptions
 from .needed import highdicom
+from .saving import present, save
 from .source import SourceSeries
 
 LABELMAP, BINARY = "labelmap", "binary"
 KINDS = (LABELMAP, BINARY)
 
 _SERIES_NUMBER = 900
-_MOST_BINARY = 65_535
 
 
 def write_seg(
@@ -54,7 +52,7 @@ def write_seg(
     if kind not in KINDS:
         raise InputError(f"There is no kind of SEG '{kind}'.", f"Use {' or '.join(KINDS)}.")
     hd = highdicom()
-    labels = _present(segmentation)
+    labels = present(segmentation)
     planes = source.planes_of(segmentation)
     numbers = [label.value for label in labels] if kind == LABELMAP else list(range(1, len(labels) + 1))
     if kind == BINARY:
@@ -88,36 +86,6 @@ def write_seg(
                 str(error),
             ) from error
     return save(made, path)
-
-
-def save(made: Any, path: Path | str) -> Path:
-    """Writes a DICOM object, whole or not at all.
-
-    Raises:
-        OutputError: the file does not end in .dcm, or cannot be written.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".dcm":
-        raise OutputError(
-            f"A DICOM object is a .dcm file; '{path.name}' ends otherwise.", "Let the name end with .dcm."
-        )
-    with atomic_path(path) as temporary:
-        made.save_as(temporary)
-    return path
-
-
-def _present(segmentation: Segmentation) -> list[Label]:
-    """The labels that occur. Empty segments have no frames, and label maps without any are no SEG."""
-    known = {label.value: label for label in segmentation.labels}
-    found = [known.get(value, Label(value, f"Label {value}")) for value in values_in(segmentation.voxels) if value]
-    if not found:
-        raise InputError(
-            "Nothing was found, and a DICOM segmentation without a segment does not exist.",
-            "Write .seg.nrrd, which can be empty; or check image, model and region.",
-        )
-    if len(found) > _MOST_BINARY:
-        raise InputError(f"A DICOM segmentation holds {_MOST_BINARY} segments at most.", "Write .nii.gz.")
-    return found
 
 
 def _renumbered(planes: np.ndarray, values: list[int]) -> np.ndarray:

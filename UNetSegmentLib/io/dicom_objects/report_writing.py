@@ -1,0 +1,166 @@
+"""``write_report``: measurements of segments as a DICOM structured report (TID 1500) that refers to their SEG."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ...labels import CodedTerm, Label, Terminology
+from .author import MANUFACTURER, VERSION, Author
+from .descriptions import tracking_uid
+from .needed import highdicom
+from .saving import save
+from .source import SourceSeries
+
+_SERIES_NUMBER = 902
+_TISSUE = CodedTerm("SCT", "85756007", "Tissue")
+_UNITS = {
+    "mL": CodedTerm("UCUM", "mL", "milliliter"),
+    "mm2": CodedTerm("UCUM", "mm2", "square millimeter"),
+    "mm": CodedTerm("UCUM", "mm", "millimeter"),
+    "HU": CodedTerm("UCUM", "[hnsf'U]", "Hounsfield unit"),
+    "1": CodedTerm("UCUM", "1", "no units"),
+}
+_NAMES = {
+    "volume": CodedTerm("SCT", "118565006", "Volume"),
+    "area": CodedTerm("SCT", "42798000", "Area"),
+    "diameter": CodedTerm("SCT", "81827009", "Diameter"),
+    "mean": CodedTerm("SCT", "373098007", "Mean"),
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number of a segment: ``volume``, ``area``, ``diameter`` or ``mean`` (intensity), in mL, mm2, mm, HU or 1."""
+
+    name: str
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class MeasuredSegment:
+    """A segment and its numbers; ``number`` is the segment's in the SEG."""
+
+    label: Label
+    number: int
+    measurements: tuple[Measurement, ...]
+
+
+def write_report(
+    segments: Sequence[MeasuredSegment], seg: Path | str, source: SourceSeries, path: Path | str, author: Author
+) -> Path:
+    """Writes the report.
+
+    Args:
+        segments: what was measured.
+        seg: the SEG that it refers to, by the same tracking identifiers.
+        source: the series that both are about.
+
+    Raises:
+        InputError: nothing was measured, or headers lack what a report needs.
+        DependencyError: highdicom is not installed.
+        OutputError: it cannot be written.
+    """
+    if not segments:
+        raise InputError("There is nothing to report.", "Check image, model and region.")
+    hd = highdicom()
+    from pydicom import dcmread
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            made = dcmread(seg)
+            report = hd.sr.MeasurementReport(
+                observation_context=hd.sr.ObservationContext(observer_device_context=_observer(author, source)),
+                procedure_reported=_code(_procedure(source)),
+                imaging_measurements=[_group(segment, made, source, author) for segment in segments],
+            )
+            document = hd.sr.Comprehensive3DSR(
+                evidence=[*source.files, made],
+                content=report,
+                series_instance_uid=hd.UID(),
+                series_number=_SERIES_NUMBER,
+                sop_instance_uid=hd.UID(),
+                instance_number=1,
+                manufacturer=MANUFACTURER,
+                series_description=f"Measurements by {author.name or MANUFACTURER}"[:64],
+                is_complete=True,
+                is_final=False,
+                is_verified=False,
+            )
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise InputError(
+                f"No report can be made about series {source.name}: its headers lack what that needs.",
+                "Write the table of sizes (--table) in its place.",
+                str(error),
+            ) from error
+    return save(document, path)
+
+
+def _group(segment: MeasuredSegment, seg: Any, source: SourceSeries, author: Author) -> Any:
+    hd = highdicom()
+    label = segment.label
+    meaning = label.terminology or Terminology(_TISSUE, _TISSUE)
+    about = str(source.files[0].SeriesInstanceUID)
+    sites = [_site(meaning)] if meaning.region or label.terminology else None
+    return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(
+            uid=tracking_uid(about, label.value), identifier=f"{label.name[:58]} {label.value}"
+        ),
+        referenced_segment=hd.sr.ReferencedSegment(
+            sop_class_uid=seg.SOPClassUID,
+            sop_instance_uid=seg.SOPInstanceUID,
+            segment_number=segment.number,
+            source_series=hd.sr.SourceSeriesForSegmentation(source.files[0].SeriesInstanceUID),
+        ),
+        finding_type=_code(meaning.type),
+        finding_category=_code(meaning.category),
+        finding_sites=sites,
+        algorithm_id=hd.sr.AlgorithmIdentification(
+            name=author.name or MANUFACTURER,
+            version=author.version or VERSION,
+            parameters=[author.digest] if author.digest else None,
+        ),
+        measurements=[
+            hd.sr.Measurement(name=_code(_NAMES[one.name]), value=float(one.value), unit=_code(_UNITS[one.unit]))
+            for one in segment.measurements
+        ],
+    )
+
+
+def _site(meaning: Terminology) -> Any:
+    hd = highdicom()
+    where = meaning.region or meaning.type
+    side = meaning.region_modifier if meaning.region else meaning.type_modifier
+    return hd.sr.FindingSite(anatomic_location=_code(where), laterality=_code(side) if side else None)
+
+
+def _observer(author: Author, source: SourceSeries) -> Any:
+    hd = highdicom()
+    return hd.sr.ObserverContext(
+        observer_type=hd.sr.CodedConcept("121007", "DCM", "Device"),
+        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+            uid=hd.UID(),
+            name=MANUFACTURER,
+            manufacturer_name=MANUFACTURER,
+            model_name=f"{author.name} {author.version}".strip() or MANUFACTURER,
+        ),
+    )
+
+
+def _procedure(source: SourceSeries) -> CodedTerm:
+    modality = str(getattr(source.files[0], "Modality", ""))
+    known = {
+        "CT": CodedTerm("SCT", "77477000", "Computed tomography"),
+        "MR": CodedTerm("SCT", "113091000", "Magnetic resonance imaging"),
+    }
+    return known.get(modality, CodedTerm("SCT", "363679005", "Imaging"))
+
+
+def _code(term: CodedTerm) -> Any:
+    return highdicom().sr.CodedConcept(term.code, term.scheme, term.meaning)

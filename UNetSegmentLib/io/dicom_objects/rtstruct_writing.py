@@ -1,0 +1,159 @@
+"""``write_rtstruct``: a label map as a structure set, contours in the planes of the series' own pictures."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...geometry import Geometry
+from ...labels import CodedTerm, Label
+from ...volume import Segmentation
+from .author import MANUFACTURER, VERSION, Author
+from .contours import contours_of
+from .saving import present, save
+from .source import SourceSeries
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+_PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
+_STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
+_LONGEST = 64
+
+
+def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path | str, author: Author) -> Path:
+    """Writes a structure set.
+
+    Each structure has closed curves along the edges of its pixels in every picture that it is in; a hole is a curve
+    inside another (even-odd rule), so that pixels come back exactly where centres are tested.
+
+    Args:
+        segmentation: on the grid of the series.
+        source: the series that it is about.
+
+    Raises:
+        InputError: nothing was found, or the series states no frame of reference.
+        GeometryError: the segmentation does not lie on the grid of the series.
+        OutputError: it cannot be written.
+    """
+    labels = present(segmentation)
+    first = source.files[0]
+    reference = str(getattr(first, "FrameOfReferenceUID", "") or "")
+    if not reference:
+        raise InputError(
+            f"Series {source.name} states no frame of reference, which a structure set needs.",
+            "Write .seg.nrrd or .nii.gz, or export the series again.",
+        )
+    data = _header(first, author)
+    data.FrameOfReferenceUID, data.PositionReferenceIndicator = reference, ""
+    data.StructureSetROISequence = [_roi(n, label, reference, author) for n, label in enumerate(labels, 1)]
+    data.RTROIObservationsSequence = [_observation(n, label, author) for n, label in enumerate(labels, 1)]
+    data.ReferencedFrameOfReferenceSequence = [_frame_of_reference(source, reference)]
+    planes = source.planes_of(segmentation)
+    data.ROIContourSequence = [_contours(n, label, planes, source) for n, label in enumerate(labels, 1)]
+    return save(data, path)
+
+
+def _header(first: Any, author: Author) -> Any:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = _STORAGE
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    if "SpecificCharacterSet" in first:
+        data.SpecificCharacterSet = first.SpecificCharacterSet
+    for name in (*_PATIENT, *_STUDY):
+        setattr(data, name, getattr(first, name, ""))
+    now = datetime.now()
+    data.InstanceCreationDate = data.SeriesDate = data.StructureSetDate = now.strftime("%Y%m%d")
+    data.InstanceCreationTime = data.SeriesTime = data.StructureSetTime = now.strftime("%H%M%S")
+    data.Modality, data.SeriesInstanceUID, data.SeriesNumber, data.InstanceNumber = "RTSTRUCT", generate_uid(), 901, 1
+    data.SeriesDescription = f"Structures by {author.name or MANUFACTURER}"[:_LONGEST]
+    data.Manufacturer, data.ManufacturerModelName = MANUFACTURER, (author.name or MANUFACTURER)[:_LONGEST]
+    data.SoftwareVersions, data.OperatorsName = VERSION, ""
+    data.StructureSetLabel, data.StructureSetName = "UNETSEGMENT", f"{author.name} {author.version}".strip()[:_LONGEST]
+    data.ApprovalStatus = "UNAPPROVED"
+    return data
+
+
+def _roi(number: int, label: Label, reference: str, author: Author) -> Any:
+    from pydicom import Dataset
+
+    roi = Dataset()
+    roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, label.name[:_LONGEST], reference
+    roi.ROIGenerationAlgorithm = author.kind
+    roi.ROIGenerationDescription = f"{author.name} {author.version}".strip()[:_LONGEST]
+    return roi
+
+
+def _observation(number: int, label: Label, author: Author) -> Any:
+    from pydicom import Dataset
+
+    found = Dataset()
+    found.ObservationNumber = found.ReferencedROINumber = number
+    found.RTROIInterpretedType, found.ROIInterpreter = "ORGAN" if label.terminology else "", ""
+    if label.terminology:
+        found.RTROIIdentificationCodeSequence = [_code(label.terminology.type)]
+    return found
+
+
+def _code(term: CodedTerm) -> Any:
+    from pydicom import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = term.code, term.scheme, term.meaning[:_LONGEST]
+    return code
+
+
+def _frame_of_reference(source: SourceSeries, reference: str) -> Any:
+    from pydicom import Dataset
+
+    frame, study, series = Dataset(), Dataset(), Dataset()
+    series.SeriesInstanceUID = source.files[0].SeriesInstanceUID
+    series.ContourImageSequence = [_image(file) for file in source.files]
+    study.ReferencedSOPClassUID = "1.2.840.10008.3.1.2.3.1"  # retired, and asked for all the same
+    study.ReferencedSOPInstanceUID = source.files[0].StudyInstanceUID
+    study.RTReferencedSeriesSequence = [series]
+    frame.FrameOfReferenceUID, frame.RTReferencedStudySequence = reference, [study]
+    return frame
+
+
+def _image(file: Any, frame: int | None = None) -> Any:
+    from pydicom import Dataset
+
+    image = Dataset()
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
+    if frame is not None:
+        image.ReferencedFrameNumber = frame + 1
+    return image
+
+
+def _contours(number: int, label: Label, planes: np.ndarray, source: SourceSeries) -> Any:
+    from pydicom import Dataset
+
+    structure = Dataset()
+    structure.ReferencedROINumber, structure.ROIDisplayColor = number, list(label.color)
+    curves = []
+    for z in np.flatnonzero((planes == label.value).any(axis=(1, 2))):
+        file, frame = source.frames[z]
+        image = _image(source.files[file], frame if source.multi_frame else None)
+        for curve in contours_of(planes[z] == label.value):
+            item = Dataset()
+            item.ContourImageSequence, item.ContourGeometricType = [image], "CLOSED_PLANAR"
+            item.NumberOfContourPoints = len(curve)
+            item.ContourData = [f"{value:.10g}"[:16] for value in _lps(curve, int(z), source.geometry).ravel()]
+            curves.append(item)
+    structure.ContourSequence = curves
+    return structure
+
+
+def _lps(curve: np.ndarray, z: int, geometry: Geometry) -> np.ndarray:
+    """Points (n, 2) of a plane in pixels as LPS mm (n, 3)."""
+    indices = np.column_stack([curve, np.full(len(curve), float(z))])
+    columns = np.asarray(geometry.direction, float).reshape(3, 3) * np.asarray(geometry.spacing)
+    return indices @ columns.T + np.asarray(geometry.origin)

@@ -1,0 +1,45 @@
+"""What all objects share when they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError, OutputError
+from ...labels import Label
+from ...volume import Segmentation, values_in
+from ..atomic import atomic_path
+
+_MOST = 65_535
+
+
+def present(segmentation: Segmentation) -> list[Label]:
+    """The labels that occur, by value. Empty segments have no frames and no curves.
+
+    Raises:
+        InputError: none does, or more than DICOM can number.
+    """
+    known = {label.value: label for label in segmentation.labels}
+    found = [known.get(value, Label(value, f"Label {value}")) for value in values_in(segmentation.voxels) if value]
+    if not found:
+        raise InputError(
+            "Nothing was found, and a DICOM object without a segment does not exist.",
+            "Write .seg.nrrd, which can be empty; or check image, model and region.",
+        )
+    if len(found) > _MOST:
+        raise InputError(f"A DICOM object holds {_MOST} segments at most.", "Write .nii.gz.")
+    return found
+
+
+def save(made: Any, path: Path | str) -> Path:
+    """Writes a DICOM object, whole or not at all.
+
+    Raises:
+        OutputError: the file does not end in .dcm, or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".dcm":
+        raise OutputError(f"A DICOM object is a .dcm file; '{path.name}' is not.", "Let the name end with .dcm.")
+    with atomic_path(path) as temporary:
+        made.save_as(temporary, enforce_file_format=True)
+    return path
