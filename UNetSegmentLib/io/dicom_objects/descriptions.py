@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,11 +53,8 @@ def segment_descriptions(labels: Sequence[Label], author: Author, numbers: Seque
 
 
 def tracking_uid(about: str, value: int) -> str:
-    """A UID made of a UID and a label value, the same every time."""
-    from pydicom.uid import generate_uid
-
-    digest = hashlib.sha256(f"{about}/{value}".encode()).hexdigest()
-    return str(generate_uid(prefix=None, entropy_srcs=[digest]))
+    """A UID made of a UID and a label value, the same every time (DICOM PS3.5, B.2: a UUID below 2.25)."""
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{about}/{value}').int}"
 
 
 def _add_modifiers(description: Any, meaning: Terminology) -> None:

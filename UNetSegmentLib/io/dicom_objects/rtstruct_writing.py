@@ -58,12 +58,12 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
 
 def _header(first: Any, author: Author) -> Any:
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = _STORAGE
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UID(_STORAGE)
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
     if "SpecificCharacterSet" in first:
         data.SpecificCharacterSet = first.SpecificCharacterSet

@@ -74,6 +74,7 @@ def write_seg(
                 manufacturer_model_name=author.name or MANUFACTURER,
                 software_versions=VERSION,
                 device_serial_number="0",
+                pixel_measures=_measures(source),
                 content_label="SEGMENTATION",
                 content_description=f"{author.name} {author.version}".strip()[:64] or None,
                 transfer_syntax_uid=_syntax(kind, compress),
@@ -105,6 +106,15 @@ def _pixels(source: SourceSeries, planes: np.ndarray) -> Any:
     columns = np.asarray(geometry.direction, float).reshape(3, 3) * np.asarray(geometry.spacing)
     affine[:3, :3], affine[:3, 3] = columns[:, ::-1], geometry.origin
     return hd.Volume(planes, affine, "PATIENT", frame_of_reference_uid=source.files[0].FrameOfReferenceUID)
+
+
+def _measures(source: SourceSeries) -> Any:
+    """Sizes of voxels, which headers need not state; a SEG must."""
+    x, y, z = source.geometry.spacing
+    thickness = getattr(source.files[0], "SliceThickness", None)
+    return highdicom().PixelMeasuresSequence(
+        pixel_spacing=(y, x), slice_thickness=float(thickness or z), spacing_between_slices=z
+    )
 
 
 def _about(source: SourceSeries) -> str:

@@ -78,7 +78,7 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
     chosen = choose_series(path, series)
     stacked = stack(chosen)
     paths = list(dict.fromkeys(item.path for item, _ in stacked.planes))
-    files = tuple(_tidied(dcmread(file, stop_before_pixels=True)) for file in paths)
+    files = tuple(_tidied(dcmread(file, stop_before_pixels=True), stacked.geometry) for file in paths)
     numbers = {file: number for number, file in enumerate(paths)}
     for data, file in zip(files, paths, strict=True):
         lacking = [name for name in _NEEDED if not str(getattr(data, name, "") or "")]
@@ -91,9 +91,11 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
     return SourceSeries(files, frames, stacked.geometry, str(chosen))
 
 
-def _tidied(data: Any) -> Any:
+def _tidied(data: Any, geometry: Geometry) -> Any:
     """Headers as the standard wants them, where files of scanners and anonymisers do not: an empty character set is the
-    default one."""
+    default one, and slices without a thickness are as thick as they lie apart."""
     if "SpecificCharacterSet" in data and not data.SpecificCharacterSet:
         del data.SpecificCharacterSet
+    if "PerFrameFunctionalGroupsSequence" not in data and not data.get("SliceThickness"):
+        data.SliceThickness = geometry.spacing[2]
     return data
