@@ -32,6 +32,7 @@ _COMMANDS = (
     _Entry("batch", "cohorts.batch", "batch"),
     _Entry("refine", "correcting.refine", "refine", ordered=True),
     _Entry("review", "correcting.review", "review"),
+    _Entry("convert", "segmenting.convert", "convert"),
     _Entry("import", "models.import_", "import_model"),
     _Entry("models", "models.installed", "app", group=True),
     _Entry("library", "models.library", "app", group=True),

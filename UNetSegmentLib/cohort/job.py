@@ -12,7 +12,8 @@ from ..errors import InputError
 from ..models.card import ModelCard
 from ..version import __version__
 
-ENDINGS = (".seg.nrrd", ".nii.gz", ".nrrd", ".mha")
+DICOM = ".dcm"
+ENDINGS = (".seg.nrrd", ".nii.gz", ".nrrd", ".mha", DICOM)
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class CohortJob:
         model: name or path of a package.
         device, preset: as of :class:`~UNetSegmentLib.inference.Segmenter`.
         overrides: knobs set by hand on top of the preset.
-        ending: format of the segmentations.
+        ending: format of the segmentations; ``.dcm`` writes a SEG (label map) and a report, for DICOM series alone.
         preview: a picture for each case.
         quality: estimate how doubtful each case is, which needs the probabilities (no tile is left out then).
         probabilities: keep the probabilities too.

@@ -16,6 +16,8 @@ from ..labels import Label
 from ..volume import Segmentation, Volume, values_in
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
+from .dicom_objects.recognition import is_seg
+from .dicom_objects.seg_reading import read_seg
 from .formats.recognition import read_header
 from .formats.stored import load
 from .grid import place_on_grid
@@ -37,7 +39,7 @@ _NEIGHBOURS_ALIKE = 1 / 3
 
 
 def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_volume) -> Segmentation:
-    """Reads ``.seg.nrrd``, or any label image together with ``<stem>.json`` beside it.
+    """Reads ``.seg.nrrd``, a DICOM SEG, or any label image together with ``<stem>.json`` beside it.
 
     Layers of a ``.seg.nrrd`` whose segments do not overlap become one label map; values that occur in several layers
     are numbered anew in the file's order. Overlapping segments are an error, because a label map cannot hold them.
@@ -63,6 +65,8 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
         if segments:
             volume = load(stored)
             return _uncropped(_merge(volume, segments, path), seg_nrrd.reference_geometry(stored.fields), path)
+    if stored is None and is_seg(path):
+        return read_seg(path)
     volume = read(path)
     _check_lossless(volume, path)
     if volume.channels != 1:

@@ -106,9 +106,9 @@ def batch(
     preset: PresetOption = "balanced",
     backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
     form: FormOption = None,
-    ending: Annotated[str, typer.Option("--format", help="Segmentations as .seg.nrrd, .nii.gz, .nrrd or .mha.")] = (
-        ".seg.nrrd"
-    ),
+    ending: Annotated[
+        str, typer.Option("--format", help="Of segmentations: .seg.nrrd, .nii.gz, .nrrd, .mha, .dcm.")
+    ] = (".seg.nrrd"),
     preview: Annotated[bool, typer.Option(help="A picture for each case.")] = True,
     quality: Annotated[bool, typer.Option(help="Estimate how doubtful each case is (slower).")] = False,
     probabilities: Annotated[bool, typer.Option(help="Keep the probabilities of every label.")] = False,

@@ -11,10 +11,12 @@ from ...errors import InputError, OutputError
 from ...io.own_outputs import Job, remember
 from ...progress import CancelToken
 from ...text import file_name
+from ..options.dicom import DicomResult
 from ..terminal.console import write_text
 
 if TYPE_CHECKING:
     from ...inference import SegmentationResult
+    from ...io.dicom_objects import SourceSeries
     from ...io.outputs import Input, Output, OutputFolder
     from ...labels import Label
     from ...volume import Volume
@@ -27,14 +29,19 @@ _TWO_SCANS = "'segment' takes one scan; a pattern such as *.nii.gz gave two name
 
 @dataclass(frozen=True)
 class Files:
-    """Where results go; None for what was not asked for."""
+    """Where results go; None for what was not asked for. ``result`` is the segmentation, as a DICOM object or not."""
 
-    target: Path
+    result: DicomResult
     probabilities: Path | None = None
     uncertainty: Path | None = None
     preview: Path | None = None
     table: Path | None = None
     surfaces: Path | None = None
+
+    @property
+    def target(self) -> Path:
+        """The segmentation's file."""
+        return self.result.target
 
     def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> tuple[str, ...]:
         """Refuses before the run what could not be written after it, or would destroy something.
@@ -52,7 +59,9 @@ class Files:
         from ...io.outputs import check_outputs
         from ...io.segmentations import check_segmentation_ending, check_volume_ending
 
-        check_segmentation_ending(self.target)
+        self.result.check()
+        if not self.result.wanted:
+            check_segmentation_ending(self.target)
         for path in (self.probabilities, self.uncertainty):
             if path is not None:
                 check_volume_ending(path)
@@ -67,19 +76,18 @@ class Files:
         if self.surfaces is not None and 1 in volume.geometry.size:
             raise InputError(f"'{volume.name}' is a single slice, which has no surfaces.", "Leave --surfaces out.")
 
-    def write(self, volume: Volume, result: Result, cancel: CancelToken, job: Job) -> list[Path]:
-        """Writes all of it, and notes each file as this job's own."""
-        from ... import reporting
-        from ...io import write_segmentation, write_volume
-        from ...io.segmentations import table_beside
+    def write(
+        self, volume: Volume, result: Result, about: SourceSeries | None, cancel: CancelToken, job: Job
+    ) -> list[Path]:
+        """Writes all of it, and notes each file as this job's own.
 
-        algorithm = f"{result.settings['model']} {result.settings['model_version']}"
-        write_segmentation(result.segmentation, self.target, algorithm=algorithm)
-        written = [self.target]
-        beside = table_beside(self.target)
-        if beside is not None:
-            remember(beside, job)
-        remember(self.target, job)
+        Args:
+            about: the series of a DICOM object.
+        """
+        from ... import reporting
+        from ...io import write_volume
+
+        written = self._write_result(volume, result, about, job)
         for path, image in ((self.probabilities, result.probabilities), (self.uncertainty, result.uncertainty)):
             if path is not None and image is not None:
                 cancel.raise_if_cancelled()
@@ -98,13 +106,33 @@ class Files:
             written += _write_surfaces(result, self.surfaces, cancel, job)
         return written
 
+    def _write_result(self, volume: Volume, result: Result, about: SourceSeries | None, job: Job) -> list[Path]:
+        from ...io import write_segmentation
+        from ...io.dicom_objects import Author
+
+        name, version = str(result.settings["model"]), str(result.settings["model_version"])
+        if about is not None:
+            self.result.write(result.segmentation, volume, about, Author(name, version))
+        else:
+            write_segmentation(result.segmentation, self.target, algorithm=f"{name} {version}")
+        beside = self._table_beside()
+        if beside is not None:
+            remember(beside, job)
+        remember(self.target, job)
+        return [self.target, *([self.result.report] if self.result.report else [])]
+
+    def _table_beside(self) -> Path | None:
+        from ...io.segmentations import table_beside
+
+        return None if self.result.wanted else table_beside(self.target)
+
     def _outputs(self, labels: Sequence[Label]) -> list[Output | OutputFolder]:
         from ...io.outputs import Output, OutputFolder
-        from ...io.segmentations import table_beside
 
         given = {
             "OUTPUT": self.target,
-            "the label table beside OUTPUT": table_beside(self.target),
+            "the label table beside OUTPUT": self._table_beside(),
+            "--report": self.result.report,
             "--probabilities": self.probabilities,
             "--uncertainty": self.uncertainty,
             "--preview": self.preview,

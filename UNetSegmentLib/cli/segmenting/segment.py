@@ -13,6 +13,7 @@ from ...io.own_outputs import Job
 from ...io.regions import HELP as REGION_HELP
 from ...io.regions import parse_region, region_file
 from ...progress import CancelToken
+from ..options.dicom import DicomOption, DicomResult, ReportOption
 from ..terminal.clock import Clock, command_clock
 from ..terminal.console import MEASURES_HIDDEN, duration, output, progress_bar, say, working
 from ..terminal.console import table as table_of
@@ -114,7 +115,8 @@ def segment(
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="OUTPUT", help="Segmentation: .seg.nrrd (Slicer), .nii.gz, .nrrd or .mha; .png for one slice."
+            metavar="OUTPUT",
+            help="Segmentation: .seg.nrrd (Slicer), .nii.gz, .nrrd, .mha, .dcm (see --dicom); .png for one slice.",
         ),
     ],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")],
@@ -135,6 +137,8 @@ def segment(
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the sizes of the segments (CSV) here.")] = None,
     surfaces: Annotated[Path | None, typer.Option(help="Write one surface (STL) per segment into this folder.")] = None,
+    dicom: DicomOption = "labelmap",
+    report: ReportOption = None,
     force: ForceOption = False,
     worker: Annotated[bool, typer.Option("--worker", help="Run the network in a process of its own.")] = False,
     json: JsonOption = False,
@@ -148,11 +152,12 @@ def segment(
     Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
     """
     source = Source(image, series, channel or [])
-    files = Files(target, probabilities, uncertainty, preview, table, surfaces)
+    files = Files(DicomResult(target, dicom, report), probabilities, uncertainty, preview, table, surfaces)
     with session(debug, json) as cancel:
         clock = command_clock(context)
         job = Job("segment", (image, *source.channels, model))
         notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job, force)
+        about = files.result.source(image, series)
         with working("Reading the image", not json):
             volumes = source.read(cancel, not worker)
         files.check_image(volumes[0])
@@ -162,7 +167,7 @@ def segment(
         run = Run(model, device, preset, overrides, region, probabilities is not None, uncertainty is not None)
         result = (run.in_worker if worker else run.here)(volumes, cancel, not json)
         cancel.raise_if_cancelled()
-        written = files.write(volumes[0], result, cancel, job)
+        written = files.write(volumes[0], result, about, cancel, job)
         _report(result, written, (*notes, *result.warnings), clock, json)
 
 

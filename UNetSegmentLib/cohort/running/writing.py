@@ -20,7 +20,7 @@ from ...io.atomic import output_error
 from ...models.package import swap_in
 from ...models.staging import staging_folder
 from ...volume import Segmentation
-from ..job import CohortJob
+from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..record import Record, SegmentSize, Status
 from .reading import ReadCase
@@ -28,6 +28,7 @@ from .reading import ReadCase
 log = logging.getLogger(__name__)
 
 SEGMENTATION, PREVIEW, PROBABILITIES, CASE = "segmentation", "preview.png", "probabilities.nii.gz", "case.json"
+REPORT = "report.dcm"
 
 
 def write_case(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str, output: Path) -> Record:
@@ -65,12 +66,16 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
     """Writes the files; a picture that cannot be drawn is told and no reason to lose the segmentation."""
     from ...io import write_segmentation, write_volume
 
-    algorithm = f"{result.settings['model']} {result.settings['model_version']}"
-    write_segmentation(result.segmentation, folder / f"{SEGMENTATION}{job.ending}", algorithm=algorithm)
+    if job.ending == DICOM:
+        notes = _write_dicom(folder, read, result)
+    else:
+        algorithm = f"{result.settings['model']} {result.settings['model_version']}"
+        write_segmentation(result.segmentation, folder / f"{SEGMENTATION}{job.ending}", algorithm=algorithm)
+        notes = []
     if job.probabilities and result.probabilities is not None:
         write_volume(result.probabilities, folder / PROBABILITIES)
     if not job.preview:
-        return []
+        return notes
     try:
         from ...reporting import write_preview
 
@@ -78,7 +83,24 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
     except OutputError:
         raise
     except UNetSegmentError as error:
-        return [f"There is no preview: {error}"]
+        return [*notes, f"There is no preview: {error}"]
+    return notes
+
+
+def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult) -> list[str]:
+    """A SEG on the case's series, and the report that refers to it; nothing but a note where nothing was found."""
+    from ...io.dicom_objects import Author, source_of, write_report, write_seg
+    from ...reporting.dicom_report import measured_segments
+
+    first = read.case.images[0]
+    source = source_of(first.path, first.series or None)
+    if not result.segmentation.voxels.any():
+        return ["Nothing was found, so there is no DICOM segmentation."]
+    author = Author(str(result.settings["model"]), str(result.settings["model_version"]))
+    seg = write_seg(result.segmentation, source, folder / f"{SEGMENTATION}{DICOM}", author)
+    modality = str(getattr(source.files[0], "Modality", ""))
+    segments = measured_segments(result.segmentation, read.volumes[0], modality=modality)
+    write_report(segments, seg, source, folder / REPORT, author)
     return []
 
 

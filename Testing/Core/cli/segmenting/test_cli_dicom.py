@@ -1,0 +1,103 @@
+"""Segmentations as DICOM objects, in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from object_cases import ORIENTATIONS, grid_of, labels_on, points_of, save_source
+from pydicom import dcmread
+
+from UNetSegmentLib.io import read_segmentation, write_segmentation
+from UNetSegmentLib.io.dicom_objects import read_rtstruct, source_of
+
+pytest.importorskip("highdicom")
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Path:
+    """A sagittal CT whose stored values are levels that the level model finds."""
+    grid = grid_of(ORIENTATIONS["sagittal"])
+    folder = save_source(tmp_path / "ct", grid)
+    levels = np.clip(labels_on(grid).voxels, 0, 2)
+    for path in folder.iterdir():
+        data = dcmread(path)
+        z = next(
+            k
+            for k in range(grid.size[2])
+            if np.allclose(grid.to_physical(np.array([(0, 0, k)]))[0], [float(v) for v in data.ImagePositionPatient])
+        )
+        data.PixelData = levels[z].astype(np.int16).tobytes()
+        data.save_as(path)
+    return folder
+
+
+def test_segment_writes_a_seg_and_a_report_on_its_series(
+    run_json: Callable[..., Any], series: Path, tmp_path: Path, level_package: Path
+) -> None:
+    target, report = tmp_path / "seg.dcm", tmp_path / "sr.dcm"
+    answer = run_json("segment", series, target, "-m", level_package, "--report", report)
+    assert answer["files"] == [str(target), str(report)]
+    truth = labels_on(grid_of(ORIENTATIONS["sagittal"]))
+    found = points_of(read_segmentation(target))
+    assert found == {(*p[:3], min(p[3], 2)) for p in points_of(truth)}
+    data = dcmread(target)
+    assert (data.PatientID, data.SegmentSequence[-1].SegmentAlgorithmType) == ("P-1", "AUTOMATIC")
+    assert dcmread(report).Modality == "SR"
+
+
+@pytest.mark.parametrize("kind", ["labelmap", "binary", "rtstruct"])
+def test_convert_goes_there_and_back(run_json: Callable[..., Any], series: Path, tmp_path: Path, kind: str) -> None:
+    truth = labels_on(grid_of(ORIENTATIONS["sagittal"]))
+    write_segmentation(truth, tmp_path / "a.seg.nrrd")
+    run_json("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", series, "--dicom", kind)
+    run_json("convert", tmp_path / "b.dcm", tmp_path / "c.seg.nrrd", "--image", series)
+    back = points_of(read_segmentation(tmp_path / "c.seg.nrrd"))
+    assert {p[:3] for p in back} == {p[:3] for p in points_of(truth)}
+    if kind == "rtstruct":
+        assert read_rtstruct(tmp_path / "b.dcm", source_of(series)).labels[0].name == "liver"
+
+
+def test_batch_writes_dicom_for_dicom(
+    run_json: Callable[..., Any], series: Path, tmp_path: Path, level_package: Path
+) -> None:
+    answer = run_json("batch", series, "-o", tmp_path / "out", "-m", level_package, "--format", ".dcm", "--no-preview")
+    case = answer["cases"][0]
+    assert case["status"] == "done", case
+    folder = tmp_path / "out" / case["folder"]
+    assert read_segmentation(folder / "segmentation.dcm").voxels.max() == 2
+    assert dcmread(folder / "report.dcm").Modality == "SR"
+    assert "1.2.3" in (tmp_path / "out" / "audit.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{image}", "out.dcm", "-m", "{model}"], "is not DICOM"),
+        (["{series}", "out.seg.nrrd", "-m", "{model}", "--report", "sr.dcm"], "refers to a DICOM segmentation"),
+        (["{series}", "out.dcm", "-m", "{model}", "--dicom", "mesh"], "no kind of DICOM object"),
+        (["{series}", "out.dcm", "-m", "{model}", "--report", "sr.txt"], "is a .dcm file"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_the_run(
+    run: Callable[..., Result], series: Path, image: Path, level_package: Path, arguments: list[str], words: str
+) -> None:
+    given = {"series": series, "image": image, "model": level_package}
+    result = run("segment", *(a.format(**given) for a in arguments))
+    assert result.exit_code in (3, 5)
+    assert words in result.output.replace("\n", " ")
+
+
+def test_convert_asks_for_the_series(run: Callable[..., Result], series: Path, tmp_path: Path) -> None:
+    truth = labels_on(grid_of(ORIENTATIONS["sagittal"]))
+    write_segmentation(truth, tmp_path / "a.seg.nrrd")
+    result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm")
+    assert (result.exit_code, "--image" in result.output) == (3, True)
+    run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", series, "--dicom", "rtstruct")
+    result = run("convert", tmp_path / "b.dcm", tmp_path / "c.nii.gz")
+    assert (result.exit_code, "structure set" in result.output) == (3, True)
