@@ -125,7 +125,12 @@ def _study(path: Path) -> None:
     from dicom_files import save_series
 
     path.mkdir()
-    save_series(path, [(0.0, 0.0, 2.0 * n) for n in range(8)], SeriesDescription="T1 sagittal")
+    about = {
+        **{"StudyInstanceUID": "1.2.826.0.1.77", "FrameOfReferenceUID": "1.2.826.0.1.88", "StudyID": "1"},
+        **{"PatientName": "Roe^Jane", "PatientID": "1", "PatientBirthDate": "", "PatientSex": "F"},
+        **{"StudyDate": "20260101", "StudyTime": "120000", "AccessionNumber": "", "ReferringPhysicianName": ""},
+    }
+    save_series(path, [(0.0, 0.0, 2.0 * n) for n in range(8)], SeriesDescription="T1 sagittal", **about)
     # The file that the page names.
     next(path.glob("IM*")).rename(path / "IM0042")
 

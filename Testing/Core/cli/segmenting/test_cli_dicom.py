@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import Result
-
 from object_cases import ORIENTATIONS, grid_of, labels_on, points_of, save_source
 from pydicom import dcmread
+from typer.testing import Result
 
 from UNetSegmentLib.io import read_segmentation, write_segmentation
 from UNetSegmentLib.io.dicom_objects import read_rtstruct, source_of
