@@ -53,7 +53,7 @@ def _made(mode: str, order, output: Path, progress, cancel):
         raise InputError(
             "A loss of at most 0.003 Dice could not be reached: the best INT8 form loses 0.0071, with 6 layers in "
             "float. Nothing was written.",
-            "Allow more, or give more cases.",
+            "Allow more (--max-loss 0.008), or write it all the same with --unreached.",
         )
     if mode == "die":
         os._exit(9)

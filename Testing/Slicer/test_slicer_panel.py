@@ -208,7 +208,7 @@ class StateTest(PanelTestCase):
         parameters.policy, parameters.target = "empty", target
         parameters.preset, parameters.memory_limit_gb, parameters.smoothing = "fast", 2.5, 0.7
         parameters.uncertainty, parameters.device = True, "cuda:1"
-        parameters.backend = "onnx"
+        parameters.backend, parameters.form = "onnx", "quick"
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "scene.mrb")  # noqa: PTH118
             self.assertTrue(slicer.util.saveScene(path))
@@ -230,6 +230,7 @@ class StateTest(PanelTestCase):
         self.assertEqual(self.panel.advanced.ui.presetBox.currentData, "fast")
         self.assertEqual(self.panel.advanced.ui.deviceBox.currentData, "cuda:1")
         self.assertEqual(self.panel.advanced.ui.backendBox.currentData, "onnx")
+        self.assertEqual(self.panel.advanced.ui.formBox.currentData, "quick")
         self.assertAlmostEqual(self.panel.advanced.ui.memoryLimitBox.value, 2.5)
         self.assertAlmostEqual(self.panel.advanced.ui.smoothingSlider.value, 0.7)
         self.assertTrue(self.panel.advanced.ui.uncertaintyBox.checked)

@@ -106,6 +106,7 @@ class MakingTest(QuickTestCase):
         self.assertEqual(self.left_over(), [])
         self.assertIn("2.9 times as fast on this computer, Dice 0.885 instead of 0.886 on 12 cases", self.status)
         self.assertIn("1.4 MB instead of 5.6 MB", self.status)
+        self.assertIn(f"It is in the list as '{self.panel.card.title}'", self.status)
         self.assertEqual(self.parameters.model, COPY)
         self.assertEqual(read_card(self.own / COPY).title, self.panel.card.title)
         self.assertIn("quick", self.panel.card.title)
@@ -120,6 +121,9 @@ class MakingTest(QuickTestCase):
         self.addCleanup(lambda: setattr(self.panel.model.ui.modelMoreButton, "checked", False))
         self.assertIn("INT8, 1.4 MB, loses 0.001 Dice on 12 cases", self.panel.model.ui.modelCardLabel.text)
         # Now it is one's own, and gets another one in its place.
+        self.assertFalse(self.shown(self.section.ui.quickForm))
+        self.section.ui.quickAgainButton.click()
+        self.assertTrue(self.shown(self.section.ui.quickForm))
         self.assertEqual(self.section.ui.quickButton.text, "Make it anew")
         self.assertIn("A new one takes its place", self.section.ui.quickModelLabel.text)
         self.finish(self.start())
@@ -218,7 +222,9 @@ class StoppingTest(QuickTestCase):
         self.assertEqual(compression.error.code, "bad-input")
         text = self.section.ui.quickErrorLabel.text
         self.assertIn("the best INT8 form loses 0.0071", text)
-        self.assertIn("Allow more", text)
+        # What the library says for its command line is no help in a panel.
+        self.assertIn("Let it lose more", text)
+        self.assertNotIn("--", text)
         self.section.ui.quickErrorLabel.linkActivated.emit("copy-details")
         self.assertIn("bad-input", slicer.app.clipboard().text())
         self.assertIn("The model is as it was", self.status)

@@ -63,6 +63,8 @@ def palette(dark: bool) -> QtGui.QPalette:
 def render_panel(widget, path: Path, width: int = 400, dark: bool = False, scale: float = 1.0) -> PanelPicture:
     """Show ``widget`` in a scroll area ``width`` pixels wide, at its full height, and write it as PNG."""
     application = QtWidgets.QApplication.instance()
+    # What the panel has put off (scrolling to something) must not meet the area of the picture.
+    application.processEvents()
     before = application.palette()
     application.setPalette(palette(dark))
     parent = raw(widget).parentWidget()

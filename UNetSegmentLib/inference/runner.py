@@ -285,7 +285,8 @@ class ModelRunner:
             "passes_per_tile": backend.passes,
             "precision": str(precision).removeprefix("torch."),
         }
-        return {**settings, **taken}
+        reason = getattr(backend, "reason", "")
+        return {**settings, **taken, **({"backend_reason": reason} if reason else {})}
 
 
 def _not_finite(card: ModelCard, prepared: Prepared) -> UNetSegmentError:

@@ -258,3 +258,18 @@ def test_a_backend_that_fails_later_leaves_a_note(clock: Clock, book: VerdictBoo
     quick.fails = "predict"
     backend.predict(TILE)
     assert backend.name == "torch" and "openvino failed" in backend.note
+
+
+def test_the_reason_for_a_backend_is_told(clock: Clock, book: VerdictBook) -> None:
+    assert run(*pair(clock), book, 1).reason == ""
+    tried = run(*pair(clock), book, 20)
+    # 1 s against 0.4 s for each tile.
+    assert (tried.name, tried.reason) == ("openvino", "2.5 times as fast as torch here, same labels")
+    assert run(*pair(clock), book, 20).reason == tried.reason
+    other = run(*pair(clock, quick=2.0), book, 20, cache_key="other")
+    assert (other.name, other.reason) == ("torch", "openvino was tried: it is not quicker")
+    slow, quick = pair(clock)
+    backend = run(slow, quick, book, 20)
+    quick.fails = "predict"
+    backend.predict(TILE)
+    assert backend.name == "torch" and backend.reason.startswith("openvino failed")

@@ -4,6 +4,7 @@ Nothing is kept but the finished package: one that is cancelled or fails is star
 """
 
 import collections
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,6 +32,7 @@ _LOG_LINES = 2000
 # A layer that is being converted cannot be left; who does not answer for so long is ended. Nothing half-done stays.
 _CANCEL_PATIENCE_MS = 8000
 _CASES = "cases"
+_OPTION = re.compile(r"(?<!\w)--[a-z]")
 
 
 class Compression:
@@ -236,7 +238,9 @@ class Compressor(Listener):
 
 
 def _explained(error: UNetSegmentError) -> UNetSegmentError:
-    """A process that died is told in the words of what it did."""
+    """What was said for a command line, or of a worker in general, in the words of the panel."""
+    if _OPTION.search(error.cure):
+        error.cure = _("Let it lose more, or give more cases or others; the log tells what was tried.")
     if error.code != WorkerError.CRASHED:
         return error
     return WorkerError(

@@ -27,7 +27,7 @@ def status_text(compression: Compression) -> str:
     """What is happening, or has happened, in words."""
     state, title = compression.state, compression.source.title
     if state is RunState.DONE:
-        return done_text(compression.outcome)
+        return done_text(compression)
     finished = {
         RunState.FAILED: _("No quick version of '{title}' was made. The model is as it was."),
         RunState.CANCELLED: _("Cancelled. The model '{title}' is as it was."),
@@ -53,21 +53,16 @@ def fraction(compression: Compression) -> float | None:
     return max((start + (end - start) * share for (start, end), share in known), default=None)
 
 
-def done_text(outcome: CompressionOutcome) -> str:
-    """What the quick version is worth: first how quick, then what it costs."""
+def done_text(compression: Compression) -> str:
+    """What the quick version is worth: first how quick, then what it costs; and where it is found."""
+    outcome, source = compression.outcome, compression.source
     facts = ", ".join(part for part in (_speed_text(outcome), _loss_text(outcome)) if part)
-    sizes = _("{after} instead of {before}").format(
-        after=size_words(outcome.bytes_after), before=size_words(outcome.bytes_before)
+    text = _("The quick version of '{title}' is ready: {facts}, {after} instead of {before}.").format(
+        title=source.title, facts=facts, after=size_words(outcome.bytes_after), before=size_words(outcome.bytes_before)
     )
-    head = _("The quick version of '{title}' is ready").format(title=outcome.title)
-    return f"{head}: {facts} ({sizes})."
-
-
-def use_text(outcome: CompressionOutcome, copy: bool) -> str:
-    """How to come to use it."""
-    if copy:
-        return _("It is in the list as '{title}'. The preset Fast runs it.").format(title=outcome.title)
-    return _("The preset Fast runs it from now on.")
+    if outcome.name == source.name:
+        return text
+    return text + " " + _("It is in the list as '{title}'.").format(title=outcome.title)
 
 
 def notes_text(outcome: CompressionOutcome) -> str:
@@ -79,8 +74,8 @@ def _speed_text(outcome: CompressionOutcome) -> str:
     if outcome.speed is None:
         return ""
     if outcome.speed < _NO_GAIN:
-        return _("no faster on this computer")
-    return _("{times:.1f} times as fast on this computer").format(times=outcome.speed)
+        return _("its network is no faster on this computer")
+    return _("its network is {times:.1f} times as fast on this computer").format(times=outcome.speed)
 
 
 def _loss_text(outcome: CompressionOutcome) -> str:

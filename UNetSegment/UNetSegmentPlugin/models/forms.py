@@ -2,19 +2,18 @@
 
 from slicer.i18n import tr as _
 
-from UNetSegmentLib.models.card import CompressedForm, ModelCard
+from UNetSegmentLib.models.card import INT8_OPENVINO, CompressedForm, ModelCard
 
 from . import catalog
 
 AUTOMATIC, FULL, QUICK = "auto", "full", "quick"
-_INT8 = "int8"
 # Of differences in Dice, under which none is seen.
 _NOTHING = 0.0005
 
 
 def quick_form(card: ModelCard | None) -> CompressedForm | None:
     """The model's quick version, None where there is none that this computer's processor could run."""
-    return next((form for form in card.forms if form.kind == "int8-openvino"), None) if card is not None else None
+    return next((form for form in card.forms if form.kind == INT8_OPENVINO), None) if card is not None else None
 
 
 def runs_quick(card: ModelCard, chosen: str, preset: str) -> bool:
@@ -25,9 +24,10 @@ def runs_quick(card: ModelCard, chosen: str, preset: str) -> bool:
 
 
 def setting_of(card: ModelCard, chosen: str) -> str | None:
-    """The engine's setting ``form`` for what the user chose; None leaves it to the preset."""
+    """The engine's setting ``form`` for what the user chose; None leaves it to the preset. Where the quick version
+    cannot run, on a graphics card say, the engine takes the full model and says so."""
     if chosen == QUICK and quick_form(card) is not None:
-        return _INT8
+        return "smallest"
     return FULL if chosen == FULL else None
 
 

@@ -27,6 +27,11 @@ def next_text(card: ModelCard, parameters, devices: Sequence, openvino: bool) ->
         return _("the full model in PyTorch: OpenVINO, which runs quick versions, is not installed (see Setup).")
     if wanted and device != "cpu":
         return _("the full model in PyTorch: the quick version is for processors, and a graphics card is chosen.")
+    if wanted and parameters.backend not in ("auto", "openvino"):
+        program = BACKENDS.get(parameters.backend, parameters.backend)
+        return _("the full model in {program}, which is chosen here: the quick version runs in OpenVINO.").format(
+            program=program
+        )
     if wanted:
         chosen = parameters.form == forms.QUICK
         reason = _("chosen here") if chosen else _("the preset Fast asks for it")

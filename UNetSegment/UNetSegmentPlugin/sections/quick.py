@@ -32,6 +32,8 @@ class QuickSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._wanted = False
+        # What came of the last one stands there alone, until another one is asked for.
+        self._finished = ""
         self._problem: UNetSegmentError | str | None = None
         self.source = QuickSource(panel)
         self.ui.quickForm.layout().insertWidget(0, self.source.root)
@@ -40,6 +42,7 @@ class QuickSection(Section):
             self.ui.quickLossBox.addItem(words.loss_text(loss), loss)
         self.ui.quickLossBox.connect("currentIndexChanged(int)", self._on_loss)
         self.ui.quickButton.connect("clicked()", self.start)
+        self.ui.quickAgainButton.connect("clicked()", self.show)
         self.ui.quickInstallButton.connect("clicked()", self._on_install)
         self.ui.quickCancelButton.connect("clicked()", panel.compressor.cancel)
         self.ui.quickUseButton.connect("clicked()", self._on_use)
@@ -51,6 +54,7 @@ class QuickSection(Section):
     def show(self) -> None:
         """Opens the section and scrolls to it."""
         self._wanted = True
+        self._finished = ""
         self.source.forget()
         self.root.collapsed = False
         self.refresh()
@@ -60,25 +64,24 @@ class QuickSection(Section):
     def refresh(self) -> None:
         """See Section.refresh."""
         compressor = self.panel.compressor
-        self.root.setVisible(self._wanted or compressor.busy)
-        if self.panel.parameters is None or self.root.collapsed or not self._wanted:
+        # A script may have started one.
+        self._wanted = self._wanted or compressor.busy
+        self.root.setVisible(self._wanted)
+        if self.panel.parameters is None or self.root.collapsed:
             return
-        busy = compressor.busy
         card = self.panel.card
-        self.ui.quickForm.setVisible(not busy)
-        self.ui.quickButton.setVisible(not busy)
-        found = Found() if busy else self._look()
-        self.source.show(found)
-        self._show_loss()
-        errors = [] if busy else self.errors(found)
-        missing = not busy and bool(environment.missing_for_quick_versions())
-        self.ui.quickInstallButton.setVisible(missing)
-        again = forms.quick_form(card) is not None
-        self.ui.quickButton.text = _("Make it anew") if again else _("Make a quick version")
-        self.ui.quickButton.enabled = not errors
-        self.ui.quickButton.toolTip = "\n".join(errors) or _("Start. Slicer can be used meanwhile.")
-        set_text(self.ui.quickModelLabel, "" if busy else html.escape(self._about(card), quote=False))
-        self._show_problems([] if busy else [*errors, *found.warnings])
+        finished = self._finished and card is not None and card.name == self._finished
+        asking = not compressor.busy and not finished
+        self.ui.quickForm.setVisible(asking)
+        self.ui.quickButton.setVisible(asking)
+        self.ui.quickAgainButton.setVisible(not compressor.busy and not asking)
+        self.ui.quickInstallButton.setVisible(asking and bool(environment.missing_for_quick_versions()))
+        if asking:
+            self._show_form(card)
+        else:
+            about = self._at_work() if compressor.busy else ""
+            set_text(self.ui.quickModelLabel, html.escape(about, quote=False))
+            self._show_problems([])
         self._show_compression()
 
     def errors(self, found: Found | None = None) -> list[str]:
@@ -110,7 +113,7 @@ class QuickSection(Section):
         if self.panel.compressor.busy or self.errors():
             self.panel.refresh()
             return
-        self._problem = None
+        self._problem, self._finished = None, ""
         try:
             order, pairs = self.order()
             self.panel.compressor.begin(order, self.panel.card, pairs)
@@ -153,9 +156,25 @@ class QuickSection(Section):
 
     # -- internals -------------------------------------------------------------------------------------------------
 
+    def _show_form(self, card) -> None:
+        found = self._look()
+        self.source.show(found)
+        self._show_loss()
+        errors = self.errors(found)
+        again = forms.quick_form(card) is not None
+        self.ui.quickButton.text = _("Make it anew") if again else _("Make a quick version")
+        self.ui.quickButton.enabled = not errors
+        self.ui.quickButton.toolTip = "\n".join(errors) or _("Start. Slicer can be used meanwhile.")
+        set_text(self.ui.quickModelLabel, html.escape(self._about(card), quote=False))
+        self._show_problems([*errors, *found.warnings])
+
     def _look(self) -> Found:
         card = self.panel.card
         return self.source.look(card) if card is not None and not checks.check_model(card) else Found()
+
+    def _at_work(self) -> str:
+        title = self.panel.compressor.current.source.title
+        return _("Making a quick version of '{title}'. Slicer can be used meanwhile.").format(title=title)
 
     def _about(self, card) -> str:
         """What would come of it."""
@@ -238,6 +257,7 @@ class QuickSection(Section):
         if made is not None and not licences.must_be_accepted(source):
             # It is the licence of the model that it was made of, which the user has read.
             licences.accept(made.name, made.licence)
+        self._finished = name
         if chosen is not None and chosen.name == source.name:
             self.panel.choose_model(name)
 

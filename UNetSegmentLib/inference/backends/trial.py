@@ -68,7 +68,8 @@ class TrialBackend:
         self._seen = 0  # tiles
         self._seconds: list[float] = []  # of the reference, for each batch
         self._per_tile = math.inf  # the least of the reference's seconds
-        self._known: Verdict | None = None  # of an earlier run
+        self._known: Verdict | None = None  # of an earlier run, or of this one's trial
+        self._rival = candidate.name
         self._spent = 0.0  # seconds of earlier processes
         self._fresh = False  # whether this run's first tile has been seen
         self._folds = len(request.modules)
@@ -77,6 +78,16 @@ class TrialBackend:
     def name(self) -> str:
         """The backend that runs the tiles now."""
         return str(getattr(self._chosen or self._reference, "name", "torch"))
+
+    @property
+    def reason(self) -> str:
+        """Why the tiles run in this backend and not in the other one, in words; empty while nothing is decided."""
+        verdict = self._known
+        if verdict is None or self._chosen is None:
+            return ""
+        if self._chosen is not self._reference:
+            return f"{verdict.gain:.1f} times as fast as {getattr(self._reference, 'name', 'torch')} here, same labels"
+        return f"{self._rival} was tried: {verdict.note}" if verdict.note else self.note.rstrip(".")
 
     @property
     def passes(self) -> int:
@@ -179,6 +190,7 @@ class TrialBackend:
         except Exception as error:  # a foreign runtime may raise anything; torch goes on
             log.info("%s cannot run this network, so torch goes on: %s", candidate.name, error)
             verdict = Verdict(agrees=False, note=f"failed: {type(error).__name__}")
+        self._known = verdict
         if self._request.cache_key:
             size = " x ".join(map(str, reversed(tiles.shape[2:])))
             title, threads = self._request.title, torch.get_num_threads()
