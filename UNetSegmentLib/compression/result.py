@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..models.model import Model
 from .measuring import Measured
 
 
@@ -42,3 +43,12 @@ class Compressed:
     def speed(self) -> float | None:
         """How many times quicker a tile is; None where it was not measured."""
         return self.seconds_before / self.seconds_after if self.seconds_after else None
+
+
+def weight_bytes(model: Model) -> int:
+    """What the weights of a model take on the disk; of one in memory or in a zip file, what they would."""
+    folder = model.folder
+    if folder is not None and folder.is_dir():
+        return sum((folder / name).stat().st_size for name in model.card.weights)
+    states = (model.network(fold).state_dict() for fold in range(model.folds))
+    return sum(value.numel() * value.element_size() for state in states for value in state.values())

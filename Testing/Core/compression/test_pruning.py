@@ -12,9 +12,9 @@ from level_cases import level_image
 from level_model import save_level_model
 
 from UNetSegmentLib.compression.cases import find_cases
+from UNetSegmentLib.compression.held_out import held_out_cases
 from UNetSegmentLib.compression.pruning import PruningRecipe, prune
 from UNetSegmentLib.compression.pruning.fine_tuning import training_of
-from UNetSegmentLib.compression.pruning.held_out import held_out_cases
 from UNetSegmentLib.errors import Cancelled, InputError, ModelError, OutputError
 from UNetSegmentLib.inference import Segmenter
 from UNetSegmentLib.models import Model, load_model, save_model, zip_model

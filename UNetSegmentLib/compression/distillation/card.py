@@ -8,8 +8,8 @@ from dataclasses import replace
 from ...errors import ModelError
 from ...models import Model
 from ...models.card import Derivation, ModelCard
+from ..held_out import accuracy_lines
 from ..measuring import Measured
-from ..pruning.held_out import accuracy_lines
 
 KIND = "distilled"
 

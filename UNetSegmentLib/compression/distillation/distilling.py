@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from ...errors import InputError, ModelError
 from ...inference.settings import EngineSettings
@@ -25,8 +22,8 @@ from ...training.teaching.unlabelled import find_unlabelled
 from ..cases import CompressionCase, find_cases
 from ..checking import check_licence, check_output
 from ..measuring import Measured, has_labels, measure
-from ..pruning.card import weight_bytes
-from ..result import Compressed
+from ..result import Compressed, weight_bytes
+from ..timing import tile_seconds
 from .card import KIND, check_no_student, student_card
 from .recipe import DistillationRecipe
 from .settings import student_training
@@ -35,7 +32,6 @@ from .student import Student, plan_student
 log = logging.getLogger(__name__)
 
 _SETTINGS = EngineSettings(backend="torch")
-_PASSES = 3
 
 
 def distill(
@@ -144,8 +140,7 @@ def finish(
         weight_bytes(teachers[0]),
         weight_bytes(load_model(package)),
         notes,
-        _tile_seconds(teachers[0]),
-        _tile_seconds(trained),
+        *tile_seconds(teachers[0], trained),
     )
 
 
@@ -236,19 +231,3 @@ def _seen(model: Model, data: Dataset) -> tuple[str, ...]:
             "held-out cases, whose images and labels the student never got.",
         )
     return ()
-
-
-def _tile_seconds(model: Model) -> float:
-    """The quickest of a few passes of one tile through one network in torch; 0 for a file that is no torch network."""
-    card = model.card
-    if isinstance(card.network, OpaqueNetwork):
-        return 0.0
-    network = model.network().cpu()
-    tile = torch.zeros(1, card.network.in_channels, *card.inference.patch[-card.network.dimension :])
-    times = []
-    with torch.inference_mode():
-        for _ in range(_PASSES):
-            started = time.perf_counter()
-            network(tile)
-            times.append(time.perf_counter() - started)
-    return min(times)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import InputError
 from ...inference.devices import choose_device
 from ...models import Model
 from ...models.card import ModelCard
@@ -16,9 +15,8 @@ from ...training.config.values import ScheduleConfig, TeacherConfig
 from ...training.layouts.dataset import Dataset
 from ...training.loop.run import CONFIG
 from ...training.planning.configuration import FOLDS, Request, moving_average, timed
-from ...training.planning.plan import plan_training
-from ...training.planning.preferences import Preferences
 from ...training.planning.timing import measure_pace
+from ..known_training import known_or_planned, planned_in_words
 from .recipe import DistillationRecipe
 
 _FROM_SCRATCH = 2e-3  # AdamW's rate for weights that begin at random
@@ -138,34 +136,12 @@ def _base(
     cancel: CancelToken | None,
 ) -> tuple[TrainingConfig, tuple[str, ...]]:
     """Loss, sampling, augmentation and optimiser: the teacher's own where they are known."""
-    places = [] if model.folder is None else [model.folder / CONFIG, model.folder.parent / CONFIG]
-    for path in [Path(recipe.training)] if recipe.training else [place for place in places if place.is_file()]:
-        config = load_config(path)
-        if _same_answer(config.card, model.card):
-            return config, (f"The student is trained as {path.name} of the teacher says.",)
-        if recipe.training:
-            raise InputError(
-                f"The training {path} is of another model: its labels or its network's inputs differ.",
-                "Give the teacher's own training.json, or leave it out.",
-            )
     request = Request("", fold=recipe.fold, folds=FOLDS, threads=recipe.threads, seed=recipe.seed)
-    config = plan_training(data, request, Preferences(steps=recipe.steps or _MOST_STEPS), progress, cancel).config
-    axes = model.card.inference.mirror_axes
-    z, y, x = (0.5 if axis in axes else 0.0 for axis in range(3))
-    config = replace(config, augmentation=replace(config.augmentation, flip=(z, y, x)))
-    where = "the axes that the teacher mirrors" if axes else "no axis, as the teacher mirrors none"
-    note = (
-        f"How the teacher was trained is not known: a training was planned from the data set, with flips along {where}."
-    )
-    return config, (note,)
-
-
-def _same_answer(card: ModelCard, other: ModelCard) -> bool:
-    return (card.inference.output_values, card.inference.activation, card.network.in_channels) == (
-        other.inference.output_values,
-        other.inference.activation,
-        other.network.in_channels,
-    ) and card.network.dimension == other.network.dimension
+    steps = recipe.steps or _MOST_STEPS
+    config, path = known_or_planned(model, recipe.training, data, request, steps, progress, cancel)
+    if path is None:
+        return config, (planned_in_words(model.card, "teacher"),)
+    return config, (f"The student is trained as {path.name} of the teacher says.",)
 
 
 def _free_value(card: ModelCard, base: TrainingConfig) -> int:

@@ -9,8 +9,8 @@ from ...errors import ModelError
 from ...models import Model
 from ...models.card import Derivation, ModelCard
 from ...networks.config import AnyNetwork
+from ..held_out import HeldOut, accuracy_lines, split_in_words
 from ..measuring import Measured
-from .held_out import HeldOut, accuracy_lines, split_in_words
 
 KIND = "pruned"
 _SUFFIX = f"-{KIND}"
@@ -71,12 +71,3 @@ def pruned_card(
         accuracy_command=f"unetsegment evaluate --model MODEL --data DATA{fold}",
         derived=(*card.derived, Derivation(KIND, card.name, card.version, model.digests, {**numbers, **measured})),
     )
-
-
-def weight_bytes(model: Model) -> int:
-    """What the weights of a model take on the disk; of one in memory or in a zip file, what they would."""
-    folder = model.folder
-    if folder is not None and folder.is_dir():
-        return sum((folder / name).stat().st_size for name in model.card.weights)
-    states = (model.network(fold).state_dict() for fold in range(model.folds))
-    return sum(value.numel() * value.element_size() for state in states for value in state.values())

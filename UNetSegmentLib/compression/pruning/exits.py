@@ -19,11 +19,11 @@ from ...networks.nested import pruned
 from ...progress import CancelToken, ProgressCallback
 from ..cases import find_cases
 from ..checking import check_licence, check_output, check_own_network
+from ..held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
 from ..measuring import Measured
-from ..result import Compressed
-from ..timing import random_tile, side_by_side
-from .card import KIND, bare_card, check_not_pruned, pruned_card, weight_bytes
-from .held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
+from ..result import Compressed, weight_bytes
+from ..timing import tile_seconds
+from .card import KIND, bare_card, check_not_pruned, pruned_card
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,6 @@ def _saved(
     card = pruned_card(model, cut.card.network, held_out, before, after, numbers, f"cut at exit {depth}")
     package = save_model(card, states, output)
     notes = (*told, *(["The smaller forms of the source were left behind."] if model.card.forms else []))
-    tile = random_tile(model.card.network.in_channels, model.card.inference.patch[3 - model.card.network.dimension :])
-    seconds = side_by_side(model.network(0), cut.network(0), tile)
+    seconds = tile_seconds(model, cut)
     sizes = weight_bytes(model), weight_bytes(load_model(package))
     return Compressed(package, KIND, before, after, *sizes, notes, *seconds)

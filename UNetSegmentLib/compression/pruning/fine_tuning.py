@@ -9,23 +9,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...errors import InputError
 from ...models import Model, load_model
 from ...models.card import ModelCard
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...training.cases.case import Case
 from ...training.cases.dataset import load_cases
-from ...training.config.codec import load_config
 from ...training.config.config import TrainingConfig
 from ...training.config.values import ScheduleConfig, TeacherConfig
 from ...training.layouts.dataset import Dataset
 from ...training.loop.loop import train
-from ...training.loop.run import CONFIG
 from ...training.losses import loss_parts, sum_of
 from ...training.planning.configuration import Request, moving_average
-from ...training.planning.plan import plan_training
-from ...training.planning.preferences import Preferences
-from .held_out import FOLDS
+from ..held_out import FOLDS
+from ..known_training import known_or_planned, planned_in_words
 from .importance import Importance, taylor_scores
 from .recipe import PruningRecipe
 from .spaces import ChannelSpaces
@@ -53,44 +49,12 @@ def training_of(
     Raises:
         InputError: the file that is named cannot be read, or is of another model.
     """
-    for path in _places(model, recipe):
-        if recipe.training is None and not path.is_file():
-            continue
-        config = load_config(path)
-        if _same_answer(config.card, model.card):
-            return config, f"Trained further as {path.name} of the model says."
-        if recipe.training is not None:
-            raise InputError(
-                f"The training {path} is of another model: its labels or its network's inputs differ.",
-                "Give the model's own training.json, or leave it out.",
-            )
     request = Request("", fold=0, folds=FOLDS, start_from=str(source), threads=recipe.threads, seed=recipe.seed)
-    planned = plan_training(data, request, Preferences(steps=max(recipe.fine_tuning_steps, 1)), progress, cancel)
-    axes = model.card.inference.mirror_axes
-    z, y, x = (0.5 if axis in axes else 0.0 for axis in range(3))
-    # What the model mirrors in use it has seen mirrored; of the other axes nobody knows.
-    config = replace(planned.config, augmentation=replace(planned.config.augmentation, flip=(z, y, x)))
-    where = "the axes that the model mirrors" if axes else "no axis, as the model mirrors none"
-    return config, (
-        f"How the model was trained is not known: a training was planned from the data set, with flips along {where}."
-    )
-
-
-def _places(model: Model, recipe: PruningRecipe) -> list[Path]:
-    """Where a configuration may lie: a package keeps notes beside it, a run has it one folder up."""
-    if recipe.training is not None:
-        return [Path(recipe.training)]
-    return [] if model.folder is None else [model.folder / CONFIG, model.folder.parent / CONFIG]
-
-
-def _same_answer(card: ModelCard, other: ModelCard) -> bool:
-    mine, theirs = card.inference, other.inference
-    return (mine.output_values, mine.activation, card.network.in_channels, card.network.dimension) == (
-        theirs.output_values,
-        theirs.activation,
-        other.network.in_channels,
-        other.network.dimension,
-    )
+    steps = max(recipe.fine_tuning_steps, 1)
+    config, path = known_or_planned(model, recipe.training, data, request, steps, progress, cancel)
+    if path is None:
+        return config, planned_in_words(model.card, "model")
+    return config, f"Trained further as {path.name} of the model says."
 
 
 def further_training(

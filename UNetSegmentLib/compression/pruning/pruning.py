@@ -24,14 +24,14 @@ from ...training.layouts.dataset import Dataset
 from ...training.layouts.naming import numbered_like
 from ..cases import find_cases
 from ..checking import check_licence, check_output, check_own_network
+from ..held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
 from ..measuring import Measured
-from ..result import Compressed
-from ..timing import random_tile, side_by_side
-from .card import KIND, bare_card, check_not_pruned, pruned_card, weight_bytes
+from ..result import Compressed, weight_bytes
+from ..timing import tile_seconds
+from .card import KIND, bare_card, check_not_pruned, pruned_card
 from .choice import WidthChoice, most_important
 from .dependencies import channel_spaces, check_prunable
 from .fine_tuning import further_training, measured_scores, training_cases, training_of, tuned
-from .held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
 from .importance import Importance, magnitude_scores
 from .recipe import PruningRecipe
 from .spaces import ChannelSpaces, narrowed
@@ -198,9 +198,7 @@ class _Pruning:
         package = save_model(self._final_card(before, after, full, parameters), self.states, self.output)
         if self.model.card.forms:
             self.notes.append("The smaller forms of the source were left behind: they are of its weights.")
-        card = self.model.card
-        tile = random_tile(card.network.in_channels, card.inference.patch[3 - card.network.dimension :])
-        seconds = side_by_side(self.model.network(0), pruned.network(0), tile)
+        seconds = tile_seconds(self.model, pruned)
         sizes = weight_bytes(self.model), weight_bytes(load_model(package))
         return Compressed(package, KIND, before, after, *sizes, tuple(self.notes), *seconds)
 

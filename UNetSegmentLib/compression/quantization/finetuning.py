@@ -17,8 +17,8 @@ from ...progress import CancelToken, ProgressCallback
 from ...training.cases.dataset import open_dataset
 from ...training.layouts.naming import numbered_like
 from ...training.loop.loop import train
+from ..held_out import FOLDS
 from ..pruning.fine_tuning import further_training, training_of
-from ..pruning.held_out import FOLDS
 from ..pruning.recipe import PruningRecipe
 from .recipe import QuantizationRecipe
 from .rounding import round_convolutions

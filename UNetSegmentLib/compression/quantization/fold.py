@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...networks import build
 from ...progress import CancelToken, ProgressCallback
 from ..cases import CompressionCase
 from ..measuring import Answers, Measured, measure
+from ..timing import side_by_side
 from .control import Candidate, within_loss
 from .finetuning import finetuned
 from .ir import IrModule, free_model
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 _TRIAL_TILES = 16  # that the two presets are compared with
 _RANKED_ON = 4  # tiles that layers are judged on
-_ROUNDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def quantized_fold(model: Model, fold: int, setting: Setting) -> QuantizedFold:
         chosen=chosen,
         preset=now.preset,
         layers=len(quantized_layers(now.quantized)),
-        seconds=_side_by_side(network, IrModule(chosen.model), setting.judges[0]),
+        seconds=_seconds(network, chosen, setting.judges[0]),
         weights=weights,
         finetuned_loss=finetuned_loss,
     )
@@ -199,18 +199,10 @@ def _alone(card: ModelCard) -> ModelCard:
     return replace(card, weights=card.weights[:1], forms=(), digests={})
 
 
-def _side_by_side(one: torch.nn.Module, other: torch.nn.Module, tile: np.ndarray) -> tuple[float, float]:
-    """Seconds that each takes for a tile, the best of several turns taken one after the other."""
+def _seconds(network: torch.nn.Module, chosen: Candidate, tile: np.ndarray) -> tuple[float, float]:
+    """Of a tile through the network in torch and through its INT8 form."""
     image = torch.from_numpy(tile)
-    times: tuple[list[float], list[float]] = ([], [])
-    with torch.inference_mode():
-        for turn in range(_ROUNDS + 1):
-            for module, found in zip((one, other), times, strict=True):
-                started = time.perf_counter()
-                module(image)
-                if turn:  # the first one takes memory
-                    found.append(time.perf_counter() - started)
-    return min(times[0]), min(times[1])
+    return side_by_side(partial(network, image), partial(IrModule(chosen.model), image))
 
 
 def _unreached(best: Candidate, setting: Setting) -> InputError:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...errors import InputError
-from ...inference.settings import EngineSettings
-from ...models import Model
-from ...models.card import Accuracy
-from ...progress import CancelToken, ProgressCallback
-from ...training.layouts.dataset import Dataset
-from ..cases import CompressionCase
-from ..measuring import Measured, measure
+from ..errors import InputError
+from ..inference.settings import EngineSettings
+from ..models import Model
+from ..models.card import Accuracy
+from ..progress import CancelToken, ProgressCallback
+from ..training.layouts.dataset import Dataset
+from .cases import CompressionCase
+from .measuring import Measured, measure
 
 FOLDS = 5
 """As training makes them where a data set defines none."""
@@ -35,7 +35,7 @@ def held_out_cases(
 
     Args:
         data: with folds.
-        fold: as in :class:`~.recipe.PruningRecipe`.
+        fold: as in :class:`~.pruning.PruningRecipe`.
         most: cases of a fold that are measured at most; 0 takes all. None of the others is trained on either.
 
     Raises:
@@ -79,11 +79,10 @@ def measure_held_out(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
     stage: str = "measure",
-    run: Callable[..., Measured] = measure,
 ) -> Measured:
     """Every network on its own held-out cases, all scores together."""
     parts = [
-        run(
+        measure(
             model.one_fold(one.network) if model.folds > 1 else model,
             one.cases,
             settings,
