@@ -215,6 +215,14 @@ def _report(
     output().print(table_of(reporting.to_table(measures), hide=MEASURES_HIDDEN))
     if not any(measure.voxels for measure in measures):
         say("Note: nothing was found. Is it the right image, region and model?", error=True)
-    say(f"Done in {duration(clock.seconds())} on {result.settings.get('device', '?')}. Written:")
+    say(f"Done in {duration(clock.seconds())} on {_how(result.settings)}. Written:")
     for path in written:
         say(f"  {path}")
+
+
+def _how(settings: dict[str, Any]) -> str:
+    """The device, and what else a preset chose of its own: a smaller form, a coarser grid."""
+    scale = settings.get("spacing_scale", 1.0)
+    chosen = ["8-bit form"] if settings.get("form") == "int8" else []
+    chosen += [f"{scale:.3g} times the model's spacing"] if scale != 1 else []
+    return str(settings.get("device", "?")) + (f" ({', '.join(chosen)})" if chosen else "")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from UNetSegmentLib.cli.segmenting.segment import _how
 from UNetSegmentLib.models import (
     CompressedForm,
     Derivation,
@@ -84,3 +85,16 @@ def test_the_smallest_form_is_the_whole_one_where_there_is_no_other(
     done = run("segment", image, target, "-m", level_package, *arguments)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["settings"]["form"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"device": "CPU"}, "CPU"),
+        ({"device": "CPU", "form": "full", "spacing_scale": 1.0}, "CPU"),
+        ({"device": "CPU", "form": "int8", "spacing_scale": 1.0}, "CPU (8-bit form)"),
+        ({"device": "CPU", "form": "full", "spacing_scale": 1.25}, "CPU (1.25 times the model's spacing)"),
+    ],
+)
+def test_what_a_preset_chose_is_said(settings: dict, words: str) -> None:
+    assert _how(settings) == words
