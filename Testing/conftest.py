@@ -35,6 +35,7 @@ SLOW = (
     "Slicer/test_slicer_quick.py",
     "Slicer/test_slicer_training_choices.py",
     "Core/worker/running/test_training.py",
+    "Core/worker/running/test_compressing.py",
     "Core/inference/test_backends.py",
     "Core/compression/test_exporting.py",
     "Core/compression/test_export_command.py",

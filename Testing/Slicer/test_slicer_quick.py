@@ -238,6 +238,8 @@ class StoppingTest(QuickTestCase):
         self.assertIn("ended by itself", self.section.ui.quickErrorLabel.text)
         self.panel.reload_models()
         self.assertNotIn(COPY, [card.name for card in self.panel.cards])
+        # What it had begun has no name that a list would show, and goes with the next one.
+        self.assertTrue(all(path.name.startswith(".") for path in self.own.iterdir()))
         self.assertEqual(self.left_over(), [])
 
 

@@ -14,6 +14,7 @@ from UNetSegmentLib.errors import ModelError, OutputError
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.progress import CancelToken, ProgressCallback, Stage
 from UNetSegmentLib.worker.exchange.mapped import read_array, write_array
+from UNetSegmentLib.worker.protocol.compression import Compress, Compressed, CompressionOutcome
 from UNetSegmentLib.worker.protocol.encoding import (
     Device,
     Import,
@@ -56,6 +57,17 @@ class FakeEngine:
             stage.check()
         outcome = Outcome(not request.keep, 2, 2, "m", "1", "Title", str(request.models), ("a",), (None,))
         return Trained(request.id, outcome)
+
+    def compress(self, request: Compress, progress: ProgressCallback, cancel: CancelToken) -> Compressed:
+        """Cases that end in ``.wait`` are worked on until that is cancelled."""
+        stage = Stage("calibrate", 2, progress, cancel)
+        stage.step()
+        while request.order.cases.endswith(".wait"):
+            time.sleep(0.005)
+            stage.check()
+        order = request.order
+        outcome = CompressionOutcome(order.name, "1", order.title, str(request.models), order.recipe, 4, 1)
+        return Compressed(request.id, outcome)
 
     def unload(self, request: Unload) -> Unloaded:
         return Unloaded(request.id, ("echo",))

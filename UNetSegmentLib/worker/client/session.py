@@ -13,6 +13,7 @@ from ...geometry import Box
 from ...progress import CancelToken, ProgressCallback, ProgressEvent
 from ...volume import Volume, notes_of
 from ..errors import error_from_code
+from ..protocol.compression import Compressed, CompressionOrder
 from ..protocol.messages import Imported, Loaded, Ready, Trained, Unloaded
 from ..transport.pipes import SubprocessTransport
 from .client import WorkerClient
@@ -110,6 +111,18 @@ class WorkerSession:
         trained: Trained = self._wait(self.client.train(folder, keep, models), cancel)
         return trained
 
+    def compress(
+        self,
+        order: CompressionOrder,
+        models: str | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Compressed:
+        """Makes a quick version of a model. Raises as :meth:`segment`."""
+        self._answers.progress = progress
+        compressed: Compressed = self._wait(self.client.compress(order, models), cancel)
+        return compressed
+
     def unload(self, model: str | None = None) -> Unloaded:
         """Drops a warm model, or all. Raises as :meth:`segment`."""
         unloaded: Unloaded = self._wait(self.client.unload(model))
@@ -187,6 +200,9 @@ class _Answers(Listener):
 
     def on_trained(self, request_id: int, trained: Trained) -> None:
         self.arrived[request_id] = trained
+
+    def on_compressed(self, request_id: int, compressed: Compressed) -> None:
+        self.arrived[request_id] = compressed
 
     def on_unloaded(self, request_id: int, unloaded: Unloaded) -> None:
         self.arrived[request_id] = unloaded

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from level_model import save_level_model
+from worker_helpers import ENVIRONMENT, FAKE, until
 
 from UNetSegmentLib.compression.measuring import Measured
 from UNetSegmentLib.compression.result import Compressed as Made
 from UNetSegmentLib.errors import Cancelled, InputError, OutputError
+from UNetSegmentLib.io import write_volume
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import load_model, read_card, save_model
 from UNetSegmentLib.models.card import (
@@ -24,7 +31,9 @@ from UNetSegmentLib.models.card import (
 )
 from UNetSegmentLib.networks.config import NetworkConfig
 from UNetSegmentLib.networks.unet import build_network
-from UNetSegmentLib.progress import CancelToken, ProgressCallback, Stage
+from UNetSegmentLib.progress import CancelToken, ProgressCallback, ProgressEvent, Stage
+from UNetSegmentLib.volume import Volume
+from UNetSegmentLib.worker.client.session import WorkerSession
 from UNetSegmentLib.worker.protocol.compression import Compress, Compressed, CompressionOrder
 from UNetSegmentLib.worker.running import compressing
 
@@ -169,3 +178,92 @@ def test_an_unknown_recipe_is_refused(source: Path, tmp_path: Path) -> None:
     order = CompressionOrder(str(source), str(tmp_path), "b", "B", "int2")
     with pytest.raises(InputError, match="int2"):
         compressing.compress(Compress(1, order, str(tmp_path / "models")), lambda event: None, CancelToken())
+
+
+# -- through a worker --------------------------------------------------------------------------------------------------
+
+ORDER = CompressionOrder("/models/m", "/cases", "m-quick", "M, quick")
+
+
+@pytest.fixture
+def session() -> Iterator[WorkerSession]:
+    with WorkerSession(command=FAKE, environment=ENVIRONMENT) as worker:
+        yield worker
+
+
+def test_a_request_tells_its_progress_and_what_came_of_it(session: WorkerSession) -> None:
+    events: list[ProgressEvent] = []
+    answer = session.compress(ORDER, "/packages", events.append)
+    assert (answer.outcome.name, answer.outcome.title, answer.outcome.folder) == ("m-quick", "M, quick", "/packages")
+    assert events[-1].stage == "calibrate"
+
+
+def test_a_request_can_be_stopped_and_the_worker_goes_on(session: WorkerSession) -> None:
+    cancel = CancelToken()
+    with pytest.raises(Cancelled):
+        session.compress(replace(ORDER, cases="/c.wait"), None, lambda event: cancel.cancel(), cancel)
+    assert session.compress(ORDER).outcome.name == "m-quick"
+
+
+_CLIENT = """
+import sys, time
+from UNetSegmentLib.volume import Volume
+from UNetSegmentLib.worker.client.session import WorkerSession
+from UNetSegmentLib.worker.exchange.folders import ExchangeFolder
+from UNetSegmentLib.volume import Volume
+from UNetSegmentLib.worker.client.session import WorkerSession
+from UNetSegmentLib.worker.protocol.compression import CompressionOrder
+
+folder = ExchangeFolder(sys.argv[1])
+(folder.path / "cases").mkdir()
+(folder.path / "cases" / "image.nrrd").write_bytes(b"a patient")
+order = CompressionOrder("m", "/c.wait", "n", "t", copied=str(folder.path))
+with WorkerSession(command=sys.argv[2:]) as worker:
+    worker.compress(order, progress=lambda event: print("at work", flush=True))
+"""
+
+
+def test_copied_images_go_with_a_client_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _CLIENT, str(tmp_path), *FAKE]
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **ENVIRONMENT})
+    try:
+        assert client.stdout is not None and client.stdout.readline().strip() == b"at work"
+        assert list(tmp_path.glob("*/cases/image.nrrd"))
+    finally:
+        client.kill()
+        client.wait()
+        if client.stdout is not None:
+            client.stdout.close()
+    until(lambda: not list(tmp_path.glob("unetsegment-*")), "the copied images to go")
+
+
+# -- the library's own recipe ------------------------------------------------------------------------------------------
+
+
+def test_a_real_model_gets_a_real_form(tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    pytest.importorskip("openvino")
+    _write_cases(tmp_path / "cases", 4)
+    levels = save_level_model(tmp_path / "levels")
+    order = CompressionOrder(str(levels), str(tmp_path / "cases"), "levels", "Levels", allowed_loss=0.5)
+    stages: list[str] = []
+    request = Compress(1, order, str(tmp_path / "models"))
+    outcome = compressing.compress(request, lambda event: stages.append(event.stage), CancelToken()).outcome
+    # The model knows the answer, and 8 bits are enough for a few levels.
+    assert outcome.dice_before == 1.0 and outcome.dice_after is not None and outcome.dice_after > 0.9
+    assert outcome.cases == 2 and outcome.speed is not None
+    model = load_model(tmp_path / "models" / "levels")
+    assert all(model.form_files("int8-openvino"))
+    assert stages[-1] == "install"
+
+
+def _write_cases(folder: Path, count: int) -> None:
+    """Blocks of levels in noise, and their label maps."""
+    for number in range(count):
+        levels = np.zeros((20, 18, 22), np.uint8)
+        levels[3:15, 4:14, 2 + number : 16] = 1
+        levels[6:10, 6:11, 6:12] = 2
+        image = (levels + np.random.default_rng(number).uniform(-0.2, 0.2, levels.shape)).astype(np.float32)
+        for sub, voxels in (("images", image), ("labels", levels)):
+            (folder / sub).mkdir(parents=True, exist_ok=True)
+            write_volume(Volume.from_array(voxels), folder / sub / f"case{number}.nii.gz")
