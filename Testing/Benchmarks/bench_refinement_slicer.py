@@ -33,7 +33,7 @@ def main() -> None:
     import SlicerHarness
 
     slicer = SlicerHarness.boot()
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
     slicer.app.startupCompleted.emit()

@@ -12,7 +12,7 @@ if str(TESTING) not in sys.path:
     sys.path.insert(0, str(TESTING))
 
 import SlicerHarness  # noqa: E402
-from SlicerHarness import slicersource  # noqa: E402
+from SlicerHarness.application import slicersource  # noqa: E402
 from SlicerHarness.ending import pytest_sessionfinish, pytest_unconfigure  # noqa: E402, F401
 
 MODULE_FILE = TESTING.parent / "UNetSegment" / "UNetSegment.py"
@@ -65,7 +65,7 @@ def loaded_module(request):
         yield None
         return
     slicer = SlicerHarness.boot(request.config.getoption(slicersource.OPTION))
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     module = factory.load(MODULE_FILE)
     slicer.app.startupCompleted.emit()
@@ -79,7 +79,8 @@ def no_dialog():
     if SlicerHarness.why_unavailable() is not None:
         yield
         return
-    from SlicerHarness import dialogs, packaging
+    from SlicerHarness.application import packaging
+    from SlicerHarness.toolkit import dialogs
 
     dialogs.reset()
     packaging.record.reset()

@@ -16,7 +16,7 @@ def both(path: Path, widget, width: int = WIDTH) -> None:
 
 def picture(path: Path, widget, dark: bool = False, width: int = WIDTH) -> None:
     """One picture of the panel at the width of Slicer's module panel; complains about what does not fit."""
-    from SlicerHarness.panelpicture import render_panel
+    from SlicerHarness.viewing.panelpicture import render_panel
 
     drawn = render_panel(widget, path, width=width, dark=dark)
     trim(path)

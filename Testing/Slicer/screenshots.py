@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
     """Writes all pictures to ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     slicer = SlicerHarness.boot()
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
     import screenshots_training
@@ -71,7 +71,7 @@ def models_at_hand():
 def draw(folder: Path, widget, panel, volume) -> None:
     """The panel idle, with an error, running and with a result; then the views."""
     import support
-    from SlicerHarness.views import render_3d, render_slice
+    from SlicerHarness.viewing.views import render_3d, render_slice
     from UNetSegmentPlugin.scene import samples
 
     if MODEL in [card.name for card in panel.cards]:
@@ -110,7 +110,7 @@ def draw_list(path: Path, panel_picture: Path, panel) -> None:
     """The list of models as it opens over the panel."""
     import support
     from PIL import Image
-    from SlicerHarness.strict import raw
+    from SlicerHarness.strictness.strict import raw
 
     chooser = panel.model.chooser
     with tempfile.TemporaryDirectory() as folder:
@@ -143,7 +143,7 @@ def draw_imported(folder: Path, widget, panel) -> None:
     import known_models
     import slicer
     import support
-    from SlicerHarness.views import render_3d, render_slice
+    from SlicerHarness.viewing.views import render_3d, render_slice
 
     from UNetSegmentLib.models import locations
 
@@ -192,7 +192,7 @@ def draw_imported(folder: Path, widget, panel) -> None:
 
 def draw_library(folder: Path, panel) -> None:
     """The library's window, searched and filtered, with a long and a short card."""
-    from SlicerHarness.panelpicture import render_window
+    from SlicerHarness.viewing.panelpicture import render_window
 
     panel.show_library()
     dialog = panel._library

@@ -28,7 +28,7 @@ def main(folder: Path, package: Path | None) -> None:
     """Writes ``panel-colour.png``, its dark sister, ``colour-slice.png`` and both together, ``colour.png``."""
     folder.mkdir(parents=True, exist_ok=True)
     SlicerHarness.boot()
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
     import support
@@ -65,7 +65,7 @@ def with_model(package: Path | None):
 def draw(folder: Path, widget, panel, model: str) -> None:
     """The panel with its result, and the slice view beside it."""
     import support
-    from SlicerHarness.views import render_slice
+    from SlicerHarness.viewing.views import render_slice
 
     volume = load(PHOTOGRAPH)
     panel.choose_model(model)

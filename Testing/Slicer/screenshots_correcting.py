@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     """Writes ``panel-correct.png`` and its dark sister, two views, and ``correct.png`` of them all."""
     folder.mkdir(parents=True, exist_ok=True)
     slicer = SlicerHarness.boot()
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
     slicer.app.startupCompleted.emit()
@@ -47,7 +47,7 @@ def draw(folder: Path, widget, panel) -> None:
     import slicer
     import support
     from correcting_desk import NAME, drag, view
-    from SlicerHarness.views import render_view
+    from SlicerHarness.viewing.views import render_view
     from UNetSegmentPlugin.widgets.widths import MINIMUM_WIDTH
 
     volume = slicer.util.loadVolume(str(TORSO))

@@ -53,7 +53,7 @@ def press_key(widget, key: str, focus=None) -> None:
     """Press a key (``Ctrl+Return``) with the focus on ``focus``, or on a button of ``widget``. In the harness only:
     Slicer's Python has no QTest."""
     from PySide6 import QtGui, QtTest, QtWidgets
-    from SlicerHarness.strict import raw
+    from SlicerHarness.strictness.strict import raw
 
     window = raw(raw(widget).window())
     window.show()

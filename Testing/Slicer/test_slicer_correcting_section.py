@@ -108,7 +108,7 @@ class KeysTest(SectionTestCase):
     """One key each, in the views."""
 
     def test_keys_of_the_tools_act_in_a_view_and_not_in_a_field(self):
-        from SlicerHarness.pointer import Pointer
+        from SlicerHarness.effects.pointer import Pointer
 
         self.open()
         pointer = Pointer()
@@ -127,7 +127,7 @@ class KeysTest(SectionTestCase):
         chooser.popup.hide()
 
     def test_a_view_takes_the_keys_when_the_pointer_comes_unless_somebody_types(self):
-        from SlicerHarness.pointer import Pointer
+        from SlicerHarness.effects.pointer import Pointer
 
         self.open()
         window = slicer.app.layoutManager().viewport()
@@ -147,7 +147,7 @@ class KeysTest(SectionTestCase):
         field.setParent(None)
 
     def test_control_z_in_a_view_takes_the_last_prompt_back(self):
-        from SlicerHarness.pointer import Pointer
+        from SlicerHarness.effects.pointer import Pointer
 
         self.open()
         slicer.util.setSliceViewerLayers(background=self.volume, fit=True)

@@ -192,7 +192,7 @@ class TrustTest(ImportTestCase):
         self.addCleanup(self.panel.runner.shutdown)
 
     def answer(self, button):
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         dialogs.answers.append(button)
         self.finish(self.start(self.program))
@@ -280,7 +280,7 @@ class OwnModelTest(ImportTestCase):
     def test_the_folder_is_shown(self):
         if not support.in_harness():
             self.skipTest("would open a window")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         self.ui.modelFolderButton.click()
         self.assertEqual(dialogs.urls, [f"file://{self.own / 'threshold'}"])
@@ -297,7 +297,7 @@ class OwnModelTest(ImportTestCase):
     def test_removing_asks_first(self):
         if not support.in_harness():
             self.skipTest("nobody answers dialogs in a real Slicer")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         dialogs.answers.append(qt.QMessageBox.No)
         self.ui.removeModelButton.click()

@@ -31,7 +31,7 @@ def panel_in_view(dark: bool = False, width: int = WIDTH):
     """The panel in a view of WIDTH x HEIGHT pixels; in a real Slicer as it stands there. Yields the scroll area."""
     widget = contents()
     if support.in_harness():
-        from SlicerHarness.panelview import viewed
+        from SlicerHarness.viewing.panelview import viewed
 
         with viewed(widget, width, HEIGHT, dark) as area:
             yield area
@@ -325,7 +325,7 @@ class KeyboardOnlyTest(LayoutTestCase):
     def tab_order(self) -> list[str]:
         """Names of what the Tab key reaches, from the image on."""
         from PySide6 import QtCore
-        from SlicerHarness.strict import raw
+        from SlicerHarness.strictness.strict import raw
 
         first = widget = raw(self.panel.volume.ui.inputVolumeSelector).focusProxy()
         names = []

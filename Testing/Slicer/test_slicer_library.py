@@ -228,7 +228,7 @@ class InstallTest(LibraryTestCase):
     def test_files_from_the_disk(self):
         if not support.in_harness():
             self.skipTest("nobody answers dialogs in a real Slicer")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         self.dialog.choose("liver")
         self.ui.acceptEntryBox.checked = True
@@ -370,7 +370,7 @@ class DownloadTest(LibraryTestCase):
         self.assertIn("404", self.ui.libraryProblemLabel.text + installation.error.detail)
         if not support.in_harness():
             self.skipTest("nobody answers dialogs in a real Slicer")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         brought = self.scratch / "gone.zip"
         shutil.copy2(self.archive, brought)
@@ -385,7 +385,7 @@ class CacheTest(LibraryTestCase):
     def test_the_cache_is_shown_opened_and_emptied(self):
         if not support.in_harness():
             self.skipTest("nobody answers dialogs in a real Slicer")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         self.assertIn(str(self.cache), self.ui.cacheLabel.text)
         self.assertFalse(self.ui.emptyCacheButton.enabled)

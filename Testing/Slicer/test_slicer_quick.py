@@ -277,7 +277,7 @@ class RefusalTest(QuickTestCase):
             self.assertFalse(self.section.ui.quickButton.enabled)
 
     def test_missing_packages_are_installed_on_a_click(self):
-        from SlicerHarness import packaging
+        from SlicerHarness.application import packaging
 
         self.choose_pairs()
         packaging.record.missing.update({"openvino", "nncf"})
@@ -291,7 +291,7 @@ class RefusalTest(QuickTestCase):
         self.assertTrue(self.section.ui.quickButton.enabled)
 
     def test_an_installation_that_fails_is_told_beside_its_button(self):
-        from SlicerHarness import packaging
+        from SlicerHarness.application import packaging
 
         def fail(what, **options):
             raise RuntimeError("no route to host")

@@ -41,7 +41,7 @@ class TrainTest(TrainingTestCase):
     def test_the_report_is_opened(self):
         if not support.in_harness():
             self.skipTest("would open a window")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         self.parameters.train_title = "Cases"
         self.section.source.choose_folder(str(self.folder_of_cases()))

@@ -301,7 +301,7 @@ class ViewTest(TrainingTestCase):
     def test_unfinished_trainings_are_offered_and_discarded(self):
         if not support.in_harness():
             self.skipTest("nobody answers dialogs in a real Slicer")
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         folder = make_run(TrainingOrder("liver", "Liver", "/data"))
         (folder / "plan.json").write_text('{"steps": 800}', encoding="utf-8")

@@ -15,7 +15,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from . import dump
+from .strictness import dump
 
 NEEDED = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials", "shiboken6": "PySide6-Essentials"}
 
@@ -47,7 +47,8 @@ def boot(source: str | None = None):
     application.setApplicationName("Slicer")
     application.setOrganizationName("NA-MIC")
     application.setStyle("Fusion")
-    from . import namespace, settings, slicersource
+    from . import namespace
+    from .application import settings, slicersource
 
     home = Path(tempfile.mkdtemp(prefix="slicer-harness-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
@@ -60,7 +61,7 @@ def boot(source: str | None = None):
 
 def _end(slicer) -> None:
     """What observes views goes before the views do."""
-    from . import editoreffects
+    from .effects import editoreffects
 
     editoreffects.end_all()
     slicer.app.layoutManager().threeDWidget(0).threeDView()._end()

@@ -15,30 +15,17 @@ from pathlib import Path
 
 import slicer_core
 
-from . import (
-    adaptations,
-    ctksliders,
-    ctkwidgets,
-    dump,
-    factory,
-    logics,
-    markupswidgets,
-    mrmlwidgets,
-    nodecombobox,
-    packaging,
-    parameternode,
-    sampledata,
-    scripted,
-    scriptedeffects,
-    segmenteditor,
-    segmentstable,
-    slicersource,
-)
-from .application import Application
-from .modules import CoreModule, Modules
-from .overrides import HarnessGapError
-from .qtmodule import QtModule, StandInModule, gap
-from .uiloader import UiLoader, find_class_among
+from . import parameternode
+from .application import factory, logics, packaging, sampledata, scripted, slicersource
+from .application.application import Application
+from .application.modules import CoreModule, Modules
+from .effects import scriptedeffects
+from .strictness import dump
+from .strictness.overrides import HarnessGapError
+from .toolkit import adaptations, ctksliders, ctkwidgets
+from .toolkit.qtmodule import QtModule, StandInModule, gap
+from .toolkit.uiloader import UiLoader, find_class_among
+from .widgets import markupswidgets, mrmlwidgets, nodecombobox, segmenteditor, segmentstable
 
 STANDINS = (ctkwidgets, ctksliders, mrmlwidgets, nodecombobox, segmentstable, segmenteditor, markupswidgets, factory)
 

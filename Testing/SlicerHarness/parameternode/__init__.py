@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import types
 
-from .. import dump
-from ..overrides import HarnessGapError
+from ..strictness import dump
+from ..strictness.overrides import HarnessGapError
 from . import annotations, wrapper
 
 

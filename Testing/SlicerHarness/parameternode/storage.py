@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from ..overrides import HarnessGapError
+from ..strictness.overrides import HarnessGapError
 from .annotations import Validator, splitAnnotations, union_members
 
 PATHS = (pathlib.Path, pathlib.PosixPath, pathlib.PurePath, pathlib.PurePosixPath)

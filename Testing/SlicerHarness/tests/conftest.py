@@ -11,7 +11,7 @@ TESTING = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(p) for p in (TESTING, TESTING / "Slicer") if str(p) not in sys.path]
 
 import SlicerHarness  # noqa: E402
-from SlicerHarness import slicersource  # noqa: E402
+from SlicerHarness.application import slicersource  # noqa: E402
 from SlicerHarness.ending import pytest_sessionfinish, pytest_unconfigure  # noqa: E402, F401
 
 SAMPLE = Path(__file__).parent / "sample" / "HarnessSample.py"
@@ -37,7 +37,7 @@ def pytest_pycollect_makemodule(module_path, parent):
 def no_dialogs_of_other_tests():
     """Dialogs are kept per process, and the module's own tests may have run in it before."""
     if SlicerHarness.why_unavailable() is None:
-        from SlicerHarness import dialogs
+        from SlicerHarness.toolkit import dialogs
 
         dialogs.reset()
 
@@ -47,7 +47,7 @@ def sample():
     """The sample module's panel, loaded for one test."""
     import slicer
 
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     slicer.mrmlScene.Clear(0)
     module = factory.load(SAMPLE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import qt
 
-from SlicerHarness import factory
+from SlicerHarness.application import factory
 
 SAMPLE = Path(__file__).parent / "sample" / "HarnessSample.py"
 

@@ -87,7 +87,7 @@ def desk(heard):
 
 @pytest.fixture
 def pointer():
-    from SlicerHarness.pointer import Pointer
+    from SlicerHarness.effects.pointer import Pointer
 
     return Pointer()
 

@@ -202,7 +202,7 @@ def test_error_that_was_displayed_is_raised_again():
 
 
 def test_messages_open_nothing_in_testing_mode():
-    from SlicerHarness import dialogs
+    from SlicerHarness.toolkit import dialogs
 
     assert slicer.app.testingEnabled()
     slicer.util.errorDisplay("x")

@@ -172,7 +172,7 @@ def test_widgets_can_be_grabbed(tmp_path):
 
 
 def test_file_dialogs_return_a_text():
-    from SlicerHarness import dialogs
+    from SlicerHarness.toolkit import dialogs
 
     dialogs.answers.append("/a/b.nii")
     assert qt.QFileDialog.getOpenFileName(None, "Open", "", "Images (*.nii)") == "/a/b.nii"

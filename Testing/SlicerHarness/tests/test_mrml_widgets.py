@@ -149,6 +149,6 @@ def test_standins_hold_no_name_that_slicer_lacks():
 
 
 def _table(name):
-    from SlicerHarness import dump
+    from SlicerHarness.strictness import dump
 
     return dump.class_table(name)

@@ -10,8 +10,8 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkIOImage import vtkPNGReader
 
 import support
-from SlicerHarness.panelpicture import render_panel
-from SlicerHarness.views import render_3d, render_slice, render_view
+from SlicerHarness.viewing.panelpicture import render_panel
+from SlicerHarness.viewing.views import render_3d, render_slice, render_view
 
 
 def pixels(path):

@@ -9,7 +9,7 @@ import slicer
 import slicer.packaging
 
 import support
-from SlicerHarness import packaging, sampledata
+from SlicerHarness.application import packaging, sampledata
 
 
 def test_samples_load_from_files_that_the_test_gives(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import qt
 import slicer
 
-from SlicerHarness.overrides import HarnessGapError
+from SlicerHarness.strictness.overrides import HarnessGapError
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The application: modules, logics, settings, packages, samples, and Slicer's own files in place of ours."""

@@ -1,0 +1,1 @@
+"""``qt`` and ``ctk``: PySide6 in PythonQt's manners."""

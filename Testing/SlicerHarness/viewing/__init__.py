@@ -1,0 +1,1 @@
+"""Layout, views and what they show; pictures of views and of the panel."""

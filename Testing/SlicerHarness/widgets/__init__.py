@@ -1,0 +1,1 @@
+"""MRML widgets over the real scene, the segment editor among them."""
