@@ -14,6 +14,7 @@ from UNetSegmentLib.compression.exporting import Exported, ExportSettings, expor
 from UNetSegmentLib.compression.exporting.checking import BOUNDS, dice, synthetic
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.inference import Segmenter
+from UNetSegmentLib.inference.backends.ir_check import check_ir
 from UNetSegmentLib.models import Model, load_model
 from UNetSegmentLib.models.importing import import_model
 from UNetSegmentLib.models.onnx_session import OnnxSession
@@ -136,6 +137,8 @@ def test_openvino(tmp_path: Path, dimension: int, dynamic: bool) -> None:
     model = small.model(small.config(dimension=dimension))
     done = written(tmp_path, "openvino", model, dynamic=dynamic)
     assert sorted(done.files) == ["contract.json", "network.bin", "network.xml"]
+    # Plain functions of tensors, as our own engine asks of such files.
+    check_ir(*((done.path / name).read_bytes() for name in ("network.xml", "network.bin")), "the export")
     compiled = openvino.compile_model(done.path / "network.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     size = 24 if dynamic else 16
     image = synthetic((2, 1, *(size,) * dimension), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ Run = Callable[[torch.Tensor], torch.Tensor]
 
 TILES = 4
 """Tiles that are compared."""
+
+_LARGE = 96**3
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,15 @@ def check_sizes(source: Source, run: Run, settings: ExportSettings) -> None:
     """Whether the file takes two tiles at once and, where it should, another patch, with the source's answers.
 
     The other patch is smaller, two steps of the network's total stride (one where no more are there), which an engine
-    with bounds takes as well.
+    with bounds takes as well. Where only one patch fits and two of it would take gigabytes, they are not tried: no part
+    of our networks joins the images of a batch.
 
     Raises:
         ModelError: it does not.
     """
     patch = source.patch
+    if not settings.dynamic and math.prod(patch) > _LARGE:
+        return
     if settings.dynamic:
         strides = source.card.network.divisor
         patch = tuple(max(n - 2 * step, min(n, 2 * step)) for n, step in zip(patch, strides, strict=True))
