@@ -11,6 +11,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(Path(__file__).parent)]
 
 
 def main() -> None:
+    from bad_compressions import BAD_COMPRESSIONS
     from bad_exports import BAD_EXPORTS
     from bad_inputs import BAD_INPUTS, Place
     from bad_prompts import BAD_PROMPTS
@@ -21,7 +22,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         package = save_level_model(Path(scratch) / "levels")
-        for number, bad in enumerate([*BAD_INPUTS, *BAD_PROMPTS, *BAD_EXPORTS]):
+        for number, bad in enumerate([*BAD_INPUTS, *BAD_PROMPTS, *BAD_EXPORTS, *BAD_COMPRESSIONS]):
             folder = Path(scratch) / str(number)
             folder.mkdir()
             result = CliRunner().invoke(app, bad.command(Place(folder, package)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_compressions import BAD_COMPRESSIONS
 from bad_exports import BAD_EXPORTS
 from bad_inputs import BAD_INPUTS, BadInput, Place, cut, saved, voxels, with_value
 from bad_prompts import BAD_PROMPTS, GOOD_PROMPTS, Make
@@ -26,7 +27,7 @@ def place(tmp_path: Path, level_package: Path) -> Place:
     return Place(tmp_path, level_package)
 
 
-@pytest.mark.parametrize("bad", [*BAD_INPUTS, *BAD_PROMPTS, *BAD_EXPORTS], ids=lambda bad: bad.name)
+@pytest.mark.parametrize("bad", [*BAD_INPUTS, *BAD_PROMPTS, *BAD_EXPORTS, *BAD_COMPRESSIONS], ids=lambda bad: bad.name)
 def test_command_says_cause_and_cure_and_loses_nothing(bad: BadInput, place: Place) -> None:
     if bad.name == "output not writable" and not Path("/proc").is_dir():
         pytest.skip("needs a read-only file system (Linux /proc)")
