@@ -140,7 +140,7 @@ def _wanted(
 
 def _batches(tiles: Iterable[tuple[int, int, int]], size: int) -> Iterator[list[tuple[int, int, int]]]:
     """The tiles in their order, ``size`` at a time; what is left over for the end is shared out so that no tile comes
-    alone after a full batch (a single one is slow, see :mod:`.memory`)."""
+    alone after a full batch, with all cores but one idle."""
     waiting: list[tuple[int, int, int]] = []
     for tile in tiles:
         waiting.append(tile)

@@ -158,11 +158,8 @@ def _rungs(card: ModelCard, device: torch.device, patch: Shape, batch: int) -> I
 
 
 def _default_batch(card: ModelCard, device: torch.device, patch: Shape) -> int:
-    """On a GPU enough tiles to fill it. On a CPU one, whose maps fill the caches, but of small tiles a few.
-
-    With a single small tile torch takes a slow way through the deeper convolutions (it asks for 20480 numbers in the
-    first four axes, or two tiles); OpenVINO gives each tile of several a core of its own.
-    """
+    """On a GPU enough tiles to fill it. On a CPU one, whose maps fill the caches, but of small tiles a few: torch has
+    more to share out, OpenVINO gives each tile of several a core of its own."""
     if device.type != "cpu":
         return _LARGEST_BATCH if card.network.dimension == 2 else 2
     if isinstance(card.network, OpaqueNetwork):

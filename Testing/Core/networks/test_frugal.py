@@ -42,3 +42,57 @@ def test_channels_are_normalised_each_by_itself(affine, monkeypatch):
     kept = x.clone()
     norm_in_place(norm, x)  # with gradients nothing may be overwritten
     assert torch.equal(x, kept)
+
+
+@pytest.fixture
+def library_calls(monkeypatch):
+    """Counts convolutions that were given straight to the library."""
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("torch was built without oneDNN")
+    calls, real = [], torch.mkldnn_convolution
+
+    def counting(*arguments):
+        calls.append(arguments[0].shape)
+        return real(*arguments)
+
+    monkeypatch.setattr(torch, "mkldnn_convolution", counting)
+    return calls
+
+
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 3, 3), (5, 3, 1)])
+@pytest.mark.parametrize("stride", [(1, 1, 1), (2, 2, 2), (1, 2, 1)])
+@pytest.mark.parametrize(("dilation", "bias"), [(1, True), (2, False)])
+def test_a_small_map_alone_takes_the_way_of_two(kernel, stride, dilation, bias, library_calls):
+    layer = FrugalConv3d(4, 6, kernel, stride, tuple(k // 2 for k in kernel), dilation, bias=bias)
+    x = torch.randn(2, 4, 7, 9, 12)
+    with torch.inference_mode():
+        alone = layer(x[:1])
+        assert len(library_calls) == 1
+        torch.testing.assert_close(alone, layer(x)[:1], rtol=0, atol=0)
+        assert len(library_calls) == 1  # torch finds the way by itself
+        precise = nn.functional.conv3d(
+            x[:1].double(),
+            layer.weight.double(),
+            layer.bias.double() if bias else None,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+        )
+        torch.testing.assert_close(alone.double(), precise, rtol=1e-4, atol=1e-5)
+
+
+def test_tracers_training_and_other_types_see_the_usual_convolution(library_calls):
+    layer, x = FrugalConv3d(2, 3, 3, 1, 1), torch.randn(1, 2, 6, 7, 8)
+    layer(x).sum().backward()
+    assert layer.weight.grad is not None
+    with torch.no_grad():
+        layer(x)
+    with torch.inference_mode():
+        torch.jit.trace(layer, x, check_trace=False)
+        layer(x.expand(3, -1, -1, -1, -1))
+        with torch.autocast("cpu", torch.bfloat16):
+            layer(x)
+        FrugalConv3d(2, 3, 1)(x)
+        layer.double()(x.double())
+        layer.to("meta")(x.double().to("meta"))
+    assert library_calls == []
