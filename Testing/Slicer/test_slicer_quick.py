@@ -1,5 +1,6 @@
 """Quick versions from the panel: which cases, how much loss, progress, result, refusals; a process that dies."""
 
+import os
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -10,6 +11,7 @@ import support
 from slicer_training_cases import add_case
 
 from UNetSegmentLib.models import locations, read_card
+from UNetSegmentLib.worker.exchange.folders import folder_prefix
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("Anterior hippocampus", "Posterior hippocampus")
@@ -80,8 +82,9 @@ class QuickTestCase(support.SlicerTestCase):
         return widget.isVisibleTo(self.section.root)
 
     def left_over(self) -> list[str]:
-        """Copies of images that nobody may find."""
-        return [path.name for path in Path(tempfile.gettempdir()).glob("unetsegment-*/cases")]
+        """Copies of images that this process has left behind."""
+        own = f"{folder_prefix(os.getpid())}*"
+        return [path.name for path in Path(tempfile.gettempdir()).glob(f"{own}/cases")]
 
     @property
     def status(self) -> str:
