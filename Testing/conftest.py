@@ -78,6 +78,7 @@ SLOW = (
     "Core/project/test_notebook.py",
     "Core/reporting/test_correction_picture.py",
     "Core/training/scoring/test_bundled_vessels.py",
+    "Core/compression/test_benchmark.py",
     "Core/bad_input/test_bad_inputs.py",
     "Core/cli/benchmarking/test_cli_benchmark.py",
     "SlicerHarness/tests/test_facts_editor.py",
@@ -112,7 +113,7 @@ SLOW_TESTS = (
     "Core/worker/exchange/test_folders.py::"
     "test_a_living_clients_folder_stays_and_goes_with_the_next_one_after_its_death",
     "Core/training/loop/test_clock.py::test_a_training_ends_in_time_with_all_that_belongs_to_it",
-    "Core/training/planning/test_threads.py::test_measured_here_within_seconds",
+    "Core/training/planning/test_threads.py::test_measured_here",
 )
 """Tests of a second or more in files that are quick otherwise."""
 

@@ -13,7 +13,7 @@ from .device import probe_pass
 
 _ROUNDS = 3
 # After these no further round begins: a machine that is so busy shows it in one.
-_SECONDS = 3.0
+_SECONDS = 2.0
 _DIMENSION = 3
 # Fewer must win clearly: a measurement of a second is noisy, and the machine may be quieter later.
 _GAIN = 0.8
