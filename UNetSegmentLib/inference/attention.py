@@ -115,6 +115,9 @@ def _looked_at(model: Model, scores: GateScores) -> Model:
         inference=replace(card.inference, activation="sigmoid", output_values=values, restored="logits"),
         postprocessing=(),
         companions=tuple(kept),
+        # Both speak of the labels.
+        forms=(),
+        fingerprint=None,
     )
     return Model.in_memory(looked_at, [scores], [model.previous] if model.previous is not None else [])
 

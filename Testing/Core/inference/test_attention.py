@@ -13,8 +13,9 @@ from torch import nn
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.inference import EngineSettings, attention_of
+from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import Model
-from UNetSegmentLib.models.card import Companion, InputChannel, Normalization
+from UNetSegmentLib.models.card import Companion, InputChannel, Normalization, StructureSize, TrainingFingerprint
 from UNetSegmentLib.networks import NetworkConfig, build
 from UNetSegmentLib.networks.gates import attention_maps, gates, has_gates
 from UNetSegmentLib.networks.monai_configs import AttentionUNetConfig
@@ -219,3 +220,14 @@ def test_a_model_without_gates_is_refused_with_a_way_to_get_some(changes: dict[s
         attention_of(model_of(config, build(config)), noise(OBLIQUE), device="cpu")
     assert "--network attention" in caught.value.cure
     assert "hippocampus-t1" not in caught.value.cure
+
+
+def test_a_card_that_knows_sizes_of_its_labels_shows_its_gates() -> None:
+    """The maps are no labels, so what the card says of those is left behind."""
+    model = model_of(gated_config(), intensity_gates())
+    known = TrainingFingerprint(3, (), (StructureSize(7, 1.0, 20.0),))
+    contract = replace(model.card.inference, output_values=(0, 7))
+    model.card = replace(model.card, labels=(Label(7, "seven"),), inference=contract, fingerprint=known)
+    image = noise(OBLIQUE)
+    maps = attention_of(model, image, device="cpu").maps.voxels
+    assert np.abs(maps - expected(image.voxels)).max() < 1e-5
