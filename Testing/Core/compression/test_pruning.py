@@ -18,6 +18,7 @@ from UNetSegmentLib.compression.pruning.fine_tuning import training_of
 from UNetSegmentLib.errors import Cancelled, InputError, ModelError, OutputError
 from UNetSegmentLib.inference import Segmenter
 from UNetSegmentLib.models import Model, load_model, save_model, zip_model
+from UNetSegmentLib.models.card import CompressedForm
 from UNetSegmentLib.networks import build, cost
 from UNetSegmentLib.progress import CancelToken, ProgressEvent
 from UNetSegmentLib.training.cases.dataset import open_dataset
@@ -222,6 +223,17 @@ def test_bad_input_is_refused_before_any_work(level_package, level_cases, tmp_pa
 def _with_card(source: Path, folder: Path, **changes: object) -> Path:
     model = load_model(source)
     return save_model(replace(model.card, **changes), [model.network().state_dict()], folder)  # type: ignore[arg-type]
+
+
+def test_smaller_forms_of_the_whole_weights_are_left_behind_with_a_note(level_package, level_cases, tmp_path):
+    model = load_model(level_package)
+    form = CompressedForm("int8-openvino", (("int8.xml", "int8.bin"),), "by hand", "none")
+    state, extra = model.network().state_dict(), {"int8.xml": b"<net/>", "int8.bin": b"0"}
+    package = save_model(replace(model.card, forms=(form,)), [state], tmp_path / "levels", extra=extra)
+    save_config(load_config(level_package / "training.json"), package / "training.json")
+    result = prune(package, tmp_path / "out", level_cases, replace(EXACT, importance="magnitude"))
+    assert load_model(result.package).card.forms == () and not (result.package / "int8.xml").exists()
+    assert any("left behind" in note for note in result.notes)
 
 
 def test_a_pruned_model_is_pruned_again_only_when_told(level_package, level_cases, tmp_path):
