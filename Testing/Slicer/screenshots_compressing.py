@@ -28,7 +28,7 @@ def main(folder: Path, width: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     SlicerHarness.boot()
     import support
-    from SlicerHarness import factory
+    from SlicerHarness.application import factory
 
     module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
     widget, panel = module.widgetRepresentation(), support.panel().panel
