@@ -99,7 +99,7 @@ class Benchmark:
 
     Args:
         tiles: of the case, as the model's own patch cuts it.
-        auto: the backend that the setting ``auto`` took for this case.
+        auto: the backend that the setting ``auto`` took for this case, with the threads of the first row.
         cancelled: whether it was ended early.
     """
 
@@ -170,7 +170,9 @@ def benchmark(
                 stage.step(0, str(run.way.backend))
                 run.once(number, end, cancel)
                 stage.step()
-        auto = Segmenter(model, "cpu", settings=base).segment(runs[0].image, cancel=cancel) if runs else None
+        if runs:
+            with _threads(tried[0].threads):
+                auto = Segmenter(model, "cpu", settings=base).segment(runs[0].image, cancel=cancel)
         stage.step()
     except Cancelled:
         cancelled = True
@@ -244,8 +246,8 @@ def _table(
     if auto is None:
         return Benchmark(tuple(rows), cancelled=cancelled)
     name = str(auto.settings["backend"])
-    used = torch.get_num_threads()
-    as_auto = [n for n, row in enumerate(rows) if row.way == Way(name, threads=used) and not row.problem]
+    as_it = Way(name, threads=runs[0].way.threads)
+    as_auto = [n for n, row in enumerate(rows) if row.way == as_it and not row.problem]
     rows = [replace(row, chosen=n in as_auto[:1]) for n, row in enumerate(rows)]
     return Benchmark(tuple(rows), int(auto.settings["tiles"]), name, cancelled)
 

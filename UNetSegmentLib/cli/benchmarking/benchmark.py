@@ -102,7 +102,9 @@ def _show(name: str, done: Benchmark) -> None:
         if row.problem:
             say(f"{row.way.backend}, {_numbers(row)}, {row.way.threads} threads: {row.problem}")
     if done.auto:
-        say(f"The setting 'auto' takes {done.auto} for this case ({done.tiles} tiles), marked *.")
+        marked = ", marked *" if any(row.chosen for row in done.rows) else ""
+        tiles = "1 tile" if done.tiles == 1 else f"{done.tiles} tiles"
+        say(f"The setting 'auto' takes {done.auto} for this case ({tiles}){marked}.")
     say("Times: as quick as torch in full precision. Same labels: share of the voxels that torch labels alike.")
 
 
