@@ -258,6 +258,16 @@ class RefusalTest(QuickTestCase):
         self.section.source.choose_folder(str(self.scratch / "empty"))
         self.assertIn("no layout that is known", self.problems)
 
+    def test_a_graphics_card_has_no_use_for_it(self):
+        from UNetSegmentLib.worker.protocol.messages import Device, Ready
+
+        ready = Ready("2.6", (Device("cuda:0", "GPU"), Device("cpu", "CPU")))
+        with mock.patch.object(self.panel.runner, "ready", ready):
+            self.panel.refresh()
+            self.assertIn("graphics card runs the full model", self.problems)
+        self.panel.refresh()
+        self.assertNotIn("graphics card", self.problems)
+
     def test_few_cases_are_a_warning(self):
         self.choose_pairs(2)
         self.assertIn("2 cases are few", self.problems)

@@ -166,7 +166,15 @@ class QuickSection(Section):
         self.ui.quickButton.enabled = not errors
         self.ui.quickButton.toolTip = "\n".join(errors) or _("Start. Slicer can be used meanwhile.")
         set_text(self.ui.quickModelLabel, html.escape(self._about(card), quote=False))
-        self._show_problems([*errors, *found.warnings])
+        self._show_problems([*errors, *found.warnings, *self._remarks()])
+
+    def _remarks(self) -> list[str]:
+        """What is worth knowing about this computer."""
+        ready = self.panel.runner.ready
+        devices = [device.name for device in ready.devices] if ready is not None else []
+        if not devices or devices[0] == "cpu":
+            return []
+        return [_("It runs on the processor; this computer's graphics card runs the full model.")]
 
     def _look(self) -> Found:
         card = self.panel.card
