@@ -63,8 +63,8 @@ def compress(
     max_loss: Annotated[
         float | None,
         typer.Option(
-            help="Mean Dice that INT8 may lose: layers stay in float until no more is. [0.003] A student that "
-            "loses more is not written [any], nor is a pruned model. [0.005]"
+            help="Mean Dice that INT8 may lose (0.003): layers stay in float until no more is. A student that "
+            "loses more is not written (any may), nor is a pruned model (0.005)."
         ),
     ] = None,
     calibration: Annotated[int, typer.Option(help="Tiles that INT8 is calibrated with.")] = 64,
