@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 _SIZE = "Train a student with this share of the operations, such as 0.25, on the model's answers. Needs labels, --fold."
 _UNLABELLED = "Images without label maps that the student learns from too; the model alone judges them."
-_STEPS = "Training steps of the student. [as many as fit into --minutes]"
+_STEPS = "Training steps of the student; as many as fit into --minutes by default."
 _TEACHER = "A further model whose answers are averaged with the first one's; may be given several times."
-_TRAINING = "training.json of the model's training, to train like. [beside the package, else planned from the cases]"
+_TRAINING = "training.json of the model's training, to train like (else that beside the package, or one planned)."
 
 SizeOption = Annotated[float | None, typer.Option("--distill", metavar="SIZE", help=_SIZE)]
 UnlabelledOption = Annotated[Path | None, typer.Option("--unlabelled", metavar="FOLDER", help=_UNLABELLED)]
 StepsOption = Annotated[int | None, typer.Option("--steps", min=1, help=_STEPS)]
-MinutesOption = Annotated[float | None, typer.Option("--minutes", help="Minutes that the student may train. [60]")]
+MinutesOption = Annotated[
+    float | None, typer.Option("--minutes", help="Minutes that the student may train, 60 by default.")
+]
 TeacherOption = Annotated[list[str] | None, typer.Option("--teacher", metavar="MODEL", help=_TEACHER)]
 DistillTrainingOption = Annotated[Path | None, typer.Option("--distill-training", metavar="FILE", help=_TRAINING)]
 

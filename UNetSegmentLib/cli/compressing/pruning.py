@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHARE = "Remove channels until this share of the operations is gone, such as 0.5. Needs labels and --fold."
 _EXIT = "Cut a U-Net++ after so many columns; 0 takes the shallowest exit that is good enough."
-_TRAINING = "training.json of the model's training, to prune with. [beside the package, else planned from the cases]"
+_TRAINING = "training.json of the model's training, to prune with (else that beside the package, or one planned)."
 _WORK = "Keep what is made on the way: pruning that was cut off goes on from there."
 
 ShareOption = Annotated[float | None, typer.Option("--prune", metavar="SHARE", help=_SHARE)]
