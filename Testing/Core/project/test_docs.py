@@ -67,6 +67,14 @@ def test_every_path_named_in_architecture_exists() -> None:
     assert not folders
 
 
+def test_every_path_named_in_architecture_is_a_click_away() -> None:
+    """From README over this page to the file: two clicks."""
+    text = text_of("Resources/Docs/architecture.md")
+    assert "(Resources/Docs/architecture.md)" in text_of("README.md")
+    bare = [path for path in _PATH.findall(text) if f"[`{path}`](../../{path})" not in text]
+    assert not bare
+
+
 def test_every_room_is_named_in_architecture() -> None:
     named = set(_PATH.findall(text_of("Resources/Docs/architecture.md")))
     for house in (REPOSITORY / "UNetSegmentLib", REPOSITORY / "UNetSegment" / "UNetSegmentPlugin"):
