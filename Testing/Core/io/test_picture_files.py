@@ -38,6 +38,7 @@ def test_a_tiff_has_the_spacing_that_lies_beside_it(tmp_path: Path, image: str, 
     volume = read_volume(tmp_path / image)
     assert volume.geometry.spacing == (0.25, 0.5, 3.0)
     assert "0.25 x 0.5 x 3 mm" in volume.notes[0] and sidecar in volume.notes[0]
+    _tiff(tmp_path / image, _STACK % 3, resolution=(72, 72), resolutionunit="INCH", photometric="minisblack")
     assert read_segmentation(tmp_path / image).geometry.spacing == (0.25, 0.5, 3.0)
 
 
