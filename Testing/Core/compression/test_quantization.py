@@ -28,6 +28,7 @@ from UNetSegmentLib.compression.quantization.ir import IrModule, free_model, ir_
 from UNetSegmentLib.compression.quantization.nncf_calls import post_training
 from UNetSegmentLib.compression.quantization.sensitivity import (
     answers,
+    layer_title,
     output_error,
     quantized_layers,
     released,
@@ -107,6 +108,12 @@ def test_the_harm_of_a_layer_is_found(models) -> None:
     ranked = sensitivities(spoiled, original, TILES[:2])
     assert ranked[0].layer == victim and ranked[0].error > 3 * ranked[1].error
     assert len(ranked) == len(quantized_layers(quantized))
+
+
+def test_layers_have_the_names_of_the_network(models) -> None:
+    network, _, quantized = models
+    names = {name for name, _ in network.named_modules()}
+    assert {layer_title(name) for name in quantized_layers(quantized)} <= names
 
 
 def test_layers_that_are_named_stay_in_float(models) -> None:

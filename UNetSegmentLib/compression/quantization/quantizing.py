@@ -24,6 +24,7 @@ from .fold import QuantizedFold, Setting, quantized_fold
 from .ir import ir_files
 from .nncf_calls import made_with, without_telemetry
 from .recipe import QuantizationRecipe
+from .sensitivity import layer_title
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def _form(
         names.append(both)
     several = len(folds) > 1
     layers = tuple(
-        f"fold {number}: {layer}" if several else layer
+        f"fold {number}: {layer_title(layer)}" if several else layer_title(layer)
         for number, fold in enumerate(folds)
         for layer in fold.chosen.released
     )
@@ -179,7 +180,7 @@ def _told(folds: Sequence[QuantizedFold], setting: Setting) -> list[str]:
         if released:
             notes.append(
                 f"{which}{released} of {fold.layers} layers stayed in float, chosen on the cases that were measured: "
-                + ", ".join(fold.chosen.released[:4])
+                + ", ".join(map(layer_title, fold.chosen.released[:4]))
                 + (", ..." if released > 4 else "")
             )
         if fold.finetuned_loss is not None:

@@ -97,6 +97,11 @@ def released(quantized: Any, original: Any, layers: Sequence[str]) -> Any:
     return copy
 
 
+def layer_title(name: str) -> str:
+    """A layer's name as the network has it, ``encoder.stages.0.0.conv``, of the one that OpenVINO's converter gives."""
+    return name.removeprefix("__module.").partition("/")[0] or name
+
+
 def _is_quantized(node: Any) -> bool:
     if node.get_type_name() not in WEIGHTED:
         return False
