@@ -36,6 +36,7 @@ def test_weights_that_were_fine_tuned_lie_in_the_package_and_the_card_tells(
         return state
 
     monkeypatch.setattr(folds, "_loss", loss)
+    monkeypatch.setattr(folds, "PRESETS", ("mixed",))
     monkeypatch.setattr(folds, "finetuned", finetuned)
     recipe = QuantizationRecipe(tiles=2, fold=0, finetune_steps=7, most_measured=1)
     result = quantizing.quantize(level_package, tmp_path / "out", level_cases, recipe)
@@ -71,6 +72,7 @@ def test_a_fine_tuning_that_does_not_help_is_dropped(
         return (0.1 if now is source else 0.2), real(candidate, now, source, setting)[1]
 
     monkeypatch.setattr(folds, "_loss", loss)
+    monkeypatch.setattr(folds, "PRESETS", ("mixed",))
     monkeypatch.setattr(folds, "finetuned", lambda model, *_: dict(model.network(0).state_dict()))
     monkeypatch.setattr(folds, "sensitivities", lambda *_: [])
     recipe = QuantizationRecipe(tiles=2, fold=0, finetune_steps=7, most_measured=1)

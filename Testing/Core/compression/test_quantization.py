@@ -14,6 +14,7 @@ from level_cases import write_cases
 from UNetSegmentLib.compression.calibration import calibration_tiles
 from UNetSegmentLib.compression.cases import find_cases
 from UNetSegmentLib.compression.quantization import control, quantizing
+from UNetSegmentLib.compression.quantization import fold as folds
 from UNetSegmentLib.compression.quantization.recipe import QuantizationRecipe
 from UNetSegmentLib.errors import Cancelled, DependencyError, InputError, ModelError, OutputError
 from UNetSegmentLib.models import load_model, save_model
@@ -178,9 +179,12 @@ def test_a_package_that_has_an_int8_form_is_refused_unless_told(result, level_ca
 
 
 def test_a_loss_that_cannot_be_reached_writes_nothing_unless_told(
-    package: Path, level_cases: Path, tmp_path: Path
+    package: Path, level_cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Images alone are compared with the full network's own answer, which random weights cannot keep."""
+    """Images alone are compared with the full network's own answer, which random weights cannot keep. That layers are
+    returned is tested by itself."""
+    monkeypatch.setattr(folds, "sensitivities", lambda *_: [])
+    monkeypatch.setattr(folds, "PRESETS", ("mixed",))
     model = load_model(package)
     single = save_model(model.card, [model.network(0).state_dict()], tmp_path / "one")
     recipe = QuantizationRecipe(max_change=0.0, tiles=2, most_measured=1)
