@@ -21,7 +21,8 @@ def stamp_of(case: CohortCase) -> str:
     digest = hashlib.sha256()
     for path in _files(case):
         state = path.stat()
-        digest.update(os.fsencode(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0"))
+        # Whole paths: the process that ran the case knew no others.
+        digest.update(os.fsencode(f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}\0"))
     digest.update(case.roi.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
 

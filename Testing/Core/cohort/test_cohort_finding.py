@@ -10,6 +10,7 @@ from pydicom import dcmread
 from UNetSegmentLib.cohort.case import Source
 from UNetSegmentLib.cohort.finding.inputs import find_cases
 from UNetSegmentLib.cohort.finding.wanted import Wanted
+from UNetSegmentLib.cohort.journal import Journal
 from UNetSegmentLib.errors import InputError
 
 ANY = Wanted()
@@ -75,6 +76,17 @@ def test_the_output_inside_an_input_is_passed_over(tmp_path: Path) -> None:
     write_image(tmp_path / "a.nii.gz")
     write_image(tmp_path / "results" / "a" / "segmentation.nii.gz")
     assert names(find_cases([tmp_path], ANY, tmp_path / "results")) == ["a"]
+
+
+def test_results_of_another_run_inside_an_input_are_passed_over_and_said(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.nii.gz")
+    write_image(tmp_path / "results" / "a" / "segmentation.nii.gz")
+    with Journal(tmp_path / "results"):
+        pass
+    found = find_cases([tmp_path], ANY, tmp_path / "elsewhere")
+    assert names(found) == ["a"]
+    assert reasons(found) == {"results": "It holds results of a cohort run."}
+    assert names(find_cases([tmp_path / "results"], ANY)) == ["segmentation"], "who names the folder itself means it"
 
 
 def test_channels_of_nnunet_are_joined_and_a_missing_one_is_said(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from UNetSegmentLib.cohort.record import Record, SegmentSize, Status
 from UNetSegmentLib.cohort.run import Part, run_cohort
 from UNetSegmentLib.cohort.running.network import SegmenterNetwork
 from UNetSegmentLib.cohort.running.pipeline import Pipeline
+from UNetSegmentLib.cohort.stamps import stamp_of
 from UNetSegmentLib.errors import Cancelled, InputError, OutputError
 from UNetSegmentLib.io import read_segmentation
 from UNetSegmentLib.models import load_model, read_card
@@ -63,6 +64,23 @@ def test_a_second_run_does_what_is_left_and_what_has_changed(tmp_path: Path, lev
     assert engine.ran == ["c0", "c2"]
     assert (outcome.run, outcome.kept) == (2, 1)
     assert len(outcome.records) == 3
+
+
+def test_a_case_stands_whether_its_path_was_relative_or_not(
+    tmp_path: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that runs a case knows whole paths alone; the next run compares what the user typed."""
+    output = tmp_path / "out"
+    cases_of(tmp_path / "in", 1)
+    (tmp_path / "in" / "bad.nii.gz").write_bytes(b"no image")
+    monkeypatch.chdir(tmp_path)
+    typed = tuple(CohortCase(name, (Source(Path("in", f"{name}.nii.gz")),)) for name in ("c0", "bad"))
+    whole = tuple(replace(case, images=(Source(case.images[0].path.absolute()),)) for case in typed)
+    run_cohort(Found(whole), Pipe(level_package, output), JOB, output)
+    assert stamp_of(typed[0]) == stamp_of(whole[0])
+    engine = Pipe(level_package, output)
+    outcome = run_cohort(Found(typed), engine, JOB, output)
+    assert (engine.ran, outcome.kept) == ([], 2)
 
 
 def test_another_job_runs_everything_again(tmp_path: Path, level_package: Path) -> None:

@@ -100,7 +100,9 @@ def batch(
             "(image2, ...), roi, reference, series.",
         ),
     ] = None,
-    target: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] = Path(),
+    target: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the results; must be named.", show_default=False)
+    ] = Path(),
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")] = "",
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",

@@ -1,4 +1,4 @@
-"""All files under a folder, without following links in circles and without looking into the run's own results."""
+"""All files under a folder, without following links in circles and without looking into results of cohort runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...text import shown
 from ..case import LeftOut
+from ..journal import journals
 
 
 @dataclass
@@ -36,7 +37,12 @@ class Walk:
             if entry.is_symlink() and not _leads_to_file(path):
                 self._leave(path, _what_link(path), "Give the folder that it leads to by itself, if it is wanted.")
             elif entry.is_dir(follow_symlinks=False):
-                if self.skipped is None or path.resolve() != self.skipped:
+                if self.skipped is not None and path.resolve() == self.skipped:
+                    continue
+                if journals(path):
+                    cure = "Give the folder by itself, if its segmentations are to be taken for images."
+                    self._leave(path, "It holds results of a cohort run.", cure)
+                else:
                     below.append(path)
             elif entry.is_file():
                 yield path
