@@ -60,6 +60,10 @@ HOSTILE = {
         xml(lambda t: t.replace(b"?>", b'?><!DOCTYPE net [<!ENTITY a "b">]>', 1)),
         "declares types or entities",
     ),
+    "entities in another encoding": (
+        xml(lambda t: t.decode().replace("?>", '?><!DOCTYPE net [<!ENTITY a "b">]>', 1).encode("utf-16")),
+        "not in UTF-8",
+    ),
     "no XML": (lambda ir: (b"\x80\x02pickle", ir[1]), "it is no XML"),
     "another document": (lambda ir: (b"<html/>", ir[1]), "it is no network"),
     "an unknown encoding": (lambda ir: (b'<?xml version="1.0" encoding="evil"?><net/>', ir[1]), "it is no XML"),

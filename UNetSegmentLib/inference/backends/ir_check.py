@@ -50,6 +50,9 @@ def check_ir(xml: bytes, weights: bytes, what: str) -> None:
     """
     if len(xml) > MAX_XML_BYTES:
         raise _refused(what, f"its description has {len(xml) >> 20} MB")
+    # What is looked for as bytes below would hide in UTF-16.
+    if b"\0" in xml:
+        raise _refused(what, "its XML is not in UTF-8")
     # A declaration of entities can unfold to any size; no program that writes an IR makes one.
     if b"<!" in re.sub(rb"<!--.*?-->", b"", xml, flags=re.DOTALL):
         raise _refused(what, "its XML declares types or entities")

@@ -34,6 +34,13 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     """
     path = Path(path)
     data = _opened(path)
+    try:
+        return _segmentation(data, source, path)
+    except (AttributeError, TypeError, ValueError, OverflowError, IndexError) as error:  # whatever a header may lack
+        raise InputError(f"'{path.name}' is a damaged structure set.", "Export it again.", str(error)) from error
+
+
+def _segmentation(data: Any, source: SourceSeries, path: Path) -> Segmentation:
     _check_reference(data, source, path)
     names = {int(roi.ROINumber): shown(str(roi.get("ROIName", "")), 200) for roi in data.StructureSetROISequence}
     voxels = np.zeros(source.geometry.shape, np.uint16)

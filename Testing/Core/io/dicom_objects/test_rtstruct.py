@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from object_cases import LABELS, ORIENTATIONS, grid_of, labels_on, save_source
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.io.dicom_objects import Author, read_rtstruct, source_of, write_rtstruct
@@ -65,6 +66,27 @@ def test_dciodvfy_finds_no_error(tmp_path: Path) -> None:
     path = write_rtstruct(labels_on(grid), source, tmp_path / "out.dcm", AUTHOR)
     said = subprocess.run([program, str(path)], capture_output=True, encoding="utf-8", check=False).stderr
     assert [line for line in said.splitlines() if line.startswith("Error")] == []
+
+
+DAMAGES = {
+    "a structure without a number": lambda data: delattr(data.StructureSetROISequence[0], "ROINumber"),
+    "curves of no structure": lambda data: delattr(data.ROIContourSequence[0], "ReferencedROINumber"),
+    "a curve without points": lambda data: delattr(data.ROIContourSequence[0].ContourSequence[0], "ContourData"),
+    "half a point": lambda data: setattr(data.ROIContourSequence[0].ContourSequence[0], "ContourData", [1, 2, 3, 4]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_structure_set_is_refused_in_words(tmp_path: Path, damage: Callable[[Dataset], None]) -> None:
+    grid = grid_of(ORIENTATIONS["axial"])
+    source = source_of(save_source(tmp_path / "ct", grid))
+    path = write_rtstruct(labels_on(grid), source, tmp_path / "out.dcm", AUTHOR)
+    data = dcmread(path)
+    damage(data)
+    data.save_as(path)
+    with pytest.raises(InputError, match="damaged") as caught:
+        read_rtstruct(path, source)
+    assert caught.value.cure
 
 
 def test_curves_of_another_series_are_refused(tmp_path: Path) -> None:
