@@ -20,6 +20,8 @@ _SEG_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
 STORAGES = (_SEG_STORAGE, _LABELMAP_STORAGE)
 _HALF = 0.5
 _BACKGROUND = 0
+# What pydicom and highdicom raise where a header lacks a value, or holds another one than it should.
+_DAMAGES = (ValueError, AttributeError, KeyError, IndexError, TypeError)
 
 
 def read_seg(path: Path | str) -> Segmentation:
@@ -34,12 +36,15 @@ def read_seg(path: Path | str) -> Segmentation:
     """
     path = Path(path)
     seg = _opened(path)
-    labels = _labels(seg, path)
+    try:
+        labels = _labels(seg, path)
+    except _DAMAGES as error:
+        raise _damaged(path, error) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             volume = _volume(seg, [label.value for label in labels])
-        except (RuntimeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        except (RuntimeError, *_DAMAGES) as error:
             raise _unreadable(path, error) from error
     voxels = np.asarray(volume.array)
     dtype = np.uint8 if int(voxels.max(initial=0)) < 256 else np.uint16
@@ -56,10 +61,8 @@ def _opened(path: Path) -> Any:
             return hd.seg.segread(path)
         except InvalidDicomError as error:
             raise InputError(f"'{path.name}' is not DICOM.", "Give a DICOM segmentation.", str(error)) from error
-        except (ValueError, AttributeError, KeyError, TypeError, EOFError) as error:
-            raise InputError(
-                f"'{path.name}' is no DICOM segmentation that can be read.", "Export it again.", str(error)
-            ) from error
+        except (EOFError, *_DAMAGES) as error:
+            raise _damaged(path, error) from error
 
 
 def _volume(seg: Any, values: list[int]) -> Any:
@@ -132,6 +135,10 @@ def _term(data: Any, name: str) -> CodedTerm | None:
     code = next((str(getattr(item, n)) for n in ("CodeValue", "LongCodeValue", "URNCodeValue") if n in item), "")
     scheme, meaning = str(item.get("CodingSchemeDesignator", "")), str(item.get("CodeMeaning", ""))
     return CodedTerm(scheme, code, meaning) if code and scheme and meaning else None
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"'{path.name}' is no DICOM segmentation that can be read.", "Export it again.", str(error))
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

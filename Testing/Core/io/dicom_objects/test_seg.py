@@ -188,3 +188,19 @@ def test_what_is_no_segmentation_is_said(tmp_path: Path, content: bytes) -> None
     (tmp_path / "x.dcm").write_bytes(content)
     with pytest.raises(InputError):
         read_seg(tmp_path / "x.dcm")
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    ["SegmentNumber", "SegmentedPropertyTypeCodeSequence", "Rows", "BitsStored", "PerFrameFunctionalGroupsSequence"],
+)
+def test_a_segmentation_with_an_empty_header_is_refused_in_words(tmp_path: Path, keyword: str) -> None:
+    grid = grid_of(ORIENTATIONS["axial"])
+    source = source_of(save_source(tmp_path / "ct", grid))
+    data = dcmread(write_seg(labels_on(grid), source, tmp_path / "x.dcm", AUTHOR))
+    element = (data if keyword in data else data.SegmentSequence[0])[keyword]
+    element.value = [] if element.VR == "SQ" else None
+    data.save_as(tmp_path / "x.dcm")
+    with pytest.raises(InputError) as caught:
+        read_seg(tmp_path / "x.dcm")
+    assert caught.value.cure
