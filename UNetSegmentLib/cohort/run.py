@@ -31,7 +31,7 @@ class Part:
     count: int = 1
 
     def of(self, cases: Sequence[CohortCase]) -> list[CohortCase]:
-        """Its cases: every so manieth, so that parts take about as long."""
+        """Its cases: every ``count``-th, so that parts take about as long as one another."""
         return list(cases[self.number - 1 :: self.count])
 
 

@@ -7,11 +7,10 @@ them, and the least of their times is shown: noise only ever adds.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +23,7 @@ from ..inference.settings import EngineSettings
 from ..models.model import Model
 from ..progress import CancelToken, ProgressCallback, Stage
 from ..reporting.metrics import compare
+from ..training.loop.threads import torch_threads
 from ..volume import Segmentation, Volume
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ def benchmark(
                 run.once(number, end, cancel)
                 stage.step()
         if runs:
-            with _threads(tried[0].threads):
+            with torch_threads(tried[0].threads):
                 auto = Segmenter(model, "cpu", settings=base).segment(runs[0].image, cancel=cancel)
         stage.step()
     except Cancelled:
@@ -213,7 +213,7 @@ class _Runs:
             return
         self.problem = ""
         try:
-            with _threads(self.way.threads):
+            with torch_threads(self.way.threads):
                 if self._segmenter is None:
                     self._segmenter = Segmenter(self._model, "cpu", settings=self.way.settings(self._base))
                 self.results.append(self._segmenter.segment(self.image, cancel=cancel))
@@ -225,16 +225,6 @@ class _Runs:
         except Exception as error:  # a foreign runtime may raise anything; the other rows are still of use
             log.debug("%s did not run", self.way, exc_info=True)
             self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _table(

@@ -21,6 +21,7 @@ from ..training.layouts.dataset import Dataset
 from ..training.layouts.files import natural
 from ..training.layouts.naming import numbered_like
 from ..training.layouts.recognition import open_layout
+from ..training.planning.configuration import FOLDS
 from ..volume import Segmentation, Volume
 
 FEW = 8
@@ -94,7 +95,7 @@ def split_cases(
         data = cases[0].data
         if data is None:
             raise InputError("Images alone have no folds.", "Leave --fold out, or give a data set that names folds.")
-        measured = set(data.with_folds(_FOLDS).split(fold)[1])
+        measured = set(data.with_folds(FOLDS).split(fold)[1])
     making = tuple(case for case in cases if case.name not in measured)
     measuring = tuple(case for case in cases if case.name in measured)
     if not making or not measuring:
@@ -103,10 +104,6 @@ def split_cases(
             "Choose another fold, or give more cases.",
         )
     return making, measuring
-
-
-# As training and evaluation make them where a data set defines none.
-_FOLDS = 5
 
 
 def read_image(case: CompressionCase, card: ModelCard) -> Volume:

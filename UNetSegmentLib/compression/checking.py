@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import DependencyError, ModelError, OutputError
+from ..inference.backends.installed import version_of
 from ..io.atomic import check_writable
 from ..models.card import ModelCard
 from ..models.files import CARD
@@ -67,7 +67,7 @@ def check_packages(what: str, *packages: str) -> None:
     Raises:
         DependencyError: one is.
     """
-    missing = [package for package in packages if _version(package) is None]
+    missing = [package for package in packages if version_of(package) is None]
     if missing:
         are = "is" if len(missing) == 1 else "are"
         raise DependencyError(
@@ -101,10 +101,3 @@ def check_output(output: Path, source: Path | None, force: bool = False) -> None
     if not output.absolute().parent.is_dir():
         raise OutputError(f"The folder '{output.absolute().parent}' does not exist.", "Create it, or choose another.")
     check_writable(output.absolute().parent / f".{output.name}.probe")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -15,9 +15,6 @@ from ..training.layouts.dataset import Dataset
 from .cases import CompressionCase
 from .measuring import Measured, measure
 
-FOLDS = 5
-"""As training makes them where a data set defines none."""
-
 
 @dataclass(frozen=True)
 class HeldOut:

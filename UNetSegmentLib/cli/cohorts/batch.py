@@ -110,7 +110,7 @@ def batch(
     form: FormOption = None,
     ending: Annotated[
         str, typer.Option("--format", help="Of segmentations: .seg.nrrd, .nii.gz, .nrrd, .mha, .dcm.")
-    ] = (".seg.nrrd"),
+    ] = ".seg.nrrd",
     preview: Annotated[bool, typer.Option(help="A picture for each case.")] = True,
     quality: Annotated[bool, typer.Option(help="Estimate how doubtful each case is (slower).")] = False,
     probabilities: Annotated[bool, typer.Option(help="Keep the probabilities of every label.")] = False,

@@ -103,9 +103,7 @@ def _charts(records: Sequence[Record], columns: Sequence[str]) -> list[str]:
 
 
 def _table(records: Sequence[Record], output: Path, anonymous: bool) -> str:
-    head = "".join(
-        f"<th data-sort>{word}</th>" for word in ("Case", "State", "Quality", "Segments", "Notes", "Seconds")
-    )
+    head = "".join(f"<th data-sort>{word}</th>" for word in _COLUMNS)
     rows = "\n".join(_row(record, number, output, anonymous) for number, record in enumerate(records, 1))
     return f"<table id='cases'><thead><tr><th></th>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,7 +82,7 @@ class Driver:
         while waiting or suspects:
             alone = bool(suspects)
             source, ahead = (suspects, 1) if alone else (waiting, AHEAD)
-            lost, how = yield from self._one_process(source, ahead, stop_when_empty=True)
+            lost, how = yield from self._one_process(source, ahead)
             if not lost:
                 continue
             if len(lost) == 1 and (alone or not waiting):
@@ -92,9 +92,9 @@ class Driver:
                 suspects.extend(lost)
 
     def _one_process(
-        self, source: deque[CohortCase], ahead: int, stop_when_empty: bool
-    ) -> Any:  # a generator of records that returns the cases lost and how it ended
-        """Runs cases in one process until there are none left or it dies."""
+        self, source: deque[CohortCase], ahead: int
+    ) -> Generator[Record, None, tuple[list[CohortCase], str]]:
+        """Runs cases in one process until there are none left or it dies; returns the cases lost and how it ended."""
         pending: dict[str, CohortCase] = {}
         with _Child(self._command, self._order, self.grace) as child:
             while source or pending:
@@ -153,10 +153,9 @@ class _Child:
     def __exit__(self, kind: object, *ignored: object) -> None:
         if kind is not None and self._process.poll() is None:
             self.send({"cancel": True})
-        for stream in (self._process.stdin,):
-            with contextlib.suppress(OSError):
-                if stream is not None:
-                    stream.close()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         try:
             self._process.wait(self._grace)
         except subprocess.TimeoutExpired:

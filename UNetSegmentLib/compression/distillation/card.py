@@ -23,7 +23,7 @@ def check_no_student(card: ModelCard, again: bool) -> None:
     if not again and any(step.kind == KIND for step in card.derived):
         raise ModelError(
             f"'{card.name}' was distilled before, and each time a little is lost.",
-            "Distil the model that it was made of, or say that you mean it (--again).",
+            "Distil the model that it was made of, or say that you mean it (--force).",
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import InputError, ModelError
 from ...models.card import ModelCard, Preparation
+from ...models.validation import MAX_NAME
 from ...networks.architectures import check_config
 from ...networks.config import NetworkConfig, OpaqueNetwork
 from ...networks.costs import cost
@@ -17,7 +18,6 @@ from ...training.planning.variants import make_network
 from .recipe import DistillationRecipe
 
 SUFFIX = "-student"
-_MAX_NAME = 128
 # How far above the wanted share a student may lie: widths come in steps.
 _TOLERANCE = 1.02
 _SCALES = 200
@@ -73,7 +73,7 @@ def plan_student(teacher: ModelCard, recipe: DistillationRecipe) -> Student:
     share, network = search.best
     card = replace(
         teacher,
-        name=f"{teacher.name.removesuffix(SUFFIX)[: _MAX_NAME - len(SUFFIX)]}{SUFFIX}",
+        name=f"{teacher.name.removesuffix(SUFFIX)[: MAX_NAME - len(SUFFIX)]}{SUFFIX}",
         network=network,
         preparation=preparation,
         inference=replace(teacher.inference, patch=patch),

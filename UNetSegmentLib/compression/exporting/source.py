@@ -14,11 +14,10 @@ from ...models.card import ModelCard
 from ...models.importing.contract import Contract
 from ...models.importing.describing import contract_of
 from ...models.model import Model
+from ...models.validation import MAX_NAME
 from ...networks.config import OpaqueNetwork
 from ...networks.folding import folded
 from .settings import ExportSettings
-
-_MAX_NAME = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,7 @@ def open_source(model: Model, kind: str, settings: ExportSettings) -> Source:
     network = copy.deepcopy(reference) if network is reference else network
     patch = _patch(card, settings)
     divisor = card.network.divisor if settings.dynamic else None
-    stem = f"{card.name[: _MAX_NAME - len(kind) - 1]}-{kind}"
+    stem = f"{card.name[: MAX_NAME - len(kind) - 1]}-{kind}"
     contract = contract_of(card, stem, settings.patch or card.inference.patch, divisor)
     return Source(card, reference, network.eval().requires_grad_(False), contract, patch, tuple(notes))
 

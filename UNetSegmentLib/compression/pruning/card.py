@@ -8,13 +8,13 @@ from dataclasses import replace
 from ...errors import ModelError
 from ...models import Model
 from ...models.card import Derivation, ModelCard
+from ...models.validation import MAX_NAME
 from ...networks.config import AnyNetwork
 from ..held_out import HeldOut, accuracy_lines, split_in_words
 from ..measuring import Measured
 
 KIND = "pruned"
 _SUFFIX = f"-{KIND}"
-_MAX_NAME = 128
 
 
 def check_not_pruned(card: ModelCard, again: bool) -> None:
@@ -65,7 +65,7 @@ def pruned_card(
     fold = f" --fold {held_out[0].fold}" if len(held_out) == 1 and held_out[0].fold is not None else ""
     return replace(
         bare_card(card, network),
-        name=card.name if card.name.endswith(_SUFFIX) else f"{card.name[: _MAX_NAME - len(_SUFFIX)]}{_SUFFIX}",
+        name=card.name if card.name.endswith(_SUFFIX) else f"{card.name[: MAX_NAME - len(_SUFFIX)]}{_SUFFIX}",
         description=f"{card.description}{sentence}".strip(),
         accuracy=accuracy_lines(after, split),
         accuracy_command=f"unetsegment evaluate --model MODEL --data DATA{fold}",

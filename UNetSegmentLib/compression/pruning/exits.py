@@ -17,9 +17,10 @@ from ...networks import build, cost
 from ...networks.config import NetworkConfig
 from ...networks.nested import pruned
 from ...progress import CancelToken, ProgressCallback
+from ...training.planning.configuration import FOLDS
 from ..cases import find_cases
 from ..checking import check_licence, check_output, check_own_network
-from ..held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
+from ..held_out import HeldOut, held_out_cases, measure_held_out
 from ..measuring import Measured
 from ..result import Compressed, weight_bytes
 from ..timing import tile_seconds

@@ -19,8 +19,7 @@ from ...training.config.values import ScheduleConfig, TeacherConfig
 from ...training.layouts.dataset import Dataset
 from ...training.loop.loop import train
 from ...training.losses import loss_parts, sum_of
-from ...training.planning.configuration import Request, moving_average
-from ..held_out import FOLDS
+from ...training.planning.configuration import FOLDS, Request, moving_average
 from ..known_training import known_or_planned, planned_in_words
 from .importance import Importance, taylor_scores
 from .recipe import PruningRecipe

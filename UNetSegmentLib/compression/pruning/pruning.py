@@ -22,9 +22,10 @@ from ...progress import CancelToken, ProgressCallback, ProgressEvent
 from ...training.cases.dataset import open_dataset
 from ...training.layouts.dataset import Dataset
 from ...training.layouts.naming import numbered_like
+from ...training.planning.configuration import FOLDS
 from ..cases import find_cases
 from ..checking import check_licence, check_output, check_own_network
-from ..held_out import FOLDS, HeldOut, held_out_cases, measure_held_out
+from ..held_out import HeldOut, held_out_cases, measure_held_out
 from ..measuring import Measured
 from ..result import Compressed, weight_bytes
 from ..timing import tile_seconds

@@ -17,7 +17,7 @@ from ...progress import CancelToken, ProgressCallback
 from ...training.cases.dataset import open_dataset
 from ...training.layouts.naming import numbered_like
 from ...training.loop.loop import train
-from ..held_out import FOLDS
+from ...training.planning.configuration import FOLDS
 from ..pruning.fine_tuning import further_training, training_of
 from ..pruning.recipe import PruningRecipe
 from .recipe import QuantizationRecipe

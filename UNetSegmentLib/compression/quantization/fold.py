@@ -207,12 +207,11 @@ def _seconds(network: torch.nn.Module, chosen: Candidate, tile: np.ndarray) -> t
 
 def _unreached(best: Candidate, setting: Setting) -> InputError:
     what = "Dice" if setting.labelled else "agreement with the full weights"
-    option = "--max-loss"
     return InputError(
         f"A loss of at most {setting.limit:g} {what} could not be reached: the best INT8 form loses {best.loss:.4f}, "
         f"with {len(best.released)} layers in float. Nothing was written.",
-        f"Allow more ({option} {_next_above(best.loss):g}), calibrate with more tiles, fine-tune it (--finetune 300), "
-        "or write it all the same with --unreached.",
+        f"Allow more (--max-loss {_next_above(best.loss):g}), calibrate with more tiles, fine-tune it "
+        "(--finetune 300), or write it all the same with --unreached.",
     )
 
 

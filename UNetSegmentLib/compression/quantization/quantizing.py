@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError, ModelError
-from ...models.card import CompressedForm, FormAccuracy, ModelCard
+from ...models.card import INT8_OPENVINO, CompressedForm, FormAccuracy, ModelCard
 from ...models.model import Model
 from ...models.package import load_model, save_model
 from ...progress import CancelToken, ProgressCallback
@@ -27,9 +27,6 @@ from .recipe import QuantizationRecipe
 from .sensitivity import layer_title
 
 log = logging.getLogger(__name__)
-
-KIND = "int8-openvino"
-"""Of the form, on the card."""
 
 _JUDGES = 8  # tiles that presets and layers are judged on; they calibrate nothing
 _LOOKED_AT = 12  # images that are compared with those of the training
@@ -86,7 +83,7 @@ def quantize(
     card = _card(model, folds, recipe)
     form, extra = _form(folds, setting, described(making), described(measured, recipe.fold))
     # Other forms are those of other weights once the network was fine-tuned.
-    others = [other for other in card.forms if other.kind != KIND]
+    others = [other for other in card.forms if other.kind != INT8_OPENVINO]
     for other in others:
         for fold, names in enumerate(other.files):
             extra |= dict(zip(names, model.form_files(other.kind, fold), strict=True))
@@ -114,7 +111,7 @@ def check_quantizable(model: Model, recipe: QuantizationRecipe) -> None:
     check_licence(model.card)
     check_own_network(model.card, "made INT8")
     check_packages("INT8", "nncf", "openvino")
-    if not recipe.again and any(form.kind == KIND for form in model.card.forms):
+    if not recipe.again and any(form.kind == INT8_OPENVINO for form in model.card.forms):
         raise ModelError(
             f"'{model.card.name}' has an INT8 form already.",
             "Use it (preset 'fast'), or make it anew with --force.",
@@ -146,7 +143,9 @@ def _form(
     )
     preset = folds[0].preset
     calibration = f"{len(setting.tiles)} tiles of {making}, {preset} ranges"
-    return CompressedForm(KIND, tuple(names), made_with(), calibration, layers, _accuracy(folds, measured)), extra
+    return CompressedForm(
+        INT8_OPENVINO, tuple(names), made_with(), calibration, layers, _accuracy(folds, measured)
+    ), extra
 
 
 def _accuracy(folds: Sequence[QuantizedFold], data: str) -> FormAccuracy | None:

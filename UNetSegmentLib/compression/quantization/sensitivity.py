@@ -55,7 +55,7 @@ def sensitivities(
     """
     layers = quantized_layers(quantized)
     stage = Stage("find sensitive layers", len(layers), progress, cancel)
-    expected = _answers(original, tiles)
+    expected = answers(original, tiles)
     found = []
     for layer in layers:
         only = released(quantized, original, [name for name in layers if name != layer])
@@ -66,14 +66,15 @@ def sensitivities(
 
 def output_error(model: Any, expected: Sequence[np.ndarray], tiles: Sequence[np.ndarray]) -> float:
     """Root mean square of the difference of a model's logits from the expected ones, over these' deviation."""
-    squares = [float(((a - b) ** 2).mean()) for a, b in zip(_answers(model, tiles), expected, strict=True)]
+    squares = [float(((a - b) ** 2).mean()) for a, b in zip(answers(model, tiles), expected, strict=True)]
     spread = float(np.mean([each.var() for each in expected]))
     return float(np.sqrt(np.mean(squares) / max(spread, 1e-20)))
 
 
 def answers(model: Any, tiles: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The logits (1, K, *patch) of an ``openvino.Model`` for each tile."""
-    return _answers(model, tiles)
+    module = IrModule(model)
+    return [module(torch.from_numpy(tile)).numpy() for tile in tiles]
 
 
 def released(quantized: Any, original: Any, layers: Sequence[str]) -> Any:
@@ -122,8 +123,3 @@ def _constant(value: Any) -> np.ndarray | None:
         inner = _constant(node.input_value(0))
         return None if inner is None else inner.reshape([int(n) for n in value.get_shape()])
     return None
-
-
-def _answers(model: Any, tiles: Sequence[np.ndarray]) -> list[np.ndarray]:
-    module = IrModule(model)
-    return [module(torch.from_numpy(tile)).numpy() for tile in tiles]

@@ -11,7 +11,9 @@ from .author import MANUFACTURER, Author
 from .needed import highdicom
 
 _TISSUE = CodedTerm("SCT", "85756007", "Tissue")
-_UNKNOWN = Terminology(_TISSUE, _TISSUE)
+UNKNOWN = Terminology(_TISSUE, _TISSUE)
+"""Of a label without codes."""
+
 _FAMILY = CodedTerm("DCM", "123109", "Artificial Intelligence")
 _LONGEST = 64  # characters that DICOM's short texts hold
 
@@ -27,24 +29,24 @@ def segment_descriptions(labels: Sequence[Label], author: Author, numbers: Seque
     hd = highdicom()
     algorithm = hd.AlgorithmIdentificationSequence(
         name=(author.name or MANUFACTURER)[:_LONGEST],
-        family=_code(_FAMILY),
+        family=code_of(_FAMILY),
         version=(author.version or "unknown")[:_LONGEST],
         source=MANUFACTURER,
         parameters={"weights": author.digest} if author.digest else None,
     )
     found = []
     for number, label in zip(numbers, labels, strict=True):
-        meaning = label.terminology or _UNKNOWN
+        meaning = label.terminology or UNKNOWN
         description = hd.seg.SegmentDescription(
             segment_number=number,
             segment_label=label.name[:_LONGEST],
-            segmented_property_category=_code(meaning.category),
-            segmented_property_type=_code(meaning.type),
+            segmented_property_category=code_of(meaning.category),
+            segmented_property_type=code_of(meaning.type),
             algorithm_type=author.kind,
             algorithm_identification=algorithm,
             tracking_uid=tracking_uid(about, label.value),
             tracking_id=f"{label.name[: _LONGEST - 6]} {label.value}",
-            anatomic_regions=[_code(meaning.region)] if meaning.region else None,
+            anatomic_regions=[code_of(meaning.region)] if meaning.region else None,
             display_color=hd.color.CIELabColor.from_rgb(*label.color),
         )
         _add_modifiers(description, meaning)
@@ -73,5 +75,6 @@ def _add_modifiers(description: Any, meaning: Terminology) -> None:
         setattr(description[above][0], name, [item])
 
 
-def _code(term: CodedTerm) -> Any:
+def code_of(term: CodedTerm) -> Any:
+    """A term as highdicom takes it."""
     return highdicom().sr.CodedConcept(term.code, term.scheme, term.meaning)

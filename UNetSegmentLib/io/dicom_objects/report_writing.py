@@ -11,13 +11,12 @@ from typing import Any
 from ...errors import InputError
 from ...labels import CodedTerm, Label, Terminology
 from .author import MANUFACTURER, VERSION, Author
-from .descriptions import tracking_uid
+from .descriptions import UNKNOWN, code_of, tracking_uid
 from .needed import highdicom
 from .saving import save
 from .source import SourceSeries
 
 _SERIES_NUMBER = 902
-_TISSUE = CodedTerm("SCT", "85756007", "Tissue")
 _UNITS = {
     "mL": CodedTerm("UCUM", "mL", "milliliter"),
     "mm2": CodedTerm("UCUM", "mm2", "square millimeter"),
@@ -76,8 +75,8 @@ def write_report(
         try:
             made = dcmread(seg)
             report = hd.sr.MeasurementReport(
-                observation_context=hd.sr.ObservationContext(observer_device_context=_observer(author, source)),
-                procedure_reported=_code(_procedure(source)),
+                observation_context=hd.sr.ObservationContext(observer_device_context=_observer(author)),
+                procedure_reported=code_of(_procedure(source)),
                 imaging_measurements=[_group(segment, made, source, author) for segment in segments],
             )
             document = hd.sr.Comprehensive3DSR(
@@ -105,7 +104,7 @@ def write_report(
 def _group(segment: MeasuredSegment, seg: Any, source: SourceSeries, author: Author) -> Any:
     hd = highdicom()
     label = segment.label
-    meaning = label.terminology or Terminology(_TISSUE, _TISSUE)
+    meaning = label.terminology or UNKNOWN
     about = str(source.files[0].SeriesInstanceUID)
     sites = [_site(meaning)] if meaning.region or label.terminology else None
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
@@ -118,8 +117,8 @@ def _group(segment: MeasuredSegment, seg: Any, source: SourceSeries, author: Aut
             segment_number=segment.number,
             source_series=hd.sr.SourceSeriesForSegmentation(source.files[0].SeriesInstanceUID),
         ),
-        finding_type=_code(meaning.type),
-        finding_category=_code(meaning.category),
+        finding_type=code_of(meaning.type),
+        finding_category=code_of(meaning.category),
         finding_sites=sites,
         algorithm_id=hd.sr.AlgorithmIdentification(
             name=author.name or MANUFACTURER,
@@ -127,7 +126,7 @@ def _group(segment: MeasuredSegment, seg: Any, source: SourceSeries, author: Aut
             parameters=[author.digest] if author.digest else None,
         ),
         measurements=[
-            hd.sr.Measurement(name=_code(_NAMES[one.name]), value=float(one.value), unit=_code(_UNITS[one.unit]))
+            hd.sr.Measurement(name=code_of(_NAMES[one.name]), value=float(one.value), unit=code_of(_UNITS[one.unit]))
             for one in segment.measurements
         ],
     )
@@ -137,10 +136,10 @@ def _site(meaning: Terminology) -> Any:
     hd = highdicom()
     where = meaning.region or meaning.type
     side = meaning.region_modifier if meaning.region else meaning.type_modifier
-    return hd.sr.FindingSite(anatomic_location=_code(where), laterality=_code(side) if side else None)
+    return hd.sr.FindingSite(anatomic_location=code_of(where), laterality=code_of(side) if side else None)
 
 
-def _observer(author: Author, source: SourceSeries) -> Any:
+def _observer(author: Author) -> Any:
     hd = highdicom()
     return hd.sr.ObserverContext(
         observer_type=hd.sr.CodedConcept("121007", "DCM", "Device"),
@@ -160,7 +159,3 @@ def _procedure(source: SourceSeries) -> CodedTerm:
         "MR": CodedTerm("SCT", "113091000", "Magnetic resonance imaging"),
     }
     return known.get(modality, CodedTerm("SCT", "363679005", "Imaging"))
-
-
-def _code(term: CodedTerm) -> Any:
-    return highdicom().sr.CodedConcept(term.code, term.scheme, term.meaning)

@@ -14,10 +14,10 @@ from ...labels import CodedTerm, Label
 from ...volume import Segmentation
 from .author import MANUFACTURER, VERSION, Author
 from .contours import contours_of
+from .rtstruct_reading import STORAGE
 from .saving import present, save
 from .source import SourceSeries
 
-_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 _PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
 _LONGEST = 64
@@ -63,7 +63,7 @@ def _header(first: Any, author: Author) -> Any:
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UID(_STORAGE)
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UID(STORAGE)
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
     if "SpecificCharacterSet" in first:
         data.SpecificCharacterSet = first.SpecificCharacterSet
