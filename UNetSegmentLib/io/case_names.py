@@ -6,8 +6,10 @@ named by DICOM UIDs, recordings by ``rec02.x1909``.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -21,6 +23,7 @@ IMAGE_ENDINGS = (
 )
 # Read, but not looked for in folders of cases: a DICOM file is a slice, and the halves of a pair have one name.
 _FURTHER = (".dcm", ".hdr", ".img")
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 def case_name(path: Path | str) -> str:
@@ -49,6 +52,33 @@ def image_ending(path: Path | str) -> str:
 def is_image_file(path: Path) -> bool:
     """Whether a file in a folder of cases is one of them, by its name. Hidden files are not."""
     return bool(image_ending(path)) and not path.name.startswith(".") and path.is_file()
+
+
+def channel_of(name: str) -> tuple[str, int] | None:
+    """Case and number out of nnU-Net's name for one channel of a case, ``NAME_0001``; None for any other name."""
+    match = _CHANNEL.fullmatch(name)
+    return (match[1], int(match[2])) if match else None
+
+
+def are_channels(names: Sequence[str], channels: int) -> bool:
+    """Whether all of these names of files are channels of cases (``NAME_0000``, ``NAME_0001``), and none is a case with
+    a number of its own (``patient_0001``).
+
+    Where one image is a case, the numbers are channels only if each case has the first; and several numbers of a single
+    name are cases.
+
+    Args:
+        channels: images of a case.
+    """
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for name in names:
+        found = channel_of(name)
+        if found is None:
+            return False
+        numbers[found[0]].append(found[1])
+    if channels > 1 or not numbers:
+        return bool(numbers)
+    return all(0 in each for each in numbers.values()) and (len(numbers) > 1 or len(names) == 1)
 
 
 def cases_by_name(paths: Iterable[Path]) -> dict[str, Path]:

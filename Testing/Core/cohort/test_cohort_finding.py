@@ -98,6 +98,28 @@ def test_channels_of_nnunet_are_joined_and_a_missing_one_is_said(tmp_path: Path)
     assert "no channel 0001" in next(iter(reasons(found).values()))
 
 
+def test_cases_with_numbers_of_four_digits_are_no_channels(tmp_path: Path) -> None:
+    for number in range(3):
+        write_image(tmp_path / f"patient_{number:04}.nii.gz")
+    every = ["patient_0000", "patient_0001", "patient_0002"]
+    assert names(find_cases([tmp_path], ANY)) == every
+    assert names(find_cases([tmp_path / "patient_0002.nii.gz"], ANY)) == every[2:]
+
+
+def test_a_channel_that_the_model_does_not_take_is_said(tmp_path: Path) -> None:
+    for name in ("x_0000", "x_0001", "y_0000"):
+        write_image(tmp_path / f"{name}.nii.gz")
+    found = find_cases([tmp_path], ANY)
+    assert names(found) == ["x", "y"]
+    assert "channel 0001 of x" in next(iter(reasons(found).values()))
+
+
+def test_channels_that_a_pattern_names_are_joined(tmp_path: Path) -> None:
+    for name in ("x_0000", "x_0001"):
+        write_image(tmp_path / f"{name}.nii.gz")
+    assert names(find_cases([tmp_path / "*.nii.gz"], Wanted(channels=2))) == ["x"]
+
+
 def test_a_table_runs_what_is_right_and_says_what_is_wrong(tmp_path: Path) -> None:
     write_image(tmp_path / "a.nii.gz")
     write_image(tmp_path / "ref.nii.gz")

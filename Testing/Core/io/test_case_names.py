@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from UNetSegmentLib.errors import InputError
-from UNetSegmentLib.io.case_names import IMAGE_ENDINGS, case_name, cases_by_name, is_image_file
+from UNetSegmentLib.io.case_names import IMAGE_ENDINGS, are_channels, case_name, cases_by_name, is_image_file
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,23 @@ def test_an_ending_is_taken_off_once_and_nothing_else(name: str, ending: str) ->
     name = "x" + name + "x"
     assert case_name(name + ending) == case_name(name + "-")[:-1]
     assert case_name(name + ending + ending).lower().endswith(ending)
+
+
+@pytest.mark.parametrize(
+    ("names", "channels", "are"),
+    [
+        ("a_0000 a_0001 b_0000 b_0001", 2, True),
+        ("a_0000 b_0000", 1, True),
+        ("a_0000 a_0001 b_0000 b_0001", 1, True),
+        ("a_0000", 1, True),
+        ("patient_0000 patient_0001 patient_0002", 1, False),
+        ("patient_0007", 1, False),
+        ("a_0000 b", 2, False),
+        ("", 1, False),
+    ],
+)
+def test_numbers_of_channels_and_of_cases(names: str, channels: int, are: bool) -> None:
+    assert are_channels(names.split(), channels) is are
 
 
 def test_two_files_of_one_name_are_refused_by_their_names(tmp_path: Path) -> None:

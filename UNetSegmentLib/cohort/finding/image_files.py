@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...errors import InputError
-from ...io.case_names import case_name
+from ...io.case_names import are_channels, case_name, channel_of
 from ..case import CohortCase, Found, LeftOut, Source
 from .wanted import Wanted
-
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 def file_cases(paths: Sequence[Path], wanted: Wanted) -> Found:
     """The cases of image files that lie in one folder.
 
-    Where every file ends in the number of a channel, or the model takes several images, files of one name are joined.
+    Files of one name are joined where all names are those of channels, see
+    :func:`~UNetSegmentLib.io.case_names.are_channels`; channels that the model does not take are left out.
     """
-    numbered = [_CHANNEL.fullmatch(case_name(path)) for path in paths]
-    if not paths or not all(numbered):
+    if not are_channels([case_name(path) for path in paths], wanted.channels):
         return Found(tuple(CohortCase(case_name(path), (Source(path),)) for path in paths))
     groups: dict[str, dict[int, Path]] = defaultdict(dict)
     left: list[LeftOut] = []
-    for path, match in zip(paths, numbered, strict=True):
-        assert match is not None
-        name, number = match[1], int(match[2])
-        if number in groups[name]:
+    for path in paths:
+        numbered = channel_of(case_name(path))
+        assert numbered is not None
+        name, number = numbered
+        if number >= wanted.channels:
+            cause = f"It is channel {number:04} of {name}; the model takes {wanted.channels}."
+            cure = "Give it another name, if it is an image by itself."
+            left.append(LeftOut.because(path.name, path, InputError(cause, cure)))
+        elif number in groups[name]:
             cause = f"'{groups[name][number].name}' is channel {number:04} of {name} too."
             left.append(LeftOut.because(path.name, path, InputError(cause, "Keep one of the two.")))
         else:

@@ -40,8 +40,14 @@ def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None
     """
     found = Found()
     skipped = output.resolve() if output is not None else None
-    for path in _expanded(inputs):
-        found = found.joined(_of_one(Path(path), wanted, skipped))
+    files: list[Path] = []
+    for path in map(Path, _expanded(inputs)):
+        if is_folder(path) or not path.exists() or path.suffix.lower() in ENDINGS:
+            found = found.joined(_of_one(path, wanted, skipped))
+        else:
+            files.append(path)
+    for together in by_folder(files).values():
+        found = found.joined(file_cases(together, wanted))
     found = _without_duplicates(found)
     return replace(found, cases=with_own_names(found.cases))
 
@@ -57,14 +63,13 @@ def _expanded(inputs: Iterable[str | Path]) -> list[str]:
 
 
 def _of_one(path: Path, wanted: Wanted, skipped: Path | None) -> Found:
+    """The cases of a folder or a table."""
     if is_folder(path):
         return _of_folder(path, wanted, skipped)
     if not path.exists():
         error = InputError("There is no such file or folder.", "Check the path.")
         return Found(left_out=(LeftOut.because(shown(path.name), path, error),))
-    if path.suffix.lower() in ENDINGS:
-        return table_cases(path, wanted)
-    return file_cases([path], wanted)
+    return table_cases(path, wanted)
 
 
 def _of_folder(folder: Path, wanted: Wanted, skipped: Path | None) -> Found:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...io.case_names import case_name, cases_by_name, plain_text
+from ...io.case_names import case_name, cases_by_name, channel_of, plain_text
 from .dataset import CaseFiles, Dataset, Region
 from .files import image_files, in_order, is_there, labels_alone, lacking_label, natural, read_json
 
 _LISTED = 5
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 def matches(path: Path) -> bool:
@@ -77,12 +75,12 @@ def _cases(path: Path, channels: int) -> tuple[tuple[CaseFiles, ...], tuple[str,
     """The cases, and notes on the files that belong to none of them."""
     found: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in image_files(path / "imagesTr"):
-        match = _CHANNEL.fullmatch(case_name(file))
-        if match is None:
+        numbered = channel_of(case_name(file))
+        if numbered is None:
             raise InputError(
                 f"'{file.name}' does not end in the number of its channel.", "Name it NAME_0000, NAME_0001 and so on."
             )
-        name, number = match[1], int(match[2])
+        name, number = numbered
         if number in found[name]:
             raise InputError(f"The case {name} has two files for channel {number:04}.", "Keep one of them in imagesTr.")
         found[name][number] = file

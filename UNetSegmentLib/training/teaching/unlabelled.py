@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from pathlib import Path
 
 import torch
 
 from ...errors import InputError, UNetSegmentError
-from ...io.case_names import case_name
+from ...io.case_names import are_channels, case_name, channel_of
 from ...io.guarded import read_volume
 from ...models.card import ModelCard
 from ...preprocessing import prepare
@@ -20,14 +19,14 @@ from ..cases.labelling import Labelling
 from ..cases.mapped_cases import MappedCases
 from ..layouts.files import image_files, natural
 
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 _SUBFOLDERS = ("images", "imagesTr", "imagesTs")
 
 
 def find_unlabelled(folder: str | Path, channels: int) -> dict[str, tuple[Path, ...]]:
     """The images of a folder (or of ``images/``, ``imagesTr/``, ``imagesTs/`` in it) by the names of their cases.
 
-    Files named ``NAME_0000``, ``NAME_0001`` and so on are the channels of one case; otherwise each file is a case.
+    Files named ``NAME_0000``, ``NAME_0001`` and so on are the channels of one case, see
+    :func:`~UNetSegmentLib.io.case_names.are_channels`; otherwise each file is a case.
 
     Raises:
         InputError: no such folder, no images in it, or a case that lacks a channel.
@@ -37,13 +36,13 @@ def find_unlabelled(folder: str | Path, channels: int) -> dict[str, tuple[Path, 
     files = [file for place in inner or [folder] for file in image_files(place)]
     if not files:
         raise InputError(f"There are no images in {folder}.", "Give a folder of images, or leave unlabelled cases out.")
-    matches = [_CHANNEL.fullmatch(case_name(file)) for file in files]
-    if not all(matches):
+    if not are_channels([case_name(file) for file in files], channels):
         return {case_name(file): (file,) for file in files}
     found: dict[str, dict[int, Path]] = defaultdict(dict)
-    for match, file in zip(matches, files, strict=True):
-        assert match is not None
-        found[match[1]][int(match[2])] = file
+    for file in files:
+        numbered = channel_of(case_name(file))
+        assert numbered is not None
+        found[numbered[0]][numbered[1]] = file
     for name, numbers in found.items():
         missing = [n for n in range(channels) if n not in numbers]
         if missing:

@@ -201,6 +201,9 @@ def test_cases_without_labels_are_found(tmp_path):
         "q_0000.nii.gz",
         "q_0001.nii.gz",
     ]
+    for name in ("patient_0000", "patient_0001"):
+        write_case(tmp_path / "numbered", name, image, image.astype(np.uint8))
+    assert list(find_unlabelled(tmp_path / "numbered", 1)) == ["patient_0000", "patient_0001"]
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="no images"):
         find_unlabelled(tmp_path / "none", 1)
