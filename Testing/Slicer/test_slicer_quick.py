@@ -153,7 +153,9 @@ class MakingTest(QuickTestCase):
         folder = self.scratch / "images"
         folder.mkdir()
         for number in range(3):
-            sitk.WriteImage(sitk.GetImageFromArray(np.zeros((4, 5, 6), np.float32)), str(folder / f"{number}.nii.gz"))
+            sitk.WriteImage(
+                sitk.GetImageFromArray(np.zeros((4, 5, 6), np.float32)), str(folder / f"patient_{number:04}.nii.gz")
+            )
         self.section.source.choose_folder(str(folder))
         self.assertIn("3 images without segmentations", self.section.source.ui.trainFolderLabel.text)
         self.assertIn("Without segmentations the loss in Dice cannot be measured", self.problems)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 from ..errors import InputError, ResourceError, UNetSegmentError
 from ..inference.hounsfield import hounsfield_warnings
 from ..inference.inputs import colour_warnings, one_image, photograph_warnings
-from ..io.case_names import case_name, is_image_file
 from ..io.guarded import read_volume
 from ..models.card import ModelCard
 from ..training.layouts import reading
@@ -23,12 +21,12 @@ from ..training.layouts.naming import numbered_like
 from ..training.layouts.recognition import open_layout
 from ..training.planning.configuration import FOLDS
 from ..volume import Segmentation, Volume
+from .images_alone import images_alone
 
 FEW = 8
 """Under so many cases, what they tell is uncertain, and the user is told."""
 
 _SEED = 7
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 # By how much of the width of the training's medians an image's own may lie beside them.
 _BESIDE = 0.5
 
@@ -66,7 +64,8 @@ def find_cases(folder: str | Path, card: ModelCard, limit: int = 0, least: int =
     path = Path(folder)
     if not path.exists():
         raise InputError(f"There is no folder '{path}'.", "Give the folder with the cases.")
-    found = _images_alone(path, card) if _holds_images_alone(path) else _labelled(path, card)
+    alone = images_alone(path, len(card.inputs))
+    found = tuple(CompressionCase(name, files) for name, files in alone.items()) if alone else _labelled(path, card)
     if len(found) < least:
         which = "one case" if len(found) == 1 else f"{len(found)} cases"
         raise InputError(
@@ -187,27 +186,6 @@ def _unlike_channels(image: Volume, card: ModelCard) -> list[str]:
         if not low - _BESIDE * width <= median <= high + _BESIDE * width:
             found.append(channel.name)
     return found
-
-
-def _holds_images_alone(path: Path) -> bool:
-    """Whether a folder holds image files themselves and nothing that a layout would know."""
-    if not path.is_dir() or not any(map(is_image_file, path.iterdir())):
-        return False
-    try:
-        open_layout(path)
-    except InputError:
-        return True
-    return False
-
-
-def _images_alone(path: Path, card: ModelCard) -> tuple[CompressionCase, ...]:
-    files = sorted(filter(is_image_file, path.iterdir()), key=lambda file: natural(file.name))
-    grouped: dict[str, list[Path]] = {}
-    for file in files:
-        name = case_name(file)
-        channel = _CHANNEL.fullmatch(name)
-        grouped.setdefault(channel.group(1) if channel and len(card.inputs) > 1 else name, []).append(file)
-    return tuple(CompressionCase(name, tuple(channels)) for name, channels in grouped.items())
 
 
 def _labelled(path: Path, card: ModelCard) -> tuple[CompressionCase, ...]:

@@ -64,8 +64,8 @@ def are_channels(names: Sequence[str], channels: int) -> bool:
     """Whether all of these names of files are channels of cases (``NAME_0000``, ``NAME_0001``), and none is a case with
     a number of its own (``patient_0001``).
 
-    Where one image is a case, the numbers are channels only if each case has the first; and several numbers of a single
-    name are cases.
+    Where one image is a case, the numbers are channels only if each case has the first. More numbers of a single name
+    than a case has images are cases.
 
     Args:
         channels: images of a case.
@@ -76,9 +76,9 @@ def are_channels(names: Sequence[str], channels: int) -> bool:
         if found is None:
             return False
         numbers[found[0]].append(found[1])
-    if channels > 1 or not numbers:
-        return bool(numbers)
-    return all(0 in each for each in numbers.values()) and (len(numbers) > 1 or len(names) == 1)
+    if not numbers or (len(numbers) == 1 and len(names) > channels):
+        return False
+    return channels > 1 or all(0 in each for each in numbers.values())
 
 
 def cases_by_name(paths: Iterable[Path]) -> dict[str, Path]:

@@ -228,7 +228,7 @@ def test_a_missing_package_is_named(package: Path, level_cases: Path, tmp_path: 
             raise importlib.metadata.PackageNotFoundError(name)
         return real(name)
 
-    monkeypatch.setattr("UNetSegmentLib.compression.checking.version", version)
+    monkeypatch.setattr(importlib.metadata, "version", version)
     with pytest.raises(DependencyError, match=r"nncf is not installed.*pip install 'unetsegment\[compress\]'"):
         quantizing.quantize(package, tmp_path / "out", level_cases, QuantizationRecipe())
 

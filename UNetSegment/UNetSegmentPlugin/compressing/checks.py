@@ -1,14 +1,13 @@
 """Whether a quick version of a model can be made, and of which cases: reasons in plain words. Reads no voxels."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.compression.checking import check_licence
+from UNetSegmentLib.compression.images_alone import images_alone
 from UNetSegmentLib.errors import UNetSegmentError
-from UNetSegmentLib.io.case_names import case_name, is_image_file
 from UNetSegmentLib.models.card import ModelCard
 from UNetSegmentLib.networks.config import OpaqueNetwork
 from UNetSegmentLib.training.layouts import open_layout
@@ -21,9 +20,6 @@ from ..training.voxels import key_of
 
 FEWEST, ENOUGH = 2, 8
 """Half of the cases are measured, the others are calibrated with; what fewer than ENOUGH tell is uncertain."""
-
-# One case's channels, as nnU-Net names them.
-_CHANNEL = re.compile(r"(.+)_\d{4}")
 
 
 def check_model(card: ModelCard) -> list[str]:
@@ -64,13 +60,13 @@ def check_pairs(rows: Sequence[Pair], card: ModelCard) -> Found:
     return Found(tuple(errors), tuple(_few(len(complete))), channels=channels)
 
 
-def check_folder(path: str) -> Found:
-    """Looks at a folder of cases, or of images alone."""
+def check_folder(path: str, channels: int) -> Found:
+    """Looks at a folder of cases, or of images alone, for a model of so many channels."""
     if not path:
         return Found((_("Choose the folder with the cases."),))
     folder = Path(path).expanduser()
     try:
-        alone = _images_alone(folder)
+        alone = len(images_alone(folder, channels))
         data = None if alone else open_layout(folder)
     except UNetSegmentError as error:
         return Found((str(error),))
@@ -96,21 +92,6 @@ def _pair_errors(pair: Pair, names: Sequence[str]) -> list[str]:
             )
         ]
     return training_checks.pair_errors(pair, names)
-
-
-def _images_alone(folder: Path) -> int:
-    """How many cases a folder holds in which images lie and nothing that a layout would know; 0 for any other."""
-    if not folder.is_dir():
-        return 0
-    files = [file for file in folder.iterdir() if is_image_file(file)]
-    if not files:
-        return 0
-    try:
-        open_layout(folder)
-    except UNetSegmentError:
-        names = {case_name(file) for file in files}
-        return len({match.group(1) if (match := _CHANNEL.fullmatch(name)) else name for name in names})
-    return 0
 
 
 def _some(names: Sequence[str]) -> str:

@@ -323,8 +323,8 @@ class QuickSource(CaseSource):
         """What the source holds for a model, and what is wrong with it."""
         if not self.from_folder:
             return checks.check_pairs(self.rows, card)
-        folder = self.folder
-        return self._once((folder,), lambda: checks.check_folder(folder))
+        key = (self.folder, len(card.inputs))
+        return self._once(key, lambda: checks.check_folder(*key))
 
 
 def _names(requirements: list[str]) -> str:
