@@ -64,8 +64,8 @@ def are_channels(names: Sequence[str], channels: int) -> bool:
     """Whether all of these names of files are channels of cases (``NAME_0000``, ``NAME_0001``), and none is a case with
     a number of its own (``patient_0001``).
 
-    Where one image is a case, the numbers are channels only if each case has the first. More numbers of a single name
-    than a case has images are cases.
+    Channels are counted from 0: some case must have the first, and each case where one image is a case. More numbers of
+    a single name than a case has images are cases.
 
     Args:
         channels: images of a case.
@@ -78,7 +78,7 @@ def are_channels(names: Sequence[str], channels: int) -> bool:
         numbers[found[0]].append(found[1])
     if not numbers or (len(numbers) == 1 and len(names) > channels):
         return False
-    return channels > 1 or all(0 in each for each in numbers.values())
+    return (any if channels > 1 else all)(0 in each for each in numbers.values())
 
 
 def cases_by_name(paths: Iterable[Path]) -> dict[str, Path]:

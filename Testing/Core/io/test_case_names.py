@@ -51,6 +51,7 @@ def test_an_ending_is_taken_off_once_and_nothing_else(name: str, ending: str) ->
         ("patient_0000 patient_0001 patient_0002", 1, False),
         ("patient_0007", 1, False),
         ("a_0000 b", 2, False),
+        ("photograph_0012", 3, False),
         ("image_0001 image_0002 image_0003 image_0004", 3, False),
         ("", 1, False),
     ],
