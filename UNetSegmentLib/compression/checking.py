@@ -13,7 +13,8 @@ from ..models.files import CARD
 from ..networks.config import OpaqueNetwork
 
 _NO_DERIVATIVES = re.compile(
-    r"\bBY(-NC)?-ND\b|\bNo[- ]?Deriv|\b(no|without|prohibit\w*|forbid\w*)\s+(derivatives?|derived|modifications?)\b"
+    r"(?<![a-z])BY([-_ ]NC)?[-_ ]ND(?![a-z])|\bNo[- ]?Deriv"
+    r"|\b(no|without|prohibit\w*|forbid\w*)\s+(derivatives?|derived|modifications?)\b"
     r"|\bmay not be (modified|altered|changed)\b",
     re.IGNORECASE,
 )

@@ -201,6 +201,8 @@ def test_a_loss_that_cannot_be_reached_writes_nothing_unless_told(
     ("changes", "words"),
     [
         ({"licence": "CC-BY-NC-ND 4.0"}, "forbids derivatives"),
+        ({"licence": "CC BY NC ND 4.0"}, "forbids derivatives"),
+        ({"licence": "cc_by_nd_4.0"}, "forbids derivatives"),
         ({"licence": "Free for research. No derivatives."}, "forbids derivatives"),
         ({"network": OpaqueNetwork(3, 1, 3, (1, 1, 1), architecture="torchscript")}, "a TorchScript file"),
         ({"network": OpaqueNetwork(3, 1, 3, (1, 1, 1), architecture="onnx")}, "an ONNX file"),
