@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn import functional
 
+from ..inference.engine import pad_to_patch
 from ..inference.inputs import at_trained_size, photograph_factor, without_fine_detail
-from ..inference.tiles import TilePlan, padding, plan_tiles
+from ..inference.tiles import TilePlan, plan_tiles
 from ..models.card import ModelCard
 from ..models.model import Model
 from ..preprocessing.preparation import Prepared, lay_out, onto_grid, prepare
@@ -20,7 +20,6 @@ from ..volume import Segmentation, Volume
 from .cases import CompressionCase, read_image, read_labels
 
 _OVERLAP = 0.25  # of the engine's presets but exact
-_PADDINGS = {"zeros": "constant", "edge": "replicate", "reflect": "reflect"}
 _TRIED = 4  # tiles for each one that is taken, where the network itself must tell what they hold
 
 
@@ -112,13 +111,9 @@ def prepared_case(
 
 def _tiled(case: CompressionCase, card: ModelCard, patch: Sequence[int]) -> _Tiled:
     _, prepared, _, labels = prepared_case(case, card)
-    shape = prepared.tensor.shape[1:]
-    (z0, z1), (y0, y1), (x0, x1) = padding(shape, patch)
-    pads = (x0, x1, y0, y1, z0, z1)
-    mode = _PADDINGS[card.inference.padding]
-    image = functional.pad(prepared.tensor[None], pads, mode)[0] if any(pads) else prepared.tensor
-    known = None if labels is None else functional.pad(torch.from_numpy(labels.astype(np.int32)), pads)
-    return _Tiled(image, known, plan_tiles(shape, patch, _OVERLAP))
+    image = pad_to_patch(prepared.tensor, patch, card.inference.padding)
+    known = None if labels is None else pad_to_patch(torch.from_numpy(labels.astype(np.int32))[None], patch, "zeros")[0]
+    return _Tiled(image, known, plan_tiles(prepared.tensor.shape[1:], patch, _OVERLAP))
 
 
 def _runs(tiled: _Tiled, place: tuple[int, int, int], card: ModelCard) -> bool:

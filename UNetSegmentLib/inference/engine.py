@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +76,7 @@ def run_tiles(
     """
     watch = watch or FiniteWatch()
     plan = tiles_of(image, settings)
-    padded = _padded(image, settings)
+    padded = pad_to_patch(image, settings.patch, settings.padding)
     reducer = PlaneReducer(reduction, settings.accumulate_on, head)
     wanted = _wanted(padded[: settings.images], plan, settings.background_below, stage)
     if len(plan) == 1:
@@ -121,10 +121,12 @@ def crop_of(image: torch.Tensor, settings: Pass) -> Box:
     return Box.whole(image.shape[1:]).shifted(before)
 
 
-def _padded(image: torch.Tensor, settings: Pass) -> torch.Tensor:
-    (z0, z1), (y0, y1), (x0, x1) = padding(image.shape[1:], settings.patch)
+def pad_to_patch(image: torch.Tensor, patch: Sequence[int], kind: str) -> torch.Tensor:
+    """The image (channels, z, y, x) in the middle of at least one patch, by a padding of the card: ``zeros``, ``edge``
+    or ``reflect``."""
+    (z0, z1), (y0, y1), (x0, x1) = padding(image.shape[1:], patch)
     pads = (x0, x1, y0, y1, z0, z1)
-    return functional.pad(image[None], pads, _PADDINGS[settings.padding])[0] if any(pads) else image
+    return functional.pad(image[None], pads, _PADDINGS[kind])[0] if any(pads) else image
 
 
 def _wanted(

@@ -3,6 +3,7 @@
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.models.card import INT8_OPENVINO, CompressedForm, ModelCard
+from UNetSegmentLib.models.small_forms import form_of
 
 from . import catalog
 
@@ -12,8 +13,8 @@ _NOTHING = 0.0005
 
 
 def quick_form(card: ModelCard | None) -> CompressedForm | None:
-    """The model's quick version, None where there is none that this computer's processor could run."""
-    return next((form for form in card.forms if form.kind == INT8_OPENVINO), None) if card is not None else None
+    """The model's quick version; None where it has none."""
+    return form_of(card, INT8_OPENVINO) if card is not None else None
 
 
 def runs_quick(card: ModelCard, chosen: str, preset: str) -> bool:

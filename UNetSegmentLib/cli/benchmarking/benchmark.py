@@ -68,10 +68,10 @@ def benchmark(
 
 
 def _patch(text: str) -> tuple[int, int, int]:
-    try:
-        x, y, z = (int(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(f"'{text[:40]}' is no size of a tile.", "Give three whole numbers: --patch 96,96,96") from None
+    parts = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if len(parts) != 3 or min(parts) < 1:
+        raise InputError(f"'{text[:40]}' is no size of a tile.", "Give three whole numbers: --patch 96,96,96")
+    x, y, z = parts
     return z, y, x
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,8 @@ import torch
 from torch import nn
 
 from ...errors import ModelError
-from ...inference.backends.conversion import traced
+from ...inference.backends.conversion import own_logging, traced
 from ...inference.backends.precise_norms import make_norms_precise
-
-log = logging.getLogger(__name__)
 
 # Root mean square of the difference over the standard deviation of the network's own answer.
 _SAME = 1e-3
@@ -109,17 +108,14 @@ def ir_files(model: Any) -> tuple[bytes, bytes]:
         return path.read_bytes(), path.with_suffix(".bin").read_bytes()
 
 
-class quiet:  # noqa: N801
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
     """Neither lines nor bars of the converter and of NNCF on the console, and the program's own log as it was."""
-
-    def __enter__(self) -> None:
-        self._root = logging.getLogger()
-        self._kept = (self._root.level, list(self._root.handlers))
-        self._nncf = logging.getLogger("nncf")
-        self._level = self._nncf.level
-        self._nncf.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        self._root.setLevel(self._kept[0])
-        self._root.handlers[:] = self._kept[1]
-        self._nncf.setLevel(self._level)
+    nncf = logging.getLogger("nncf")
+    level = nncf.level
+    nncf.setLevel(logging.ERROR)
+    try:
+        with own_logging():
+            yield
+    finally:
+        nncf.setLevel(level)

@@ -80,13 +80,13 @@ def _record(module: nn.Module, example: Sequence[int], shape: Sequence[int]) -> 
         warnings.simplefilter("ignore")  # of the tracer, about sizes that become constants; the result is checked
         image = torch.zeros(list(example))
         script = module if isinstance(module, torch.jit.ScriptModule) else traced(module, image)
-        with _own_logging():
+        with own_logging():
             model = openvino.convert_model(script)
     return _fixed(model, shape)
 
 
 @contextlib.contextmanager
-def _own_logging() -> Iterator[None]:
+def own_logging() -> Iterator[None]:
     """OpenVINO's converter sets the level and the handlers of the root logger; they are the program's, not its own."""
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)

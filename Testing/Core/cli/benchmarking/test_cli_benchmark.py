@@ -49,6 +49,7 @@ def test_the_table_and_the_document(
     ("options", "message"),
     [
         (("--patch", "96,96"), "no size of a tile"),
+        (("--patch", "96,0,96"), "no size of a tile"),
         (("--threads", "0"), "At least one thread"),
         (("--reference", "labels.nii.gz"), "without its image"),
     ],
