@@ -159,7 +159,9 @@ def benchmark(
         _check_reference(image, reference)
     base = settings or EngineSettings()
     tried = list(tried) if tried is not None else ways([torch.get_num_threads()])
-    runs = [_Runs(model, way, base, image if image is not None else noise(model, way.patch)) for way in tried]
+    # One image for all ways, or their times and labels could not be compared.
+    case = image if image is not None else noise(model, _largest_patch(model, tried))
+    runs = [_Runs(model, way, base, case) for way in tried]
     end = time.monotonic() + seconds
     stage = Stage("benchmark", len(runs) * _ROUNDS + 1, progress)
     cancelled = False
@@ -180,7 +182,11 @@ def benchmark(
 
 
 def noise(model: Model, patch: Sequence[int] | None = None) -> Volume:
-    """An image that a model takes, of two tiles along y and x, filled with noise (seed 0)."""
+    """An image that a model takes, of two tiles along y and x, filled with noise (seed 0).
+
+    Args:
+        patch: (z, y, x) voxels of a tile; None for the model's.
+    """
     card = model.card
     z, y, x = patch or card.inference.patch
     shape = (z, round(y * _TILES_ACROSS), round(x * _TILES_ACROSS))
@@ -188,6 +194,12 @@ def noise(model: Model, patch: Sequence[int] | None = None) -> Volume:
     geometry = Geometry((shape[2], shape[1], shape[0]), (dx, dy, dz))
     voxels = np.random.default_rng(0).normal(100, 30, (len(card.inputs), *shape)).astype(np.float32)
     return Volume(voxels, geometry, "noise")
+
+
+def _largest_patch(model: Model, tried: Sequence[Way]) -> list[int]:
+    """(z, y, x) voxels, along each axis those of the way that has most."""
+    patches = [model.card.inference.patch, *(way.patch for way in tried if way.patch is not None)]
+    return [max(sizes) for sizes in zip(*patches, strict=True)]
 
 
 class _Runs:

@@ -78,6 +78,12 @@ def test_without_an_image_there_are_several_tiles_of_noise(model: Model) -> None
     assert noise(model).voxels.shape[0] == len(model.card.inputs)
 
 
+def test_ways_of_other_tiles_run_on_the_same_noise(model: Model) -> None:
+    whole = model.card.inference.patch
+    done = benchmark(model, tried=[Way("torch"), Way("torch", patch=(whole[0], whole[1] // 2, whole[2] // 2))])
+    assert all(0 <= row.agreement <= 1 for row in done.rows), done.rows
+
+
 def test_a_package_that_is_not_installed_is_a_row_with_its_cure(
     model: Model, image: Volume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
