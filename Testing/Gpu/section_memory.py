@@ -46,9 +46,10 @@ def judged(name, found, expected):
     same = float((found.segmentation.voxels == expected.segmentation.voxels).mean())
     # Random weights: rounding decides many voxels, and on the CPU it is that of single precision.
     least = 0.98 if found.settings["device"] == expected.settings["device"] else 0.95
-    if found.settings["patch"] != expected.settings["patch"]:
-        least = 0.0
-    return Row("memory", name, {**about(found), "same label": same}, ok=same >= least, note=" ".join(found.warnings))
+    # With instance norms tiles of another size give other labels; that there are some is all that can be said.
+    other = found.settings["patch"] != expected.settings["patch"]
+    ok = None if other else same >= least
+    return Row("memory", name, {**about(found), "same label": same}, ok=ok, note=" ".join(found.warnings))
 
 
 def about(result):

@@ -134,7 +134,7 @@ def _workplace(output: Path, work: str | Path | None, recipe: PruningRecipe) -> 
     note, told = folder / "recipe.txt", f"{recipe}\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        before = note.read_text(encoding="utf-8") if note.exists() else told
+        before = note.read_text(encoding="utf-8", errors="replace") if note.exists() else told
         with atomic_path(note) as temporary:
             temporary.write_text(before, encoding="utf-8")
     except OSError as error:
