@@ -71,6 +71,10 @@ HOSTILE = {
     "a constant before the file": (first(rb'offset="\d+"', b'offset="-8"'), "does not fit"),
     "a constant beyond the file": (first(rb'offset="\d+"', b'offset="99999999999"'), "does not fit"),
     "a constant of another size": (first(rb'size="\d+"', b'size="1"'), "does not fit"),
+    "a constant beyond all numbers": (
+        first(rb'element_type="f32" shape="" ', b'element_type="f32" shape="' + b"9" * 400 + b'" '),
+        "does not fit",
+    ),
     "a constant of unknown numbers": (
         first(rb'element_type="f32" shape="" ', b'element_type="str" shape="" '),
         "is not described",

@@ -92,7 +92,7 @@ def _check_constant(layer: ElementTree.Element, available: int, what: str) -> No
         bits = _BITS[values["element_type"]]
     except (KeyError, ValueError):
         raise _refused(what, f"its constant '{(layer.get('name') or '')[:60]}' is not described") from None
-    fits = min([0, *shape]) >= 0 and offset >= 0 and size == math.ceil(math.prod(shape) * bits / 8)
+    fits = min([0, *shape]) >= 0 and offset >= 0 and size == -(-math.prod(shape) * bits // 8)
     if not fits or offset + size > available:
         raise _refused(what, f"its constant '{(layer.get('name') or '')[:60]}' does not fit its {available} bytes")
 
