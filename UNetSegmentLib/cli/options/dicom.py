@@ -45,10 +45,15 @@ class DicomResult:
         """Refuses what does not go together.
 
         Raises:
-            InputError, OutputError: an unknown kind, or a report without a SEG.
+            InputError, OutputError: an unknown kind, a kind for what is no DICOM object, or a report without a SEG.
         """
         if self.kind not in KINDS:
             raise InputError(f"There is no kind of DICOM object '{self.kind}'.", f"Use one of {', '.join(KINDS)}.")
+        if self.kind != KINDS[0] and not self.wanted:
+            raise InputError(
+                f"--dicom {self.kind} is about a DICOM object, and '{self.target.name}' is none.",
+                "Let OUTPUT end with .dcm, or leave --dicom out.",
+            )
         if self.report is None:
             return
         if self.report.suffix.lower() != ENDING:

@@ -15,7 +15,7 @@ from ..dicom.recognition import is_dicom
 from ..dicom.series import choose_series
 from ..dicom.stacking import stack
 from ..grid import place_on_grid
-from ..plain_files import is_folder
+from ..plain_files import is_folder, require_plain_file
 
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
@@ -64,12 +64,14 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
         series: UID, number or description, where there are several.
 
     Raises:
-        InputError: no DICOM, or headers that lack what objects about them need.
+        InputError: nothing there, no DICOM, or headers that lack what objects about them need.
         GeometryError: slices that make no grid (a tilted gantry, missing or unevenly spaced ones).
     """
     from pydicom import dcmread
 
     path = Path(path)
+    if not is_folder(path):
+        require_plain_file(path)
     if not (is_folder(path) or is_dicom(path)):
         raise InputError(
             f"'{path.name}' is not DICOM, and a DICOM object is about a series of DICOM files.",

@@ -100,3 +100,16 @@ def test_convert_asks_for_the_series(run: Callable[..., Result], series: Path, t
     run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", series, "--dicom", "rtstruct")
     result = run("convert", tmp_path / "b.dcm", tmp_path / "c.nii.gz")
     assert (result.exit_code, "structure set" in result.output) == (3, True)
+
+
+def test_convert_says_that_a_series_is_not_there(run: Callable[..., Result], tmp_path: Path) -> None:
+    write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), tmp_path / "a.seg.nrrd")
+    result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", tmp_path / "nowhere")
+    assert (result.exit_code, "does not exist" in result.output.replace("\n", " ")) == (3, True)
+
+
+def test_a_kind_of_dicom_object_is_not_passed_over_silently(run: Callable[..., Result], tmp_path: Path) -> None:
+    write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), tmp_path / "a.seg.nrrd")
+    result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.nii.gz", "--dicom", "binary")
+    assert (result.exit_code, "--dicom binary" in result.output.replace("\n", " ")) == (3, True)
+    assert not (tmp_path / "b.nii.gz").exists()
