@@ -144,6 +144,10 @@ def batch(
             return
         from ...cohort.job import CohortJob
 
+        if backend and not ray:  # of Ray's machines only they themselves know
+            from ...inference.backends.installed import check_backend
+
+            check_backend(backend)
         overrides = {name: value for name, value in (("backend", backend), ("form", form)) if value}
         job = CohortJob(model, device, preset, overrides, ending, preview, quality, probabilities)
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
@@ -252,6 +256,8 @@ def _say_outcome(
     seconds = sum(record.seconds for record in records if record.status is Status.DONE)
     say(f"{counts['done']} done, {counts['failed']} failed, {counts['left out']} left out; {run} run now, {kept} kept.")
     if counts["done"]:
-        say(f"{duration(seconds / counts['done'])} a case. Written:")
-    for path in written:
-        say(f"  {path}")
+        say(f"{duration(seconds / counts['done'])} a case.")
+    if written:
+        say("Written:\n" + "\n".join(f"  {path}" for path in written))
+    else:
+        say("Once all parts have ended, --join writes the table and the page.")

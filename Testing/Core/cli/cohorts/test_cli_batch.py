@@ -53,6 +53,16 @@ def test_a_dry_run_writes_nothing(
     assert not (tmp_path / "results").exists()
 
 
+def test_a_part_says_how_the_parts_become_a_table(
+    run: Callable[..., Result], scans: Path, tmp_path: Path, level_package: Path
+) -> None:
+    output = tmp_path / "results"
+    words = run("batch", scans / "s1.nii.gz", "-o", output, "-m", level_package, "--no-preview", "--part", "1/1").output
+    assert "report.html" in words and "--join" not in words
+    words = run("batch", scans / "s1.nii.gz", "-o", output, "-m", level_package, "--no-preview", "--part", "1/2").output
+    assert "--join" in words and "Written" not in words
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -61,6 +71,7 @@ def test_a_dry_run_writes_nothing(
         (["{scans}"], "No model is named"),
         (["{scans}", "-m", "nobody-has-this"], "nobody-has-this"),
         (["{scans}", "-m", "hippocampus-t1", "--format", ".stl"], "cannot end in '.stl'"),
+        (["{scans}", "-m", "hippocampus-t1", "--backend", "abacus"], "Unknown backend 'abacus'"),
         (["nowhere", "-m", "hippocampus-t1"], "no such file"),
         (["--join"], "no results of a cohort run"),
     ],
