@@ -64,7 +64,7 @@ def compress(
         float | None,
         typer.Option(
             help="Mean Dice that INT8 may lose (0.003): layers stay in float until no more is. A student that "
-            "loses more is not written (any may), nor is a pruned model (0.005)."
+            "loses more is not written (without this option any is), nor is a pruned model (0.005)."
         ),
     ] = None,
     calibration: Annotated[int, typer.Option(help="Tiles that INT8 is calibrated with.")] = 64,
