@@ -67,7 +67,7 @@ SLOW = (
     "Core/compression/test_distillation.py",
     "Core/training/teaching/test_teaching.py",
     "Core/cli/compressing/test_cli_distill.py",
-    "Core/compression/test_finetuning.py",
+    "Core/compression/test_rounding_finetuning.py",
     "Core/cli/compressing/test_cli_compress.py",
     "Slicer/test_slicer_layout.py",
     "Slicer/test_slicer_correcting_history.py",

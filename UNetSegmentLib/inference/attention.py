@@ -16,6 +16,7 @@ from ..labels import Label
 from ..models import list_models
 from ..models.card import ModelCard
 from ..models.model import Model
+from ..networks.folding import folded
 from ..networks.gates import GateScores, gates, has_gates
 from ..progress import CancelToken, ProgressCallback
 from ..volume import Volume
@@ -73,7 +74,8 @@ def attention_of(
         InputError, GeometryError, ResourceError, Cancelled: see :meth:`Segmenter.segment`.
     """
     gated = _gated(model)
-    scores = GateScores(gated.network())
+    # Folded here, or the backend would look at a copy of the gates.
+    scores = GateScores(folded(gated.network()))
     settings = replace(settings or EngineSettings(), backend="torch", folds=False)
     segmenter = Segmenter(_looked_at(gated, scores), device, settings=settings)
     result = segmenter.segment(volume, region, progress, cancel, probabilities=True)

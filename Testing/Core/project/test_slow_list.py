@@ -30,3 +30,9 @@ def test_slow_tests_are_there_and_in_quick_files() -> None:
     split = [name.split("::", 1) for name in LISTS["SLOW_TESTS"]]
     assert not [f"{file}::{test}" for file, test in split if test.partition("[")[0] not in functions(TESTING / file)]
     assert not {file for file, _ in split} & set(LISTS["SLOW"])
+
+
+def test_no_two_test_files_bear_one_name() -> None:
+    """pytest takes two of one name in two folders for the same module, and collects the first alone."""
+    names = [path.name for path in TESTING.rglob("test_*.py")]
+    assert not {name for name in names if names.count(name) > 1}

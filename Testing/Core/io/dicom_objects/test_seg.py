@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +61,9 @@ def test_a_multi_frame_file_is_a_source_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["labelmap", "binary"])
 def test_dcmqi_reads_the_same_voxels_at_the_same_places(tmp_path: Path, kind: str) -> None:
-    program = shutil.which("segimage2itkimage")
+    # Beside this Python, which need not be on the path.
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    program = shutil.which("segimage2itkimage", path=places)
     if program is None:
         pytest.skip("dcmqi is not installed")
     grid = grid_of(ORIENTATIONS["oblique"])
