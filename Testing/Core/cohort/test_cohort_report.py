@@ -64,10 +64,13 @@ def test_the_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_an_anonymous_page_names_nobody(tmp_path: Path) -> None:
+    (tmp_path / "fine").mkdir()
+    (tmp_path / "fine" / "preview.png").write_bytes(b"png")
     text = write_page(RECORDS, tmp_path, "Cohort", "", anonymous=True).read_text(encoding="utf-8")
     for word in ("fine", "doubtful", "broken", "notes.txt", "/scans"):
         assert f">{word}" not in text and f"{word}<" not in text
     assert "Case 1" in text
+    assert "preview.png" not in text, "a picture's link and its headline hold the name"
 
 
 def test_a_histogram_counts_everything() -> None:

@@ -28,7 +28,7 @@ def write_page(records: Sequence[Record], output: Path, title: str, subtitle: st
     Args:
         title: what was run.
         subtitle: with what.
-        anonymous: numbers in place of the names of cases, and no paths.
+        anonymous: numbers in place of the names of cases, no paths, and no pictures, which bear the names.
 
     Raises:
         OutputError: it cannot be written.
@@ -114,7 +114,7 @@ def _row(record: Record, number: int, output: Path, anonymous: bool) -> str:
     if record.status is Status.DONE and not any(segment.voxels for segment in record.segments):
         state = "empty"
     cells = [
-        f"<td>{_picture(record, output)}</td>",
+        f"<td>{'' if anonymous else _picture(record, output)}</td>",
         f"<td>{_text(name)}</td>",
         f"<td><span class='state {state.replace(' ', '-')}'>{state}</span></td>",
         f"<td data-value='{record.quality if record.quality is not None else ''}'>"
