@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..errors import Cancelled, OutputError
 from ..io.outputs import check_folder
-from ..progress import CancelToken, ProgressCallback, Stage
+from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
 from .journal import Journal, read_records
 from .record import Record, Status
@@ -43,6 +43,11 @@ class Outcome:
     run: int
     kept: int
     cancelled: bool = False
+
+    @property
+    def failed_altogether(self) -> bool:
+        """Whether there were cases and none is done: something is wrong that they share."""
+        return bool(self.count(Status.FAILED)) and not self.count(Status.DONE)
 
     def count(self, status: Status) -> int:
         """How many rows ended so."""
@@ -87,20 +92,18 @@ def run_cohort(
     part: Part | None = None,
     retry_failed: bool = False,
     progress: ProgressCallback | None = None,
-    cancel: CancelToken | None = None,
     ended: Callable[[Record], None] | None = None,
 ) -> Outcome:
     """Runs what is still to do.
 
     Args:
         found: the cases, and what is left out.
-        engine: runs them.
+        engine: runs them; cancelling it ends the run, and what has ended is kept.
         digest: of the job.
         output: folder of the run; made where it is missing.
         part: of a run that is divided.
         retry_failed: run failed cases again.
         progress: counts the cases, those that stand included.
-        cancel: ends the run; what has ended is kept.
         ended: told every record as it comes.
 
     Raises:
@@ -124,8 +127,6 @@ def run_cohort(
                 stage.step(message=_words(new, stand))
                 if record.code == OutputError.code:
                     raise OutputError(record.cause, record.cure, record.detail)
-                if cancel is not None:
-                    cancel.raise_if_cancelled()
         except Cancelled:
             cancelled = True
     rows = [(stand | new)[case.name] for case in mine if case.name in stand or case.name in new]

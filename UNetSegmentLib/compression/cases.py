@@ -183,7 +183,8 @@ def _unlike_channels(image: Volume, card: ModelCard) -> list[str]:
         median = float(np.median(voxels))
         # Where all cases have the same median (air around a body), the structures' own range is the measure.
         width = max(high - low, abs(known.percentile_99_5 - known.percentile_00_5))
-        if not low - _BESIDE * width <= median <= high + _BESIDE * width:
+        below_zero = median < 0 <= min(low, known.percentile_00_5)  # as Hounsfield units beside any other modality
+        if below_zero or not low - _BESIDE * width <= median <= high + _BESIDE * width:
             found.append(channel.name)
     return found
 

@@ -95,3 +95,25 @@ def test_cancelling_does_not_wait_for_the_case(tmp_path: Path) -> None:
     running.grace = 0.2
     with pytest.raises(Cancelled):
         list(running.run(cases("slow", "a")))
+
+
+def test_a_case_that_is_written_while_the_run_is_cancelled_is_kept(tmp_path: Path) -> None:
+    script = """
+    import json, sys
+    def send(message):
+        print(json.dumps(message), flush=True)
+    sys.stdin.readline()
+    send({"ready": True})
+    name = json.loads(sys.stdin.readline())["name"]
+    send({"began": name})
+    for line in sys.stdin:
+        if "cancel" in json.loads(line):
+            break
+    send({"record": {"case": name, "status": "done"}})
+    send({"error": ["cancelled", "The run was cancelled.", "", ""]})
+    """
+    cancel, seen = CancelToken(), []
+    with pytest.raises(Cancelled):
+        for record in driver(tmp_path, script, cancel, lambda name: cancel.cancel()).run(cases("a", "b")):
+            seen.append(record.case)
+    assert seen == ["a"]

@@ -131,6 +131,16 @@ def test_intensities_outside_the_fingerprint_are_told(level_package: Path) -> No
     assert modality_warnings([unlike], card) == []  # nothing is known
 
 
+def test_hounsfield_units_are_unlike_intensities_that_are_never_negative(level_package: Path) -> None:
+    """However wide those are: MR of several scanners goes from hundreds to millions."""
+    card = load_model(level_package).card
+    known = ChannelIntensities(10.0, 5e3, 9e5, 50.0, 2e5)
+    wide = replace(card, fingerprint=TrainingFingerprint(20, (known,)))
+    ct = Volume.from_array(np.full((4, 4, 4), -900.0, np.float32))
+    assert "is unlike" in modality_warnings([ct], wide)[0]
+    assert modality_warnings([Volume.from_array(np.full((4, 4, 4), 1.0, np.float32))], wide) == []
+
+
 def test_hounsfield_units_are_asked_for(level_package: Path) -> None:
     card = load_model(level_package).card
     ct = replace(card, inputs=(replace(card.inputs[0], modality="CT"),))

@@ -160,6 +160,10 @@ def test_a_student_that_lost_too_much_is_not_written_unless_asked(perfect, level
     result = distill(perfect, tmp_path / "out", level_cases, replace(poor, unreached=True))
     assert load_model(result.package).card.derived
     assert any("written all the same" in note for note in result.notes)
+    told = distill(
+        perfect, tmp_path / "told", level_cases, replace(poor, max_loss=None), work=tmp_path / "out-training"
+    )
+    assert any("train longer" in note for note in told.notes)
 
 
 def test_a_run_that_was_cut_off_goes_on_and_left_no_package(perfect, level_cases, tmp_path):

@@ -75,7 +75,6 @@ class Plan:
                 self.part,
                 self.retry_failed,
                 progress,
-                cancel,
                 ended,
             )
 
@@ -158,6 +157,8 @@ def batch(
         outcome = plan.run(not json, cancel)
         _finish(outcome, plan, anonymous_report, json)
         cancel.raise_if_cancelled()
+        if outcome.failed_altogether:
+            raise typer.Exit(1)
 
 
 def _planned(

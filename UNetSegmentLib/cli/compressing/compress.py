@@ -88,7 +88,7 @@ def compress(
 
     Writes a new package; its card says what was done, on which cases, and what it lost.
 
-    Example: unetsegment compress hippocampus-t1 --int8 --cases msd_hippocampus --fold 0 -o hippocampus-int8
+    Example: unetsegment compress hippocampus-t1 --int8 --cases my-data -o hippocampus-int8
 
     With --int8 the full weights stay in the package: the preset 'fast' takes the INT8 form, the others the weights.
     Half of the cases calibrate, the others are measured; --fold tells which. Without labels the INT8 form is compared

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ...progress import CancelToken
 from ..case import CohortCase
 from ..job import CohortJob
 from .messages import case_from, record_line
@@ -48,7 +49,6 @@ def main() -> None:
 
 def _serve(order: dict[str, Any], source: BinaryIO, output: _Output) -> None:
     from ...models import load_model
-    from ...progress import CancelToken
     from .network import SegmenterNetwork
     from .pipeline import Pipeline
 
@@ -59,17 +59,21 @@ def _serve(order: dict[str, Any], source: BinaryIO, output: _Output) -> None:
     pipeline = Pipeline(
         network, job, order["digest"], Path(order["output"]), cancel, lambda name: output.send({"began": name})
     )
-    for record in pipeline.run(_cases(source, cancel)):
+    waiting: queue.Queue[CohortCase | None] = queue.Queue()
+    threading.Thread(target=_listen, args=(source, waiting, cancel), daemon=True).start()
+    for record in pipeline.run(iter(waiting.get, None)):
         output.send(record_line(record))
 
 
-def _cases(source: BinaryIO, cancel: Any) -> Iterator[CohortCase]:
+def _listen(source: BinaryIO, waiting: queue.Queue[CohortCase | None], cancel: CancelToken) -> None:
+    """Takes lines as they come: a cancel must not wait until somebody wants the next case."""
     for line in source:
         message = json.loads(line)
         if "cancel" in message:
             cancel.cancel()
-            return
-        yield case_from(message)
+            break
+        waiting.put(case_from(message))
+    waiting.put(None)
 
 
 class _Output:

@@ -17,12 +17,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...errors import UNetSegmentError
+from ...errors import Cancelled, UNetSegmentError
 from ...progress import CancelToken
 from ...worker.errors import WorkerError, error_from_code
 from ...worker.transport.launch import default_environment
@@ -74,7 +75,7 @@ class Driver:
         """The record of each case, as it ends.
 
         Raises:
-            Cancelled: the token was set.
+            Cancelled: the token was set; records of cases that were being written come first.
             UNetSegmentError: a process cannot even be made ready (no such model, no such device).
         """
         waiting = deque(cases)
@@ -103,7 +104,11 @@ class Driver:
                     pending[case.name] = case
                     if not child.send(case_line(case)):
                         break
-                message = child.receive(self._cancel)
+                try:
+                    message = child.receive(self._cancel)
+                except Cancelled:
+                    yield from child.last_records()
+                    raise
                 if message is None:
                     child.check_ready()
                     return list(pending.values()), child.how
@@ -193,6 +198,19 @@ class _Child:
                     continue
                 self.ready = self.ready or "ready" in message
                 return message
+
+    def last_records(self) -> Iterator[Record]:
+        """Stops the process; the records of cases that it still ends: their results are there."""
+        self.send({"cancel": True})
+        end = time.monotonic() + self._grace
+        while time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                line = self._lines.get(timeout=_LOOK)
+                if not line.endswith(b"\n"):
+                    return
+                message = json.loads(line)
+                if "record" in message:
+                    yield Record.from_json(message["record"])
 
     def check_ready(self) -> None:
         """Raises what kept the process from its work; a case is not to blame then."""

@@ -77,7 +77,7 @@ class Pipeline:
         """The record of each case, as it ends; an iterable that waits for its next case may be given.
 
         Raises:
-            Cancelled: the token was set.
+            Cancelled: the token was set; the record of a case that was being written comes first.
         """
         reader = threading.Thread(target=self._read_all, args=(cases,), name="cohort-reader", daemon=True)
         reader.start()
@@ -90,7 +90,12 @@ class Pipeline:
                 if isinstance(item, Record):
                     yield item
                     continue
-                result = self._segmented(item)
+                try:
+                    result = self._segmented(item)
+                except Cancelled:
+                    if waiting is not None:
+                        yield waiting.result()
+                    raise
                 if isinstance(result, Record):
                     yield result
                     continue
@@ -104,10 +109,10 @@ class Pipeline:
     def _next(self, waiting: Future[Record] | None) -> Generator[Record, None, tuple[_Item, Future[Record] | None]]:
         """The next case that was read. What has been written meanwhile is handed out while there is nothing to do."""
         while True:
-            self._cancel.raise_if_cancelled()
-            if waiting is not None and waiting.done():
+            if waiting is not None and (waiting.done() or self._cancel.cancelled):
                 yield waiting.result()
                 waiting = None
+            self._cancel.raise_if_cancelled()
             with contextlib.suppress(queue.Empty):
                 return self._read.get(timeout=_LOOK if waiting is None else 0.02), waiting
 

@@ -97,7 +97,9 @@ class RayEngine:
         tasks: dict[Any, _Task] = {}
         try:
             while waiting or alone or tasks:
-                self._cancel.raise_if_cancelled()
+                if self._cancel.cancelled:
+                    yield from self._last_records(tasks)
+                    self._cancel.raise_if_cancelled()
                 self._hand_out(actors, waiting, alone, tasks)
                 done, _ = self._ray.wait(list(tasks), num_returns=1, timeout=_LOOK)
                 for reference in done:
@@ -111,6 +113,16 @@ class RayEngine:
         finally:
             for actor in actors:
                 self._ray.kill(actor)
+
+    def _last_records(self, tasks: dict[Any, _Task]) -> Iterator[Record]:
+        """Of cases that have ended without having been asked for yet."""
+        if not tasks:
+            return
+        done, _ = self._ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
+        for reference in done:
+            answer = self._answer(reference)
+            if answer is not None and "record" in answer:
+                yield Record.from_json(answer["record"])
 
     def _connect(self) -> None:
         ray = self._ray

@@ -19,7 +19,7 @@ from ...training.loop.loop import train
 from ...training.planning.configuration import FOLDS
 from ...training.teaching.teacher import check_teacher
 from ...training.teaching.unlabelled import find_unlabelled
-from ..cases import CompressionCase, find_cases
+from ..cases import CompressionCase, find_cases, too_few
 from ..checking import check_licence, check_output
 from ..measuring import Measured, has_labels, measure
 from ..result import Compressed, weight_bytes
@@ -30,6 +30,9 @@ from .settings import student_training
 from .student import Student, plan_student
 
 log = logging.getLogger(__name__)
+
+_MUCH = 0.03  # mean Dice
+_POOR = "The student loses {:.3f} mean Dice, which is much: train longer (--steps, --minutes), or give a larger size."
 
 _SETTINGS = EngineSettings(backend="torch")
 
@@ -128,7 +131,7 @@ def finish(
     """
     assert recipe.fold is not None
     after = measure(trained, held_out, _SETTINGS, progress, cancel, stage_name="student")
-    notes += _judged(before, after, trained, recipe)
+    notes += (*_judged(before, after, trained, recipe), *too_few(held_out))
     numbers = {"operations": round(student.operations, 4), "parameters": round(student.parameters, 4), **numbers}
     card = student_card(trained.card, teachers, recipe.fold, before, after, numbers)
     package = save_model(card, [trained.network().state_dict()], output)
@@ -151,7 +154,9 @@ def _judged(before: Measured, after: Measured, trained: Model, recipe: Distillat
         ModelError: the user does not.
     """
     loss = before.mean - after.mean
-    if recipe.max_loss is None or loss <= recipe.max_loss:
+    if recipe.max_loss is None:
+        return () if loss <= _MUCH else (_POOR.format(loss),)
+    if loss <= recipe.max_loss:
         return ()
     text = (
         f"The student's mean Dice on {len(after.cases)} held-out cases is {after.mean:.4f}, the teacher's "
