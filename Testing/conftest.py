@@ -46,6 +46,8 @@ SLOW = (
     "Core/inference/test_memory.py",
     "Slicer/test_slicer_setup.py",
     "Core/cohort/test_cohort_ray.py",
+    "Core/inference/test_eight_bits.py",
+    "Core/cli/segmenting/test_cli_dicom.py",
     "Core/budget/test_short_of_memory.py",
     "Core/reporting/test_preview.py",
     "Core/training/recipes/test_recipes.py",
