@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from ...budget import is_out_of_memory, out_of_memory
-from ...errors import Cancelled, UNetSegmentError
+from ...errors import Cancelled
 from ..case import CohortCase
 from ..job import CohortJob
 from ..record import Record
-from .pipeline import Network, failed, unexpected
+from .pipeline import Network, failed, in_words
 from .reading import read_case
 from .writing import write_case
 
@@ -34,8 +33,5 @@ def run_alone(
         return write_case(read, result, job, digest, output)
     except Cancelled:
         raise
-    except UNetSegmentError as error:
-        return failed(case, error, digest, read)
     except Exception as error:
-        failure = out_of_memory(error) if is_out_of_memory(error) else unexpected(error)
-        return failed(case, failure, digest, read)
+        return failed(case, in_words(error), digest, read)

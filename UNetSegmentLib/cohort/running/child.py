@@ -37,10 +37,9 @@ def main() -> None:
     except BrokenPipeError:
         pass
     except Exception as error:
-        from ...errors import UNetSegmentError
-        from .pipeline import unexpected
+        from .pipeline import in_words
 
-        known = error if isinstance(error, UNetSegmentError) else unexpected(error)
+        known = in_words(error)
         output.send({"error": [known.code, known.cause, known.cure, known.detail]})
     sys.stderr.flush()
     # Not sys.exit: native libraries that are torn down in a bad order must not turn success into a crash.

@@ -154,11 +154,8 @@ class Pipeline:
             return work()
         except Cancelled:
             raise
-        except UNetSegmentError as error:
-            failure = error
         except Exception as error:
-            failure = out_of_memory(error) if is_out_of_memory(error) else unexpected(error)
-        return failed(case, failure, self._digest, read)
+            return failed(case, in_words(error), self._digest, read)
 
 
 def failed(case: CohortCase, error: UNetSegmentError, digest: str, read: ReadCase | None = None) -> Record:
@@ -184,6 +181,13 @@ def _stamp(case: CohortCase) -> str:
         return stamp_of(case)
     except OSError:
         return ""
+
+
+def in_words(error: Exception) -> UNetSegmentError:
+    """Whatever a case has raised as an error of ours."""
+    if isinstance(error, UNetSegmentError):
+        return error
+    return out_of_memory(error) if is_out_of_memory(error) else unexpected(error)
 
 
 def unexpected(error: Exception) -> UNetSegmentError:

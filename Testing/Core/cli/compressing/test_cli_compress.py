@@ -28,21 +28,6 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_level_model(tmp_path_factory.mktemp("models") / "levels")
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four cases whose label maps are the rounded intensities."""
-    folder = tmp_path_factory.mktemp("cases")
-    for kind in ("images", "labels"):
-        (folder / kind).mkdir()
-    for number in range(4):
-        image = np.random.default_rng(number).uniform(-0.2, 0.2, (18, 18, 18)).astype(np.float32)
-        image[3:12, 4:14, 2:10] += 1
-        image[6:9, 6:11, 4 + number : 9] += 1
-        write_volume(Volume.from_array(image), folder / "images" / f"{number}.nii.gz")
-        write_volume(Volume.from_array(np.rint(image).astype(np.uint8)), folder / "labels" / f"{number}.nii.gz")
-    return folder
-
-
 @needs_nncf
 def test_a_model_gets_an_int8_form(run: Run, package: Path, cases: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"

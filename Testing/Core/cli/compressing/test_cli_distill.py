@@ -6,13 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import Result
 
-from UNetSegmentLib.io import write_volume
 from UNetSegmentLib.models import load_model
-from UNetSegmentLib.volume import Volume
 
 Run = Callable[..., Result]
 
@@ -20,21 +17,6 @@ Run = Callable[..., Result]
 @pytest.fixture(scope="module")
 def package(make_level_package: Callable[..., Path]) -> Path:
     return make_level_package(name="taught")
-
-
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four cases whose label maps are the rounded intensities."""
-    folder = tmp_path_factory.mktemp("cases")
-    for kind in ("images", "labels"):
-        (folder / kind).mkdir()
-    for number in range(4):
-        image = np.random.default_rng(number).uniform(-0.2, 0.2, (18, 18, 18)).astype(np.float32)
-        image[3:12, 4:14, 2:10] += 1
-        image[6:9, 6:11, 4 + number : 9] += 1
-        write_volume(Volume.from_array(image), folder / "images" / f"{number}.nii.gz")
-        write_volume(Volume.from_array(np.rint(image).astype(np.uint8)), folder / "labels" / f"{number}.nii.gz")
-    return folder
 
 
 def test_a_model_gets_a_student(run_json: Callable[..., Any], package: Path, cases: Path, tmp_path: Path) -> None:

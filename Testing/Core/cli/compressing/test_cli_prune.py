@@ -6,15 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from level_model import save_level_model
 from typer.testing import Result
 
-from UNetSegmentLib.io import write_volume
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.networks import cost
-from UNetSegmentLib.volume import Volume
 
 Run = Callable[..., Result]
 QUICK = ("--fold", 0, "--prune-steps", 1, "--prune-fine-tune", 0, "--prune-multiple", 1)
@@ -26,18 +23,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five cases, one a fold, whose label maps are the rounded intensities."""
-    folder = tmp_path_factory.mktemp("cases")
-    for kind in ("images", "labels"):
-        (folder / kind).mkdir()
-    for number in range(5):
-        image = np.random.default_rng(number).uniform(-0.2, 0.2, (18, 18, 18)).astype(np.float32)
-        image[3:12, 4:14, 2:10] += 1
-        image[6:9, 6:11, 3 + number : 9] += 1
-        write_volume(Volume.from_array(image), folder / "images" / f"{number}.nii.gz")
-        write_volume(Volume.from_array(np.rint(image).astype(np.uint8)), folder / "labels" / f"{number}.nii.gz")
-    return folder
+def cases(write_level_cases: Callable[[int, int], Path]) -> Path:
+    """Five cases, one a fold."""
+    return write_level_cases(5, 3)
 
 
 def test_a_pruned_model_is_a_model(run: Run, package: Path, cases: Path, tmp_path: Path) -> None:
