@@ -194,11 +194,9 @@ class StoppingTest(QuickTestCase):
         self.assertTrue(self.shown(self.section.ui.quickForm))
 
     def test_a_process_that_does_not_hear_the_cancel_is_ended(self):
-        from UNetSegmentPlugin.compressing import compressor
-
         self.mode("deaf")
         self.choose_pairs()
-        with mock.patch.object(compressor, "_CANCEL_PATIENCE_MS", 200):
+        with mock.patch.object(self.compressor, "_cancel_patience_ms", 200):
             compression = self.working(self.start())
             self.section.ui.quickCancelButton.click()
             self.finish(compression, 30)

@@ -127,6 +127,17 @@ class TrainTest(TrainingTestCase):
         self.assertFalse(training.folder.exists())
         self.assertTrue(self.shown(self.section.ui.trainForm))
 
+    def test_one_that_begins_as_soon_as_another_has_ended_is_left_alone(self):
+        self.choose_pairs()
+        stopped = self.start()
+        self.trainer.stop()
+        self.assertEqual(stopped.state.value, "cancelled")
+        again = self.start()
+        support.wait_until(lambda: again.copied is None, 60, "the pairs to be copied")
+        self.assertFalse(again.state.final, again.state)
+        self.trainer.stop()
+        self.finish(again)
+
     def test_what_the_worker_refuses_is_told_with_cause_and_cure(self):
         folder = self.folder_of_cases(2)
         for path in (folder / "labels").iterdir():
