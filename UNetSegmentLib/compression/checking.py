@@ -59,11 +59,12 @@ def check_own_network(card: ModelCard, what: str) -> None:
         )
 
 
-def check_packages(what: str, *packages: str) -> None:
+def check_packages(what: str, *packages: str, extra: str = "compress") -> None:
     """Refuses where an optional package is missing.
 
     Args:
         what: what needs them, in words, as the beginning of a sentence.
+        extra: of our own package, which brings them.
 
     Raises:
         DependencyError: one is.
@@ -73,7 +74,7 @@ def check_packages(what: str, *packages: str) -> None:
         are = "is" if len(missing) == 1 else "are"
         raise DependencyError(
             f"{what} needs {' and '.join(packages)}; {' and '.join(missing)} {are} not installed.",
-            "Install them with: pip install 'unetsegment[compress]' (or pip install " + " ".join(missing) + ").",
+            f"Install with: pip install 'unetsegment[{extra}]' (or pip install {' '.join(missing)}).",
         )
 
 

@@ -214,10 +214,10 @@ def test_missing_packages_are_named_with_the_command(
 ) -> None:
     import importlib.util
 
-    from UNetSegmentLib.compression.exporting import openvino_files
+    from UNetSegmentLib.compression import checking
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, package=None: None)
-    monkeypatch.setattr(openvino_files, "version_of", lambda package: None)
+    monkeypatch.setattr(checking, "version_of", lambda package: None)
     with pytest.raises(DependencyError, match=f"pip install .*{'openvino' if kind == 'openvino' else 'onnx'}"):
         export(small.model(), tmp_path / f"a{'' if kind == 'openvino' else '.onnx'}", kind)
 

@@ -63,7 +63,7 @@ def test_the_shallowest_exit_that_is_good_enough_is_taken(level_package, level_c
 
 def test_an_exit_that_loses_too_much_is_taken_only_when_told(level_package, level_cases, tmp_path):
     package = nested_package(level_package, tmp_path / "levels", (0.0, 1.0))
-    with pytest.raises(ModelError, match=r"Exit 1: .* Nothing was written"):
+    with pytest.raises(ModelError, match=r"Exit 1: .* No package was written"):
         cut_at_exit(package, tmp_path / "out", level_cases)
     assert not (tmp_path / "out").exists()
     result = cut_at_exit(package, tmp_path / "out", level_cases, ExitRecipe(depth=1, unreached=True))

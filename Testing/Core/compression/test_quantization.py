@@ -178,6 +178,17 @@ def test_a_package_that_has_an_int8_form_is_refused_unless_told(result, level_ca
         quantizing.quantize(result.package, result.package, level_cases, QuantizationRecipe(again=True))
 
 
+def test_a_package_is_replaced_only_where_that_was_asked(package: Path, level_cases: Path, tmp_path: Path) -> None:
+    model = load_model(package)
+    older = save_model(replace(model.card, name="older"), [model.network().state_dict()] * 2, tmp_path / "older")
+    recipe = QuantizationRecipe(max_loss=0.5, tiles=2)
+    with pytest.raises(OutputError, match="holds a model already"):
+        quantizing.quantize(package, older, level_cases, recipe)
+    assert load_model(older).card.name == "older"
+    quantizing.quantize(package, older, level_cases, recipe, force=True)
+    assert load_model(older).card.name == "random"
+
+
 def test_a_loss_that_cannot_be_reached_writes_nothing_unless_told(
     package: Path, level_cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +199,7 @@ def test_a_loss_that_cannot_be_reached_writes_nothing_unless_told(
     model = load_model(package)
     single = save_model(model.card, [model.network(0).state_dict()], tmp_path / "one")
     recipe = QuantizationRecipe(max_change=0.0, tiles=2, most_measured=1)
-    with pytest.raises(InputError, match="could not be reached: the best INT8 form loses"):
+    with pytest.raises(ModelError, match="could not be reached: the best INT8 form loses"):
         quantizing.quantize(single, tmp_path / "out", level_cases / "images", recipe)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one"]
     result = quantizing.quantize(single, tmp_path / "out", level_cases / "images", replace(recipe, unreached=True))

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...errors import InputError, ModelError
+from ...errors import InputError
 from ...inference.settings import EngineSettings
 from ...models import Model, load_model, save_model
 from ...models.card import ModelCard
@@ -24,6 +24,7 @@ from ..checking import check_licence, check_output
 from ..measuring import Measured, has_labels, measure
 from ..result import Compressed, weight_bytes
 from ..timing import tile_seconds
+from ..wishes import accept_loss
 from .card import KIND, check_no_student, student_card
 from .recipe import DistillationRecipe
 from .settings import student_training
@@ -160,16 +161,11 @@ def _judged(before: Measured, after: Measured, trained: Model, recipe: Distillat
         return ()
     text = (
         f"The student's mean Dice on {len(after.cases)} held-out cases is {after.mean:.4f}, the teacher's "
-        f"{before.mean:.4f}: {loss:.4f} are lost, {recipe.max_loss:.4f} may be."
+        f"{before.mean:.4f}: {loss:.4f} are lost, {recipe.max_loss:.4f} may be"
     )
-    if recipe.unreached:
-        return (f"{text} It was written all the same, as asked.",)
     where = trained.folder.parent if trained.folder else "its folder"
-    raise ModelError(
-        f"{text} No package was written.",
-        f"Train longer (the training in {where} goes on), give a larger size, allow a larger loss, or take it as it is "
-        "(--unreached).",
-    )
+    cure = f"Train longer (the training in {where} goes on), give a larger size, allow a larger loss"
+    return (accept_loss(text, recipe.unreached, cure),)
 
 
 def _cases(

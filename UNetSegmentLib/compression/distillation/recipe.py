@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ..wishes import check_wishes
 
 BEGINNINGS = ("random", "teacher")
 NORMS = ("batch", "instance", "group")
@@ -73,21 +73,20 @@ class DistillationRecipe:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _need(0 < self.size <= 1, "size", self.size, "the share of the teacher's operations, such as 0.25")
-        _need(self.norm in NORMS, "norm", self.norm, f"one of {', '.join(NORMS)}")
-        _need(1 <= self.spacing_scale <= 8, "spacing_scale", self.spacing_scale, "a factor from 1 to 8")
-        _need(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more")
-        _need(self.minutes > 0, "minutes", self.minutes, "more than 0")
-        _need(self.temperature > 0, "temperature", self.temperature, "a number above 0, such as 2")
-        _need(0 <= self.share <= 1, "share", self.share, "a share from 0 to 1")
-        _need(self.overlap_weight >= 0, "overlap_weight", self.overlap_weight, "0 or more")
-        _need(self.maps_weight >= 0, "maps_weight", self.maps_weight, "0 or more")
-        _need(self.begin in BEGINNINGS, "begin", self.begin, f"one of {', '.join(BEGINNINGS)}")
-        _need(self.batch is None or self.batch >= 1, "batch", self.batch, "1 or more")
-        _need(self.learning_rate is None or self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
-        _need(self.max_loss is None or 0 <= self.max_loss <= 1, "max_loss", self.max_loss, "mean Dice from 0 to 1")
-
-
-def _need(fine: bool, name: str, value: object, wanted: str) -> None:
-    if not fine:
-        raise InputError(f"The distillation's '{name}' is {value}.", f"Give {wanted}.")
+        check_wishes(
+            self,
+            "distillation",
+            size=(0 < self.size <= 1, "the share of the teacher's operations, such as 0.25"),
+            norm=(self.norm in NORMS, f"one of {', '.join(NORMS)}"),
+            spacing_scale=(1 <= self.spacing_scale <= 8, "a factor from 1 to 8"),
+            steps=(self.steps is None or self.steps >= 1, "1 or more"),
+            minutes=(self.minutes > 0, "more than 0"),
+            temperature=(self.temperature > 0, "a number above 0, such as 2"),
+            share=(0 <= self.share <= 1, "a share from 0 to 1"),
+            overlap_weight=(self.overlap_weight >= 0, "0 or more"),
+            maps_weight=(self.maps_weight >= 0, "0 or more"),
+            begin=(self.begin in BEGINNINGS, f"one of {', '.join(BEGINNINGS)}"),
+            batch=(self.batch is None or self.batch >= 1, "1 or more"),
+            learning_rate=(self.learning_rate is None or self.learning_rate > 0, "above 0"),
+            max_loss=(self.max_loss is None or 0 <= self.max_loss <= 1, "mean Dice from 0 to 1"),
+        )

@@ -104,9 +104,9 @@ def _check_request(kind: str, settings: ExportSettings, cases: Sequence[Compress
             "INT8 needs real images, from which the range of every layer is learnt.", "Give them with --cases FOLDER."
         )
     if kind in ("onnx", "tensorrt"):
-        onnx_file.check_packages()
+        onnx_file.check_exporter()
     if kind == "openvino":
-        openvino_files.check_packages()
+        openvino_files.check_converter()
     if kind == "tensorrt":
         tensorrt_files.check_machine()
     if kind == "onnx":

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import DependencyError, ModelError
+from ...errors import ModelError
 from ...inference.backends.half import HalfInside
 from ...models.importing.describing import contract_text
 from ...models.importing.onnx import PROPERTY
 from ...version import __version__
+from ..checking import check_packages
 from .source import Source
 
 OPSET = 18
@@ -29,20 +30,13 @@ _MOST_BYTES = 2_000_000_000  # protocol buffers end at 2 GiB
 _QUIET = ("torch.onnx", "torch.__trace", "onnxscript", "onnx_ir")
 
 
-def check_packages() -> None:
+def check_exporter() -> None:
     """Refuses early where the exporter's packages are missing.
 
     Raises:
         DependencyError: naming them.
     """
-    from importlib.util import find_spec
-
-    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
-    if missing:
-        raise DependencyError(
-            f"Writing ONNX needs {' and '.join(missing)}, not installed here.",
-            f"Install with: pip install {' '.join(missing)}",
-        )
+    check_packages("Writing ONNX", "onnx", "onnxscript", extra="export")
 
 
 def to_onnx(source: Source, dynamic: bool, half: bool = False) -> bytes:
@@ -57,7 +51,7 @@ def to_onnx(source: Source, dynamic: bool, half: bool = False) -> bytes:
         DependencyError: the packages onnx and onnxscript are not installed.
         ModelError: ONNX has no operator for something in the network, or the file would be too large for the format.
     """
-    check_packages()
+    check_exporter()
     network = HalfInside(source.network) if half else source.network
     size = sum(p.numel() * p.element_size() for p in network.state_dict().values())
     if size > _MOST_BYTES:

@@ -10,28 +10,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import DependencyError, ModelError
+from ...errors import ModelError
 from ...inference.backends.conversion import to_openvino
-from ...inference.backends.installed import version_of
 from ...models.importing.contract import FILE
 from ...models.importing.describing import contract_text
+from ..checking import check_packages
 from .source import Source
 
 NAME = "network"
 FILES = (f"{NAME}.xml", f"{NAME}.bin", FILE)
 
 
-def check_packages() -> None:
+def check_converter() -> None:
     """Refuses early where OpenVINO is missing.
 
     Raises:
         DependencyError: it is.
     """
-    if version_of("openvino") is None:
-        raise DependencyError(
-            "Writing an OpenVINO model needs the package openvino, not installed here.",
-            "Install with: pip install openvino",
-        )
+    check_packages("Writing an OpenVINO model", "openvino", extra="export")
 
 
 def to_files(source: Source, dynamic: bool) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -45,7 +41,7 @@ def to_files(source: Source, dynamic: bool) -> tuple[dict[str, bytes], tuple[str
         DependencyError: OpenVINO is not installed.
         ModelError: OpenVINO cannot express the network.
     """
-    check_packages()
+    check_converter()
     import openvino
 
     notes = []

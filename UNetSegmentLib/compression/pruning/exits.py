@@ -95,7 +95,7 @@ def cut_at_exit(
         if before.mean - after.mean <= recipe.max_loss or (recipe.depth is not None and recipe.unreached):
             return _saved(model, cut, output, held_out, before, after, depth, told)
     raise ModelError(
-        f"No exit of '{model.card.name}' loses {recipe.max_loss:.4f} of mean Dice or less. {' '.join(told)} Nothing "
+        f"No exit of '{model.card.name}' loses {recipe.max_loss:.4f} of mean Dice or less. {' '.join(told)} No package "
         "was written.",
         "Allow a larger loss, or name the exit and take it as it is (--unreached).",
     )

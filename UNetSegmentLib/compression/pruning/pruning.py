@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from ...errors import InputError, ModelError
+from ...errors import InputError
 from ...inference.settings import EngineSettings
 from ...io.atomic import atomic_path, output_error
 from ...models import Model, load_model, save_model
@@ -29,6 +29,7 @@ from ..held_out import HeldOut, held_out_cases, measure_held_out
 from ..measuring import Measured
 from ..result import Compressed, weight_bytes
 from ..timing import tile_seconds
+from ..wishes import accept_loss
 from .card import KIND, bare_card, check_not_pruned, pruned_card
 from .choice import WidthChoice, most_important
 from .dependencies import channel_spaces, check_prunable
@@ -276,15 +277,9 @@ class _Pruning:
             f"With {1 - reached:.0%} of the operations gone, the mean Dice of the {len(after.cases)} held-out cases "
             f"fell from {before.mean:.4f} to {after.mean:.4f}: {loss:.4f} are lost, {self.recipe.max_loss:.4f} may be"
         )
-        if self.recipe.unreached:
-            self.notes.append(f"{text}. It was written all the same, as asked.")
-            return
+        cure = "Remove less, fine-tune longer or in more steps, allow a larger loss"
         steps = "; ".join(note for note in self.notes if note.startswith("Step "))
-        raise ModelError(
-            f"{text}. Nothing was written.",
-            "Remove less, fine-tune longer or in more steps, allow a larger loss, or take it as it is (--unreached).",
-            steps,
-        )
+        self.notes.append(accept_loss(text, self.recipe.unreached, cure, steps))
 
     def _final_card(self, before: Measured, after: Measured, full: int, parameters: int) -> ModelCard:
         left = self.steps[-1].flops / full

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ..wishes import check_wishes
 from .importance import IMPORTANCES
 
 
@@ -61,17 +61,21 @@ class PruningRecipe:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _need(0 < self.share < 1, "share", self.share, "the share of the operations that go, such as 0.5")
-        _need(1 <= self.steps <= 50, "steps", self.steps, "1 to 50")
-        _need(self.fine_tuning_steps >= 0, "fine_tuning_steps", self.fine_tuning_steps, "0 or more")
-        _need(self.last_steps is None or self.last_steps >= 0, "last_steps", self.last_steps, "0 or more")
-        _need(self.importance in IMPORTANCES, "importance", self.importance, f"one of {', '.join(IMPORTANCES)}")
-        _need(self.batches >= 1, "batches", self.batches, "1 or more")
-        _need(1 <= self.multiple <= 256, "multiple", self.multiple, "1 to 256 channels")
-        _need(self.most_measured >= 0, "most_measured", self.most_measured, "0 or more")
-        _need(self.learning_rate is None or self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
-        _need(0 <= self.teaching <= 1, "teaching", self.teaching, "a share from 0 to 1")
-        _need(0 <= self.max_loss <= 1, "max_loss", self.max_loss, "mean Dice from 0 to 1")
+        check_wishes(
+            self,
+            "pruning",
+            share=(0 < self.share < 1, "the share of the operations that go, such as 0.5"),
+            steps=(1 <= self.steps <= 50, "1 to 50"),
+            fine_tuning_steps=(self.fine_tuning_steps >= 0, "0 or more"),
+            last_steps=(self.last_steps is None or self.last_steps >= 0, "0 or more"),
+            importance=(self.importance in IMPORTANCES, f"one of {', '.join(IMPORTANCES)}"),
+            batches=(self.batches >= 1, "1 or more"),
+            multiple=(1 <= self.multiple <= 256, "1 to 256 channels"),
+            most_measured=(self.most_measured >= 0, "0 or more"),
+            learning_rate=(self.learning_rate is None or self.learning_rate > 0, "above 0"),
+            teaching=(0 <= self.teaching <= 1, "a share from 0 to 1"),
+            max_loss=(0 <= self.max_loss <= 1, "mean Dice from 0 to 1"),
+        )
 
     def share_after(self, step: int) -> float:
         """Share of the operations that are left after a step, counted from 1: each removes the same part of what the
@@ -83,8 +87,3 @@ class PruningRecipe:
         if step < self.steps:
             return self.fine_tuning_steps
         return 2 * self.fine_tuning_steps if self.last_steps is None else self.last_steps
-
-
-def _need(fine: bool, name: str, value: object, wanted: str) -> None:
-    if not fine:
-        raise InputError(f"The pruning's '{name}' is {value}.", f"Give {wanted}.")

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...errors import InputError
 from ...inference.settings import EngineSettings
 from ...models.card import ModelCard
 from ...models.model import Model
@@ -22,6 +21,7 @@ from ...progress import CancelToken, ProgressCallback
 from ..cases import CompressionCase
 from ..measuring import Answers, Measured, measure
 from ..timing import side_by_side
+from ..wishes import accept_loss
 from .control import Candidate, within_loss
 from .finetuning import finetuned
 from .ir import IrModule, free_model
@@ -103,7 +103,7 @@ def quantized_fold(model: Model, fold: int, setting: Setting) -> QuantizedFold:
     """Quantises the network of one fold; see :func:`~.quantizing.quantize`.
 
     Raises:
-        InputError: the loss that was asked for cannot be reached.
+        ModelError: the loss that was asked for cannot be reached.
     """
     network = model.network(fold).to("cpu").float()
     source = now = _calibrated(network, setting)
@@ -120,8 +120,8 @@ def quantized_fold(model: Model, fold: int, setting: Setting) -> QuantizedFold:
         finetuned_loss = tried[0]
         now, first, weights = (after, tried, weights) if tried[0] < first[0] else (now, first, None)
     chosen = _controlled(now, source, first, setting)
-    if not chosen.loss <= setting.limit and not setting.recipe.unreached:
-        raise _unreached(chosen, setting)
+    if not chosen.loss <= setting.limit:
+        _accept(chosen, setting)
     return QuantizedFold(
         before=source.scores if setting.labelled else None,
         full=now.scores if setting.labelled else None,
@@ -205,13 +205,14 @@ def _seconds(network: torch.nn.Module, chosen: Candidate, tile: np.ndarray) -> t
     return side_by_side(partial(network, image), partial(IrModule(chosen.model), image))
 
 
-def _unreached(best: Candidate, setting: Setting) -> InputError:
+def _accept(best: Candidate, setting: Setting) -> None:
+    """Refuses it, unless the user takes it all the same; what it loses is told with the other notes then."""
     what = "Dice" if setting.labelled else "agreement with the full weights"
-    return InputError(
+    accept_loss(
         f"A loss of at most {setting.limit:g} {what} could not be reached: the best INT8 form loses {best.loss:.4f}, "
-        f"with {len(best.released)} layers in float. Nothing was written.",
-        f"Allow more (--max-loss {_next_above(best.loss):g}), calibrate with more tiles, fine-tune it "
-        "(--finetune 300), or write it all the same with --unreached.",
+        f"with {len(best.released)} layers in float",
+        setting.recipe.unreached,
+        f"Allow more (--max-loss {_next_above(best.loss):g}), calibrate with more tiles, fine-tune it (--finetune 300)",
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from ...errors import InputError, ModelError
 from ...models.card import INT8_OPENVINO, CompressedForm, FormAccuracy, ModelCard
@@ -39,6 +40,7 @@ def quantize(
     recipe: QuantizationRecipe,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
+    force: bool = False,
 ) -> Compressed:
     """Makes a copy of a package with an INT8 form for CPUs beside its weights.
 
@@ -49,29 +51,24 @@ def quantize(
 
     Args:
         source: name or path of a model.
-        output: folder of the new package; it must not hold anything but an older package.
+        output: folder of the new package, whole or not there.
         cases: see :func:`~UNetSegmentLib.compression.cases.find_cases`.
+        force: replace a package at ``output``.
 
     Raises:
-        ModelError: the licence, the network or its operators forbid it, or it has such a form already.
-        InputError: the cases do not suit; or the loss that was asked for cannot be reached (nothing is written then).
-        OutputError: the package cannot be written.
+        ModelError: the licence, the network or its operators forbid it, or it has such a form already; or the loss
+            that was asked for cannot be reached.
+        InputError: the cases do not suit.
+        OutputError: ``output`` is taken or cannot be written.
         DependencyError: NNCF or OpenVINO is not installed.
         Cancelled: the token was set; nothing is written.
     """
     output = Path(output)
     model = load_model(source)
     check_quantizable(model, recipe)
-    check_output(output, model.folder, force=True)
+    check_output(output, model.folder, force)
     without_telemetry()
-    found = find_cases(cases, model.card)
-    check_finetuning(recipe, has_labels(found), model.folds)
-    making, measured = split_cases(found, recipe.fold)
-    if recipe.most_measured:
-        measured = _evenly(measured, recipe.most_measured)
-    notes = [*too_few(measured), *_unlike(making, model.card)]
-    if not has_labels(measured):
-        notes.append("The cases have no labels: the INT8 form was compared with what the full network finds.")
+    making, measured, notes = _cases(cases, model, recipe)
     tiles = list(calibration_tiles(model, making, recipe.tiles, None, recipe.seed, progress, cancel))
     judges = list(calibration_tiles(model, measured, _JUDGES, None, recipe.seed + 1, None, cancel))
     if not tiles or not judges:
@@ -79,24 +76,17 @@ def quantize(
     data = (source, cases)
     setting = Setting(model.card, recipe, tiles, judges, measured, has_labels(measured), data, progress, cancel)
     folds = [quantized_fold(model, fold, setting) for fold in range(model.folds)]
-    notes += _told(folds, setting)
-    card = _card(model, folds, recipe)
-    form, extra = _form(folds, setting, described(making), described(measured, recipe.fold))
-    # Other forms are those of other weights once the network was fine-tuned.
-    others = [other for other in card.forms if other.kind != INT8_OPENVINO]
-    for other in others:
-        for fold, names in enumerate(other.files):
-            extra |= dict(zip(names, model.form_files(other.kind, fold), strict=True))
+    form, files = _form(folds, setting, described(making), described(measured, recipe.fold))
     weights = [each.weights or model.network(fold).state_dict() for fold, each in enumerate(folds)]
-    save_model(replace(card, forms=(*others, form)), weights, output, extra=extra)
+    _save(_card(model, folds, recipe), model, form, files, weights, output)
     return Compressed(
         package=output,
         kind="int8",
         before=folds[0].before,
         after=folds[0].chosen.evidence.scores if setting.labelled else None,
         bytes_before=sum(t.numel() * t.element_size() for state in weights for t in state.values()),
-        bytes_after=sum(_size(extra[name]) for names in form.files for name in names),
-        notes=tuple(notes),
+        bytes_after=sum(map(_size, files.values())),
+        notes=(*notes, *_told(folds, setting)),
         seconds_before=folds[0].seconds[0],
         seconds_after=folds[0].seconds[1],
     )
@@ -116,6 +106,42 @@ def check_quantizable(model: Model, recipe: QuantizationRecipe) -> None:
             f"'{model.card.name}' has an INT8 form already.",
             "Use it (preset 'fast'), or make it anew with --force.",
         )
+
+
+def _cases(
+    cases: str | Path, model: Model, recipe: QuantizationRecipe
+) -> tuple[tuple[CompressionCase, ...], tuple[CompressionCase, ...], tuple[str, ...]]:
+    """The cases that calibrate, those that measure, and notes on them.
+
+    Raises:
+        InputError: they do not suit.
+    """
+    found = find_cases(cases, model.card)
+    check_finetuning(recipe, has_labels(found), model.folds)
+    making, measured = split_cases(found, recipe.fold)
+    if recipe.most_measured:
+        measured = _evenly(measured, recipe.most_measured)
+    notes = (*too_few(measured), *_unlike(making, model.card))
+    if not has_labels(measured):
+        notes += ("The cases have no labels: the INT8 form was compared with what the full network finds.",)
+    return tuple(making), tuple(measured), notes
+
+
+def _save(
+    card: ModelCard,
+    model: Model,
+    form: CompressedForm,
+    files: dict[str, bytes | Path],
+    weights: Sequence[Mapping[str, Tensor]],
+    output: Path,
+) -> None:
+    """Writes the package: its INT8 form beside those of the other kinds that the card still has."""
+    # Other forms are those of other weights once the network was fine-tuned.
+    others = [other for other in card.forms if other.kind != INT8_OPENVINO]
+    for other in others:
+        for fold, names in enumerate(other.files):
+            files = files | dict(zip(names, model.form_files(other.kind, fold), strict=True))
+    save_model(replace(card, forms=(*others, form)), weights, output, extra=files)
 
 
 def _card(model: Model, folds: Sequence[QuantizedFold], recipe: QuantizationRecipe) -> ModelCard:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from ...errors import InputError
+from ..wishes import check_wishes
 
 MAX_TILES = 4096
 
@@ -42,11 +41,12 @@ class QuantizationRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("max_loss", "max_change"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and 0 <= value < 1):
-                raise InputError(f"A largest loss of {value} makes no sense.", "Give a Dice from 0 to below 1: 0.003.")
-        if not 1 <= self.tiles <= MAX_TILES:
-            raise InputError(f"{self.tiles} tiles cannot calibrate a network.", f"Give 1 to {MAX_TILES}; 64 are usual.")
-        if self.most_measured < 0 or self.finetune_steps < 0:
-            raise InputError("Numbers of cases and steps are 0 or more.")
+        check_wishes(
+            self,
+            "quantization",
+            max_loss=(0 <= self.max_loss < 1, "a Dice from 0 to below 1, such as 0.003"),
+            max_change=(0 <= self.max_change < 1, "a Dice from 0 to below 1, such as 0.02"),
+            tiles=(1 <= self.tiles <= MAX_TILES, f"1 to {MAX_TILES}; 64 are usual"),
+            most_measured=(self.most_measured >= 0, "0 or more"),
+            finetune_steps=(self.finetune_steps >= 0, "0 or more"),
+        )
