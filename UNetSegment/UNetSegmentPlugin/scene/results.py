@@ -19,7 +19,7 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.postprocessing.boxes import label_boxes
 from UNetSegmentLib.volume import Segmentation
 
-from . import display, provenance, rollback, segments
+from . import dicom, display, provenance, rollback, segments
 from .volumes import is_slice, transform_between
 
 NEW, REPLACE, ADD, EMPTY = "new", "replace", "add", "empty"
@@ -212,13 +212,18 @@ def _new_node(volume_node, title: str):
 
 
 def _file_beside(node, volume_node) -> None:
-    """Puts ``node`` into the subject-hierarchy folder (or study) of ``volume_node``."""
+    """Puts ``node`` into the subject-hierarchy folder (or study) of ``volume_node``, and notes the DICOM files that it
+    is about, by which Slicer's DICOM export and the hierarchy know what belongs together."""
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     if hierarchy is None:
         return
     item, source = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(volume_node)
     if item and source:
         hierarchy.SetItemParent(item, hierarchy.GetItemParent(source))
+        uids = dicom.instance_uids(volume_node)
+        if uids:
+            name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMReferencedInstanceUIDsAttributeName()
+            hierarchy.SetItemAttribute(item, name, " ".join(uids))
 
 
 def _find_segment(node, label: Label) -> str:

@@ -37,7 +37,10 @@ def oriented_image(part: np.ndarray, geometry: Geometry, box: Box):
     image = slicer.vtkOrientedImageData()
     image.SetExtent(*extent_of(box))
     # The scalars must outlive this function, hence a deep copy into VTK's own memory.
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(part).ravel(), deep=True))
+    scalars = numpy_to_vtk(np.ascontiguousarray(part).ravel(), deep=True)
+    # What VTK calls them itself. Slicer's DICOM export takes a label map without an array of this name for empty.
+    scalars.SetName("ImageScalars")
+    image.GetPointData().SetScalars(scalars)
     image.SetGeometryFromImageToWorldMatrix(slicer.util.vtkMatrixFromArray(geometry.ras_matrix))
     return image
 

@@ -1,20 +1,17 @@
 """Correct: the Segment Editor on the result, with undo, and the effect "U-Net correct" in hand."""
 
-import qt
 import slicer
-import vtk
 
 from ..correcting.effect import NAME as EFFECT
 from ..running.runs import RunState
-from ..scene import provenance, results
+from ..scene import results
+from ..scene.corrected import CorrectionWatch
 from ..scene.volumes import source_of
 from .section import Section
 
 _EDITOR_TAG = "UNetSegment"
 _UNDO_STATES = 10
 _FIRST_EFFECTS = (EFFECT, "Paint", "Draw", "Erase")
-# Painting fires an event per stroke; measuring may wait until the hand rests.
-_SETTLE_MS = 400
 
 
 class CorrectSection(Section):
@@ -26,13 +23,8 @@ class CorrectSection(Section):
         super().__init__(panel)
         self._editor = None
         self._entered = False
-        self._observed = None
         self._before = None
-        self._tags: list[int] = []
-        self._settling = qt.QTimer()
-        self._settling.setSingleShot(True)
-        self._settling.setInterval(_SETTLE_MS)
-        self._settling.connect("timeout()", self._on_settled)
+        self._watch = CorrectionWatch(self._on_corrected)
         self.ui.correctedSelector.setMRMLScene(slicer.mrmlScene)
         self.root.connect("contentsCollapsed(bool)", self._on_collapsed)
 
@@ -62,7 +54,10 @@ class CorrectSection(Section):
     def refresh(self) -> None:
         """See Section.refresh."""
         node = self.panel.parameters.result if self.panel.parameters is not None else None
-        self._observe(node)
+        if node is not None:
+            self._watch.follow(node)
+        # Others are corrected in the Segment Editor, too; they may come with a scene, or of a script.
+        self._watch.follow_ours()
         if self._editor is not None:
             self._attach()
 
@@ -109,6 +104,7 @@ class CorrectSection(Section):
 
     def close(self) -> None:
         """See Section.close: the corrections' worker ends with the panel."""
+        self._watch.stop()
         if self._editor is not None:
             effect = self._editor.effectByName(EFFECT)
             if effect is not None and effect.self() is not None:
@@ -116,8 +112,7 @@ class CorrectSection(Section):
 
     def scene_closing(self) -> None:
         """See Section.scene_closing."""
-        self._observe(None)
-        self._settling.stop()
+        self._watch.stop()
         if self._editor is not None:
             self._editor.setSegmentationNode(None)
 
@@ -179,30 +174,9 @@ class CorrectSection(Section):
         if self._entered and not self.root.collapsed and self._editor.activeEffect() is None:
             self._editor.setActiveEffectByName(EFFECT)
 
-    def _observe(self, node) -> None:
-        if node is self._observed:
-            return
-        if self._observed is not None:
-            for tag in self._tags:
-                self._observed.GetSegmentation().RemoveObserver(tag)
-        self._observed, self._tags = node, []
-        if node is not None:
-            segmentation = node.GetSegmentation()
-            for event in (
-                slicer.vtkSegmentation.SourceRepresentationModified,
-                slicer.vtkSegmentation.SegmentAdded,
-                slicer.vtkSegmentation.SegmentRemoved,
-            ):
-                self._tags.append(segmentation.AddObserver(event, self._on_changed))
-
-    def _on_changed(self, caller: vtk.vtkObject, event: str) -> None:
-        self._settling.start()
-
-    def _on_settled(self) -> None:
-        if self._observed is None or not slicer.mrmlScene.IsNodePresent(self._observed):
-            return
-        provenance.mark_corrections(self._observed)
-        self.panel.report.measure()
+    def _on_corrected(self, node) -> None:
+        if self.panel.parameters is not None and node is self.panel.parameters.result:
+            self.panel.report.measure()
 
 
 def _editor_node():

@@ -19,14 +19,18 @@ class Author:
         version: of the model.
         digest: SHA-256 of its weights; empty where unknown.
         corrected: somebody has changed what it found: SEMIAUTOMATIC in place of AUTOMATIC.
+        by_hand: no model took part: MANUAL, and DICOM then names no algorithm.
     """
 
     name: str
     version: str = ""
     digest: str = ""
     corrected: bool = False
+    by_hand: bool = False
 
     @property
     def kind(self) -> str:
         """DICOM's word for how it was made."""
+        if self.by_hand:
+            return "MANUAL"
         return "SEMIAUTOMATIC" if self.corrected else "AUTOMATIC"

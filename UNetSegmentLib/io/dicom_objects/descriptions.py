@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...labels import CodedTerm, Label, Terminology
@@ -18,32 +18,33 @@ _FAMILY = CodedTerm("DCM", "123109", "Artificial Intelligence")
 _LONGEST = 64  # characters that DICOM's short texts hold
 
 
-def segment_descriptions(labels: Sequence[Label], author: Author, numbers: Sequence[int], about: str) -> list[Any]:
+def segment_descriptions(
+    labels: Sequence[Label],
+    author: Author,
+    numbers: Sequence[int],
+    about: str,
+    others: Mapping[int, Author] | None = None,
+) -> list[Any]:
     """One description for each label (highdicom's).
 
     Args:
+        author: of every segment that ``others`` (by label value) does not name.
         numbers: of the segments, in the order of ``labels``.
         about: UID of what was segmented; with the label's value it makes the tracking identifier, so that the same
             segment of the same series has the same one in SEG and report.
     """
     hd = highdicom()
-    algorithm = hd.AlgorithmIdentificationSequence(
-        name=(author.name or MANUFACTURER)[:_LONGEST],
-        family=code_of(_FAMILY),
-        version=(author.version or "unknown")[:_LONGEST],
-        source=MANUFACTURER,
-        parameters={"weights": author.digest} if author.digest else None,
-    )
     found = []
     for number, label in zip(numbers, labels, strict=True):
         meaning = label.terminology or UNKNOWN
+        by = (others or {}).get(label.value, author)
         description = hd.seg.SegmentDescription(
             segment_number=number,
             segment_label=label.name[:_LONGEST],
             segmented_property_category=code_of(meaning.category),
             segmented_property_type=code_of(meaning.type),
-            algorithm_type=author.kind,
-            algorithm_identification=algorithm,
+            algorithm_type=by.kind,
+            algorithm_identification=_algorithm(by),
             tracking_uid=tracking_uid(about, label.value),
             tracking_id=f"{label.name[: _LONGEST - 6]} {label.value}",
             anatomic_regions=[code_of(meaning.region)] if meaning.region else None,
@@ -52,6 +53,19 @@ def segment_descriptions(labels: Sequence[Label], author: Author, numbers: Seque
         _add_modifiers(description, meaning)
         found.append(description)
     return found
+
+
+def _algorithm(author: Author) -> Any:
+    """None for what was drawn by hand."""
+    if author.by_hand:
+        return None
+    return highdicom().AlgorithmIdentificationSequence(
+        name=(author.name or MANUFACTURER)[:_LONGEST],
+        family=code_of(_FAMILY),
+        version=(author.version or "unknown")[:_LONGEST],
+        source=MANUFACTURER,
+        parameters={"weights": author.digest} if author.digest else None,
+    )
 
 
 def tracking_uid(about: str, value: int) -> str:

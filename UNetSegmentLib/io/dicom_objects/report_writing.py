@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,12 @@ class MeasuredSegment:
 
 
 def write_report(
-    segments: Sequence[MeasuredSegment], seg: Path | str, source: SourceSeries, path: Path | str, author: Author
+    segments: Sequence[MeasuredSegment],
+    seg: Path | str,
+    source: SourceSeries,
+    path: Path | str,
+    author: Author,
+    others: Mapping[int, Author] | None = None,
 ) -> Path:
     """Writes the report.
 
@@ -59,6 +64,7 @@ def write_report(
         segments: what was measured.
         seg: the SEG that it refers to, by the same tracking identifiers.
         source: the series that both are about.
+        author: who found the segments; ``others`` of single ones, by label value.
 
     Raises:
         InputError: nothing was measured, or headers lack what a report needs.
@@ -77,7 +83,10 @@ def write_report(
             report = hd.sr.MeasurementReport(
                 observation_context=hd.sr.ObservationContext(observer_device_context=_observer(author)),
                 procedure_reported=code_of(_procedure(source)),
-                imaging_measurements=[_group(segment, made, source, author) for segment in segments],
+                imaging_measurements=[
+                    _group(segment, made, source, (others or {}).get(segment.label.value, author))
+                    for segment in segments
+                ],
             )
             document = hd.sr.Comprehensive3DSR(
                 evidence=[*source.files, made],
@@ -120,15 +129,22 @@ def _group(segment: MeasuredSegment, seg: Any, source: SourceSeries, author: Aut
         finding_type=code_of(meaning.type),
         finding_category=code_of(meaning.category),
         finding_sites=sites,
-        algorithm_id=hd.sr.AlgorithmIdentification(
-            name=author.name or MANUFACTURER,
-            version=author.version or VERSION,
-            parameters=[author.digest] if author.digest else None,
-        ),
+        algorithm_id=_algorithm(author),
         measurements=[
             hd.sr.Measurement(name=code_of(_NAMES[one.name]), value=float(one.value), unit=code_of(_UNITS[one.unit]))
             for one in segment.measurements
         ],
+    )
+
+
+def _algorithm(author: Author) -> Any:
+    """None for what was drawn by hand."""
+    if author.by_hand:
+        return None
+    return highdicom().sr.AlgorithmIdentification(
+        name=author.name or MANUFACTURER,
+        version=author.version or VERSION,
+        parameters=[author.digest] if author.digest else None,
     )
 
 

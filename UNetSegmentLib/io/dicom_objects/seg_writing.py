@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def write_seg(
     author: Author,
     kind: str = LABELMAP,
     compress: bool = True,
+    others: Mapping[int, Author] | None = None,
 ) -> Path:
     """Writes a SEG.
 
@@ -36,6 +38,7 @@ def write_seg(
         segmentation: on the grid of the series.
         source: the series that it is about.
         author: who found it.
+        others: of single segments, by label value, where not everything is the work of ``author``.
         kind: ``labelmap`` (Supplement 243: one frame for each slice, small), or ``binary`` (one for each segment and
             slice) for viewers that know no label maps yet.
         compress: run-length encoding of label maps, without loss.
@@ -65,7 +68,7 @@ def write_seg(
                 source_images=list(source.files),
                 pixel_array=_pixels(source, pixels),
                 segmentation_type=kind.upper(),
-                segment_descriptions=segment_descriptions(labels, author, numbers, _about(source)),
+                segment_descriptions=segment_descriptions(labels, author, numbers, _about(source), others),
                 series_instance_uid=hd.UID(),
                 series_number=_SERIES_NUMBER,
                 sop_instance_uid=hd.UID(),
