@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ..errors import InputError, UNetSegmentError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One image: a file, or a series (by its UID, number or description) in a folder of DICOM files."""
 
@@ -16,7 +17,7 @@ class Source:
     series: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CohortCase:
     """One case.
 
@@ -35,7 +36,7 @@ class CohortCase:
     origin: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """Something that was found and is not run, and why: the texts of an error, under its code."""
 
@@ -59,6 +60,11 @@ class Found:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def joined(self, other: Found) -> Found:
-        """Both together."""
-        return Found(self.cases + other.cases, self.left_out + other.left_out, self.notes + other.notes)
+    def joined(self, *others: Found) -> Found:
+        """All together."""
+        every = (self, *others)
+        return Found(
+            tuple(chain.from_iterable(found.cases for found in every)),
+            tuple(chain.from_iterable(found.left_out for found in every)),
+            tuple(chain.from_iterable(found.notes for found in every)),
+        )

@@ -1,7 +1,8 @@
-"""The memory of a cohort run: one line of JSON for each case that has ended, appended and flushed to the disk.
+"""The memory of a cohort run: one line of JSON for each case that has ended, appended at once.
 
-One process writes one journal: a part of a run that is divided among machines has one of its own. A line that a crash
-cut short is passed over; the case is run again. The last line of a case counts.
+A process that is killed loses no line. Lines are forced to the disk once a second at most: a power cut costs the cases
+of that second, which are run again. One process writes one journal: a part of a run that is divided among machines has
+one of its own. A line that a crash cut short is passed over; the case is run again. The last line of a case counts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -19,6 +21,7 @@ from ..io.atomic import output_error
 from ..io.locks import try_lock
 from .record import Record
 
+_EVERY_SECONDS = 1.0
 FOLDER = ".unetsegment"
 _NAME = re.compile(r"journal-(\d+)-of-(\d+)\.jsonl")
 
@@ -38,6 +41,7 @@ class Journal:
     def __init__(self, output: Path, part: int = 1, parts: int = 1) -> None:
         self.path = output / FOLDER / f"journal-{part}-of-{parts}.jsonl"
         self._file: IO[bytes] | None = None
+        self._forced = -_EVERY_SECONDS
 
     def __enter__(self) -> Journal:
         try:
@@ -57,6 +61,8 @@ class Journal:
     def __exit__(self, *ignored: object) -> None:
         if self._file is not None:
             with contextlib.suppress(OSError):
+                os.fsync(self._file.fileno())
+            with contextlib.suppress(OSError):
                 self._file.close()
 
     def add(self, record: Record) -> None:
@@ -70,7 +76,9 @@ class Journal:
         try:
             self._file.write(line.encode("utf-8", "surrogateescape") + b"\n")
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if time.monotonic() - self._forced >= _EVERY_SECONDS:
+                os.fsync(self._file.fileno())
+                self._forced = time.monotonic()
         except OSError as error:
             raise output_error(self.path, error) from error
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .case import LeftOut
+
+_SHARED = frozenset({"job", "code", "cure", "name", "unit"})
 
 
 class Status(enum.Enum):
@@ -18,7 +21,7 @@ class Status(enum.Enum):
     LEFT_OUT = "left out"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SegmentSize:
     """One segment of a result: volume in mL (area in mm² of a flat image), and Dice where there is a reference."""
 
@@ -30,7 +33,7 @@ class SegmentSize:
     dice: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One case after a run.
 
@@ -76,7 +79,9 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; what is empty is left out."""
-        value = asdict(self) | {"status": self.status.value}
+        # Not asdict, which copies everything deeply: there may be a million of these.
+        value = {name: getattr(self, name) for name in _RECORD} | {"status": self.status.value}
+        value["segments"] = tuple({name: getattr(one, name) for name in _SEGMENT} for one in self.segments)
         return {key: item for key, item in value.items() if item not in ("", (), None)}
 
     @classmethod
@@ -86,12 +91,24 @@ class Record:
         Raises:
             ValueError, TypeError, KeyError: no such record.
         """
-        known = {f.name for f in fields(cls)}
         given: dict[str, Any] = {
-            key: tuple(item) if isinstance(item, list) else item for key, item in value.items() if key in known
+            key: tuple(item) if isinstance(item, list) else _once(key, item)
+            for key, item in value.items()
+            if key in _RECORD
         }
-        names = {f.name for f in fields(SegmentSize)}
-        segments = [{key: part for key, part in item.items() if key in names} for item in given.get("segments", ())]
+        segments = [
+            {key: _once(key, part) for key, part in item.items() if key in _SEGMENT}
+            for item in value.get("segments", ())
+        ]
         given["status"] = Status(given["status"])
         given["segments"] = tuple(SegmentSize(**segment) for segment in segments)
         return cls(**given)
+
+
+_RECORD = tuple(f.name for f in fields(Record))
+_SEGMENT = tuple(f.name for f in fields(SegmentSize))
+
+
+def _once(key: str, item: Any) -> Any:
+    """Texts that many records share are kept once."""
+    return sys.intern(item) if key in _SHARED and isinstance(item, str) else item

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -64,19 +65,29 @@ def still_to_do(
     """
     todo: list[CohortCase] = []
     stand: dict[str, Record] = {}
+    folders = _folders(output) if earlier else frozenset()
     for case in cases:
         record = earlier.get(case.name)
-        if record is not None and _stands(record, case, digest, output, retry_failed):
+        if record is not None and _stands(record, case, digest, folders, retry_failed):
             stand[case.name] = record
         else:
             todo.append(case)
     return todo, stand
 
 
-def _stands(record: Record, case: CohortCase, digest: str, output: Path, retry_failed: bool) -> bool:
+def _folders(output: Path) -> frozenset[str]:
+    """Those of the cases: one listing is cheaper than a question for each."""
+    try:
+        with os.scandir(output) as listing:
+            return frozenset(entry.name for entry in listing if entry.is_dir())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _stands(record: Record, case: CohortCase, digest: str, folders: Container[str], retry_failed: bool) -> bool:
     if record.job != digest or (retry_failed and record.status is Status.FAILED):
         return False
-    if record.status is Status.DONE and not (output / record.folder).is_dir():
+    if record.status is Status.DONE and record.folder not in folders:
         return False
     try:
         return record.stamp == stamp_of(case) or (bool(record.content) and record.content == content_of(case))
@@ -113,27 +124,25 @@ def run_cohort(
     check_folder(output)
     part = part or Part()
     mine = part.of(found.cases)
-    todo, stand = still_to_do(mine, read_records(output), digest, output, retry_failed)
-    stage = Stage("cases", len(mine), progress, None, done=len(stand))
-    new: dict[str, Record] = {}
+    todo, rows = still_to_do(mine, read_records(output), digest, output, retry_failed)
+    kept, run = len(rows), 0
+    failures = sum(record.status is Status.FAILED for record in rows.values())
+    stage = Stage("cases", len(mine), progress, None, done=kept)
     cancelled = False
     with Journal(output, part.number, part.count) as journal:
         try:
             for record in engine.run(todo):
                 journal.add(record)
-                new[record.case] = record
+                rows[record.case] = record
+                run += 1
+                failures += record.status is Status.FAILED
                 if ended is not None:
                     ended(record)
-                stage.step(message=_words(new, stand))
+                stage.step(message=f"{failures} failed" if failures else "")
                 if record.code == OutputError.code:
                     raise OutputError(record.cause, record.cure, record.detail)
         except Cancelled:
             cancelled = True
-    rows = [(stand | new)[case.name] for case in mine if case.name in stand or case.name in new]
+    ended_cases = [rows[case.name] for case in mine if case.name in rows]
     left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
-    return Outcome((*rows, *left), len(new), len(stand), cancelled)
-
-
-def _words(new: Mapping[str, Record], stand: Mapping[str, Record]) -> str:
-    failures = sum(r.status is Status.FAILED for r in (*new.values(), *stand.values()))
-    return f"{failures} failed" if failures else ""
+    return Outcome((*ended_cases, *left), run, kept, cancelled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +20,7 @@ def stamp_of(case: CohortCase) -> str:
         OSError: one of them cannot be looked at.
     """
     digest = hashlib.sha256()
-    for path in _files(case):
-        state = path.stat()
+    for path, state in _files(case):
         # Whole paths: the process that ran the case knew no others.
         digest.update(os.fsencode(f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}\0"))
     digest.update(case.roi.encode("utf-8", "surrogateescape"))
@@ -34,8 +34,8 @@ def content_of(case: CohortCase) -> str:
         OSError: one of them cannot be read.
     """
     digest = hashlib.sha256()
-    for path in _files(case):
-        digest.update(f"{path.stat().st_size}\0".encode())
+    for path, state in _files(case):
+        digest.update(f"{state.st_size}\0".encode())
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 digest.update(block)
@@ -43,9 +43,24 @@ def content_of(case: CohortCase) -> str:
     return digest.hexdigest()
 
 
-def _files(case: CohortCase) -> Iterator[Path]:
-    """The files of the images, those of a folder in order, and the reference."""
+def _files(case: CohortCase) -> Iterator[tuple[Path, os.stat_result]]:
+    """The files of the images, those of a folder in order, and the reference; each is asked once for its state."""
     for source in case.images:
-        yield from sorted(p for p in source.path.rglob("*") if p.is_file()) if source.path.is_dir() else [source.path]
+        state = source.path.stat()
+        if stat.S_ISDIR(state.st_mode):
+            yield from _below(source.path)
+        else:
+            yield source.path, state
     if case.reference is not None:
-        yield case.reference
+        yield case.reference, case.reference.stat()
+
+
+def _below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """All ordinary files, in order; links to nothing are passed over."""
+    for path in sorted(folder.rglob("*")):
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(state.st_mode):
+            yield path, state

@@ -50,6 +50,19 @@ def test_one_name_in_two_folders_becomes_two_names(tmp_path: Path) -> None:
     assert found[:2] == ["one-T1", "two-T1"]
 
 
+def test_as_many_folders_as_tell_them_apart_come_before_a_name(tmp_path: Path) -> None:
+    for patient in ("p1", "p2", "p3"):
+        write_image(tmp_path / patient / "anat" / "T1.nii.gz")
+    write_image(tmp_path / "p3" / "anat" / "T1.nrrd")
+    assert names(find_cases([tmp_path], ANY)) == ["p1-anat-T1", "p2-anat-T1", "p3-anat-T1", "p3-anat-T1-2"]
+
+
+def test_two_kinds_of_file_in_one_folder_get_numbers(tmp_path: Path) -> None:
+    write_image(tmp_path / "T1.nii.gz")
+    write_image(tmp_path / "T1.nrrd")
+    assert names(find_cases([tmp_path], ANY)) == ["T1", "T1-2"]
+
+
 def test_one_image_given_twice_is_one_case(tmp_path: Path) -> None:
     image = write_image(tmp_path / "a.nii.gz")
     found = find_cases([image, tmp_path], ANY)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_parquet_holds_the_same_where_pyarrow_is(tmp_path: Path) -> None:
     table = parquet.read_table(path).to_pylist()
     assert [row["case"] for row in table] == [record.case for record in RECORDS]
     assert table[0]["liver (mL)"] == 1200.5
+
+
+def test_parquet_has_the_same_columns_whatever_happened(tmp_path: Path) -> None:
+    """Tables of several runs are put together by programs: a column that is empty in one keeps its type."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "other").mkdir()
+    without = parquet.read_schema(write_table(RECORDS[:1], tmp_path / "other")[1])
+    every = parquet.read_schema(write_table(RECORDS, tmp_path)[1])
+    assert without == every
+    name = os.fsdecode(b"caf\xe9.nii")
+    path = write_table([Record("cafe", Status.FAILED, (name,))], tmp_path)[1]
+    assert parquet.read_table(path).to_pylist()[0]["inputs"] == "caf\\xe9.nii"
 
 
 def test_a_formula_in_a_name_stays_text(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,17 +39,16 @@ def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None
     Raises:
         InputError: a table that cannot be read.
     """
-    found = Found()
+    parts: list[Found] = []
     skipped = output.resolve() if output is not None else None
     files: list[Path] = []
     for path in map(Path, _expanded(inputs)):
         if is_folder(path) or not path.exists() or path.suffix.lower() in ENDINGS:
-            found = found.joined(_of_one(path, wanted, skipped))
+            parts.append(_of_one(path, wanted, skipped))
         else:
             files.append(path)
-    for together in by_folder(files).values():
-        found = found.joined(file_cases(together, wanted))
-    found = _without_duplicates(found)
+    parts += [file_cases(together, wanted) for together in by_folder(files).values()]
+    found = _without_duplicates(Found().joined(*parts))
     return replace(found, cases=with_own_names(found.cases))
 
 
@@ -86,8 +86,7 @@ def _of_folder(folder: Path, wanted: Wanted, skipped: Path | None) -> Found:
         else:
             others.append(path)
     found = Found(left_out=tuple(walk.left_out))
-    for files in by_folder(images).values():
-        found = found.joined(file_cases(files, wanted))
+    found = found.joined(*(file_cases(files, wanted) for files in by_folder(images).values()))
     if dicom:
         found = found.joined(find_series(folder, wanted))
     known = {left.path for left in found.left_out}
@@ -100,10 +99,11 @@ def _of_folder(folder: Path, wanted: Wanted, skipped: Path | None) -> Found:
 def _without_duplicates(found: Found) -> Found:
     """One image is one case, however often it was given."""
     seen: dict[tuple[object, ...], str] = {}
+    place = _Places()
     cases: list[CohortCase] = []
     left: list[LeftOut] = []
     for case in found.cases:
-        key = (*((source.path.resolve(), source.series) for source in case.images), case.roi)
+        key = (*((place.of(source.path), source.series) for source in case.images), case.roi)
         if key in seen:
             error = InputError(f"It is the same as {seen[key]}.", "Give it once.")
             left.append(LeftOut.because(case.name, case.images[0].path, error))
@@ -111,3 +111,19 @@ def _without_duplicates(found: Found) -> Found:
             seen[key] = case.name
             cases.append(case)
     return replace(found, cases=tuple(cases), left_out=found.left_out + tuple(left))
+
+
+class _Places:
+    """Where paths lead to. Links are followed once for each folder, not for each file: a shared file system is asked
+    for every part of a path."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, str] = {}
+
+    def of(self, path: Path) -> str:
+        """The real path."""
+        if path.is_symlink():
+            return str(path.resolve())
+        if path.parent not in self._folders:
+            self._folders[path.parent] = str(path.parent.resolve())
+        return os.path.join(self._folders[path.parent], path.name)  # noqa: PTH118 (no new object for each case)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ...text import file_name
@@ -14,27 +14,47 @@ _LONGEST = 120
 
 
 def with_own_names(cases: Sequence[CohortCase]) -> tuple[CohortCase, ...]:
-    """The cases under names that no two of them share: the folder's name comes before, then a number behind.
+    """The cases under names that no two of them share: the names of folders come before, as many as tell them apart,
+    then a number behind.
 
     Names that differ in case alone count as one: some file systems take them for one.
     """
-    plain = [replace(case, name=file_name(case.name)[:_LONGEST]) for case in cases]
-    counts = Counter(_folded(case.name) for case in plain)
-    longer = [
-        replace(case, name=file_name(f"{case.images[0].path.parent.name}-{case.name}")[-_LONGEST:])
-        if counts[_folded(case.name)] > 1
-        else case
-        for case in plain
-    ]
+    plain = [file_name(case.name)[:_LONGEST] for case in cases]
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(plain):
+        groups[_folded(name)].append(number)
+    for group in groups.values():
+        folders = [cases[number].images[0].path.parent.parts for number in group]
+        depth = _telling_depth(folders)
+        for number, parts in zip(group, folders, strict=True):
+            plain[number] = _with_folders(parts[-depth:], plain[number]) if depth else plain[number]
+    return tuple(replace(case, name=name) for case, name in zip(cases, _numbered(plain), strict=True))
+
+
+def _telling_depth(folders: Sequence[tuple[str, ...]]) -> int:
+    """How many of the innermost folders tell apart what lies in different ones; 0 where all lie in one."""
+    different = set(folders)
+    if len(different) == 1:
+        return 0
+    most = max(map(len, different))
+    return next(depth for depth in range(1, most + 1) if len({one[-depth:] for one in different}) == len(different))
+
+
+def _with_folders(folders: Sequence[str], name: str) -> str:
+    return file_name("-".join((*folders, name)), 4 * _LONGEST)[-_LONGEST:].lstrip("-. ")
+
+
+def _numbered(names: Sequence[str]) -> Iterator[str]:
+    """A number behind every name that was there before."""
     taken: set[str] = set()
-    result = []
-    for case in longer:
-        name, number = case.name, 2
+    following: dict[str, int] = {}
+    for plain in names:
+        name, number = plain, following.get(_folded(plain), 2)
         while _folded(name) in taken:
-            name, number = f"{case.name}-{number}", number + 1
+            name, number = f"{plain}-{number}", number + 1
+        following[_folded(plain)] = number
         taken.add(_folded(name))
-        result.append(replace(case, name=name))
-    return tuple(result)
+        yield name
 
 
 def _folded(name: str) -> str:

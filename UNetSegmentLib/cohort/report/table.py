@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ...io.atomic import atomic_path
-from ...text import csv_cell
+from ...text import csv_cell, shown
 from ..record import Record, SegmentSize
 
 CSV, PARQUET = "cases.csv", "cases.parquet"
 
 _HEAD = ("case", "status", "quality", "seconds", "warnings", "code", "cause", "cure", "finished", "folder", "inputs")
+_ROWS = 10_000  # kept in memory at once as columns of Parquet
 
 
 def write_table(records: Sequence[Record], output: Path) -> list[Path]:
@@ -90,9 +91,19 @@ def _parquet(records: Sequence[Record], columns: Sequence[str], output: Path) ->
     import pyarrow
     from pyarrow import parquet
 
-    rows = [row_of(record) for record in records]
-    data = {name: [row.get(name) for row in rows] for name in (*_HEAD, *columns)}
     path = output / PARQUET
-    with atomic_path(path) as temporary:
-        parquet.write_table(pyarrow.table(data), temporary)
+    numbers = {"quality", "seconds", *columns}
+    kinds = [(name, pyarrow.float64() if name in numbers else pyarrow.string()) for name in (*_HEAD, *columns)]
+    schema = pyarrow.schema(kinds)
+    with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+        for start in range(0, len(records), _ROWS):
+            rows = [row_of(record) for record in records[start : start + _ROWS]]
+            # Names of files need not be UTF-8, texts of Parquet must.
+            data = [[_plain(row.get(name)) for row in rows] for name in schema.names]
+            arrays = [pyarrow.array(cells, kind) for cells, (_, kind) in zip(data, kinds, strict=True)]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
     return [path]
+
+
+def _plain(value: Any) -> Any:
+    return shown(value, None) if isinstance(value, str) else value

@@ -9,7 +9,8 @@ from ...errors import Cancelled
 from ..case import CohortCase
 from ..job import CohortJob
 from ..record import Record
-from .pipeline import Network, failed, in_words
+from .failures import failed, in_words
+from .pipeline import Network
 from .reading import read_case
 from .writing import write_case
 
@@ -34,4 +35,4 @@ def run_alone(
     except Cancelled:
         raise
     except Exception as error:
-        return failed(case, in_words(error), digest, read)
+        return failed(case, in_words(error), digest, *(read.marks if read else ()))

@@ -37,7 +37,7 @@ def main() -> None:
     except BrokenPipeError:
         pass
     except Exception as error:
-        from .pipeline import in_words
+        from .failures import in_words
 
         known = in_words(error)
         output.send({"error": [known.code, known.cause, known.cure, known.detail]})

@@ -30,8 +30,8 @@ from ...worker.transport.launch import default_environment
 from ..case import CohortCase
 from ..job import CohortJob
 from ..record import Record
+from .failures import failed
 from .messages import case_line
-from .pipeline import failed
 
 log = logging.getLogger(__name__)
 

@@ -10,27 +10,24 @@ import functools
 import logging
 import queue
 import threading
-import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 
-from ...budget import is_out_of_memory, out_of_memory
-from ...errors import Cancelled, UNetSegmentError
+from ...errors import Cancelled
 from ...inference import SegmentationResult
 from ...progress import CancelToken, ProgressCallback
 from ..case import CohortCase
 from ..job import CohortJob
-from ..record import Record, Status
-from ..stamps import stamp_of
+from ..record import Record
+from .failures import failed, in_words
 from .reading import ReadCase, read_case
-from .writing import now, write_case
+from .writing import write_case
 
 log = logging.getLogger(__name__)
 
 _LOOK = 0.2
-UNEXPECTED = "unexpected"
 
 _Item: TypeAlias = ReadCase | Record | None
 _Made = TypeVar("_Made")
@@ -155,47 +152,4 @@ class Pipeline:
         except Cancelled:
             raise
         except Exception as error:
-            return failed(case, in_words(error), self._digest, read)
-
-
-def failed(case: CohortCase, error: UNetSegmentError, digest: str, read: ReadCase | None = None) -> Record:
-    """The record of a case that could not be run."""
-    return Record(
-        case=case.name,
-        status=Status.FAILED,
-        inputs=tuple(str(source.path) for source in case.images),
-        stamp=read.stamp if read else _stamp(case),
-        content=read.content if read else "",
-        job=digest,
-        code=error.code,
-        cause=error.cause,
-        cure=error.cure,
-        detail=error.detail,
-        finished=now(),
-    )
-
-
-def _stamp(case: CohortCase) -> str:
-    """So that a file that cannot be read is not tried again before it has changed."""
-    try:
-        return stamp_of(case)
-    except OSError:
-        return ""
-
-
-def in_words(error: Exception) -> UNetSegmentError:
-    """Whatever a case has raised as an error of ours."""
-    if isinstance(error, UNetSegmentError):
-        return error
-    return out_of_memory(error) if is_out_of_memory(error) else unexpected(error)
-
-
-def unexpected(error: Exception) -> UNetSegmentError:
-    """An exception that nobody foresaw, as an error of ours: the run goes on with the next case."""
-    found = UNetSegmentError(
-        f"This is a defect of UNetSegment ({type(error).__name__}).",
-        "Please report it, with the details of the table.",
-        "".join(traceback.format_exception(error))[-2000:],
-    )
-    found.code = UNEXPECTED
-    return found
+            return failed(case, in_words(error), self._digest, *(read.marks if read else ()))

@@ -20,8 +20,8 @@ from ...worker.errors import WorkerError, error_from_code
 from ..case import CohortCase
 from ..job import CohortJob
 from ..record import Record
+from .failures import failed
 from .messages import case_from, case_line
-from .pipeline import failed
 
 log = logging.getLogger(__name__)
 

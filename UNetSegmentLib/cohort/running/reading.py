@@ -40,6 +40,11 @@ class ReadCase:
     seconds: float
 
     @property
+    def marks(self) -> tuple[str, str]:
+        """Stamp and content."""
+        return self.stamp, self.content
+
+    @property
     def uids(self) -> tuple[str, ...]:
         """Of the DICOM series."""
         return tuple(source.series for source in self.case.images if _UID.fullmatch(source.series))

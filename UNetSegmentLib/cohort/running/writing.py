@@ -11,7 +11,6 @@ import json
 import logging
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import OutputError, UNetSegmentError
@@ -23,6 +22,7 @@ from ...volume import Segmentation
 from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..record import Record, SegmentSize, Status
+from .failures import now
 from .reading import ReadCase
 
 log = logging.getLogger(__name__)
@@ -195,8 +195,3 @@ def _changed(folder: Path) -> bool:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def now() -> str:
-    """UTC, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

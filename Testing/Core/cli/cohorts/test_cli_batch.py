@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,14 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from UNetSegmentLib.cohort.finding.inputs import find_cases
+from UNetSegmentLib.cohort.finding.wanted import Wanted
+from UNetSegmentLib.cohort.job import CohortJob
+from UNetSegmentLib.cohort.journal import Journal
+from UNetSegmentLib.cohort.running.failures import failed
+from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.io import read_segmentation, write_volume
+from UNetSegmentLib.models import read_card
 from UNetSegmentLib.volume import Volume
 
 
@@ -42,6 +52,25 @@ def test_a_folder_becomes_folders_a_table_and_a_page(
     assert len((output / "audit.jsonl").read_text().splitlines()) == 4
     again = run_json("batch", scans, "-o", output, "-m", level_package, "--no-preview")
     assert (again["run"], again["kept"]) == (0, 4)
+
+
+def test_a_run_with_nothing_to_do_imports_no_network(scans: Path, tmp_path: Path, level_package: Path) -> None:
+    """The process that drives a run keeps a line for each case and nothing that a network needs."""
+    output = tmp_path / "results"
+    job = CohortJob(str(level_package))
+    digest = job.digest(read_card(level_package))
+    with Journal(output) as journal:
+        for case in find_cases([scans], Wanted()).cases:
+            journal.add(failed(case, InputError("It is broken.", "Mend it."), digest))
+    code = (
+        "import sys; from UNetSegmentLib.cli.app import app; app(sys.argv[1:], standalone_mode=False); "
+        "print([name for name in ('torch', 'vtk', 'SimpleITK', 'scipy', 'pydicom', 'PIL') if name in sys.modules])"
+    )
+    arguments = [str(argument) for argument in ("batch", scans, "-o", output, "-m", level_package, "--json")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, encoding="utf-8", check=False)
+    *answer, loaded = done.stdout.strip().splitlines()
+    assert json.loads("\n".join(answer))["kept"] == 4, done.stderr
+    assert loaded == "[]"
 
 
 def test_a_dry_run_writes_nothing(

@@ -1,0 +1,67 @@
+"""The record of a case that could not be run. Imports no network: who drives a run needs none."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+
+from ...budget import is_out_of_memory, out_of_memory
+from ...errors import UNetSegmentError
+from ..case import CohortCase
+from ..record import Record, Status
+from ..stamps import stamp_of
+
+UNEXPECTED = "unexpected"
+
+
+def failed(case: CohortCase, error: UNetSegmentError, digest: str, stamp: str = "", content: str = "") -> Record:
+    """The record of a case that could not be run.
+
+    Args:
+        digest: of the job.
+        stamp, content: of its inputs, where they have been read, see :mod:`..stamps`.
+    """
+    return Record(
+        case=case.name,
+        status=Status.FAILED,
+        inputs=tuple(str(source.path) for source in case.images),
+        stamp=stamp or _stamp(case),
+        content=content,
+        job=digest,
+        code=error.code,
+        cause=error.cause,
+        cure=error.cure,
+        detail=error.detail,
+        finished=now(),
+    )
+
+
+def in_words(error: Exception) -> UNetSegmentError:
+    """Whatever a case has raised as an error of ours."""
+    if isinstance(error, UNetSegmentError):
+        return error
+    return out_of_memory(error) if is_out_of_memory(error) else _unexpected(error)
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _unexpected(error: Exception) -> UNetSegmentError:
+    """An exception that nobody foresaw, as an error of ours: the run goes on with the next case."""
+    found = UNetSegmentError(
+        f"This is a defect of UNetSegment ({type(error).__name__}).",
+        "Please report it, with the details of the table.",
+        "".join(traceback.format_exception(error))[-2000:],
+    )
+    found.code = UNEXPECTED
+    return found
+
+
+def _stamp(case: CohortCase) -> str:
+    """So that a file that cannot be read is not tried again before it has changed."""
+    try:
+        return stamp_of(case)
+    except OSError:
+        return ""
