@@ -42,6 +42,11 @@ def place_on_grid(segmentation: Segmentation, geometry: Geometry, name: str = "T
     return replace(segmentation, voxels=placed, geometry=geometry)
 
 
+def coincide(geometry: Geometry, target: Geometry) -> bool:
+    """Whether the voxels of one grid are voxels of another, or of one that goes on beyond it."""
+    return _offset(geometry.reoriented(target.axis_codes)[0], target) is not None
+
+
 def _offset(geometry: Geometry, target: Geometry) -> tuple[int, int, int] | None:
     """Index (z, y, x) of the first voxel of ``geometry`` in ``target``; None when their voxels do not coincide."""
     # All eight: a grid that is turned about its diagonal keeps two of them in place.

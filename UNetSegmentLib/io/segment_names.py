@@ -258,7 +258,11 @@ def find_segment(segmentation: Segmentation, text: str, file: str) -> Label:
     Raises:
         InputError: there is none, or there are several of the name.
     """
-    known = known_segments(segmentation)
+    return find_label(known_segments(segmentation), text, file)
+
+
+def find_label(known: Sequence[Label], text: str, file: str) -> Label:
+    """As :func:`find_segment`, among these labels."""
     named = [label for label in known if folded(label.name) == folded(text)]
     if len(named) > 1:
         values = _listed([str(label.value) for label in named])

@@ -16,8 +16,8 @@ from ..labels import Label
 from ..volume import Segmentation, Volume, values_in
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
-from .dicom_objects.recognition import is_seg
-from .dicom_objects.seg_reading import read_seg
+from .dicom_objects.reading.recognition import is_seg
+from .dicom_objects.reading.seg import read_seg
 from .formats.recognition import read_header
 from .formats.stored import load
 from .grid import place_on_grid

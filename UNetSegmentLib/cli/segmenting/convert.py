@@ -89,7 +89,7 @@ def _structures(path: Path, source: SourceSeries | None) -> Segmentation | None:
     Raises:
         InputError: a structure set without its series.
     """
-    from ...io.dicom_objects.recognition import is_rtstruct
+    from ...io.dicom_objects.reading.recognition import is_rtstruct
 
     if not is_rtstruct(path):
         return None

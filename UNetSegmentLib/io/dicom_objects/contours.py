@@ -39,21 +39,21 @@ def contours_of(mask: np.ndarray) -> list[np.ndarray]:
 def mask_of(curves: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """The pixels (rows, columns) whose centres lie inside curves (n, 2) of (column, row), by the even-odd rule."""
     rows, columns = shape
-    turns = np.zeros((rows, columns + 1), np.int32)
-    for curve in curves:
-        first = np.asarray(curve, float)
-        second = np.roll(first, -1, axis=0)
-        for (x0, y0), (x1, y1) in zip(first, second, strict=True):
-            if y0 == y1:
-                continue
-            if y0 > y1:
-                x0, y0, x1, y1 = x1, y1, x0, y0
-            # Rows whose centre lies on the edge: the lower end counts, the upper one does not.
-            crossed = np.arange(max(int(np.ceil(y0)), 0), min(int(np.ceil(y1)), rows))
-            if len(crossed):
-                x = x0 + (crossed - y0) * (x1 - x0) / (y1 - y0)
-                start = np.clip(np.ceil(x), 0, columns).astype(int)
-                np.add.at(turns, (crossed, start), 1)
+    ends = [(np.asarray(curve, float), np.roll(np.asarray(curve, float), -1, axis=0)) for curve in curves]
+    if not ends:
+        return np.zeros(shape, bool)
+    first, second = (np.concatenate([pair[n] for pair in ends]) for n in (0, 1))
+    upward = (first[:, 1] < second[:, 1])[:, None]
+    low, high = np.where(upward, first, second), np.where(upward, second, first)
+    # Rows whose centre lies on the edge: the lower end counts, the upper one does not.
+    start, stop = (np.clip(np.ceil(end[:, 1]), 0, rows).astype(int) for end in (low, high))
+    counts = np.maximum(stop - start, 0)
+    edge = np.repeat(np.arange(len(counts)), counts)
+    row = start[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rise = (high - low)[edge]
+    x = low[edge, 0] + (row - low[edge, 1]) * rise[:, 0] / rise[:, 1]
+    column = np.clip(np.ceil(x), 0, columns).astype(int)
+    turns = np.bincount(row * (columns + 1) + column, minlength=rows * (columns + 1)).reshape(rows, columns + 1)
     return (np.cumsum(turns, axis=1)[:, :columns] % 2).astype(bool)
 
 

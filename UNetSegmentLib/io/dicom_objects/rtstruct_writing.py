@@ -14,7 +14,7 @@ from ...labels import CodedTerm, Label
 from ...volume import Segmentation
 from .author import MANUFACTURER, VERSION, Author
 from .contours import contours_of
-from .rtstruct_reading import STORAGE
+from .reading.rtstruct import STORAGE
 from .saving import present, save
 from .source import SourceSeries
 

@@ -41,6 +41,16 @@ class SourceSeries:
         """Whether the files hold several pictures each."""
         return any(int(getattr(data, "NumberOfFrames", 1) or 1) > 1 for data in self.files)
 
+    @property
+    def reference(self) -> str:
+        """UID of the frame of reference; empty where the series states none."""
+        return str(getattr(self.files[0], "FrameOfReferenceUID", "") or "")
+
+    @property
+    def uid(self) -> str:
+        """UID of the series."""
+        return str(self.files[0].SeriesInstanceUID)
+
     def planes_of(self, segmentation: Segmentation, dtype: Any = np.uint16) -> np.ndarray:
         """The labels (planes, rows, columns) of a segmentation on this grid.
 

@@ -93,7 +93,8 @@ def test_curves_of_another_series_are_refused(tmp_path: Path) -> None:
     grid = grid_of(ORIENTATIONS["axial"])
     source = source_of(save_source(tmp_path / "ct", grid))
     path = write_rtstruct(labels_on(grid), source, tmp_path / "out.dcm", AUTHOR)
-    other = source_of(save_source(tmp_path / "other", grid, FrameOfReferenceUID="1.2.826.0.1.99"))
+    elsewhere = {"FrameOfReferenceUID": "1.2.826.0.1.99", "SeriesInstanceUID": "1.2.826.0.1.98"}
+    other = source_of(save_source(tmp_path / "other", grid, **elsewhere))
     with pytest.raises(InputError, match="frame of reference"):
         read_rtstruct(path, other)
     sagittal = source_of(save_source(tmp_path / "sagittal", grid_of(ORIENTATIONS["sagittal"])))

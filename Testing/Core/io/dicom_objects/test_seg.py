@@ -196,7 +196,7 @@ def test_what_is_no_segmentation_is_said(tmp_path: Path, content: bytes) -> None
 
 @pytest.mark.parametrize(
     "keyword",
-    ["SegmentNumber", "SegmentedPropertyTypeCodeSequence", "Rows", "BitsStored", "PerFrameFunctionalGroupsSequence"],
+    ["SegmentNumber", "Rows", "BitsStored", "PerFrameFunctionalGroupsSequence"],
 )
 def test_a_segmentation_with_an_empty_header_is_refused_in_words(tmp_path: Path, keyword: str) -> None:
     grid = grid_of(ORIENTATIONS["axial"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..dicom.recognition import is_dicom
-from ..plain_files import is_folder
-from .rtstruct_reading import STORAGE as RTSTRUCT_STORAGE
-from .seg_reading import STORAGES as SEG_STORAGES
+from ...dicom.recognition import is_dicom
+from ...plain_files import is_folder
+from .rtstruct import STORAGE as RTSTRUCT_STORAGE
+from .seg import STORAGES as SEG_STORAGES
 
 
 def is_seg(path: Path) -> bool:

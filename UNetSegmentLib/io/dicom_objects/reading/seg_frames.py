@@ -1,0 +1,247 @@
+"""The frames of a SEG: where each lies, of which segment it is, and its pixels."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....errors import DependencyError, InputError, UNetSegmentError
+from ....text import shown
+from ...dicom.kinds import kind_of
+from ...dicom.pixel_data import check_deflated, fault_of_pixels, pixel_bytes
+from ...dicom.recognition import is_dicom
+from ...dicom.values import Dataset, count, element, item, items, number, numbers
+from ...plain_files import open_plain
+
+STORAGES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
+_DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+_BITS = {"BINARY": (1, 8), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
+# What pydicom raises where a header lacks a value or holds another one than it should, or pixels are damaged.
+_DAMAGES = (ValueError, AttributeError, KeyError, IndexError, TypeError, EOFError, OSError, zlib.error, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The place of a frame.
+
+    Args:
+        position: LPS mm of the centre of its first pixel; None where the file does not say.
+        orientation: LPS unit vectors of rows and columns, six numbers; None as above.
+        spacing: mm along y (between rows) and x; None as above.
+        depth: mm between slices, or else their thickness; None as above.
+        segment: its number; None in a label map.
+    """
+
+    position: tuple[float, ...] | None
+    orientation: tuple[float, ...] | None
+    spacing: tuple[float, ...] | None
+    depth: float | None
+    segment: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class SegFile:
+    """An opened SEG.
+
+    Args:
+        data: the whole file (pydicom); its pixels are not decoded yet.
+        kind: one of :data:`KINDS`.
+        planes: one for each frame, in the file's order.
+    """
+
+    path: Path
+    data: Dataset
+    kind: str
+    planes: tuple[Plane, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return count(self.data, "Rows"), count(self.data, "Columns")
+
+    @property
+    def spaces(self) -> set[str]:
+        """UID of its frame of reference, if it states one."""
+        return {str(element(self.data, "FrameOfReferenceUID") or "").strip(" \0")} - {""}
+
+    @property
+    def series(self) -> set[str]:
+        """UIDs of the series that it refers to."""
+        found = (element(one, "SeriesInstanceUID") for one in items(self.data, "ReferencedSeriesSequence"))
+        return {str(uid) for uid in found if uid}
+
+    def pixels(self) -> Iterator[np.ndarray]:
+        """The frames (rows, columns), decoded one by one, in the file's order.
+
+        Raises:
+            InputError: the pixels are damaged.
+            DependencyError: nothing is installed that decodes them.
+        """
+        syntax = str(self.data.file_meta.TransferSyntaxUID)
+        frames = _inflated(self) if syntax == _DEFLATED_FRAMES else _decoded(self.data)
+        done = 0
+        while done < len(self.planes):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    frame = np.asarray(next(frames))
+            except StopIteration:
+                raise _damaged(self.path, f"it ends after {done} of {len(self.planes)} frames") from None
+            except UNetSegmentError:
+                raise
+            except (NotImplementedError, *_DAMAGES) as error:
+                raise _undecoded(self, error) from error
+            if frame.shape != self.shape:
+                raise _damaged(self.path, f"its frames are not of {self.shape[0]} rows and {self.shape[1]} columns")
+            done += 1
+            yield frame
+
+
+def open_seg(path: Path) -> SegFile:
+    """Reads a SEG without decoding its pixels.
+
+    Raises:
+        InputError: no SEG, damaged, cut short, without frames, or of tiles.
+        ResourceError: it would unpack to more than memory holds.
+    """
+    if not is_dicom(path):
+        raise InputError(f"'{path.name}' is not DICOM.", "Give a DICOM segmentation.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = _read(path)
+            return SegFile(path, data, _kind(data, path), _planes(data, path))
+    except UNetSegmentError:
+        raise
+    except Exception as error:  # pydicom decodes late; a damaged header fails in as many ways as there are types
+        raise _damaged(path, "its header is damaged", str(error)) from error
+
+
+def _read(path: Path) -> Dataset:
+    """The whole file, after a look at whether its pixels are all there."""
+    from pydicom import dcmread
+
+    with open_plain(path) as file:
+        check_deflated(file, path.name)
+        head = dcmread(file, stop_before_pixels=True, force=True)
+        _check_class(head, path)
+        fault = fault_of_pixels(file, head)
+        if fault:
+            raise _damaged(path, f"it {fault}")
+        file.seek(0)
+        return dcmread(file, force=True)
+
+
+def _check_class(data: Dataset, path: Path) -> None:
+    sop_class = str(element(data, "SOPClassUID") or "").strip(" \0")
+    if sop_class in STORAGES:
+        return
+    kind = kind_of(sop_class) or "image"
+    raise InputError(f"'{path.name}' is no DICOM segmentation: it is a DICOM {kind}.", "Give a SEG.")
+
+
+def _kind(data: Dataset, path: Path) -> str:
+    kind = str(element(data, "SegmentationType") or "").strip(" \0").upper()
+    if kind not in KINDS:
+        raise _damaged(
+            path, f"it states the type '{shown(kind, 20)}', which there is not" if kind else "it has no type"
+        )
+    bits = count(data, "BitsAllocated")
+    if bits not in _BITS[kind] or not (0 < count(data, "BitsStored") <= bits) or count(data, "SamplesPerPixel", 1) != 1:
+        raise _damaged(path, f"a {kind.lower()} one has no pixels of {bits} bits")
+    if "PixelData" not in data or not data.PixelData:
+        raise _damaged(path, "it has no pixels")
+    if not data.file_meta.TransferSyntaxUID.is_encapsulated and len(data.PixelData) < pixel_bytes(data):
+        raise _damaged(path, "it ends before its last pixel")
+    if element(data, "TotalPixelMatrixRows") is not None:
+        raise InputError(
+            f"'{path.name}' is a segmentation of a whole-slide picture in tiles, which is not read.",
+            "Export the part that you want as a label map (PNG or TIFF).",
+        )
+    return kind
+
+
+def _planes(data: Dataset, path: Path) -> tuple[Plane, ...]:
+    total = count(data, "NumberOfFrames", 1)
+    shared = item(data, "SharedFunctionalGroupsSequence")
+    own = items(data, "PerFrameFunctionalGroupsSequence")
+    if not total or not (count(data, "Rows") and count(data, "Columns")):
+        raise _damaged(path, "it has no frames")
+    if len(own) != total:
+        raise _damaged(path, f"it says of {len(own)} of its {total} frames where they lie")
+
+    @cache
+    def common(name: str) -> Dataset | None:
+        return item(shared, name)
+
+    def group(frame: Dataset, name: str) -> Dataset | None:
+        found = item(frame, name)
+        return common(name) if found is None else found
+
+    return tuple(_plane(lambda name, frame=frame: group(frame, name)) for frame in own)
+
+
+def _plane(group: Any) -> Plane:
+    measures = group("PixelMeasuresSequence")
+    between, thickness = number(measures, "SpacingBetweenSlices"), number(measures, "SliceThickness")
+    segment = number(group("SegmentIdentificationSequence"), "ReferencedSegmentNumber")
+    return Plane(
+        numbers(group("PlanePositionSequence"), "ImagePositionPatient", 3),
+        numbers(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
+        numbers(measures, "PixelSpacing", 2),
+        abs(between or thickness or 0.0) or None,
+        None if segment is None else int(segment),
+    )
+
+
+def _decoded(data: Dataset) -> Iterator[np.ndarray]:
+    from pydicom.pixels import iter_pixels
+
+    return iter_pixels(data, raw=True)
+
+
+def _inflated(seg: SegFile) -> Iterator[np.ndarray]:
+    """Frames that are deflated one by one (PS3.5, A.4.13), which pydicom leaves alone."""
+    from pydicom.encaps import generate_frames
+
+    rows, columns = seg.shape
+    bits = count(seg.data, "BitsAllocated")
+    size = (rows * columns * bits + 7) // 8
+    for frame in generate_frames(seg.data.PixelData, number_of_frames=len(seg.planes)):
+        unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, size)
+        if len(unpacked) < size:
+            raise _damaged(seg.path, "a frame of it is too short")
+        if bits == 1:
+            flat = np.unpackbits(np.frombuffer(unpacked, np.uint8), bitorder="little")[: rows * columns]
+        else:
+            flat = np.frombuffer(unpacked, f"<u{bits // 8}")
+        yield flat.reshape(rows, columns)
+
+
+def _undecoded(seg: SegFile, error: Exception) -> UNetSegmentError:
+    said = str(error).lower()
+    if isinstance(error, NotImplementedError) or "missing dependencies" in said or "no pixel data decoders" in said:
+        syntax = seg.data.file_meta.TransferSyntaxUID
+        return DependencyError(
+            f"The pixels of '{seg.path.name}' are compressed ({syntax.name}), and nothing is installed that decodes "
+            "them.",
+            "Install it with: pip install highdicom pylibjpeg[openjpeg], or save the file uncompressed.",
+            str(error),
+        )
+    return _damaged(seg.path, "its pixels are damaged", str(error))
+
+
+def _damaged(path: Path, why: str, detail: str = "") -> InputError:
+    return InputError(
+        f"'{path.name}' is no DICOM segmentation that can be read: {why}.",
+        "Copy or export it again, and check that its size is the same as the original's.",
+        detail,
+    )
