@@ -45,6 +45,7 @@ SLOW = (
     "Core/project/test_wheel.py",
     "Core/inference/test_memory.py",
     "Slicer/test_slicer_setup.py",
+    "Core/cohort/test_cohort_killed.py",
     "Core/cohort/test_cohort_ray.py",
     "Core/inference/test_eight_bits.py",
     "Core/cli/segmenting/test_cli_dicom.py",

@@ -16,6 +16,7 @@ from ..io.atomic import output_error
 from ..models.card import ModelCard
 from ..version import __version__
 from .job import CohortJob
+from .journal import end_torn_line
 from .record import Record
 
 FILE = "audit.jsonl"
@@ -49,8 +50,9 @@ def auditor(output: Path, card: ModelCard, job: CohortJob) -> Callable[[Record],
         }
         path = output / FILE
         try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, default=str) + "\n")
+            with path.open("ab+") as file:
+                end_torn_line(file)
+                file.write(json.dumps(line, default=str).encode() + b"\n")
         except OSError as error:
             raise output_error(path, error) from error
 

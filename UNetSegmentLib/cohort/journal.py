@@ -23,6 +23,7 @@ from .record import Record
 
 _EVERY_SECONDS = 1.0
 FOLDER = ".unetsegment"
+_PATIENCE, _POLL = 3.0, 0.05
 _NAME = re.compile(r"journal-(\d+)-of-(\d+)\.jsonl")
 
 
@@ -32,28 +33,30 @@ class Journal:
     Args:
         output: folder of the run.
         part, parts: which of how many, counted from 1.
+        patience: seconds that a process which is just ending, or looks whether we are there, is waited for.
 
     Raises:
         InputError: another run writes this journal now.
         OutputError: it cannot be written.
     """
 
-    def __init__(self, output: Path, part: int = 1, parts: int = 1) -> None:
+    def __init__(self, output: Path, part: int = 1, parts: int = 1, patience: float = _PATIENCE) -> None:
         self.path = output / FOLDER / f"journal-{part}-of-{parts}.jsonl"
         self._file: IO[bytes] | None = None
         self._forced = -_EVERY_SECONDS
+        self._patience = patience
 
     def __enter__(self) -> Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b")
-            if not try_lock(self._file.fileno()):
+            if not self._locked(self._file):
                 self._file.close()
                 raise InputError(
                     f"Another run is writing its results to '{self.path.parent.parent}' now.",
                     "Wait for its end, or choose another folder.",
                 )
-            self._end_torn_line()
+            end_torn_line(self._file)
         except OSError as error:
             raise output_error(self.path, error) from error
         return self
@@ -64,6 +67,14 @@ class Journal:
                 os.fsync(self._file.fileno())
             with contextlib.suppress(OSError):
                 self._file.close()
+
+    def _locked(self, file: IO[bytes]) -> bool:
+        end = time.monotonic() + self._patience
+        while not try_lock(file.fileno()):
+            if time.monotonic() > end:
+                return False
+            time.sleep(_POLL)
+        return True
 
     def add(self, record: Record) -> None:
         """Keeps a record.
@@ -82,14 +93,21 @@ class Journal:
         except OSError as error:
             raise output_error(self.path, error) from error
 
-    def _end_torn_line(self) -> None:
-        """What a crash left without a line break must not swallow the next line."""
-        assert self._file is not None
-        if self._file.seek(0, os.SEEK_END) == 0:
-            return
-        self._file.seek(-1, os.SEEK_END)
-        if self._file.read(1) != b"\n":
-            self._file.write(b"\n")
+
+def end_torn_line(file: IO[bytes]) -> None:
+    """What a crash left without a line break must not swallow the next line.
+
+    Args:
+        file: open for reading and appending.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if file.seek(0, os.SEEK_END) == 0:
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.write(b"\n")
 
 
 def journals(output: Path) -> list[Path]:

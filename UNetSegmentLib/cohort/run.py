@@ -13,6 +13,7 @@ from ..io.outputs import check_folder
 from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
 from .journal import Journal, read_records
+from .leftovers import clear
 from .record import Record, Status
 from .stamps import content_of, stamp_of
 
@@ -115,34 +116,38 @@ def run_cohort(
         part: of a run that is divided.
         retry_failed: run failed cases again.
         progress: counts the cases, those that stand included.
-        ended: told every record as it comes.
+        ended: told every record as it comes, before it counts as ended: what it cannot keep is run again.
 
     Raises:
-        OutputError: results or journal cannot be written (a full disk ends the run; what has ended is kept).
+        OutputError: results or journal cannot be written (a full disk ends the run; what has ended is kept, and the
+            case that found no room is run again by the next run).
         InputError: another run writes there now.
     """
     check_folder(output)
     part = part or Part()
     mine = part.of(found.cases)
-    todo, rows = still_to_do(mine, read_records(output), digest, output, retry_failed)
-    kept, run = len(rows), 0
-    failures = sum(record.status is Status.FAILED for record in rows.values())
-    stage = Stage("cases", len(mine), progress, None, done=kept)
-    cancelled = False
+    run, cancelled = 0, False
     with Journal(output, part.number, part.count) as journal:
+        clear(output, journal.path)
+        # Not before: a run that is just ending may still add to them.
+        todo, rows = still_to_do(mine, read_records(output), digest, output, retry_failed)
+        kept = len(rows)
+        failures = sum(record.status is Status.FAILED for record in rows.values())
+        stage = Stage("cases", len(mine), progress, None, done=kept)
         try:
             for record in engine.run(todo):
+                if ended is not None:
+                    ended(record)
+                if record.code == OutputError.code:
+                    raise OutputError(record.cause, record.cure, record.detail)
                 journal.add(record)
                 rows[record.case] = record
                 run += 1
                 failures += record.status is Status.FAILED
-                if ended is not None:
-                    ended(record)
                 stage.step(message=f"{failures} failed" if failures else "")
-                if record.code == OutputError.code:
-                    raise OutputError(record.cause, record.cure, record.detail)
         except Cancelled:
             cancelled = True
+        clear(output, journal.path)
     ended_cases = [rows[case.name] for case in mine if case.name in rows]
     left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
     return Outcome((*ended_cases, *left), run, kept, cancelled)

@@ -48,6 +48,11 @@ def staging_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def lock_of(folder: Path) -> Path:
+    """The file by whose lock a staging folder belongs to a living process."""
+    return folder / _LOCK
+
+
 def remove_abandoned(parent: Path) -> list[Path]:
     """Removes staging folders in ``parent`` whose process is gone; returns those."""
     removed = []

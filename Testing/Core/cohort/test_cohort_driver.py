@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from UNetSegmentLib.cohort.case import CohortCase, Source
 from UNetSegmentLib.cohort.job import CohortJob
 from UNetSegmentLib.cohort.record import Status
 from UNetSegmentLib.cohort.running.driver import Driver
+from UNetSegmentLib.cohort.running.overdue import Watch
+from UNetSegmentLib.cohort.running.steps import Step
 from UNetSegmentLib.errors import Cancelled, ModelError, UNetSegmentError
 from UNetSegmentLib.progress import CancelToken
 
@@ -37,10 +40,12 @@ for line in sys.stdin:
 """
 
 
-def driver(tmp_path: Path, script: str = CHILD, cancel: CancelToken | None = None, began=None) -> Driver:
+def driver(
+    tmp_path: Path, script: str = CHILD, cancel: CancelToken | None = None, began=None, patience: float = 0.0
+) -> Driver:
     path = tmp_path / "child.py"
     path.write_text(textwrap.dedent(script))
-    return Driver(CohortJob("m"), "job", tmp_path, cancel, began, (sys.executable, str(path)))
+    return Driver(CohortJob("m"), "job", tmp_path, cancel, began, (sys.executable, str(path)), patience)
 
 
 def cases(*names: str) -> list[CohortCase]:
@@ -117,3 +122,47 @@ def test_a_case_that_is_written_while_the_run_is_cancelled_is_kept(tmp_path: Pat
         for record in driver(tmp_path, script, cancel, lambda name: cancel.cancel()).run(cases("a", "b")):
             seen.append(record.case)
     assert seen == ["a"]
+
+
+def test_a_case_that_stands_still_is_given_up_and_the_rest_goes_on(tmp_path: Path) -> None:
+    script = CHILD.replace('send({"began": name})', 'send({"step": [name, "READING"]}); send({"began": name})')
+    running = driver(tmp_path, script, patience=1.0)
+    records = {r.case: r for r in running.run(cases("a", "slow", "b", "c"))}
+    assert set(records) == {"a", "slow", "b", "c"}
+    assert [name for name, record in records.items() if record.status is Status.FAILED] == ["slow"]
+    assert records["slow"].code == "no-progress"
+    assert "while it was being read" in records["slow"].cause and "--case-timeout" in records["slow"].cure
+
+
+def test_a_case_that_waits_for_its_turn_is_not_overdue() -> None:
+    watch = Watch(0.01)
+    watch.notice({"step": ["a", "COMPUTING"]})
+    watch.notice({"step": ["b", "WAITING"]})
+    time.sleep(0.05)
+    late = watch.overdue()
+    assert late is not None and (late.case, late.step) == ("a", Step.COMPUTING)
+    watch.notice({"record": {"case": "a"}})
+    assert watch.overdue() is None
+
+
+def test_signs_of_the_network_count_for_the_case_that_is_computed() -> None:
+    watch = Watch(1000.0)
+    watch.notice({"step": ["a", "COMPUTING"]})
+    before = dict(watch._steps)
+    watch.notice({"alive": True})
+    assert watch._steps["a"][1] >= before["a"][1] and watch.overdue() is None
+    assert Watch(0.0).overdue() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
+def test_a_last_case_whose_process_is_killed_from_outside_gets_another_chance(tmp_path: Path) -> None:
+    flag = tmp_path / "killed"
+    script = CHILD.replace(
+        'if name.startswith("exit"):',
+        f'if name == "victim" and not os.path.exists({str(flag)!r}):\n'
+        f'        open({str(flag)!r}, "w").close()\n'
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        '    if name.startswith("exit"):',
+    )
+    records = list(driver(tmp_path, script).run(cases("a", "victim")))
+    assert [(r.case, r.status) for r in records] == [("a", Status.DONE), ("victim", Status.DONE)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 _STOPPING = "Stopping after what is running. Press Ctrl-C again to stop at once."
+_PATIENCE = 1800.0
 _RAY = "Run on a Ray cluster: auto, local, or an address such as ray://host:10001."
 
 
@@ -48,6 +49,7 @@ class Plan:
     part: Part
     retry_failed: bool
     cluster: Cluster
+    patience: float = _PATIENCE
 
     @property
     def digest(self) -> str:
@@ -82,7 +84,8 @@ class Plan:
         if not self.cluster.address:
             from ...cohort.running.driver import Driver
 
-            return Driver(self.job, self.digest, self.output, cancel)
+            owner = f"{self.part.number}-of-{self.part.count}"
+            return Driver(self.job, self.digest, self.output, cancel, patience=self.patience, owner=owner)
         from ...cohort.running.ray_engine import RayEngine, RayResources
 
         asked = self.cluster
@@ -114,6 +117,9 @@ def batch(
     quality: Annotated[bool, typer.Option(help="Estimate how doubtful each case is (slower).")] = False,
     probabilities: Annotated[bool, typer.Option(help="Keep the probabilities of every label.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cases again.")] = False,
+    case_timeout: Annotated[
+        float, typer.Option(min=0.0, help="Seconds without progress after which a case is given up; 0 for never.")
+    ] = _PATIENCE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
     part: Annotated[str, typer.Option(help="Run one part of several, such as 3/8, on a machine of its own.")] = "1/1",
     join: Annotated[bool, typer.Option("--join", help="Only put the tables of all parts together.")] = False,
@@ -150,7 +156,7 @@ def batch(
         overrides = {name: value for name, value in (("backend", backend), ("form", form)) if value}
         job = CohortJob(model, device, preset, overrides, ending, preview, quality, probabilities)
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
-        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster)
+        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout)
         if dry_run:
             _show_plan(plan, json)
             return
@@ -162,7 +168,13 @@ def batch(
 
 
 def _planned(
-    inputs: list[Path], target: Path, job: CohortJob, part: Part, retry_failed: bool, cluster: Cluster
+    inputs: list[Path],
+    target: Path,
+    job: CohortJob,
+    part: Part,
+    retry_failed: bool,
+    cluster: Cluster,
+    patience: float,
 ) -> Plan:
     from ...cohort.finding.inputs import find_cases
     from ...cohort.finding.wanted import Wanted
@@ -179,7 +191,7 @@ def _planned(
         raise InputError(
             f"Nothing that was given is an image for '{card.name}'.{reason}", "Check the inputs with --dry-run."
         )
-    return Plan(found, job, card, target, part, retry_failed, cluster)
+    return Plan(found, job, card, target, part, retry_failed, cluster, patience)
 
 
 def _part(text: str) -> Part:

@@ -14,18 +14,20 @@ from ..stamps import stamp_of
 UNEXPECTED = "unexpected"
 
 
-def failed(case: CohortCase, error: UNetSegmentError, digest: str, stamp: str = "", content: str = "") -> Record:
+def failed(
+    case: CohortCase, error: UNetSegmentError, digest: str, stamp: str | None = None, content: str = ""
+) -> Record:
     """The record of a case that could not be run.
 
     Args:
         digest: of the job.
-        stamp, content: of its inputs, where they have been read, see :mod:`..stamps`.
+        stamp, content: of its inputs, where they are known, see :mod:`..stamps`.
     """
     return Record(
         case=case.name,
         status=Status.FAILED,
         inputs=tuple(str(source.path) for source in case.images),
-        stamp=stamp or _stamp(case),
+        stamp=_stamp(case) if stamp is None else stamp,
         content=content,
         job=digest,
         code=error.code,

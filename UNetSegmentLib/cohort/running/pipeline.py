@@ -23,6 +23,7 @@ from ..job import CohortJob
 from ..record import Record
 from .failures import failed, in_words
 from .reading import ReadCase, read_case
+from .steps import Step
 from .writing import write_case
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Pipeline:
         cancel: ends the run between two steps; the case in the network leaves nothing.
         began: told the name of each case that goes into the network, from the thread that iterates.
         progress: of the network.
+        steps: told the name of a case and what it goes into (see :class:`~.steps.Step`), from any thread.
     """
 
     def __init__(
@@ -64,10 +66,11 @@ class Pipeline:
         cancel: CancelToken | None = None,
         began: Callable[[str], None] | None = None,
         progress: ProgressCallback | None = None,
+        steps: Callable[[str, Step], None] | None = None,
     ) -> None:
         self._network, self._job, self._digest, self._output = network, job, digest, output
         self._cancel = cancel or CancelToken()
-        self._began, self._progress = began, progress
+        self._began, self._progress, self._steps = began, progress, steps
         self._read: queue.Queue[_Item] = queue.Queue(maxsize=1)
 
     def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
@@ -118,7 +121,10 @@ class Pipeline:
             for case in cases:
                 if self._cancel.cancelled:
                     break
-                self._put(self._guarded(case, functools.partial(read_case, case, self._cancel)))
+                self._tell(case, Step.READING)
+                item = self._guarded(case, functools.partial(read_case, case, self._cancel))
+                self._tell(case, Step.WAITING)
+                self._put(item)
         except Exception:
             log.exception("the cases could not be listed any further")
         self._put(None)
@@ -132,9 +138,17 @@ class Pipeline:
     def _segmented(self, read: ReadCase) -> SegmentationResult | Record:
         if self._began is not None:
             self._began(read.case.name)
-        return self._guarded(read.case, lambda: self._network(read, self._progress, self._cancel), read)
+        self._tell(read.case, Step.COMPUTING)
+        result = self._guarded(read.case, lambda: self._network(read, self._progress, self._cancel), read)
+        self._tell(read.case, Step.WAITING)
+        return result
+
+    def _tell(self, case: CohortCase, step: Step) -> None:
+        if self._steps is not None:
+            self._steps(case.name, step)
 
     def _written(self, read: ReadCase, result: SegmentationResult) -> Record:
+        self._tell(read.case, Step.WRITING)
         written = self._guarded(
             read.case, lambda: write_case(read, result, self._job, self._digest, self._output), read
         )

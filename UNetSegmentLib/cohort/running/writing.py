@@ -16,11 +16,11 @@ from pathlib import Path
 from ...errors import OutputError, UNetSegmentError
 from ...inference import SegmentationResult
 from ...io.atomic import output_error
-from ...models.package import swap_in
 from ...models.staging import staging_folder
 from ...volume import Segmentation
 from ..job import DICOM, CohortJob
 from ..journal import FOLDER
+from ..leftovers import STAGING
 from ..record import Record, SegmentSize, Status
 from .failures import now
 from .reading import ReadCase
@@ -45,7 +45,7 @@ def write_case(read: ReadCase, result: SegmentationResult, job: CohortJob, diges
     target = output / read.case.name
     record = _record(read, result, job, digest)
     try:
-        staging = output / FOLDER / "staging"
+        staging = output / FOLDER / STAGING
         staging.mkdir(parents=True, exist_ok=True)
         with staging_folder(staging) as folder:
             new = folder / "case"
@@ -56,7 +56,7 @@ def write_case(read: ReadCase, result: SegmentationResult, job: CohortJob, diges
             seconds = read.seconds + result.timings.get("total", 0.0) + time.perf_counter() - started
             record = replace(record, warnings=record.warnings + tuple(notes), seconds=round(seconds, 3))
             _write_case_file(new, record, result)
-            swap_in(new, target)
+            _swap(new, target, folder / "old")
     except OSError as error:
         raise output_error(target, error) from error
     return record
@@ -181,6 +181,20 @@ def _keep_changed(folder: Path) -> Path | None:
     folder.replace(kept)
     log.warning("'%s' was changed since it was written and is kept as '%s'", folder.name, kept.name)
     return kept
+
+
+def _swap(new: Path, target: Path, old: Path) -> None:
+    """Puts ``new`` in the place of an earlier result. That one goes by way of ``old``, in the staging folder: where a
+    killed run leaves it, it is known for a remainder."""
+    if not target.exists():
+        new.replace(target)
+        return
+    target.replace(old)
+    try:
+        new.replace(target)
+    except OSError:
+        old.replace(target)
+        raise
 
 
 def _changed(folder: Path) -> bool:
