@@ -75,6 +75,13 @@ class DownloadError(UNetSegmentError):
     exit_code = 9
 
 
+class ServerError(UNetSegmentError):
+    """A server (of DICOMweb) that is not there, refuses, or answers with something else than was asked for."""
+
+    code = "server-failed"
+    exit_code = 9
+
+
 class Cancelled(UNetSegmentError):
     """The run was cancelled through its token; nothing was written."""
 

@@ -92,5 +92,5 @@ def _options(
     """U-Nets on medical volumes: segment, evaluate, train. For research, not for diagnosis.
 
     Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 bad model, 5 output not writable, 6 no memory or device,
-    7 a package is missing, 9 a download failed, 130 cancelled, 1 anything else.
+    7 a package is missing, 9 a download or a server failed, 130 cancelled, 1 anything else.
     """

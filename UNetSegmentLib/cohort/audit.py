@@ -45,6 +45,8 @@ def auditor(output: Path, card: ModelCard, job: CohortJob) -> Callable[[Record],
             "code": record.code,
             "content": record.content,
             "series": list(record.uids),
+            "stored": list(record.stored),
+            "stored_at": record.stored_at,
             "job": record.job,
             **about,
         }

@@ -7,14 +7,37 @@ from itertools import chain
 from pathlib import Path
 
 from ..errors import InputError, UNetSegmentError
+from ..io.dicomweb.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A series on a DICOMweb server: UIDs, and how many instances the server said that it has."""
+
+    server: Server
+    study: str
+    series: str
+    instances: int
+
+    def __str__(self) -> str:
+        return f"{self.server.url}/studies/{self.study}/series/{self.series}"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image: a file, or a series (by its UID, number or description) in a folder of DICOM files."""
+    """One image: a file, or a series (by its UID, number or description) in a folder of DICOM files.
+
+    Args:
+        path: where it lies; of one that is ``remote``, where it is put when its turn comes.
+        remote: where it is fetched from.
+    """
 
     path: Path
     series: str = ""
+    remote: Remote | None = None
+
+    def __str__(self) -> str:
+        return str(self.remote or self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ..models.card import ModelCard
 from ..version import __version__
 
 DICOM = ".dcm"
+KINDS = ("labelmap", "binary")
 ENDINGS = (".seg.nrrd", ".nii.gz", ".nrrd", ".mha", DICOM)
 
 
@@ -28,6 +29,7 @@ class CohortJob:
         preview: a picture for each case.
         quality: estimate how doubtful each case is, which needs the probabilities (no tile is left out then).
         probabilities: keep the probabilities too.
+        dicom: kind of SEG where the ending is ``.dcm``: ``labelmap`` or ``binary``.
     """
 
     model: str
@@ -38,10 +40,13 @@ class CohortJob:
     preview: bool = True
     quality: bool = False
     probabilities: bool = False
+    dicom: str = "labelmap"
 
     def __post_init__(self) -> None:
         if self.ending not in ENDINGS:
             raise InputError(f"Segmentations cannot end in '{self.ending}'.", f"Use one of {', '.join(ENDINGS)}.")
+        if self.dicom not in KINDS:
+            raise InputError(f"There is no kind of SEG '{self.dicom}'.", f"Use {' or '.join(KINDS)}.")
 
     def digest(self, card: ModelCard) -> str:
         """Of all that decides a result: the model's files, the settings, this program's version. The device does not

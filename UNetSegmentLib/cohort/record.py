@@ -11,6 +11,8 @@ from typing import Any
 from .case import LeftOut
 
 _SHARED = frozenset({"job", "code", "cure", "name", "unit"})
+CASE = "case.json"
+"""In a case's folder: its record, and how it was done."""
 
 
 class Status(enum.Enum):
@@ -52,6 +54,9 @@ class Record:
         code, cause, cure, detail: of the error.
         finished: UTC, ISO 8601.
         uids: of the DICOM series that were read.
+        stored: SOP Instance UIDs of what a server has of the results.
+        stored_at: that server.
+        not_stored: why it has not all of them, where that was asked for.
     """
 
     case: str
@@ -71,6 +76,9 @@ class Record:
     detail: str = field(default="", repr=False)
     finished: str = ""
     uids: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ()
+    stored_at: str = ""
+    not_stored: str = ""
 
     @classmethod
     def left_out(cls, left: LeftOut) -> Record:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +16,7 @@ from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
 from .journal import Journal, read_records
 from .leftovers import clear
-from .record import Record, Status
+from .record import CASE, Record, Status
 from .stamps import content_of, stamp_of
 
 
@@ -66,11 +68,12 @@ def still_to_do(
     """
     todo: list[CohortCase] = []
     stand: dict[str, Record] = {}
-    folders = _folders(output) if earlier else frozenset()
+    folders = _folders(output)
     for case in cases:
-        record = earlier.get(case.name)
-        if record is not None and _stands(record, case, digest, folders, retry_failed):
-            stand[case.name] = record
+        for record in _records_of(case, earlier, output, folders):
+            if _stands(record, case, digest, folders, retry_failed):
+                stand[case.name] = record
+                break
         else:
             todo.append(case)
     return todo, stand
@@ -85,7 +88,17 @@ def _folders(output: Path) -> frozenset[str]:
         return frozenset()
 
 
-def _stands(record: Record, case: CohortCase, digest: str, folders: Container[str], retry_failed: bool) -> bool:
+def _records_of(case: CohortCase, earlier: Mapping[str, Record], output: Path, folders: Set[str]) -> Iterator[Record]:
+    """What is known of a case: by the journal, and by its folder, which is there whole. A run may have been killed
+    between the two."""
+    if case.name in earlier:
+        yield earlier[case.name]
+    if case.name in folders:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            yield Record.from_json(json.loads((output / case.name / CASE).read_bytes()))
+
+
+def _stands(record: Record, case: CohortCase, digest: str, folders: Set[str], retry_failed: bool) -> bool:
     if record.job != digest or (retry_failed and record.status is Status.FAILED):
         return False
     if record.status is Status.DONE and record.folder not in folders:
@@ -130,10 +143,16 @@ def run_cohort(
     with Journal(output, part.number, part.count) as journal:
         clear(output, journal.path)
         # Not before: a run that is just ending may still add to them.
-        todo, rows = still_to_do(mine, read_records(output), digest, output, retry_failed)
+        earlier = read_records(output)
+        todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
         kept = len(rows)
         failures = sum(record.status is Status.FAILED for record in rows.values())
         stage = Stage("cases", len(mine), progress, None, done=kept)
+        for record in (r for r in rows.values() if earlier.get(r.case) is not r):
+            if ended is not None:
+                ended(record)
+            journal.add(record)
+        del earlier
         try:
             for record in engine.run(todo):
                 if ended is not None:

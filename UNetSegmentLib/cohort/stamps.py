@@ -14,13 +14,18 @@ _BLOCK = 1 << 20
 
 
 def stamp_of(case: CohortCase) -> str:
-    """A digest of names, sizes and times of change of all files; nothing is read.
+    """A digest of names, sizes and times of change of all files, and of UIDs and numbers of instances of series on a
+    server; nothing is read.
 
     Raises:
         OSError: one of them cannot be looked at.
     """
     digest = hashlib.sha256()
-    for path, state in _files(case):
+    for source in case.images:
+        if source.remote is not None:
+            remote = source.remote
+            digest.update(f"{remote.study}\0{remote.series}\0{remote.instances}\0".encode())
+    for path, state in _files(case, local=True):
         # Whole paths: the process that ran the case knew no others.
         digest.update(os.fsencode(f"{path.absolute()}\0{state.st_size}\0{state.st_mtime_ns}\0"))
     digest.update(case.roi.encode("utf-8", "surrogateescape"))
@@ -28,7 +33,8 @@ def stamp_of(case: CohortCase) -> str:
 
 
 def content_of(case: CohortCase) -> str:
-    """A digest of what all files hold, whatever they are called and whenever they were written.
+    """A digest of what all files hold, whatever they are called and whenever they were written; series of a server
+    must have been fetched.
 
     Raises:
         OSError: one of them cannot be read.
@@ -43,9 +49,12 @@ def content_of(case: CohortCase) -> str:
     return digest.hexdigest()
 
 
-def _files(case: CohortCase) -> Iterator[tuple[Path, os.stat_result]]:
-    """The files of the images, those of a folder in order, and the reference; each is asked once for its state."""
+def _files(case: CohortCase, local: bool = False) -> Iterator[tuple[Path, os.stat_result]]:
+    """The files of the images (``local``: not of those on a server), those of a folder in order, and the reference;
+    each is asked once for its state."""
     for source in case.images:
+        if local and source.remote is not None:
+            continue
         state = source.path.stat()
         if stat.S_ISDIR(state.st_mode):
             yield from _below(source.path)

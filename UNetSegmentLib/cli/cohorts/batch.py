@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,21 @@ from ...progress import CancelToken
 from ...text import shown
 from ..terminal.console import duration, output, progress_bar, say, words_table
 from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, print_json, session
+from .pacs import (
+    CaOption,
+    DicomwebOption,
+    KeepOption,
+    KindOption,
+    Pacs,
+    PasswordOption,
+    QueryOption,
+    SeriesOption,
+    StoreOption,
+    StudyOption,
+    TokenOption,
+    UserOption,
+    WaitOption,
+)
 
 if TYPE_CHECKING:
     from ...cohort.case import Found
@@ -49,6 +65,8 @@ class Plan:
     part: Part
     retry_failed: bool
     cluster: Cluster
+    pacs: Pacs
+    images: Path
     patience: float = _PATIENCE
 
     @property
@@ -65,13 +83,13 @@ class Plan:
 
         def ended(record: Record) -> None:
             keep(record)
-            if visible and record.cause:
-                say(f"{record.case}: {record.cause}", error=True)
+            if visible and (record.cause or record.not_stored):
+                say(f"{record.case}: {record.cause or record.not_stored}", error=True)
 
         with progress_bar(visible) as progress:
             return run_cohort(
                 self.found,
-                self._engine(cancel),
+                self._with_server(self._engine(cancel), ended, cancel),
                 self.digest,
                 self.output,
                 self.part,
@@ -79,6 +97,20 @@ class Plan:
                 progress,
                 ended,
             )
+
+    def _with_server(self, engine: Engine, ended: Callable[[Record], None], cancel: CancelToken) -> Engine:
+        """The engine, with images that come from a server and results that go there, where that is asked for."""
+        if self.pacs.fetches:
+            from ...cohort.dicomweb.images import FetchingEngine
+
+            engine = FetchingEngine(engine, self.images, self.pacs.keep_images)
+        if self.pacs.store:
+            from ...cohort.dicomweb.sending import Sender, SendingEngine, send_earlier
+
+            sender = Sender(self.pacs.server(), self.output, cancel)
+            send_earlier(self.found, self.digest, self.output, sender, self.part, ended)
+            engine = SendingEngine(engine, sender)
+        return engine
 
     def _engine(self, cancel: CancelToken) -> Engine:
         if not self.cluster.address:
@@ -111,8 +143,8 @@ def batch(
     backend: Annotated[str | None, typer.Option(help="auto, torch, openvino or onnx: what runs the network.")] = None,
     form: FormOption = None,
     ending: Annotated[
-        str, typer.Option("--format", help="Of segmentations: .seg.nrrd, .nii.gz, .nrrd, .mha, .dcm.")
-    ] = ".seg.nrrd",
+        str | None, typer.Option("--format", help="Of segmentations: .seg.nrrd (default), .nii.gz, .nrrd, .mha, .dcm.")
+    ] = None,
     preview: Annotated[bool, typer.Option(help="A picture for each case.")] = True,
     quality: Annotated[bool, typer.Option(help="Estimate how doubtful each case is (slower).")] = False,
     probabilities: Annotated[bool, typer.Option(help="Keep the probabilities of every label.")] = False,
@@ -128,6 +160,18 @@ def batch(
     ray_cpus: Annotated[float, typer.Option(help="CPUs of each.")] = 1.0,
     ray_gpus: Annotated[float, typer.Option(help="Share of a GPU of each.")] = 0.0,
     ray_memory: Annotated[float, typer.Option(help="GB of memory of each; 0 asks for none.")] = 0.0,
+    dicomweb: DicomwebOption = "",
+    study: StudyOption = None,
+    series: SeriesOption = None,
+    query: QueryOption = None,
+    store: StoreOption = False,
+    dicom: KindOption = "labelmap",
+    keep_images: KeepOption = False,
+    user: UserOption = "",
+    password_file: PasswordOption = None,
+    token_file: TokenOption = None,
+    ca: CaOption = None,
+    server_timeout: WaitOption = 60.0,
     anonymous_report: Annotated[
         bool, typer.Option("--anonymous-report", help="Numbers in place of names in report.html.")
     ] = False,
@@ -154,9 +198,13 @@ def batch(
 
             check_backend(backend)
         overrides = {name: value for name, value in (("backend", backend), ("form", form)) if value}
-        job = CohortJob(model, device, preset, overrides, ending, preview, quality, probabilities)
+        asked = (tuple(study or ()), tuple(series or ()), tuple(query or ()))
+        pacs = Pacs(dicomweb, *asked, store, keep_images, user, password_file, token_file, ca, server_timeout)
+        pacs.check(bool(inputs))
+        form_of = pacs.ending(ending)
+        job = CohortJob(model, device, preset, overrides, form_of, preview, quality, probabilities, dicom)
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
-        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout)
+        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout, pacs, cancel)
         if dry_run:
             _show_plan(plan, json)
             return
@@ -175,23 +223,27 @@ def _planned(
     retry_failed: bool,
     cluster: Cluster,
     patience: float,
+    pacs: Pacs,
+    cancel: CancelToken,
 ) -> Plan:
+    from ...cohort.dicomweb.images import images_folder
     from ...cohort.finding.inputs import find_cases
     from ...cohort.finding.wanted import Wanted
     from ...models import find_model, read_card
 
     if not job.model:
         raise InputError("No model is named.", "Name one with -m; 'unetsegment models list' shows those there are.")
-    if not inputs:
-        raise InputError("No image is named.", "Give files, folders, or a CSV table.")
+    if not inputs and not pacs.url:
+        raise InputError("No image is named.", "Give files, folders, a CSV table, or --dicomweb.")
     card = read_card(Path(job.model) if Path(job.model).exists() else find_model(job.model))
-    found = find_cases(inputs, Wanted.by(card), target)
+    wanted, images = Wanted.by(card), images_folder(target, part, pacs.keep_images)
+    found = find_cases(inputs, wanted, target) if inputs else pacs.find(wanted, images, cancel)
     if not found.cases:
         reason = f" {found.left_out[0].name}: {found.left_out[0].cause}" if found.left_out else ""
         raise InputError(
             f"Nothing that was given is an image for '{card.name}'.{reason}", "Check the inputs with --dry-run."
         )
-    return Plan(found, job, card, target, part, retry_failed, cluster, patience)
+    return Plan(found, job, card, target, part, retry_failed, cluster, pacs, images, patience)
 
 
 def _part(text: str) -> Part:
@@ -206,7 +258,7 @@ def _part(text: str) -> Part:
 def _show_plan(plan: Plan, as_json: bool) -> None:
     found = plan.found
     if as_json:
-        cases = [{"case": case.name, "images": [str(source.path) for source in case.images]} for case in found.cases]
+        cases = [{"case": case.name, "images": [str(source) for source in case.images]} for case in found.cases]
         left = [
             {"name": one.name, "path": str(one.path), "cause": one.cause, "cure": one.cure} for one in found.left_out
         ]
@@ -214,7 +266,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
         return
     for note in found.notes:
         say(f"Note: {note}")
-    rows = [(case.name, shown(str(case.images[0].path), 60)) for case in found.cases]
+    rows = [(case.name, shown(str(case.images[0]), 60)) for case in found.cases]
     output().print(words_table(("Case", "Image"), rows[:_SHOWN]))
     if len(rows) > _SHOWN:
         say(f"... and {len(rows) - _SHOWN} more: {len(rows)} cases.")
@@ -268,6 +320,8 @@ def _say_outcome(
         say(f"Note: {note}")
     seconds = sum(record.seconds for record in records if record.status is Status.DONE)
     say(f"{counts['done']} done, {counts['failed']} failed, {counts['left out']} left out; {run} run now, {kept} kept.")
+    if lost := sum(bool(record.not_stored) for record in records):
+        say(f"{lost} not stored on the server; the table says why.", error=True)
     if counts["done"]:
         say(f"{duration(seconds / counts['done'])} a case.")
     if written:

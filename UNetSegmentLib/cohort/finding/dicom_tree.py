@@ -48,9 +48,14 @@ def find_series(folder: Path, wanted: Wanted) -> Found:
 
 def series_name(series: Series) -> str:
     """A name without anything of the patient: digests of study and series, and the series' number."""
-    study = _digest(series.slices[0].study or str(series.slices[0].path.parent))
-    number = "".join(c for c in series.number if c.isdigit())[:6]
-    return f"study-{study}-series-{number or 'x'}-{_digest(series.uid or str(series.slices[0].path))}"
+    first = series.slices[0]
+    return name_of(first.study or str(first.path.parent), series.number, series.uid or str(first.path))
+
+
+def name_of(study: str, number: str, series: str) -> str:
+    """The name of UIDs and the series' number."""
+    number = "".join(c for c in number if c.isdigit())[:6]
+    return f"study-{_digest(study)}-series-{number or 'x'}-{_digest(series)}"
 
 
 def _case(series: Series) -> CohortCase:

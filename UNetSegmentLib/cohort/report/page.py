@@ -146,7 +146,7 @@ def _segments(record: Record) -> str:
 
 def _notes(record: Record, anonymous: bool) -> str:
     lines = [f"<b>{_text(record.cause)}</b> {_text(record.cure)}"] if record.cause else []
-    lines += [_text(warning) for warning in record.warnings]
+    lines += [_text(warning) for warning in (*record.warnings, record.not_stored) if warning]
     if anonymous:  # messages name files
         return f"{_text(record.code)} {len(record.warnings)} notes" if lines else ""
     return "<br>".join(lines)

@@ -17,8 +17,22 @@ from ..record import Record, SegmentSize
 
 CSV, PARQUET = "cases.csv", "cases.parquet"
 
-_HEAD = ("case", "status", "quality", "seconds", "warnings", "code", "cause", "cure", "finished", "folder", "inputs")
 _ROWS = 10_000  # kept in memory at once as columns of Parquet
+_HEAD = (
+    "case",
+    "status",
+    "quality",
+    "seconds",
+    "warnings",
+    "code",
+    "cause",
+    "cure",
+    "finished",
+    "folder",
+    "inputs",
+    "stored",
+    "not_stored",
+)
 
 
 def write_table(records: Sequence[Record], output: Path) -> list[Path]:
@@ -51,6 +65,8 @@ def row_of(record: Record) -> dict[str, Any]:
         "finished": record.finished or None,
         "folder": record.folder or None,
         "inputs": " | ".join(record.inputs),
+        "stored": " | ".join(record.stored) or None,
+        "not_stored": record.not_stored or None,
     }
     for segment in record.segments:
         row[size_column(segment)] = segment.voxels if segment.size is None else segment.size

@@ -26,7 +26,7 @@ def failed(
     return Record(
         case=case.name,
         status=Status.FAILED,
-        inputs=tuple(str(source.path) for source in case.images),
+        inputs=tuple(str(source) for source in case.images),
         stamp=_stamp(case) if stamp is None else stamp,
         content=content,
         job=digest,

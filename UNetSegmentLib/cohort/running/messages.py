@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..case import CohortCase, Source
+from ...io.dicomweb.server import Server
+from ..case import CohortCase, Remote, Source
 from ..record import Record
 
 
@@ -15,7 +16,7 @@ def case_line(case: CohortCase) -> dict[str, Any]:
     """A case as plain values."""
     return {
         "name": case.name,
-        "images": [[_hex(source.path), source.series] for source in case.images],
+        "images": [[_hex(source.path), source.series, _remote(source.remote)] for source in case.images],
         "roi": case.roi,
         "reference": _hex(case.reference) if case.reference is not None else None,
         "origin": case.origin,
@@ -24,7 +25,7 @@ def case_line(case: CohortCase) -> dict[str, Any]:
 
 def case_from(value: Mapping[str, Any]) -> CohortCase:
     """The case of :func:`case_line`."""
-    images = tuple(Source(_path(path), series) for path, series in value["images"])
+    images = tuple(Source(_path(path), series, _remote_from(remote)) for path, series, remote in value["images"])
     reference = _path(value["reference"]) if value["reference"] is not None else None
     return CohortCase(value["name"], images, value["roi"], reference, value["origin"])
 
@@ -32,6 +33,15 @@ def case_from(value: Mapping[str, Any]) -> CohortCase:
 def record_line(record: Record) -> dict[str, Any]:
     """A record as plain values."""
     return {"record": record.to_json()}
+
+
+def _remote(remote: Remote | None) -> list[Any] | None:
+    """Where a series is fetched from; passwords are no part of it."""
+    return None if remote is None else [remote.server.to_json(), remote.study, remote.series, remote.instances]
+
+
+def _remote_from(value: list[Any] | None) -> Remote | None:
+    return None if value is None else Remote(Server.from_json(value[0]), *value[1:])
 
 
 def _hex(path: Path) -> str:

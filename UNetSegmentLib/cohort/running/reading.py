@@ -55,8 +55,10 @@ def read_case(case: CohortCase, cancel: CancelToken | None = None) -> ReadCase:
 
     Raises:
         InputError, GeometryError, ResourceError, Cancelled: see :func:`UNetSegmentLib.io.guarded.read_volume`.
+        ServerError, OutputError: see :func:`UNetSegmentLib.io.dicomweb.fetch_series`.
     """
     started = time.perf_counter()
+    _fetch(case, cancel)
     try:
         stamp, content = stamp_of(case), content_of(case)
     except OSError as error:
@@ -67,3 +69,12 @@ def read_case(case: CohortCase, cancel: CancelToken | None = None) -> ReadCase:
     region = parse_region(case.roi, volumes[0].geometry) if case.roi else None
     reference = None if case.reference is None else guarded.read_segmentation(case.reference, cancel)
     return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started)
+
+
+def _fetch(case: CohortCase, cancel: CancelToken | None) -> None:
+    """Brings series of a server to this machine, at their sources' paths; who made the case removes them."""
+    from ...io.dicomweb import fetch_series
+
+    for source in case.images:
+        if (remote := source.remote) is not None:
+            fetch_series(remote.server, remote.study, remote.series, remote.instances, source.path, cancel)

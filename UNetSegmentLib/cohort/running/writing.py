@@ -21,13 +21,13 @@ from ...volume import Segmentation
 from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..leftovers import STAGING
-from ..record import Record, SegmentSize, Status
+from ..record import CASE, Record, SegmentSize, Status
 from .failures import now
 from .reading import ReadCase
 
 log = logging.getLogger(__name__)
 
-SEGMENTATION, PREVIEW, PROBABILITIES, CASE = "segmentation", "preview.png", "probabilities.nii.gz", "case.json"
+SEGMENTATION, PREVIEW, PROBABILITIES = "segmentation", "preview.png", "probabilities.nii.gz"
 REPORT = "report.dcm"
 
 
@@ -67,7 +67,7 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
     from ...io import write_segmentation, write_volume
 
     if job.ending == DICOM:
-        notes = _write_dicom(folder, read, result)
+        notes = _write_dicom(folder, read, result, job.dicom)
     else:
         algorithm = f"{result.settings['model']} {result.settings['model_version']}"
         write_segmentation(result.segmentation, folder / f"{SEGMENTATION}{job.ending}", algorithm=algorithm)
@@ -87,7 +87,7 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
     return notes
 
 
-def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult) -> list[str]:
+def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind: str) -> list[str]:
     """A SEG on the case's series, and the report that refers to it; nothing but a note where nothing was found."""
     from ...io.dicom_objects import Author, source_of, write_report, write_seg
     from ...reporting.dicom_report import measured_segments
@@ -97,9 +97,9 @@ def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult) -> li
     if not result.segmentation.voxels.any():
         return ["Nothing was found, so there is no DICOM segmentation."]
     author = Author(str(result.settings["model"]), str(result.settings["model_version"]))
-    seg = write_seg(result.segmentation, source, folder / f"{SEGMENTATION}{DICOM}", author)
+    seg = write_seg(result.segmentation, source, folder / f"{SEGMENTATION}{DICOM}", author, kind)
     modality = str(getattr(source.files[0], "Modality", ""))
-    segments = measured_segments(result.segmentation, read.volumes[0], modality=modality)
+    segments = measured_segments(result.segmentation, read.volumes[0], kind, modality)
     write_report(segments, seg, source, folder / REPORT, author)
     return []
 
@@ -109,7 +109,7 @@ def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: 
     return Record(
         case=read.case.name,
         status=Status.DONE,
-        inputs=tuple(str(source.path) for source in read.case.images),
+        inputs=tuple(str(source) for source in read.case.images),
         stamp=read.stamp,
         content=read.content,
         job=digest,

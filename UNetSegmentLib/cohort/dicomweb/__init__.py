@@ -1,0 +1,1 @@
+"""Cohorts of a DICOMweb server: its series as cases, their images while they are needed, and results sent back."""

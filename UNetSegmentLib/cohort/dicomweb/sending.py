@@ -1,0 +1,126 @@
+"""Results sent to a server: a case's SEG and report after it has ended, and what earlier runs have not sent."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from ...errors import Cancelled, UNetSegmentError
+from ...io.dicomweb.server import Server
+from ...io.dicomweb.storing import store_files
+from ...io.outputs import check_folder
+from ...progress import CancelToken
+from ..case import CohortCase, Found
+from ..job import DICOM
+from ..journal import Journal, read_records
+from ..record import Record, Status
+from ..run import Engine, Part, still_to_do
+from ..running.writing import REPORT, SEGMENTATION
+
+_AHEAD = 4
+_LATER = "The files are in the case's folder; a later run with --store sends what is not there yet."
+
+
+class Sender:
+    """Sends results of cases.
+
+    Args:
+        server: where to.
+        output: folder of the run.
+        cancel: ends the waiting for a server that is not there.
+    """
+
+    def __init__(self, server: Server, output: Path, cancel: CancelToken | None = None) -> None:
+        self._server, self._output, self._cancel = server, output, cancel
+
+    def wants(self, record: Record) -> bool:
+        """Whether something of the case is not on the server yet, as far as the record knows."""
+        if record.status is not Status.DONE:
+            return False
+        there = record.stored if record.stored_at == self._server.url else ()
+        return len(there) < len(self._files(record))
+
+    def sent(self, record: Record) -> Record:
+        """The record after its files have been sent; a server that fails is written in it."""
+        if not self.wants(record):
+            return record
+        stored: list[str] = []
+        why = ""
+        try:
+            store_files(self._server, self._files(record), self._cancel, stored.append)
+        except Cancelled:
+            why = f"The run was cancelled before all was sent. {_LATER}"
+        except UNetSegmentError as error:
+            why = f"{error} {_LATER}"
+        return replace(record, stored=tuple(stored), stored_at=self._server.url if stored else "", not_stored=why)
+
+    def _files(self, record: Record) -> list[Path]:
+        folder = self._output / record.folder
+        return [path for path in (folder / f"{SEGMENTATION}{DICOM}", folder / REPORT) if path.is_file()]
+
+
+class SendingEngine:
+    """An engine whose results are sent as cases end, while the next ones run.
+
+    Args:
+        engine: runs the cases.
+        sender: see there.
+    """
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine, self._sender = engine, sender
+
+    def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
+        """The record of each case, after its results were sent.
+
+        Raises:
+            Whatever the engine raises, after the records of what had ended.
+        """
+        waiting: deque[Future[Record]] = deque()
+        with ThreadPoolExecutor(1, "cohort-sender") as pool:
+            try:
+                for record in self._engine.run(cases):
+                    waiting.append(pool.submit(self._sender.sent, record))
+                    while waiting and (waiting[0].done() or len(waiting) > _AHEAD):
+                        yield waiting.popleft().result()
+            except UNetSegmentError:
+                while waiting:
+                    yield waiting.popleft().result()
+                raise
+            while waiting:
+                yield waiting.popleft().result()
+
+
+def send_earlier(
+    found: Found,
+    digest: str,
+    output: Path,
+    sender: Sender,
+    part: Part | None = None,
+    ended: Callable[[Record], None] | None = None,
+) -> int:
+    """Sends results of earlier runs that stand and are not on the server.
+
+    Args:
+        found, digest, output, part, ended: see :func:`~..run.run_cohort`.
+
+    Returns:
+        Of how many cases.
+
+    Raises:
+        InputError, OutputError: the journal is in use, or cannot be written.
+    """
+    part = part or Part()
+    check_folder(output)
+    sent = 0
+    with Journal(output, part.number, part.count) as journal:
+        _, stand = still_to_do(part.of(found.cases), read_records(output), digest, output)
+        for record in map(sender.sent, filter(sender.wants, stand.values())):
+            if ended is not None:
+                ended(record)
+            journal.add(record)
+            sent += 1
+    return sent
