@@ -54,7 +54,8 @@ class SegmentationResult:
         uncertainty: Shannon entropy in bits, one channel, where asked for; the largest of all parts.
         timings: seconds per stage; ``network`` and ``restore`` are the two shares of ``segment``.
         warnings: what the user should know.
-        settings: how it was done: model, version, preset, device, tiles and so on, for provenance.
+        settings: how it was done: model, version, preset, device, tiles and so on, for provenance; ``outputs`` are the
+            labels that the channels of ``probabilities`` stand for.
     """
 
     segmentation: Segmentation
@@ -158,7 +159,15 @@ class Segmenter:
         first += field_of_view_warnings(self.model.card, tasks[0].layout.record)
         for check in (colour_warnings, photograph_warnings, hounsfield_warnings):
             first += check(image, self.model.card)
-        about = {"model": self.model.card.name, "model_version": self.model.card.version, "preset": self._preset}
+        about: dict[str, Any] = {
+            "model": self.model.card.name,
+            "model_version": self.model.card.version,
+            "preset": self._preset,
+        }
+        if probabilities:
+            about["outputs"] = [
+                int(value) for model in (self.model, *self.model.parts) for value in model.card.inference.output_values
+            ]
         chosen = [choice.note for choice in self._choices.values() if choice.note]
         warnings = tuple(dict.fromkeys((*image.notes, *first, *chosen, *result.warnings)))
         return replace(result, warnings=warnings, settings={**about, **result.settings})

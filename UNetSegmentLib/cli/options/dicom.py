@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,16 +13,22 @@ from ...errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from ...io.dicom_objects import Author, SourceSeries
+    from ...labels import Label
     from ...volume import Segmentation, Volume
 
 ENDING = ".dcm"
-KINDS = ("labelmap", "binary", "rtstruct")
+FRACTIONAL, RTSTRUCT = "fractional", "rtstruct"
+KINDS = ("labelmap", "binary", FRACTIONAL, RTSTRUCT)
 
 DicomOption = Annotated[
     str,
     typer.Option(
-        help="What a .dcm OUTPUT is: a labelmap (SEG, small), binary (SEG for viewers without label maps) or rtstruct."
+        help="What a .dcm OUTPUT is: a labelmap (SEG, small), binary (SEG for viewers without label maps), fractional "
+        "(SEG of probabilities) or rtstruct."
     ),
+]
+CompressionOption = Annotated[
+    str, typer.Option("--dicom-compression", help="Of label maps and fractions: rle, jpegls (smaller) or none.")
 ]
 ReportOption = Annotated[
     Path | None, typer.Option("--report", help="Write a DICOM report (TID 1500, .dcm) that refers to the SEG here.")
@@ -35,6 +42,12 @@ class DicomResult:
     target: Path
     kind: str = KINDS[0]
     report: Path | None = None
+    compression: str = "rle"
+
+    @property
+    def of_probabilities(self) -> bool:
+        """Whether it holds the model's probabilities."""
+        return self.kind == FRACTIONAL
 
     @property
     def wanted(self) -> bool:
@@ -45,7 +58,8 @@ class DicomResult:
         """Refuses what does not go together.
 
         Raises:
-            InputError, OutputError: an unknown kind, a kind for what is no DICOM object, or a report without a SEG.
+            InputError, OutputError: an unknown kind or compression, a kind for what is no DICOM object, or a report
+                without a SEG of labels.
         """
         if self.kind not in KINDS:
             raise InputError(f"There is no kind of DICOM object '{self.kind}'.", f"Use one of {', '.join(KINDS)}.")
@@ -54,13 +68,16 @@ class DicomResult:
                 f"--dicom {self.kind} is about a DICOM object, and '{self.target.name}' is none.",
                 "Let OUTPUT end with .dcm, or leave --dicom out.",
             )
+        from ...io.dicom_objects.frames.encoding import check_compression
+
+        check_compression(self.compression)
         if self.report is None:
             return
         if self.report.suffix.lower() != ENDING:
             raise OutputError(f"A report is a .dcm file; '{self.report.name}' is not.", "Let the name end with .dcm.")
-        if not self.wanted or self.kind == "rtstruct":
+        if not self.wanted or self.kind in (FRACTIONAL, RTSTRUCT):
             raise InputError(
-                "A report refers to a DICOM segmentation, and the output is none.",
+                "A report refers to a DICOM segmentation of labels, and the output is none.",
                 "Let OUTPUT end with .dcm, as a labelmap or binary.",
             )
 
@@ -76,21 +93,33 @@ class DicomResult:
         from ...io.dicom_objects.needed import highdicom
         from ...io.dicom_objects.source import source_of
 
-        if self.kind != "rtstruct":
+        if self.kind != RTSTRUCT:
             highdicom()
         return source_of(image, series)
 
     def write(self, segmentation: Segmentation, image: Volume | None, source: SourceSeries, author: Author) -> None:
-        """Writes the object, and the report where one is wanted."""
+        """Writes the object of labels, and the report where one is wanted."""
         from ...io.dicom_objects import write_report, write_rtstruct, write_seg
 
-        if self.kind == "rtstruct":
+        if self.kind == RTSTRUCT:
             write_rtstruct(segmentation, source, self.target, author)
             return
-        write_seg(segmentation, source, self.target, author, self.kind)
+        write_seg(segmentation, source, self.target, author, self.kind, self.compression)
         if self.report is not None:
             from ...reporting.dicom_report import measured_segments
 
-            modality = str(getattr(source.files[0], "Modality", ""))
-            segments = measured_segments(segmentation, image, self.kind, modality)
+            segments = measured_segments(segmentation, image, self.kind, source.modality)
             write_report(segments, self.target, source, self.report, author)
+
+    def write_probabilities(
+        self,
+        probabilities: Volume,
+        values: Sequence[int],
+        labels: Sequence[Label],
+        source: SourceSeries,
+        author: Author,
+    ) -> None:
+        """Writes a fractional SEG; ``values`` are the labels of the channels."""
+        from ...io.dicom_objects import write_fractional
+
+        write_fractional(probabilities, values, labels, source, self.target, author, self.compression)

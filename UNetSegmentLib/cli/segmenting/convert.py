@@ -9,7 +9,7 @@ import typer
 
 from ...errors import InputError
 from ...io.own_outputs import Job, remember
-from ..options.dicom import DicomOption, DicomResult, ReportOption
+from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
 from ..terminal.console import say
 from ..terminal.session import DebugOption, ForceOption, JsonOption, SeriesOption, print_json, session
 
@@ -31,6 +31,7 @@ def convert(
     ] = None,
     series: SeriesOption = None,
     dicom: DicomOption = "labelmap",
+    dicom_compression: CompressionOption = "rle",
     report: ReportOption = None,
     name: Annotated[str, typer.Option(help="Who made it: name and version of a model or a person's role.")] = "",
     corrected: Annotated[bool, typer.Option("--corrected", help="It was changed by hand (SEMIAUTOMATIC).")] = False,
@@ -44,7 +45,7 @@ def convert(
 
     Example: unetsegment convert found.seg.nrrd found.dcm --image ct-folder
     """
-    wanted = DicomResult(target, dicom, report)
+    wanted = DicomResult(target, dicom, report, dicom_compression)
     with session(debug, json):
         from ...io.dicom_objects import Author, source_of
         from ...io.guarded import read_segmentation, read_volume
@@ -52,6 +53,11 @@ def convert(
         from ...io.segmentations import check_segmentation_ending, table_beside, write_segmentation
 
         wanted.check()
+        if wanted.of_probabilities:
+            raise InputError(
+                "A fractional SEG holds a model's probabilities, which a segmentation has no more.",
+                "Use 'segment --dicom fractional', or convert to a labelmap.",
+            )
         if not wanted.wanted:
             check_segmentation_ending(target)
         elif image is None:

@@ -43,6 +43,11 @@ class Files:
         """The segmentation's file."""
         return self.result.target
 
+    @property
+    def of_probabilities(self) -> bool:
+        """Whether any of them needs the model's probabilities."""
+        return self.probabilities is not None or self.result.of_probabilities
+
     def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> tuple[str, ...]:
         """Refuses before the run what could not be written after it, or would destroy something.
 
@@ -111,8 +116,12 @@ class Files:
         from ...io.dicom_objects import Author
 
         name, version = str(result.settings["model"]), str(result.settings["model_version"])
-        if about is not None:
-            self.result.write(result.segmentation, volume, about, Author(name, version))
+        author = Author(name, version)
+        if about is not None and self.result.of_probabilities and result.probabilities is not None:
+            values, labels = result.settings["outputs"], result.segmentation.labels
+            self.result.write_probabilities(result.probabilities, values, labels, about, author)
+        elif about is not None:
+            self.result.write(result.segmentation, volume, about, author)
         else:
             write_segmentation(result.segmentation, self.target, algorithm=f"{name} {version}")
         beside = self._table_beside()

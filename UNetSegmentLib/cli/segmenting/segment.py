@@ -13,7 +13,7 @@ from ...io.own_outputs import Job
 from ...io.regions import HELP as REGION_HELP
 from ...io.regions import parse_region, region_file
 from ...progress import CancelToken
-from ..options.dicom import DicomOption, DicomResult, ReportOption
+from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
 from ..terminal.clock import Clock, command_clock
 from ..terminal.console import MEASURES_HIDDEN, duration, output, progress_bar, say, working
 from ..terminal.console import table as table_of
@@ -138,6 +138,7 @@ def segment(
     table: Annotated[Path | None, typer.Option(help="Write the sizes of the segments (CSV) here.")] = None,
     surfaces: Annotated[Path | None, typer.Option(help="Write one surface (STL) per segment into this folder.")] = None,
     dicom: DicomOption = "labelmap",
+    dicom_compression: CompressionOption = "rle",
     report: ReportOption = None,
     force: ForceOption = False,
     worker: Annotated[bool, typer.Option("--worker", help="Run the network in a process of its own.")] = False,
@@ -152,7 +153,8 @@ def segment(
     Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
     """
     source = Source(image, series, channel or [])
-    files = Files(DicomResult(target, dicom, report), probabilities, uncertainty, preview, table, surfaces)
+    result_file = DicomResult(target, dicom, report, dicom_compression)
+    files = Files(result_file, probabilities, uncertainty, preview, table, surfaces)
     with session(debug, json) as cancel:
         clock = command_clock(context)
         job = Job("segment", (image, *source.channels, model))
@@ -164,7 +166,7 @@ def segment(
         region = parse_region(roi, volumes[0].geometry) if roi else None
         given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend, "form": form}
         overrides = {name: value for name, value in given.items() if value is not None}
-        run = Run(model, device, preset, overrides, region, probabilities is not None, uncertainty is not None)
+        run = Run(model, device, preset, overrides, region, files.of_probabilities, uncertainty is not None)
         result = (run.in_worker if worker else run.here)(volumes, cancel, not json)
         cancel.raise_if_cancelled()
         written = files.write(volumes[0], result, about, cancel, job)

@@ -138,10 +138,10 @@ def _contours(number: int, label: Label, planes: np.ndarray, source: SourceSerie
 
     structure = Dataset()
     structure.ReferencedROINumber, structure.ROIDisplayColor = number, list(label.color)
-    curves = []
+    curves, several = [], source.multi_frame
     for z in np.flatnonzero((planes == label.value).any(axis=(1, 2))):
         file, frame = source.frames[z]
-        image = _image(source.files[file], frame if source.multi_frame else None)
+        image = _image(source.files[file], frame if several else None)
         for curve in contours_of(planes[z] == label.value):
             item = Dataset()
             item.ContourImageSequence, item.ContourGeometricType = [image], "CLOSED_PLANAR"

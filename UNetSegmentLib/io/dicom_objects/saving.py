@@ -22,13 +22,28 @@ def present(segmentation: Segmentation) -> list[Label]:
     known = {label.value: label for label in segmentation.labels}
     found = [known.get(value, Label(value, f"Label {value}")) for value in values_in(segmentation.voxels) if value]
     if not found:
-        raise InputError(
-            "Nothing was found, and a DICOM object without a segment does not exist.",
-            "Write .seg.nrrd, which can be empty; or check image, model and region.",
-        )
+        raise nothing_found()
     if len(found) > _MOST:
         raise InputError(f"A DICOM object holds {_MOST} segments at most.", "Write .nii.gz.")
     return found
+
+
+def nothing_found() -> InputError:
+    """What to say of a result without a segment."""
+    return InputError(
+        "Nothing was found, and a DICOM object without a segment does not exist.",
+        "Write .seg.nrrd, which can be empty; or check image, model and region.",
+    )
+
+
+def check_target(path: Path | str) -> None:
+    """Refuses a name before there is something to store.
+
+    Raises:
+        OutputError: it does not end in .dcm.
+    """
+    if Path(path).suffix.lower() != ".dcm":
+        raise OutputError(f"A DICOM object is a .dcm file; '{Path(path).name}' is not.", "Let the name end with .dcm.")
 
 
 def save(made: Any, path: Path | str) -> Path:
@@ -37,9 +52,8 @@ def save(made: Any, path: Path | str) -> Path:
     Raises:
         OutputError: the file does not end in .dcm, or cannot be written.
     """
+    check_target(path)
     path = Path(path)
-    if path.suffix.lower() != ".dcm":
-        raise OutputError(f"A DICOM object is a .dcm file; '{path.name}' is not.", "Let the name end with .dcm.")
     with atomic_path(path) as temporary:
         made.save_as(temporary, enforce_file_format=True)
     return path

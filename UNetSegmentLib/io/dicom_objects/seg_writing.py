@@ -1,26 +1,28 @@
-"""``write_seg``: a label map as a DICOM segmentation on the pictures of its series."""
+"""``write_seg``, ``write_fractional``: labels or probabilities as a DICOM segmentation on the pictures of a series."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from ...volume import Segmentation
-from .author import MANUFACTURER, VERSION, Author
-from .descriptions import segment_descriptions
-from .needed import highdicom
-from .saving import present, save
+from ...labels import Label
+from ...volume import Segmentation, Volume
+from .author import Author
+from .frames.encoding import RLE, check_compression, store_frames
+from .saving import check_target, nothing_found, present, save
+from .seg_header import Segments, seg_header
 from .source import SourceSeries
 
-LABELMAP, BINARY = "labelmap", "binary"
+LABELMAP, BINARY, FRACTIONAL = "labelmap", "binary", "fractional"
 KINDS = (LABELMAP, BINARY)
 
-_SERIES_NUMBER = 900
+_WHOLE = 255
+"""What a fraction of one is stored as."""
 
 
 def write_seg(
@@ -29,19 +31,19 @@ def write_seg(
     path: Path | str,
     author: Author,
     kind: str = LABELMAP,
-    compress: bool = True,
+    compression: str = RLE,
     others: Mapping[int, Author] | None = None,
 ) -> Path:
     """Writes a SEG.
 
     Args:
-        segmentation: on the grid of the series.
+        segmentation: on the grid of the series. Labels without voxels are left out.
         source: the series that it is about.
         author: who found it.
         others: of single segments, by label value, where not everything is the work of ``author``.
         kind: ``labelmap`` (Supplement 243: one frame for each slice, small), or ``binary`` (one for each segment and
             slice) for viewers that know no label maps yet.
-        compress: run-length encoding of label maps, without loss.
+        compression: of label maps, without loss: ``rle``, ``jpegls`` or ``none``.
 
     Returns:
         The file.
@@ -54,77 +56,141 @@ def write_seg(
     """
     if kind not in KINDS:
         raise InputError(f"There is no kind of SEG '{kind}'.", f"Use {' or '.join(KINDS)}.")
-    hd = highdicom()
-    labels = present(segmentation)
-    planes = source.planes_of(segmentation)
-    numbers = [label.value for label in labels] if kind == LABELMAP else list(range(1, len(labels) + 1))
-    if kind == BINARY:
-        planes = _renumbered(planes, [label.value for label in labels])
-    pixels = planes.astype(np.uint8) if int(planes.max(initial=0)) < 256 else planes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about tags of the source that are out of the standard
-        try:
-            made = hd.seg.Segmentation(
-                source_images=list(source.files),
-                pixel_array=_pixels(source, pixels),
-                segmentation_type=kind.upper(),
-                segment_descriptions=segment_descriptions(labels, author, numbers, _about(source), others),
-                series_instance_uid=hd.UID(),
-                series_number=_SERIES_NUMBER,
-                sop_instance_uid=hd.UID(),
-                instance_number=1,
-                manufacturer=MANUFACTURER,
-                manufacturer_model_name=author.name or MANUFACTURER,
-                software_versions=VERSION,
-                device_serial_number="0",
-                pixel_measures=_measures(source),
-                content_label="SEGMENTATION",
-                content_description=f"{author.name} {author.version}".strip()[:64] or None,
-                transfer_syntax_uid=_syntax(kind, compress),
-                series_description=f"Segmentation by {author.name or MANUFACTURER}"[:64],
-            )
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise InputError(
-                f"No DICOM segmentation can be made about series {source.name}: its headers lack what that needs.",
-                "Write .seg.nrrd or .nii.gz, or export the series again with complete headers.",
-                str(error),
-            ) from error
-    return save(made, path)
-
-
-def _renumbered(planes: np.ndarray, values: list[int]) -> np.ndarray:
-    """Values as 1, 2, 3 and so on, which binary segmentations need."""
-    table = np.zeros(int(planes.max(initial=0)) + 1, np.uint16)
-    table[values] = np.arange(1, len(values) + 1)
-    return table[planes]
-
-
-def _pixels(source: SourceSeries, planes: np.ndarray) -> Any:
-    """The frames in the order of the pictures; a volume where several files hold several pictures each."""
-    if not source.multi_frame or len(source.files) == 1:
-        return source.frames_in_order(planes)
-    hd = highdicom()
-    geometry = source.geometry
-    affine = np.eye(4)
-    columns = np.asarray(geometry.direction, float).reshape(3, 3) * np.asarray(geometry.spacing)
-    affine[:3, :3], affine[:3, 3] = columns[:, ::-1], geometry.origin
-    return hd.Volume(planes, affine, "PATIENT", frame_of_reference_uid=source.files[0].FrameOfReferenceUID)
-
-
-def _measures(source: SourceSeries) -> Any:
-    """Sizes of voxels, which headers need not state; a SEG must."""
-    x, y, z = source.geometry.spacing
-    thickness = getattr(source.files[0], "SliceThickness", None)
-    return highdicom().PixelMeasuresSequence(
-        pixel_spacing=(y, x), slice_thickness=float(thickness or z), spacing_between_slices=z
+    labels, planes = present(segmentation), source.planes_of(segmentation)
+    numbers = [label.value if kind == LABELMAP else number for number, label in enumerate(labels, 1)]
+    segments = Segments(labels, numbers, author, others)
+    return _write(
+        _label_map(planes, segments) if kind == LABELMAP else _masks(planes, segments), source, path, compression
     )
 
 
-def _about(source: SourceSeries) -> str:
-    return str(source.files[0].SeriesInstanceUID)
+def write_fractional(
+    probabilities: Volume,
+    values: Sequence[int],
+    labels: Sequence[Label],
+    source: SourceSeries,
+    path: Path | str,
+    author: Author,
+    compression: str = RLE,
+) -> Path:
+    """Writes probabilities as a fractional SEG, in steps of 1/255; overlaps are kept.
+
+    One channel at a time is looked at, so that beside the probabilities and the compressed file no more memory is taken
+    than a volume of bytes.
+
+    Args:
+        probabilities: on the grid of the series, a channel for each label, from 0 to 1.
+        values: the label of each channel; 0 (background) is left out, of several channels the greatest counts.
+        labels: what the values mean.
+        source, path, author, compression: see :func:`write_seg`.
+
+    Raises:
+        InputError: no probability of a label reaches 1/510.
+        GeometryError, DependencyError, OutputError: see :func:`write_seg`.
+    """
+    if len(values) != probabilities.channels:
+        raise InputError(
+            f"'{probabilities.name}' has {probabilities.channels} channels, and {len(values)} labels are named."
+        )
+    known = {label.value: label for label in labels}
+    shares = {
+        value: _Shares(probabilities, [n for n, v in enumerate(values) if v == value], source)
+        for value in sorted(set(values))
+        if value
+    }
+    occupied = {value: share.planes().any(axis=(1, 2)) for value, share in shares.items()}
+    found = [value for value in shares if occupied[value].any()]
+    if not found:
+        raise nothing_found()
+    names = [known.get(value, Label(value, f"Label {value}")) for value in found]
+    content = _Content(
+        FRACTIONAL,
+        Segments(names, range(1, len(found) + 1), author),
+        np.stack([occupied[value] for value in found], axis=1),
+        lambda number: shares[found[number]].planes(),
+    )
+    return _write(content, source, path, compression)
 
 
-def _syntax(kind: str, compress: bool) -> str:
-    from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """What a SEG holds.
 
-    return str(RLELossless if compress and kind == LABELMAP else ExplicitVRLittleEndian)
+    Args:
+        occupied: (planes, segments); of a label map (planes,).
+        pictures: the planes of a segment, by its place among them; of a label map of all.
+    """
+
+    kind: str
+    segments: Segments
+    occupied: np.ndarray
+    pictures: Callable[[int], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _Shares:
+    """The probability of a label: the greatest of some channels, on the grid of a series."""
+
+    volume: Volume
+    channels: Sequence[int]
+    source: SourceSeries
+
+    def planes(self) -> np.ndarray:
+        """Fractions of 255 (planes, rows, columns), uint8."""
+        stored = np.zeros(self.volume.geometry.shape, np.uint8)
+        for number in self.channels:
+            for z, plane in enumerate(self.volume.voxels[number]):
+                np.maximum(stored[z], np.rint(np.clip(plane, 0, 1) * _WHOLE).astype(np.uint8), out=stored[z])
+        return self.source.planes_of(Segmentation(stored, self.volume.geometry))
+
+
+class _Masks:
+    """The planes of one label, each made when it is asked for."""
+
+    def __init__(self, planes: np.ndarray, value: int) -> None:
+        self._planes, self._value = planes, value
+
+    def __getitem__(self, plane: int) -> np.ndarray:
+        return self._planes[plane] == self._value
+
+
+def _label_map(planes: np.ndarray, segments: Segments) -> _Content:
+    planes = planes.astype(np.uint8 if max(segments.numbers) < 256 else np.uint16, copy=False)
+    return _Content(LABELMAP, segments, np.asarray(planes.any(axis=(1, 2))), lambda _: planes)
+
+
+def _masks(planes: np.ndarray, segments: Segments) -> _Content:
+    values = [label.value for label in segments.labels]
+    occupied = np.zeros((len(planes), values[-1] + 1), bool)
+    for plane, row in zip(planes, occupied, strict=True):
+        row[_values_in(plane)] = True
+    return _Content(BINARY, segments, occupied[:, values], lambda number: _Masks(planes, values[number]))
+
+
+def _values_in(plane: np.ndarray) -> np.ndarray:
+    """The values of a picture: those that differ from the one before."""
+    flat = plane.ravel()
+    return np.unique(np.append(flat[:1], flat[1:][flat[1:] != flat[:-1]]))
+
+
+def _write(content: _Content, source: SourceSeries, path: Path | str, compression: str) -> Path:
+    check_compression(compression)
+    check_target(path)
+    made, planes = seg_header(source, content.segments, content.occupied, content.kind)
+    store_frames(made, lambda: _frames(made, planes, content), compression)
+    return save(made, path)
+
+
+def _frames(made: Any, planes: Sequence[int], content: _Content) -> Iterator[np.ndarray]:
+    """The pictures in the order of the frames, which are sorted by segment."""
+    held, numbers = 0, content.segments.numbers
+    pictures = content.pictures(held)
+    places = {number: place for place, number in enumerate(numbers)}
+    for frame, plane in zip(made.PerFrameFunctionalGroupsSequence, planes, strict=True):
+        place = 0
+        # What all frames share does not stand in each.
+        if content.kind != LABELMAP and len(numbers) > 1:
+            place = places[int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber)]
+        if place != held:
+            held, pictures = place, content.pictures(place)
+        yield pictures[plane]

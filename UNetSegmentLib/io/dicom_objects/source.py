@@ -17,6 +17,18 @@ from ..dicom.stacking import stack
 from ..grid import place_on_grid
 from ..plain_files import is_folder, require_plain_file
 
+# Of patient and study, which every object about the series repeats.
+_MAY_BE_EMPTY = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 
@@ -51,19 +63,18 @@ class SourceSeries:
         """UID of the series."""
         return str(self.files[0].SeriesInstanceUID)
 
-    def planes_of(self, segmentation: Segmentation, dtype: Any = np.uint16) -> np.ndarray:
+    @property
+    def modality(self) -> str:
+        """``CT``, ``MR`` and so on."""
+        return str(getattr(self.files[0], "Modality", "") or "")
+
+    def planes_of(self, segmentation: Segmentation) -> np.ndarray:
         """The labels (planes, rows, columns) of a segmentation on this grid.
 
         Raises:
             GeometryError: it does not lie on the grid of the series.
         """
-        placed = place_on_grid(segmentation, self.geometry, "The segmentation")
-        return np.ascontiguousarray(placed.voxels, dtype)
-
-    def frames_in_order(self, planes: np.ndarray) -> np.ndarray:
-        """Planes as the pictures stand in the files: of the first file, then of the next."""
-        order = sorted(range(len(self.frames)), key=self.frames.__getitem__)
-        return planes[order]
+        return np.ascontiguousarray(place_on_grid(segmentation, self.geometry, "The segmentation").voxels)
 
 
 def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
@@ -105,9 +116,12 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
 
 def _tidied(data: Any, geometry: Geometry) -> Any:
     """Headers as the standard wants them, where files of scanners and anonymisers do not: an empty character set is the
-    default one, and slices without a thickness are as thick as they lie apart."""
+    default one, what may be empty may be missing, and slices without a thickness are as thick as they lie apart."""
     if "SpecificCharacterSet" in data and not data.SpecificCharacterSet:
         del data.SpecificCharacterSet
+    for name in _MAY_BE_EMPTY:
+        if name not in data:
+            setattr(data, name, "")
     if "PerFrameFunctionalGroupsSequence" not in data and not data.get("SliceThickness"):
         data.SliceThickness = geometry.spacing[2]
     return data

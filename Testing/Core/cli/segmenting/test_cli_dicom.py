@@ -12,7 +12,7 @@ from object_cases import ORIENTATIONS, grid_of, labels_on, points_of, save_sourc
 from pydicom import dcmread
 from typer.testing import Result
 
-from UNetSegmentLib.io import read_segmentation, write_segmentation
+from UNetSegmentLib.io import read_segmentation, read_volume, write_segmentation
 from UNetSegmentLib.io.dicom_objects import read_rtstruct, source_of
 
 pytest.importorskip("highdicom")
@@ -50,6 +50,23 @@ def test_segment_writes_a_seg_and_a_report_on_its_series(
     assert dcmread(report).Modality == "SR"
 
 
+@pytest.mark.parametrize("worker", [[], ["--worker"]], ids=["here", "in a worker"])
+def test_segment_writes_the_models_probabilities(
+    run_json: Callable[..., Any], series: Path, tmp_path: Path, level_package: Path, worker: list[str]
+) -> None:
+    target = tmp_path / "seg.dcm"
+    asked = ["--dicom", "fractional", "--dicom-compression", "jpegls", "--probabilities", tmp_path / "p.nii.gz"]
+    run_json("segment", series, target, "-m", level_package, *asked, *worker)
+    truth = read_volume(tmp_path / "p.nii.gz").voxels[1:]
+    data = dcmread(target)
+    assert (data.SegmentationType, len(data.SegmentSequence)) == ("FRACTIONAL", 2)
+    segments = [item.SegmentIdentificationSequence[0] for item in data.PerFrameFunctionalGroupsSequence]
+    for number in (1, 2):
+        frames = data.pixel_array[[item.ReferencedSegmentNumber == number for item in segments]] / 255
+        # The series is sagittal: frames follow the patient's left, planes of the file that is read x.
+        assert np.sort(frames.ravel())[-50:] == pytest.approx(np.sort(truth[number - 1].ravel())[-50:], abs=0.5 / 255)
+
+
 @pytest.mark.parametrize("kind", ["labelmap", "binary", "rtstruct"])
 def test_convert_goes_there_and_back(run_json: Callable[..., Any], series: Path, tmp_path: Path, kind: str) -> None:
     truth = labels_on(grid_of(ORIENTATIONS["sagittal"]))
@@ -81,6 +98,8 @@ def test_batch_writes_dicom_for_dicom(
         (["{series}", "out.seg.nrrd", "-m", "{model}", "--report", "sr.dcm"], "refers to a DICOM segmentation"),
         (["{series}", "out.dcm", "-m", "{model}", "--dicom", "mesh"], "no kind of DICOM object"),
         (["{series}", "out.dcm", "-m", "{model}", "--report", "sr.txt"], "is a .dcm file"),
+        (["{series}", "out.dcm", "-m", "{model}", "--dicom-compression", "zip"], "no compression"),
+        (["{series}", "out.dcm", "-m", "{model}", "--dicom", "fractional", "--report", "sr.dcm"], "of labels"),
     ],
 )
 def test_what_does_not_go_together_is_said_before_the_run(
@@ -106,6 +125,15 @@ def test_convert_says_that_a_series_is_not_there(run: Callable[..., Result], tmp
     write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), tmp_path / "a.seg.nrrd")
     result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", tmp_path / "nowhere")
     assert (result.exit_code, "does not exist" in result.output.replace("\n", " ")) == (3, True)
+
+
+def test_a_segmentation_has_no_probabilities_to_convert(
+    run: Callable[..., Result], series: Path, tmp_path: Path
+) -> None:
+    write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), tmp_path / "a.seg.nrrd")
+    asked = ["--image", series, "--dicom", "fractional"]
+    result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", *asked)
+    assert (result.exit_code, "probabilities" in result.output.replace("\n", " ")) == (3, True)
 
 
 def test_a_kind_of_dicom_object_is_not_passed_over_silently(run: Callable[..., Result], tmp_path: Path) -> None:
