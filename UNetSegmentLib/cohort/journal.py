@@ -85,7 +85,7 @@ class Journal:
         assert self._file is not None
         line = json.dumps(record.to_json(), ensure_ascii=False, separators=(",", ":"))
         try:
-            self._file.write(line.encode("utf-8", "surrogateescape") + b"\n")
+            self._file.write(line.encode("utf-8", "backslashreplace") + b"\n")
             self._file.flush()
             if time.monotonic() - self._forced >= _EVERY_SECONDS:
                 os.fsync(self._file.fileno())

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ...errors import InputError
-from ...io.dicom.folder import Series, contents_of, lost_slices
+from ...io.dicom.folder import Series, contents_of, contents_of_files, lost_slices
 from ...io.dicom.kinds import Other
 from ...text import shown
 from ..case import CohortCase, Found, LeftOut, Source
@@ -19,13 +20,16 @@ from .wanted import Wanted
 _CHANNELS = "The model takes {} images of a case, and a tree of DICOM does not say which belong together."
 
 
-def find_series(folder: Path, wanted: Wanted) -> Found:
+def find_series(folder: Path, wanted: Wanted, files: Iterable[Path] | None = None) -> Found:
     """Every series under ``folder``: a case, or left out with the reason.
+
+    Args:
+        files: those that are looked at, where they have been found already.
 
     Raises:
         InputError: the folder cannot be listed.
     """
-    contents = contents_of(folder)
+    contents = contents_of(folder) if files is None else contents_of_files(files)
     cases: list[CohortCase] = []
     left = [_other(other) for other in contents.others]
     for series in contents.series:

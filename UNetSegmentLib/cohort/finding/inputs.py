@@ -77,18 +77,20 @@ def _of_folder(folder: Path, wanted: Wanted, skipped: Path | None) -> Found:
     walk = Walk(skipped)
     images: list[Path] = []
     others: list[Path] = []
-    dicom = False
+    dicom: list[Path] = []
     for path in walk.files(folder):
         if image_ending(path):
             images.append(path)
         elif is_dicom(path):
-            dicom = True
+            dicom.append(path)
         else:
             others.append(path)
     found = Found(left_out=tuple(walk.left_out))
     found = found.joined(*(file_cases(files, wanted) for files in by_folder(images).values()))
     if dicom:
-        found = found.joined(find_series(folder, wanted))
+        # Damaged files and links to nothing may have been slices.
+        lost = [one.path for one in walk.left_out if one.path.is_symlink() and not image_ending(one.path)]
+        found = found.joined(find_series(folder, wanted, [*dicom, *others, *lost]))
     known = {left.path for left in found.left_out}
     left = tuple(
         LeftOut.because(shown(path.name), path, InputError(_NO_IMAGE, _CURE)) for path in others if path not in known

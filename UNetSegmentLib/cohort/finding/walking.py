@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Walk:
             if entry.name.startswith("."):
                 continue
             if entry.is_symlink() and not _leads_to_file(path):
-                self._leave(path, _what_link(path), "Give the folder that it leads to by itself, if it is wanted.")
+                self._leave(path, *_what_link(path))
             elif entry.is_dir(follow_symlinks=False):
                 if self.skipped is not None and path.resolve() == self.skipped:
                     continue
@@ -46,6 +47,8 @@ class Walk:
                     below.append(path)
             elif entry.is_file():
                 yield path
+            else:
+                self._leave(path, "It is a pipe, a device or a socket.", "Give an ordinary file.")
         for path in below:
             yield from self.files(path)
 
@@ -61,10 +64,14 @@ def _leads_to_file(path: Path) -> bool:
         return False
 
 
-def _what_link(path: Path) -> str:
+def _what_link(path: Path) -> tuple[str, str]:
+    """Cause and cure."""
     try:
         if path.is_dir():
-            return "It is a link to a folder, which is not followed."
-    except OSError:
-        pass
-    return "It is a link that leads nowhere."
+            cure = "Give the folder that it leads to by itself, if it is wanted."
+            return "It is a link to a folder, which is not followed.", cure
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "It is a link that leads back to itself.", "Remove it."
+    return "It is a link that leads nowhere.", "Mend the link, or remove it."

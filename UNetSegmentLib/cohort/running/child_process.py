@@ -129,11 +129,15 @@ class ChildProcess:
                 if "record" in message:
                     yield Record.from_json(message["record"])
 
-    def check_ready(self) -> None:
-        """Raises what kept the process from its work; a case is not to blame then."""
+    def check_ready(self, forgiving: bool = False) -> None:
+        """Raises what kept the process from its work; a case is not to blame then.
+
+        Args:
+            forgiving: pass over one that a signal has ended: another may fare better.
+        """
         if self._refused is not None:
             raise self._refused
-        if not self.ready:
+        if not self.ready and not (forgiving and (self._process.poll() or 0) < 0):
             raise WorkerError(
                 f"The process that runs cases could not be made ready ({self.how}).",
                 "Check that the model can be used: unetsegment segment with it on one image.",

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 AHEAD = 3
 GRACE = 10.0
+# So often a process may be killed from outside before it is ready.
+_EARLY_KILLS = 3
 _COMMAND = (sys.executable, "-m", "UNetSegmentLib.cohort.running.child")
 
 
@@ -65,6 +67,7 @@ class Driver:
         self._began = began
         self._command = command
         self._patience = patience
+        self._killed_early = 0
         self.grace = GRACE
 
     def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
@@ -111,7 +114,8 @@ class Driver:
                     child.kill()
                     return list(pending.values()), message
                 if message is None:
-                    child.check_ready()
+                    child.check_ready(self._killed_early < _EARLY_KILLS)
+                    self._killed_early += not child.ready
                     return list(pending.values()), child.how
                 watch.notice(message)
                 if "began" in message and self._began is not None:

@@ -15,13 +15,19 @@ UNEXPECTED = "unexpected"
 
 
 def failed(
-    case: CohortCase, error: UNetSegmentError, digest: str, stamp: str | None = None, content: str = ""
+    case: CohortCase,
+    error: UNetSegmentError,
+    digest: str,
+    stamp: str | None = None,
+    content: str = "",
+    notes: tuple[str, ...] = (),
 ) -> Record:
     """The record of a case that could not be run.
 
     Args:
         digest: of the job.
         stamp, content: of its inputs, where they are known, see :mod:`..stamps`.
+        notes: what reading had to tell.
     """
     return Record(
         case=case.name,
@@ -30,6 +36,7 @@ def failed(
         stamp=_stamp(case) if stamp is None else stamp,
         content=content,
         job=digest,
+        warnings=notes,
         code=error.code,
         cause=error.cause,
         cure=error.cure,

@@ -40,9 +40,9 @@ class ReadCase:
     seconds: float
 
     @property
-    def marks(self) -> tuple[str, str]:
-        """Stamp and content."""
-        return self.stamp, self.content
+    def marks(self) -> tuple[str, str, tuple[str, ...]]:
+        """Stamp, content, and what reading has to tell."""
+        return self.stamp, self.content, tuple(note for volume in self.volumes for note in volume.notes)
 
     @property
     def uids(self) -> tuple[str, ...]:

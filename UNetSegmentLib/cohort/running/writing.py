@@ -168,7 +168,9 @@ def _write_case_file(folder: Path, record: Record, result: SegmentationResult) -
     """The record, how it was done, and digests of the files, by which a later run sees that somebody changed one."""
     digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     value = {**record.to_json(), "settings": result.settings, "timings": result.timings, "files": digests}
-    (folder / CASE).write_text(json.dumps(value, indent=1, default=str, ensure_ascii=False), encoding="utf-8")
+    text = json.dumps(value, indent=1, default=str, ensure_ascii=False)
+    # A name that is no UTF-8 is written as JSON's escapes.
+    (folder / CASE).write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _keep_changed(folder: Path) -> Path | None:

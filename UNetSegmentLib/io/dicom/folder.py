@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import InputError
@@ -70,11 +70,17 @@ def contents_of(folder: Path, deep: bool = True) -> Contents:
     Raises:
         InputError: the folder cannot be listed.
     """
+    closed: list[Path] = []
+    found = contents_of_files(_files(folder, closed if deep else None))
+    return replace(found, closed=tuple(closed))
+
+
+def contents_of_files(paths: Iterable[Path]) -> Contents:
+    """As :func:`contents_of`, of files that somebody has found already."""
     groups: dict[tuple[object, ...], list[Slice]] = {}
     others: list[Other] = []
     broken: list[Broken] = []
-    closed: list[Path] = []
-    for path in _files(folder, closed if deep else None):
+    for path in paths:
         found = read_header(path)
         if isinstance(found, Slice):
             groups.setdefault(found.key.identity, []).append(found)
@@ -84,7 +90,7 @@ def contents_of(folder: Path, deep: bool = True) -> Contents:
             broken.append(found)
     series = [_series(slices) for group in groups.values() for slices in _studies(group)]
     series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), str(one)))
-    return Contents(tuple(series), tuple(others), tuple(broken), tuple(closed))
+    return Contents(tuple(series), tuple(others), tuple(broken))
 
 
 def lost_slices(series: Series, broken: tuple[Broken, ...]) -> list[Broken]:
@@ -148,7 +154,7 @@ def _files(folder: Path, closed: list[Path] | None) -> Iterator[Path]:
     while waiting:
         here, entries = waiting.pop()
         # A link to nothing is kept: it may have been a slice.
-        yield from (here / e.name for e in entries if not e.is_dir() and (e.is_file() or e.is_symlink()))
+        yield from (here / e.name for e in entries if (e.is_symlink() and not _leads_to_folder(e)) or _is_file(e))
         below = []
         for entry in entries if closed is not None else ():
             if entry.is_dir(follow_symlinks=False):
@@ -157,6 +163,17 @@ def _files(folder: Path, closed: list[Path] | None) -> Iterator[Path]:
                 except OSError:
                     closed.append(here / entry.name)  # type: ignore[union-attr]
         waiting.extend(reversed(below))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False)
+
+
+def _leads_to_folder(link: os.DirEntry[str]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # links in a circle
+        return False
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
