@@ -22,6 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 SLOW = (
     "Parity/test_nnunet_parity.py",
     "Slicer/test_slicer_runs.py",
+    "Slicer/test_slicer_dicom_saving.py",
     "Slicer/test_slicer_training.py",
     "Parity/test_monai_parity.py",
     "Core/cli/training/test_cli_train.py",

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import slicer
 import support
 
@@ -33,11 +32,11 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened(orientation: str = "axial") -> Iterator[Desk]:
-    """A series in a temporary folder, loaded."""
+def opened(orientation: str = "axial", inside_database: bool = False) -> Iterator[Desk]:
+    """A series in a temporary folder, or among the files that the database keeps itself; loaded."""
     with tempfile.TemporaryDirectory(prefix="desk-") as place, _database(Path(place)) as database:
-        folder = Path(place) / "ct"
-        folder.mkdir()
+        folder = Path(place) / ("database" if inside_database else "") / "ct"
+        folder.mkdir(parents=True)
         desk = Desk(folder, orientation)
         load = _load_in_harness if support.in_harness() else _load
         load(desk, database)
@@ -97,7 +96,8 @@ def _load_in_harness(desk: Desk, database) -> None:
     hierarchy.SetItemUID(item, names.GetDICOMInstanceUIDName(), " ".join(desk.uids))
 
 
-def as_one(segmentation, value: int):
-    """The same labels, all as one."""
-    voxels = np.where(segmentation.voxels > 0, value, 0).astype(segmentation.voxels.dtype)
-    return replace(segmentation, voxels=voxels)
+def on_grid_of(volume, segmentation):
+    """The same voxels, where a volume node has its own."""
+    from UNetSegmentPlugin.scene import volumes
+
+    return replace(segmentation, geometry=volumes.geometry_of(volume))

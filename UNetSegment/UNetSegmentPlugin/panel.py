@@ -14,6 +14,7 @@ from .scene import display, inputs, volumes
 from .scene.results import Destination
 from .sections.advanced import AdvancedSection
 from .sections.correct import CorrectSection
+from .sections.dicom import DicomSection
 from .sections.model import ModelSection
 from .sections.quick import QuickSection
 from .sections.region import RegionSection
@@ -231,15 +232,17 @@ class Panel(VTKObservationMixin):
         self.result = ResultSection(self)
         self.correct = CorrectSection(self)
         self.report = ReportSection(self)
+        self.dicom = DicomSection(self, self.report)
         self.train = TrainSection(self)
         self.quick = QuickSection(self)
         self.advanced = AdvancedSection(self)
         self.sections = (
             self.setup, self.volume, self.model, self.region, self.run, self.result, self.correct, self.report,
-            self.train, self.quick, self.advanced,
+            self.dicom, self.train, self.quick, self.advanced,
         )  # fmt: skip
         for section in self.sections:
-            self._layout.addWidget(section.root)
+            if section is not self.dicom:
+                self._layout.addWidget(section.root)
         self._layout.addStretch(1)
         self.volume.stand_above(self.model.ui.modelLabel, self.region.ui.regionLabel)
         # It is always there, so the whole panel keeps the width.

@@ -18,6 +18,8 @@ from slicer.i18n import tr as _
 REQUESTER = "UNetSegment"
 TORCH_REQUIREMENT = ">=2.6"
 OPENVINO_REQUIREMENT = "openvino>=2024.4"
+DICOM_REQUIREMENT = "highdicom>=0.24"
+"""What writes DICOM segmentations and reports; recent Slicers bring it."""
 QUICK_REQUIREMENTS = ("openvino>=2026.0", "nncf>=3.4")
 """What makes quick versions of models, which only needs to be there where they are made."""
 _NOT_INSTALLED = "not installed"
@@ -85,6 +87,16 @@ def install_openvino(tell: Callable[[str], None] = lambda text: None) -> None:
     """
     tell(_("Installing {packages}...").format(packages="OpenVINO"))
     _pip_install([OPENVINO_REQUIREMENT])
+
+
+def install_for_dicom(tell: Callable[[str], None] = lambda text: None) -> None:
+    """Installs what writes DICOM objects. Called when the user asks for it.
+
+    Raises:
+        InstallError: with the reason in words.
+    """
+    tell(_("Installing {packages}...").format(packages="highdicom"))
+    _pip_install([DICOM_REQUIREMENT])
 
 
 def missing_for_quick_versions() -> list[str]:

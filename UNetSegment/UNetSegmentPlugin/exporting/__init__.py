@@ -1,0 +1,1 @@
+"""Results as DICOM objects beside the series that they are about."""
