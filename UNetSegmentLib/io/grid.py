@@ -47,6 +47,16 @@ def coincide(geometry: Geometry, target: Geometry) -> bool:
     return _offset(geometry.reoriented(target.axis_codes)[0], target) is not None
 
 
+def joined(geometry: Geometry, other: Geometry) -> Geometry | None:
+    """The grid of both, in the axes of the first; None where their voxels do not coincide."""
+    turned = other.reoriented(geometry.axis_codes)[0]
+    start = _offset(turned, geometry)
+    if start is None:
+        return None
+    box = Box.whole(geometry.shape).joined(Box.whole(turned.shape).shifted(start))
+    return geometry.cropped(box)
+
+
 def _offset(geometry: Geometry, target: Geometry) -> tuple[int, int, int] | None:
     """Index (z, y, x) of the first voxel of ``geometry`` in ``target``; None when their voxels do not coincide."""
     # All eight: a grid that is turned about its diagonal keeps two of them in place.

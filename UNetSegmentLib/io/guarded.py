@@ -12,13 +12,16 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..progress import CancelToken
 from ..volume import Segmentation, Volume
 from . import reading, segmentations
+from .dicom.recognition import is_dicom
+from .dicom_objects.reading.image_grid import ImageGrid, ImagePlace, grid_of_series
+from .plain_files import is_folder
 from .reader import Reader, can_start
 
 _log = logging.getLogger(__name__)
@@ -75,9 +78,26 @@ def begin(
     return Reading(_reader().begin(path, series, further_as_channels, cancel), True)
 
 
-def read_segmentation(path: Path | str, cancel: CancelToken | None = None) -> Segmentation:
+def read_segmentation(
+    path: Path | str,
+    cancel: CancelToken | None = None,
+    image: ImagePlace | None = None,
+    segments: Sequence[str] = (),
+) -> Segmentation:
     """As :func:`UNetSegmentLib.io.read_segmentation`, with the guard of :func:`read_volume`."""
-    return segmentations.read_segmentation(path, lambda path: read_volume(path, cancel=cancel))
+    return segmentations.read_segmentation(path, lambda path: read_volume(path, cancel=cancel), image, segments)
+
+
+def read_grid(path: Path | str, series: str | None = None, cancel: CancelToken | None = None) -> ImageGrid:
+    """The grid of an image, by which DICOM segmentations about it are read: of a DICOM series without its pixels.
+
+    Raises:
+        InputError, GeometryError, ResourceError, Cancelled: as :func:`read_volume`.
+    """
+    path = Path(path)
+    if is_folder(path) or is_dicom(path):
+        return grid_of_series(path, series)
+    return ImageGrid(read_volume(path, series, cancel=cancel).geometry, f"'{path.name}'", path)
 
 
 def _reader() -> Reader:

@@ -7,21 +7,33 @@ Files without names (a plain label image) have nothing but their values.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UNetSegmentError
 from ..labels import Label
-from ..text import shown
 from ..volume import Segmentation, values_in
 from . import seg_nrrd
 from .case_names import image_ending, plain_text
+from .label_names import find_label, folded, listed
 from .label_table import read_label_table, table_path
+from .plain_files import is_folder
+from .segment_codes import Key, named_by, names_by_code
+
+__all__ = [
+    "SegmentNames",
+    "find_segment",
+    "folded",
+    "known_segments",
+    "match_names",
+    "read_algorithms",
+    "read_names",
+    "same_names",
+]
 
 _NRRD = (".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
-_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -32,10 +44,14 @@ class SegmentNames:
         labels: one for each name; its value is that of the common numbering. Empty: there are no names, or they
             change nothing, and values are compared.
         notes: sentences on what was matched, and how.
+        codes: the name of segments that have a code, where files call them differently.
+        left_out: names, :func:`folded`, of segments that become background.
     """
 
     labels: tuple[Label, ...] = ()
     notes: tuple[str, ...] = ()
+    codes: Mapping[Key, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     def apply(self, segmentation: Segmentation, file: str) -> Segmentation:
         """The label map in the common numbering; one without names stays as it is.
@@ -47,20 +63,30 @@ class SegmentNames:
             return segmentation
         common = {folded(label.name): label for label in self.labels}
         table = {0: 0}
+        labels = []
         for label in segmentation.labels:
-            if folded(label.name) not in common:
+            name = self.name_of(label)
+            if name in common:
+                labels.append(common[name])
+            elif name not in self.left_out:
                 raise InputError(
                     f"'{file}' has a segment '{label.name}', which the others do not have.", "Read the files again."
                 )
-            table[label.value] = common[folded(label.name)].value
+            table[label.value] = common[name].value if name in common else 0
         voxels = _renumbered(segmentation.voxels, table, file)
-        labels = tuple(common[folded(label.name)] for label in segmentation.labels)
-        return replace(segmentation, voxels=voxels, labels=labels)
+        return replace(segmentation, voxels=voxels, labels=tuple(labels))
 
+    def name_of(self, label: Label) -> str:
+        """Under which name, :func:`folded`, a segment of a file is compared."""
+        return folded(named_by(label, self.codes).name)
 
-def folded(name: str) -> str:
-    """A name as it is compared: letter case, doubled blanks and the way accents are stored do not count."""
-    return " ".join(plain_text(name).casefold().split())
+    def wanted(self, labels: Sequence[Label]) -> tuple[str, ...]:
+        """What to read of a file with these labels: nothing where all of them count, else names or values."""
+        kept = [label for label in labels if self.name_of(label) not in self.left_out]
+        if len(kept) == len(labels):
+            return ()
+        names = [folded(label.name) for label in labels]
+        return tuple(label.name if names.count(folded(label.name)) == 1 else str(label.value) for label in kept)
 
 
 def read_names(path: Path | str) -> tuple[Label, ...]:
@@ -78,7 +104,21 @@ def read_names(path: Path | str) -> tuple[Label, ...]:
             return tuple(
                 replace(segment.label, value=v) for segment, v in zip(segments, _values(segments), strict=True)
             )
-    return read_label_table(table_path(path))
+    if image_ending(path):
+        return read_label_table(table_path(path))
+    return _names_in_object(path) or (() if is_folder(path) else read_label_table(table_path(path)))
+
+
+def _names_in_object(path: Path) -> tuple[Label, ...]:
+    """Of a DICOM object, which has no ending that is sure."""
+    from .dicom_objects.reading.objects import labels_in
+    from .dicom_objects.reading.recognition import object_at
+
+    try:
+        found = object_at(path)
+        return () if found is None else labels_in(found)
+    except UNetSegmentError:
+        return ()
 
 
 def read_algorithms(path: Path | str) -> dict[int, seg_nrrd.Algorithm]:
@@ -101,17 +141,23 @@ def _values(segments: Sequence[seg_nrrd.StoredSegment]) -> list[int]:
 
 
 def match_names(
-    files: Mapping[str, Sequence[Label]], declared: Mapping[int, str] | None = None, where: str = "dataset.json"
+    files: Mapping[str, Sequence[Label]],
+    declared: Mapping[int, str] | None = None,
+    where: str = "dataset.json",
+    loose: Collection[str] = (),
 ) -> SegmentNames:
     """Finds one numbering for the segments of all files.
 
     Where all files have names, the name decides. Where only some have, the values decide, which must then agree with
-    the names of those. ``declared`` names take the place of the files' order.
+    the names of those. ``declared`` names take the place of the files' order. Segments of one code are one segment,
+    whatever they are called; see :mod:`.segment_codes`.
 
     Args:
         files: the labels of each file (:func:`read_names`) by what to call it; empty for one without names.
         declared: name by value, as the data set says.
         where: what declares them.
+        loose: files that may name more than is declared, as structure sets of a clinic do; the rest of theirs is left
+            out, where they have a declared name at all.
 
     Raises:
         InputError: two segments of one name in a file; names and values that contradict each other.
@@ -121,8 +167,14 @@ def match_names(
         return SegmentNames()
     for file, labels in named.items():
         _check_twice(file, labels)
+    codes = names_by_code(named, list((declared or {}).values()))
+    said = _by_code(named, codes)
+    named = {file: tuple(named_by(label, codes) for label in labels) for file, labels in named.items()}
     if declared:
-        return _declared(named, declared, where)
+        named, left_out = _without_undeclared(named, declared, loose, where)
+        said += [f"Left out, since {where} does not name them: {listed(left_out.values())}."] if left_out else []
+        found = _declared(named, declared, where)
+        return replace(found, notes=(*found.notes, *said), codes=codes, left_out=frozenset(left_out))
     first, steady = _first_seen(named), _steady(named)
     bare = len(files) - len(named)
     if bare and not steady:
@@ -133,7 +185,40 @@ def match_names(
     if bare:
         count = f"{bare} of {len(files)} label maps have" if bare > 1 else f"1 of {len(files)} label maps has"
         notes.append(f"{count} no names: there the values decide, as in the others.")
-    return SegmentNames(tuple(first.values()), tuple(notes))
+    return SegmentNames(tuple(first.values()), (*notes, *said), codes)
+
+
+def _by_code(named: Mapping[str, Sequence[Label]], codes: Mapping[Key, str]) -> list[str]:
+    """A note on what codes have brought together."""
+    pairs: dict[str, None] = {}
+    for labels in named.values():
+        for label in labels:
+            name = named_by(label, codes).name
+            if folded(name) != folded(label.name):
+                pairs[f"'{plain_text(label.name)}' = '{name}'"] = None
+    return [f"Taken for one by their codes: {listed(pairs)}."] if pairs else []
+
+
+def _without_undeclared(
+    named: Mapping[str, Sequence[Label]], declared: Mapping[int, str], loose: Collection[str], where: str
+) -> tuple[dict[str, Sequence[Label]], dict[str, str]]:
+    """The files without what is not declared in loose ones, and the names of that as they are compared and written."""
+    known = {folded(name) for name in declared.values()}
+    kept: dict[str, Sequence[Label]] = dict(named)
+    left_out: dict[str, str] = {}
+    there = {folded(label.name) for file in loose for label in named.get(file, ())}
+    if there and not there & known:
+        file = next(file for file in loose if named.get(file))
+        raise InputError(
+            f"'{file}' has no segment that {where} names; it has {listed([label.name for label in named[file]])}.",
+            f"Give the labels of {where} the names of the segments; they are {listed(declared.values())} now.",
+        )
+    for file in loose:
+        labels = named.get(file, ())
+        kept[file] = [label for label in labels if folded(label.name) in known]
+        left_out |= {folded(label.name): f"'{label.name}'" for label in labels if folded(label.name) not in known}
+    strict = {folded(label.name) for file, labels in kept.items() for label in labels}
+    return kept, {key: name for key, name in left_out.items() if key not in strict}
 
 
 def same_names(names: Collection[str], others: Collection[str]) -> set[str]:
@@ -156,9 +241,9 @@ def _declared(named: Mapping[str, Sequence[Label]], declared: Mapping[int, str],
         file = next(f for f, labels in named.items() if any(folded(label.name) == strange[0] for label in labels))
         raise InputError(
             f"'{file}' has a segment '{first[strange[0]].name}', which {where} does not name.",
-            f"Add it to the 'labels' of {where}, or rename the segment; known are {_listed(declared.values())}.",
+            f"Add it to the 'labels' of {where}, or rename the segment; known are {listed(declared.values())}.",
         )
-    words = _listed([f"'{first[key].name}' is '{declared.get(first[key].value, '-')}'" for key in strange])
+    words = listed([f"'{first[key].name}' is '{declared.get(first[key].value, '-')}'" for key in strange])
     return SegmentNames((), (f"The label maps have names of their own; those of {where} are taken: {words}.",))
 
 
@@ -207,7 +292,7 @@ def _contradiction(named: Mapping[str, Sequence[Label]], bare: str) -> InputErro
 
 
 def _matched(labels: Collection[Label], steady: bool) -> str:
-    words = _listed([label.name for label in labels])
+    words = listed([label.name for label in labels])
     return f"Segments are matched by their names ({words}){'' if steady else ': the files number them differently'}."
 
 
@@ -215,7 +300,7 @@ def _rare(named: Mapping[str, Sequence[Label]], first: Mapping[str, Label]) -> l
     """Names that are not in every file: a segment that is really absent, or a slip of the pen."""
     counts = {key: sum(any(folded(s.name) == key for s in labels) for labels in named.values()) for key in first}
     rare = [f"'{first[key].name}' in {count}" for key, count in counts.items() if count < len(named)]
-    return [f"Not all of the {len(named)} files have every segment: {_listed(rare)}."] if rare else []
+    return [f"Not all of the {len(named)} files have every segment: {listed(rare)}."] if rare else []
 
 
 def _spellings(named: Mapping[str, Sequence[Label]]) -> list[str]:
@@ -224,13 +309,7 @@ def _spellings(named: Mapping[str, Sequence[Label]]) -> list[str]:
         for label in labels:
             spelled.setdefault(folded(label.name), {})[label.name] = None
     words = [" = ".join(f"'{name}'" for name in names) for names in spelled.values() if len(names) > 1]
-    return [f"Taken for one name: {_listed(words)}."] if words else []
-
-
-def _listed(words: Collection[str]) -> str:
-    shown = list(words)[:_LISTED]
-    more = len(words) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return [f"Taken for one name: {listed(words)}."] if words else []
 
 
 def _renumbered(voxels: np.ndarray, table: Mapping[int, int], file: str) -> np.ndarray:
@@ -259,19 +338,6 @@ def find_segment(segmentation: Segmentation, text: str, file: str) -> Label:
         InputError: there is none, or there are several of the name.
     """
     return find_label(known_segments(segmentation), text, file)
-
-
-def find_label(known: Sequence[Label], text: str, file: str) -> Label:
-    """As :func:`find_segment`, among these labels."""
-    named = [label for label in known if folded(label.name) == folded(text)]
-    if len(named) > 1:
-        values = _listed([str(label.value) for label in named])
-        raise InputError(f"'{file}' has several segments '{shown(text)}'.", f"Give a value instead: {values}.")
-    valued = [label for label in known if text.strip() == str(label.value)]
-    if not named and not valued:
-        there = _listed([f"{label.value} '{shown(label.name, 60)}'" for label in known]) or "none"
-        raise InputError(f"'{file}' has no segment '{shown(text)}'.", f"There are: {there}.")
-    return (named or valued)[0]
 
 
 def known_segments(segmentation: Segmentation) -> tuple[Label, ...]:

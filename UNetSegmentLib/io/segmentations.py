@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +16,18 @@ from ..labels import Label
 from ..volume import Segmentation, Volume, values_in
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
-from .dicom_objects.reading.recognition import is_seg
-from .dicom_objects.reading.seg import read_seg
+from .dicom_objects.reading.image_grid import ImagePlace
+from .dicom_objects.reading.objects import read_object
+from .dicom_objects.reading.recognition import object_at
 from .formats.recognition import read_header
 from .formats.stored import load
 from .grid import place_on_grid
 from .itk import to_image, write_image
+from .label_names import find_label
 from .label_table import check_table_target, read_label_table, table_path, write_label_table
 from .plain_files import is_folder
 from .reading import check_file, read_volume
+from .segment_names import find_segment
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +41,15 @@ _VALUES_OF_LABELS = 32
 _NEIGHBOURS_ALIKE = 1 / 3
 
 
-def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_volume) -> Segmentation:
-    """Reads ``.seg.nrrd``, a DICOM SEG, or any label image together with ``<stem>.json`` beside it.
+def read_segmentation(
+    path: Path | str,
+    read: Callable[[Path], Volume] = read_volume,
+    image: ImagePlace | None = None,
+    segments: Sequence[str] = (),
+) -> Segmentation:
+    """Reads ``.seg.nrrd``, a DICOM SEG or RTSTRUCT, or any label image together with ``<stem>.json`` beside it.
+
+    A folder means the only SEG or RTSTRUCT in it, or else a DICOM series of label images.
 
     Layers of a ``.seg.nrrd`` whose segments do not overlap become one label map; values that occur in several layers
     are numbered anew in the file's order. Overlapping segments are an error, because a label map cannot hold them.
@@ -47,13 +57,17 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
 
     Args:
         read: reads what has no names of its own.
+        image: that it was drawn on. An RTSTRUCT needs it, and a SEG is put on its grid; all else keeps its own grid.
+        segments: names or values of the segments to read; all by default. Those that are left out may overlap.
 
     Returns:
         voxels uint8 where all values fit, else uint16.
 
     Raises:
         InputError: as :func:`UNetSegmentLib.io.read_volume`; values that are not whole numbers from 0 to 65535, or
-            are those of a grey image; segments that overlap; a broken label table.
+            are those of a grey image; segments that overlap; a broken label table; no segment of a wanted name; a
+            DICOM object that holds no labels.
+        GeometryError: a DICOM object that does not lie on the image.
     """
     path = Path(path)
     stored = None
@@ -61,12 +75,18 @@ def read_segmentation(path: Path | str, read: Callable[[Path], Volume] = read_vo
         check_file(path)
         stored = read_header(path)
     if stored is not None:
-        segments = seg_nrrd.parse(stored.fields, path.name)
-        if segments:
-            volume = load(stored)
-            return _uncropped(_merge(volume, segments, path), seg_nrrd.reference_geometry(stored.fields), path)
-    if stored is None and is_seg(path):
-        return read_seg(path)
+        named = seg_nrrd.parse(stored.fields, path.name)
+        if named:
+            merged = _merge(load(stored), named, path, segments)
+            return _uncropped(merged, seg_nrrd.reference_geometry(stored.fields), path)
+    found = object_at(path) if stored is None else None
+    if found is not None:
+        return read_object(found, image, segments, path)
+    return _chosen(_label_image(path, read), segments, path)
+
+
+def _label_image(path: Path, read: Callable[[Path], Volume]) -> Segmentation:
+    """A label map with a table beside it, if any."""
     volume = read(path)
     _check_lossless(volume, path)
     if volume.channels != 1:
@@ -237,10 +257,26 @@ def _check_lossless(volume: Volume, path: Path) -> None:
         )
 
 
-def _merge(volume: Volume, segments: list[seg_nrrd.StoredSegment], path: Path) -> Segmentation:
-    """One label map of all layers; see :func:`read_segmentation`."""
+def _chosen(segmentation: Segmentation, texts: Sequence[str], path: Path) -> Segmentation:
+    """The segments of these names or values alone."""
+    if not texts:
+        return segmentation
+    chosen = [find_segment(segmentation, text, path.name) for text in texts]
+    values = [label.value for label in chosen]
+    voxels = np.where(np.isin(segmentation.voxels, values), segmentation.voxels, 0)
+    return replace(segmentation, voxels=voxels, labels=tuple(chosen))
+
+
+def _merge(
+    volume: Volume, segments: list[seg_nrrd.StoredSegment], path: Path, wanted: Sequence[str] = ()
+) -> Segmentation:
+    """One label map of all layers, or of the wanted segments; see :func:`read_segmentation`."""
     geometry = volume.geometry
     layers = [_whole_numbers(layer, path.name) for layer in volume.voxels]
+    if wanted:
+        names = {find_label([one.label for one in segments], text, path.name).name for text in wanted}
+        segments = [one for one in segments if one.label.name in names]
+        layers = [np.where(np.isin(layer, _values_of(segments, n)), layer, 0) for n, layer in enumerate(layers)]
     values = [segment.label.value for segment in segments]
     unique = len(set(values)) == len(values)
     if len(layers) == 1 and unique:
@@ -256,6 +292,10 @@ def _merge(volume: Volume, segments: list[seg_nrrd.StoredSegment], path: Path) -
         merged[mask] = value
         labels.append(replace(segment.label, value=value))
     return Segmentation(merged, geometry, tuple(labels), volume.notes)
+
+
+def _values_of(segments: list[seg_nrrd.StoredSegment], layer: int) -> list[int]:
+    return [one.label.value for one in segments if one.layer == layer]
 
 
 def _uncropped(segmentation: Segmentation, reference: Geometry | None, path: Path) -> Segmentation:
@@ -276,5 +316,6 @@ def _check_overlap(covered: np.ndarray, labels: list[Label], name: str, path: Pa
     other = next(label.name for label in labels if label.value == int(covered[covered > 0][0]))
     raise InputError(
         f"In '{path.name}' the segments '{other}' and '{name}' overlap in {count} voxels; a label map holds only one.",
-        "Remove the overlap in Slicer's Segment Editor (Logical operators: subtract), or export one segment per file.",
+        "Remove the overlap in Slicer's Segment Editor (Logical operators: subtract), or take one by "
+        f'itself: unetsegment convert {path.name} one.seg.nrrd --segment "{name}" (or its number).',
     )

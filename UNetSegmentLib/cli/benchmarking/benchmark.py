@@ -55,7 +55,7 @@ def benchmark(
 
             loaded = load_model(model)
             volumes = _volumes(image, channel or [])
-            labels = _labels(reference)
+            labels = _labels(reference, image, volumes)
         tried = ways(threads or [use_the_cores()], patches)
         with progress_bar(not json) as progress:
             done = run(loaded, volumes, labels, EngineSettings(), tried, seconds, progress, cancel)
@@ -83,12 +83,14 @@ def _volumes(image: Path | None, channels: Sequence[Path]) -> list[Volume] | Non
     return [read_volume(path) for path in (image, *channels)]
 
 
-def _labels(reference: Path | None) -> Segmentation | None:
+def _labels(reference: Path | None, image: Path | None, volumes: list[Volume] | None) -> Segmentation | None:
     if reference is None:
         return None
+    from ...io.dicom_objects.reading.image_grid import ImageGrid
     from ...io.guarded import read_segmentation
 
-    return read_segmentation(reference)
+    grid = ImageGrid(volumes[0].geometry, f"'{volumes[0].name}'", image) if volumes else None
+    return read_segmentation(reference, image=grid)
 
 
 def _show(name: str, done: Benchmark) -> None:

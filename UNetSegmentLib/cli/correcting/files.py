@@ -111,7 +111,7 @@ def open_case(
     if source is None:
         labels = Segmentation(np.zeros(volume.geometry.shape, np.uint8), volume.geometry)
     else:
-        labels = read_placed(source, volume.geometry, cancel)
+        labels = read_placed(source, volume.geometry, cancel, image, series)
     file = source.name if source is not None else "the segmentation"
     label = _begun(labels, new, file) if new is not None else chosen_segment(labels, segment, file)
     if all(known.value != label.value for known in labels.labels):

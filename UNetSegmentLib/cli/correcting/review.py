@@ -138,7 +138,10 @@ class Sources:
         entropy = read_volume(self.uncertainty, cancel=cancel) if self.uncertainty is not None else None
         grid = grid or (entropy.geometry if entropy is not None else None)
         source = self.segmentation
-        labels = read_placed(source, grid, cancel) if grid is not None else read_segmentation(source, cancel)
+        if grid is not None:
+            labels = read_placed(source, grid, cancel, self.image, self.series)
+        else:
+            labels = read_segmentation(source, cancel)
         chosen = tuple(find_segment(labels, text, source.name) for text in segments)
         if shares is not None and shares.channels == 1 and len(chosen) != 1:
             chosen = (chosen_segment(labels, None, source.name),)

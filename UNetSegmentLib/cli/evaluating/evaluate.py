@@ -59,7 +59,14 @@ def evaluate(
         Path | None, typer.Option(help="Draw the worst, median and best case into this folder.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="The images of the predictions, for the pictures: a file, or a folder.")
+        Path | None,
+        typer.Option(
+            help="The images of the predictions, for pictures and for DICOM segmentations: a file, or a folder."
+        ),
+    ] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option("--segment", "-s", help="Name or value of a segment to score; may be repeated. All by default."),
     ] = None,
     by_value: Annotated[
         bool, typer.Option("--by-value", help="Compare segments by their values, whatever their names.")
@@ -86,7 +93,9 @@ def evaluate(
     predictions and references where --images gives it.
 
     Segments are the same where they have the same name, in whatever files name them (.seg.nrrd, or a table beside a
-    label map), else where they have the same value.
+    label map, DICOM), else where they have the same value; codes (SNOMED CT) go before names.
+
+    A SEG or RTSTRUCT is put on the grid of its image (--images), or else on that of the other side.
     """
     with session(debug, json) as cancel:
         check_number("tolerance", tolerance, 0, 1e6, "mm")
@@ -103,9 +112,8 @@ def evaluate(
                 run = _Run(model, network, data, fold, cases, device, preset, form, layout)
                 outcome = _score_model(run, tolerance, drawing, progress, cancel)
             else:
-                outcome = _score_files(
-                    Pairs(prediction, reference, cases, by_value), tolerance, drawing, progress, cancel
-                )
+                pairs = Pairs(prediction, reference, cases, by_value, images, tuple(segment or ()))
+                outcome = _score_files(pairs, tolerance, drawing, progress, cancel)
         for picture in outcome.pictures:
             remember(picture, job)
         if csv is not None:
@@ -225,7 +233,7 @@ def _score_files(
     read: dict[str, None] = {}
     for pair in pairs:
         found, expected = pair.read()
-        scores[pair.name] = compare(found, expected, tolerance)
+        scores[pair.name] = compare(found, expected, tolerance, pair.values)
         read.update(dict.fromkeys(notes_of([found, expected])))
         stage.step(message=pair.name)
     drawn = () if drawing is None else drawing.draw(scores, pairs)

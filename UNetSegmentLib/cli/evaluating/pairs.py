@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,10 @@ from ...errors import InputError
 from ...text import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ...io.segment_names import SegmentNames
+    from ...labels import Label
     from ...volume import Segmentation
 
 
@@ -22,40 +25,48 @@ class Pairs:
         prediction, reference: two files, or two folders whose files have the same names.
         limit: the first so many cases.
         by_value: segments are the same where their values are, whatever their names.
+        images: file or folder of the images, whose grids DICOM objects are put on.
+        only: names or values of the segments that are compared; all where empty.
     """
 
     prediction: Path | None
     reference: Path | None
     limit: int | None = None
     by_value: bool = False
+    images: Path | None = None
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A case: its name, its prediction and its reference, and how their segments are brought together."""
+    """A case: its name, its prediction and its reference, and how their segments are brought together.
+
+    Args:
+        image: that DICOM objects are put on, where it was given.
+        only: names or values of the segments to read of prediction and reference; all where empty.
+        values: that are compared, in the common numbering; None compares all.
+    """
 
     name: str
     prediction: Path
     reference: Path
     segments: SegmentNames
+    image: Path | None = None
+    only: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    values: tuple[int, ...] | None = None
 
     def read(self) -> tuple[Segmentation, Segmentation]:
-        """Prediction and reference, on the reference's grid and in one numbering.
+        """Prediction and reference, on one grid (the image's, or else the reference's) and in one numbering.
 
         Raises:
-            InputError: a file cannot be read, or lies on another grid.
+            InputError: a file cannot be read.
+            GeometryError: they lie on different grids.
         """
-        from ...io import place_on_grid
-        from ...io.guarded import read_segmentation
+        from .placing import read_pair
 
-        expected = self.segments.apply(read_segmentation(self.reference), self.reference.name)
-        found = self.segments.apply(read_segmentation(self.prediction), self.prediction.name)
-        placed = place_on_grid(found, expected.geometry, f"'{self.prediction.name}'")
-        # Slicer stores the occupied part only; any other file that covers a part may be of another, cropped image.
-        if found.voxels.size != placed.voxels.size and not self.prediction.name.lower().endswith(".seg.nrrd"):
-            note = f"'{shown(self.prediction.name)}' covers another part than its reference; beyond it is background."
-            placed = replace(placed, notes=(*placed.notes, note))
-        return placed, expected
+        found, expected = read_pair(self.prediction, self.reference, self.image, self.only)
+        applied = (self.segments.apply(found, self.prediction.name), self.segments.apply(expected, self.reference.name))
+        return applied
 
 
 def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
@@ -72,7 +83,7 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
     files, notes = _files(given.prediction, given.reference)
     files = files[: given.limit]
     if given.by_value:
-        return [Pair(*case, SegmentNames()) for case in files], notes
+        return [_pair(case, SegmentNames(), given, {}) for case in files], notes
     named = {str(path): read_names(path) for _, *both in files for path in both}
     for name, ours, theirs in files:
         sides = [[label.name for label in named[str(path)]] for path in (ours, theirs)]
@@ -86,23 +97,76 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
         segments = match_names(named)
     except InputError as error:
         raise InputError(error.cause, f"{error.cure} To compare values all the same: --by-value.") from error
-    return [Pair(*case, segments) for case in files], (*notes, *segments.notes)
+    return [_pair(case, segments, given, named) for case in files], (*notes, *segments.notes)
+
+
+def _pair(
+    case: tuple[str, Path, Path], segments: SegmentNames, given: Pairs, named: Mapping[str, Sequence[Label]]
+) -> Pair:
+    image = image_of(given.images, case[0]) if given.images is not None else None
+    if not given.only:
+        return Pair(*case, segments, image)
+    chosen = [_chosen(text, segments) for text in given.only]
+    names = {folded for folded, _ in chosen if folded}
+    ours, theirs = (
+        tuple(str(label.value) for label in named.get(str(path), ()) if segments.name_of(label) in names)
+        for path in case[1:]
+    )
+    return Pair(*case, segments, image, (ours, theirs), tuple(value for _, value in chosen))
+
+
+def _chosen(text: str, segments: SegmentNames) -> tuple[str, int]:
+    """The name as it is compared ("" where files have no names) and the common value of a segment that was asked for.
+
+    Raises:
+        InputError: there is none.
+    """
+    from ...io.label_names import find_label
+
+    if segments.labels:
+        label = find_label(segments.labels, text, "what is compared")
+        return segments.name_of(label), label.value
+    if text.strip().isdecimal():
+        return "", int(text)
+    raise InputError(f"There is no segment '{shown(text)}': the files name none.", "Give a value.")
+
+
+def image_of(images: Path, case: str) -> Path:
+    """The image of a case: the file itself, that of its name in a folder, or the folder of a DICOM series.
+
+    Raises:
+        InputError: there is none.
+    """
+    from ...io.case_files import image_cases
+
+    if not images.is_dir():
+        return images
+    files = image_cases(images)
+    # nnU-Net numbers the channels of a case.
+    path = files.get(case) or files.get(f"{case}_0000")
+    if path is None and not files:
+        return images  # a series, or what reading it will say
+    if path is None:
+        raise InputError(f"'{images}' holds no image named {case}.", "Give images the names of their references.")
+    return path
 
 
 def _files(prediction: Path, reference: Path) -> tuple[list[tuple[str, Path, Path]], tuple[str, ...]]:
     """Case name, prediction and reference: two files, or the files of one name in two folders; and notes."""
-    from ...io.case_names import case_name, cases_by_name, is_image_file
+    from ...io.case_files import label_files
+    from ...io.case_names import case_name
+    from ...io.dicom_objects.reading.recognition import object_at
 
-    if prediction.is_file() and reference.is_file():
-        return [(case_name(prediction), prediction, reference)], ()
     for path in (prediction, reference):
         if not path.exists():
             raise InputError(f"'{path}' does not exist.", "Check the path and its spelling.")
-        if not path.is_dir():
-            raise InputError(f"'{path}' is a file, the other is a folder.", "Give two files or two folders.")
-    ours, theirs = (
-        cases_by_name(sorted(filter(is_image_file, folder.iterdir()))) for folder in (prediction, reference)
-    )
+    if prediction.is_file() or reference.is_file():
+        one = [path if path.is_file() else object_at(path) for path in (prediction, reference)]
+        if one[0] is None or one[1] is None:
+            folder, file = (prediction, reference) if one[0] is None else (reference, prediction)
+            raise InputError(f"'{file}' is a file, '{folder}' is a folder.", "Give two files or two folders.")
+        return [(case_name(prediction), one[0], one[1])], ()
+    ours, theirs = (label_files(folder) for folder in (prediction, reference))
     lacking = sorted(set(ours) - set(theirs))
     if not ours:
         raise InputError(f"'{prediction}' holds no segmentations.", "Give the folder that holds them.")

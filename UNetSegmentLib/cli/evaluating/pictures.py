@@ -59,8 +59,9 @@ class Drawing:
         if self.images is None or self.outcomes_only:
             return None
         from ...io.guarded import read_volume
+        from .pairs import image_of
 
-        image = read_volume(self._file(self.images, name))
+        image = read_volume(image_of(self.images, name))
         difference = image.geometry.difference(geometry)
         if difference:
             raise InputError(
@@ -68,16 +69,3 @@ class Drawing:
                 "Give the images that were segmented, or leave --images out.",
             )
         return image
-
-    @staticmethod
-    def _file(images: Path, name: str) -> Path:
-        if not images.is_dir():
-            return images
-        from ...io.case_names import cases_by_name, is_image_file
-
-        files = cases_by_name(sorted(filter(is_image_file, images.iterdir())))
-        # nnU-Net numbers the channels of a case.
-        path = files.get(name) or files.get(f"{name}_0000")
-        if path is None:
-            raise InputError(f"'{images}' holds no image named {name}.", "Give images the names of their references.")
-        return path

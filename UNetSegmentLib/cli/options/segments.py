@@ -18,16 +18,24 @@ from ...volume import Segmentation, Volume
 _ROUNDING = 0.02
 
 
-def read_placed(path: Path, geometry: Geometry, cancel: CancelToken) -> Segmentation:
+def read_placed(
+    path: Path, geometry: Geometry, cancel: CancelToken, image: Path | None = None, series: str | None = None
+) -> Segmentation:
     """A segmentation on the image's grid.
+
+    Args:
+        image: where the image lies, whose space a DICOM object must share.
+        series: of the image.
 
     Raises:
         InputError, GeometryError, ResourceError: it cannot be read, or lies on another grid.
     """
     from ...io import place_on_grid
+    from ...io.dicom_objects.reading.image_grid import ImageGrid
     from ...io.guarded import read_segmentation
 
-    read = read_segmentation(path, cancel)
+    grid = ImageGrid(geometry, f"'{image.name}'" if image is not None else "the image", image, series)
+    read = read_segmentation(path, cancel, grid)
     placed = place_on_grid(read, geometry, f"'{path.name}'")
     # Slicer stores the occupied part only; any other file that covers a part may be of another, cropped image.
     if read.voxels.size != placed.voxels.size and not path.name.lower().endswith(".seg.nrrd"):

@@ -14,20 +14,28 @@ from ..terminal.console import say
 from ..terminal.session import DebugOption, ForceOption, JsonOption, SeriesOption, print_json, session
 
 if TYPE_CHECKING:
-    from ...io.dicom_objects import SourceSeries
-    from ...volume import Segmentation
+    from ...io.dicom_objects.reading.image_grid import ImagePlace
+    from ...progress import CancelToken
 
 
 def convert(
     segmentation: Annotated[
-        Path, typer.Argument(metavar="SEGMENTATION", help="Label map, .seg.nrrd, DICOM SEG or RTSTRUCT.")
+        Path,
+        typer.Argument(metavar="SEGMENTATION", help="Label map, .seg.nrrd, DICOM SEG or RTSTRUCT, or a folder of one."),
     ],
     target: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help=".seg.nrrd, .nii.gz, .nrrd, .mha, or .dcm (see --dicom).")
     ],
     image: Annotated[
         Path | None,
-        typer.Option(help="The DICOM series that it is about: needed to write DICOM, and to read an RTSTRUCT."),
+        typer.Option(
+            help="The image that it is about: a DICOM series to write DICOM, any image to read an RTSTRUCT or to put a "
+            "SEG on its grid."
+        ),
+    ] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option("--segment", "-s", help="Name or number of a segment to take; may be repeated. All by default."),
     ] = None,
     series: SeriesOption = None,
     dicom: DicomOption = "labelmap",
@@ -41,12 +49,13 @@ def convert(
 ) -> None:
     """Convert a segmentation: Slicer's, label images, DICOM SEG and RTSTRUCT, into each other.
 
-    Nothing is resampled: a DICOM object lies on the pictures of its series, or is refused.
+    A DICOM object is written on the pictures of its series, or is refused: nothing is resampled. A SEG that was drawn
+    on another grid is put on that of --image where both state the same space, and it is said.
 
     Example: unetsegment convert found.seg.nrrd found.dcm --image ct-folder
     """
     wanted = DicomResult(target, dicom, report, dicom_compression)
-    with session(debug, json):
+    with session(debug, json) as cancel:
         from ...io.dicom_objects import Author, source_of
         from ...io.guarded import read_segmentation, read_volume
         from ...io.outputs import Input, Output, check_outputs
@@ -70,8 +79,9 @@ def convert(
         outputs += [Output(report, "--report")] if report else []
         inputs = [Input(segmentation, "SEGMENTATION"), *([Input(image, "--image")] if image else [])]
         notes = check_outputs(outputs, inputs, job, force)
-        source = source_of(image, series) if image is not None else None
-        read = _structures(segmentation, source) or read_segmentation(segmentation)
+        source = source_of(image, series) if image is not None and wanted.wanted else None
+        place = source or (_grid(image, series, cancel) if image is not None else None)
+        read = read_segmentation(segmentation, cancel, place, segment or ())
         if wanted.wanted and source is not None and image is not None:
             volume = read_volume(image, series) if report is not None else None
             wanted.write(read, volume, source, Author(name or "UNetSegment", corrected=corrected))
@@ -89,22 +99,8 @@ def convert(
         say("Written:\n" + "\n".join(f"  {path}" for path in written))
 
 
-def _structures(path: Path, source: SourceSeries | None) -> Segmentation | None:
-    """A structure set on its series; None for other files.
+def _grid(image: Path, series: str | None, cancel: CancelToken) -> ImagePlace:
+    """The grid of an image; of a DICOM series by its headers."""
+    from ...io.guarded import read_grid
 
-    Raises:
-        InputError: a structure set without its series.
-    """
-    from ...io.dicom_objects.reading.recognition import is_rtstruct
-
-    if not is_rtstruct(path):
-        return None
-    if source is None:
-        raise InputError(
-            f"'{path.name}' is a structure set, whose curves say nothing without their series.",
-            "Name the folder of the series with --image.",
-        )
-    from ...io.dicom_objects import read_rtstruct
-
-    found: Segmentation = read_rtstruct(path, source)
-    return found
+    return read_grid(image, series, cancel)

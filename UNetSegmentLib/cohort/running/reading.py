@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ...errors import InputError
 from ...geometry import Box
 from ...io import guarded
+from ...io.dicom_objects.reading.image_grid import ImageGrid
 from ...io.regions import parse_region
 from ...progress import CancelToken
 from ...volume import Segmentation, Volume
@@ -67,7 +68,7 @@ def read_case(case: CohortCase, cancel: CancelToken | None = None) -> ReadCase:
         ) from error
     volumes = tuple(guarded.read_volume(s.path, s.series or None, cancel=cancel) for s in case.images)
     region = parse_region(case.roi, volumes[0].geometry) if case.roi else None
-    reference = None if case.reference is None else guarded.read_segmentation(case.reference, cancel)
+    reference = None if case.reference is None else _reference(case, volumes[0], cancel)
     return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started)
 
 
@@ -78,3 +79,11 @@ def _fetch(case: CohortCase, cancel: CancelToken | None) -> None:
     for source in case.images:
         if (remote := source.remote) is not None:
             fetch_series(remote.server, remote.study, remote.series, remote.instances, source.path, cancel)
+
+
+def _reference(case: CohortCase, image: Volume, cancel: CancelToken | None) -> Segmentation:
+    """The segmentation to compare with; DICOM objects on the image's grid, others on their own."""
+    assert case.reference is not None
+    source = case.images[0]
+    grid = ImageGrid(image.geometry, f"'{image.name}'", source.path, source.series or None)
+    return guarded.read_segmentation(case.reference, cancel, grid)

@@ -13,6 +13,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import OutputError, UNetSegmentError
 from ...inference import SegmentationResult
 from ...io.atomic import output_error
@@ -125,7 +127,7 @@ def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: 
 def _segments(segmentation: Segmentation, read: ReadCase) -> tuple[SegmentSize, ...]:
     from ...reporting import SizeKind, measure
 
-    scores = _dice(segmentation, read.reference)
+    scores = _dice(segmentation, _numbered_like(segmentation, read.reference))
     rows = []
     for one in measure(segmentation):
         size, unit = {
@@ -136,6 +138,24 @@ def _segments(segmentation: Segmentation, read: ReadCase) -> tuple[SegmentSize, 
         size = None if size is None else round(size, 4)
         rows.append(SegmentSize(one.label.value, one.label.name, one.voxels, size, unit, scores.get(one.label.value)))
     return tuple(rows)
+
+
+def _numbered_like(found: Segmentation, reference: Segmentation | None) -> Segmentation | None:
+    """The reference with its segments under the values of the model's labels of equal code or name.
+
+    Other segments of it become background. Where no name or code is common, as in a plain label image, values decide.
+    """
+    if reference is None or not reference.labels:
+        return reference
+    from ...io.segment_codes import matched
+
+    values = matched(reference.labels, found.labels)
+    if not values or all(label.value == values.get(label.value) for label in reference.labels):
+        return reference
+    voxels = np.zeros_like(reference.voxels, np.uint16)
+    for there, here in values.items():
+        voxels[reference.voxels == there] = here
+    return replace(reference, voxels=voxels, labels=found.labels)
 
 
 def _dice(found: Segmentation, reference: Segmentation | None) -> dict[int, float]:

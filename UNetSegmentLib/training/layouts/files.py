@@ -32,10 +32,10 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(filter(is_image_file, folder.iterdir()), key=lambda p: natural(p.name))
 
 
-def is_there(path: Path) -> bool:
-    """Whether a file that a table names exists; a name that no file can have does not."""
+def is_there(path: Path, folder: bool = False) -> bool:
+    """Whether a file (or a ``folder``) that a table names exists; a name that no file can have does not."""
     try:
-        return path.is_file()
+        return path.is_file() or (folder and path.is_dir())
     except (OSError, ValueError):
         return False
 

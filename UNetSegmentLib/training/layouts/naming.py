@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from ...io.case_names import image_ending
+from ...io.segment_codes import matched
 from ...io.segment_names import folded, match_names, read_names
 from ...labels import Label
 from .dataset import Dataset
@@ -26,7 +28,8 @@ def with_names(data: Dataset) -> Dataset:
         return data
     files = {case.name: read_names(case.label) for case in data.cases}
     ignored = {data.ignored: _IGNORE} if data.ignored is not None and data.labels else {}
-    segments = match_names(files, {**data.labels, **ignored} if data.labels else None)
+    declared = {**data.labels, **ignored} if data.labels else None
+    segments = match_names(files, declared, loose=[case.name for case in data.cases if not image_ending(case.label)])
     labels = {label.value: label.name for label in segments.labels if label.value != data.ignored}
     return replace(
         data, segments=segments, labels=dict(sorted(labels.items())) or data.labels, notes=data.notes + segments.notes
@@ -34,20 +37,22 @@ def with_names(data: Dataset) -> Dataset:
 
 
 def numbered_like(data: Dataset, labels: Iterable[Label]) -> Dataset:
-    """The data set in the numbering of a model: labels of equal name get the model's values.
+    """The data set in the numbering of a model: labels of equal code or name get the model's values.
 
     Where no name contradicts the values, or none is common to both, nothing changes. Labels that the model does not
     have get values that it does not use.
     """
-    wanted = {folded(label.name): label.value for label in labels}
-    common = [value for value, name in data.labels.items() if folded(name) in wanted]
-    if data.regions or all(wanted[folded(data.labels[value])] == value for value in common):
+    labels = tuple(labels)
+    known_terms = {label.value: label for label in data.segments.labels}
+    ours = [replace(known_terms.get(value, Label(value, name)), name=name) for value, name in data.labels.items()]
+    wanted = matched(ours, labels)
+    if data.regions or all(there == here for there, here in wanted.items()):
         return data
-    taken = {*wanted.values(), *([] if data.ignored is None else [data.ignored])}
+    taken = {*(label.value for label in labels), *([] if data.ignored is None else [data.ignored])}
     free = (value for value in itertools.count(1) if value not in taken)
     table = {0: 0, **({} if data.ignored is None else {data.ignored: data.ignored})}
-    for value, name in data.labels.items():
-        table[value] = wanted[folded(name)] if folded(name) in wanted else next(free)
+    for value in data.labels:
+        table[value] = wanted[value] if value in wanted else next(free)
     segments = tuple(replace(label, value=table[label.value]) for label in data.segments.labels)
     known = data.values or {value: value for value in table}
     return replace(

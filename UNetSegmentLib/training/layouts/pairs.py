@@ -1,20 +1,23 @@
-"""Two folders, ``images/`` and ``labels/``, with the same file names; ``dataset.json`` beside them is optional."""
+"""Two folders, ``images/`` and ``labels/``, with the same file names; ``dataset.json`` beside them is optional.
+
+An image may be a folder of its name with a DICOM series in it, and a label map a DICOM segmentation or structure set.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ...io.case_names import cases_by_name
+from ...io.case_files import image_cases, label_files
 from .dataset import CaseFiles, Dataset
 from .files import (
     ignored_value,
-    image_files,
     in_order,
     label_names,
     labels_alone,
     lacking_label,
     named_channels,
     named_folds,
+    natural,
     read_json,
 )
 
@@ -32,8 +35,8 @@ def read(path: Path) -> Dataset:
         InputError: an image without a label map, two files of one name, or a broken table of contents.
     """
     table = read_json(path / "dataset.json")
-    images = cases_by_name(image_files(path / "images"))
-    labels = cases_by_name(image_files(path / "labels"))
+    images = dict(sorted(image_cases(path / "images").items(), key=lambda one: natural(one[1].name)))
+    labels = label_files(path / "labels")
     lacking = [name for name in images if name not in labels]
     if lacking:
         raise lacking_label(lacking[0], len(lacking), path / "labels")

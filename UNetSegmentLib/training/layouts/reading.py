@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError, ResourceError, UNetSegmentError
+from ...io.dicom_objects.reading.image_grid import ImageGrid
 from ...io.guarded import read_segmentation, read_volume
+from ...io.segment_names import read_names
 from ...volume import Segmentation, Volume, stack_channels
 from .dataset import CaseFiles, Dataset
 
@@ -52,7 +54,8 @@ def read_labels(data: Dataset, name: str, image: Volume) -> Segmentation:
         InputError: it is unreadable, lies on another grid, or holds a value without a meaning.
     """
     files = data.files[name]
-    segmentation = read_segmentation(files.label)
+    grid = ImageGrid(image.geometry, f"'{image.name}'", files.images[0])
+    segmentation = read_segmentation(files.label, image=grid, segments=_wanted(data, files))
     difference = image.geometry.difference(segmentation.geometry)
     if difference:
         raise InputError(
@@ -60,6 +63,11 @@ def read_labels(data: Dataset, name: str, image: Volume) -> Segmentation:
             "Resample the label map to the image first.",
         )
     return _meaning(data, files, segmentation)
+
+
+def _wanted(data: Dataset, files: CaseFiles) -> tuple[str, ...]:
+    """What is read of a label file: all, where nothing of it is left out."""
+    return data.segments.wanted(read_names(files.label)) if data.segments.left_out else ()
 
 
 def _read_channels(path: Path) -> Volume:

@@ -3,7 +3,8 @@
 One line for each case, under these headings:
 
 - ``image``, further channels ``image2`` and so on. What stands behind a blank is the channel's name: ``image T1``.
-- ``label``: the label map. Optionally ``case``, ``mask`` and ``fold``.
+  A folder means the DICOM series in it.
+- ``label``: the label map, SEG or structure set (or a folder with one). Optionally ``case``, ``mask`` and ``fold``.
 - ``value`` and ``name``, optional: one label on each line, beside the cases or below them.
 
 ``fold`` holds numbers, or words such as ``train`` and ``val``. What does not stand in the table may stand in a
@@ -87,7 +88,7 @@ def _case(table: _Table, number: int, row: Row) -> CaseFiles:
     label = _file(folder, _cell(row, "label", number, table.file))
     mask = _file(folder, row["mask"]) if row.get("mask") else None
     for wanted in (*paths, label, *([mask] if mask else [])):
-        if not is_there(wanted):
+        if not is_there(wanted, folder=True):
             raise InputError(
                 f"Line {number} of {table.file.name} names {wanted}, which is not there.", "Correct the path."
             )
@@ -99,7 +100,8 @@ def _file(folder: Path, cell: str) -> Path:
     """The file that a cell names; one written on Windows is found on other systems too."""
     path = folder / cell
     elsewhere = folder / cell.replace("\\", "/")
-    return elsewhere if elsewhere != path and not is_there(path) and is_there(elsewhere) else path
+    there, other = is_there(path, folder=True), is_there(elsewhere, folder=True)
+    return elsewhere if elsewhere != path and not there and other else path
 
 
 def _labels(table: _Table) -> dict[int, str]:

@@ -66,9 +66,22 @@ class ImageGrid:
             return "", ""
         try:
             series = choose_series(self.path, self.series)
-        except InputError:  # what was read all the same states nothing that can be compared
-            return "", ""
+        except InputError:  # no image series: a SEG, whose grid serves in place of an image's
+            return _space_of(self.path), ""
         return series.slices[0].reference, series.uid
+
+
+def _space_of(path: Path) -> str:
+    from pydicom import dcmread
+
+    if is_folder(path):
+        return ""
+    try:
+        data = dcmread(path, specific_tags=["FrameOfReferenceUID"], stop_before_pixels=True, force=True)
+        return str(data.get("FrameOfReferenceUID", "") or "")
+    # A damaged header fails in as many ways as there are types of elements.
+    except Exception:
+        return ""
 
 
 def grid_of_series(path: Path | str, series: str | None = None) -> ImageGrid:

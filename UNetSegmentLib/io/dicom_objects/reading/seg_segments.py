@@ -10,6 +10,7 @@ from ....errors import InputError
 from ....labels import CodedTerm, Label, Terminology
 from ....text import shown
 from ...dicom.values import Dataset, element, item, items, number, numbers
+from ...label_names import find_label
 from .cielab import rgb_of
 
 _LARGEST = 0xFFFF
@@ -106,8 +107,6 @@ def chosen(labels: Sequence[Label], wanted: Sequence[str], file: str) -> tuple[L
     Raises:
         InputError: there is none of a name.
     """
-    from ...segment_names import find_label
-
     if not wanted:
         return tuple(labels)
     found = {find_label(labels, text, file).value for text in wanted}
