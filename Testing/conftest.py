@@ -48,6 +48,8 @@ SLOW = (
     "Slicer/test_slicer_setup.py",
     "Core/cohort/test_cohort_killed.py",
     "Core/cohort/test_cohort_ray.py",
+    "Core/pacs/test_pacs_orthanc.py",
+    "Core/pacs/test_pacs_cohort.py",
     "Core/inference/test_eight_bits.py",
     "Core/cli/segmenting/test_cli_dicom.py",
     "Core/budget/test_short_of_memory.py",

@@ -103,11 +103,11 @@ class ScriptedServer:
                 rule.times -= 1
                 return rule.answer if isinstance(rule.answer, Answer) else rule.answer(asked.line)
         method, _, address = asked.line.partition(" ")
-        return self._store(asked) if method == "POST" else self._find(address)
+        return self.answer_store(asked) if method == "POST" else self._find(address)
 
     def multipart(self, instances: list[pydicom.Dataset]) -> bytes:
         parts = [
-            b"--%s\r\nContent-Type: application/dicom\r\n\r\n%s\r\n" % (BOUNDARY.encode(), _bytes(one))
+            b"--%s\r\nContent-Type: application/dicom\r\n\r\n%s\r\n" % (BOUNDARY.encode(), bytes_of(one))
             for one in instances
         ]
         return b"".join(parts) + b"--%s--" % BOUNDARY.encode()
@@ -128,19 +128,17 @@ class ScriptedServer:
         level = {"studies": "StudyInstanceUID", "series": "SeriesInstanceUID", "instances": "SOPInstanceUID"}[words[-1]]
         for key in ("SeriesInstanceUID", "StudyInstanceUID", "SOPInstanceUID", "Modality"):
             known = [one for one in known if key not in asked or str(one.get(key)) == asked[key]]
-        first = {one.get(level).value if hasattr(one.get(level), "value") else one.get(level): one for one in known}
         items = []
-        for uid, one in first.items():
+        for one in {one.get(level): one for one in known}.values():
             count = sum(other.SeriesInstanceUID == one.SeriesInstanceUID for other in known)
             item = _headers(one, {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"})
             if level == "SeriesInstanceUID":
                 item["00201209"] = {"vr": "IS", "Value": [count]}
-            assert uid
             items.append(item)
         offset = int(asked.get("offset", 0)) if self.pages else 0
         return Answer(body=json.dumps(items[offset : offset + min(int(asked.get("limit", 1000)), self.most)]).encode())
 
-    def _store(self, asked: Asked) -> Answer:
+    def answer_store(self, asked: Asked) -> Answer:
         boundary = re.search(r'boundary="([^"]+)"', asked.headers["Content-Type"])
         assert boundary
         part = asked.body.split(f"--{boundary[1]}".encode())[1]
@@ -157,7 +155,7 @@ def said_of(uid: str, reason: int | None = None) -> dict[str, object]:
     return {"00081198": {"vr": "SQ", "Value": [{**item, "00081197": {"vr": "US", "Value": [reason]}}]}}
 
 
-def _bytes(data: pydicom.Dataset) -> bytes:
+def bytes_of(data: pydicom.Dataset) -> bytes:
     with BytesIO() as file:
         pydicom.dcmwrite(file, data)
         return file.getvalue()

@@ -168,7 +168,8 @@ def test_the_stored_segmentation_is_found_and_fetched_by_dicomweb(
     assert np.array_equal(planes_of(seg), levels(1))
     # What was stored is not taken for an image by the next run over the same study.
     _, said = batch(running_orthanc, ct_package, tmp_path / "again", "--study", found[0].study, "--dry-run", "--json")
-    assert [len(json.loads(said)[key]) for key in ("cases", "left_out")] == [1, 2]
+    assert [len(json.loads(said)[key]) for key in ("cases", "left_out")] == [1, 0]
+    assert "2 series hold no images (SEG, SR)." in json.loads(said)["notes"]
 
 
 def test_results_of_files_go_to_a_server_too(orthanc: Orthanc, ct_package: Path, tmp_path: Path) -> None:

@@ -16,18 +16,8 @@ from ..finding.wanted import Wanted
 _CURE = "Fetch it yourself and name it in a CSV table, if it is wanted all the same."
 _CHANNELS = "The model takes {} images of a case, and a server does not say which series belong together."
 _CLEAR = "Images come from {} without encryption: anybody in the network between can read along. Use https where it is."
-# Of what holds no pictures to be segmented; those that are known by their class alone are looked at.
-_OTHERS = {
-    "SEG": "segmentation (SEG)",
-    "SR": "structured report",
-    "PR": "presentation state",
-    "KO": "selection of key images",
-    "RTSTRUCT": "RT structure set",
-    "RTPLAN": "RT plan",
-    "RTDOSE": "RT dose",
-    "DOC": "document",
-    "REG": "registration",
-}
+# Of what holds no images. They have no rows: a run that stores its results would find them the next time and list them.
+_NO_IMAGES = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "DOC", "REG", "FID"})
 
 
 def find_on_server(
@@ -44,7 +34,8 @@ def find_on_server(
         ServerError: the server could not be asked at all.
         Cancelled: the token was set.
     """
-    series, troubles = find_series(server, query, cancel)
+    everything, troubles = find_series(server, query, cancel)
+    series = [one for one in everything if one.modality not in _NO_IMAGES]
     cases: list[CohortCase] = []
     left = [LeftOut.because(name_of(t.study, "", t.study), _address(server, t.study), t.error) for t in troubles]
     for one in series:
@@ -61,7 +52,10 @@ def find_on_server(
         else:
             cases.append(_case(server, one, images))
     studies = len({one.study for one in series})
-    notes = [f"{len(series)} series of {studies} studies on {server.host}: {len(cases)} suit the model."]
+    notes = [f"{len(series)} series of images of {studies} studies on {server.host}: {len(cases)} suit the model."]
+    if len(everything) > len(series):
+        kinds = sorted({one.modality for one in everything if one.modality in _NO_IMAGES})
+        notes.append(f"{len(everything) - len(series)} series hold no images ({', '.join(kinds)}).")
     if not server.encrypted:
         notes.append(_CLEAR.format(server.host))
     return Found(tuple(cases), tuple(left), tuple(notes))
@@ -75,8 +69,6 @@ def _case(server: Server, series: SeriesOnServer, images: Path) -> CohortCase:
 
 def _first_objection(series: SeriesOnServer, wanted: Wanted) -> str:
     """By what a search says already."""
-    if series.modality in _OTHERS:
-        return f"It is a {_OTHERS[series.modality]}, no image."
     if series.modality and wanted.modalities:
         return wanted.objection(series.modality, 1 << 30)
     return ""

@@ -12,13 +12,14 @@ from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
 from .server import Server
 
-# Why an instance was not stored: PS3.18, table 10.5.3-2 (reasons begin with these digits).
-_REASONS = {
-    0xA7: "it has no room left",
-    0xA9: "the file does not fit its class",
-    0xC0: "it cannot understand the file",
-    0x01: "it could not process the file",
-}
+# Why an instance was not stored: PS3.18, annex I.2.2; first and last reason of each kind.
+_REASONS = (
+    (0x0110, 0x0110, "it could not process the file"),
+    (0xA700, 0xA7FF, "it has no room left"),
+    (0xA900, 0xA9FF, "the file does not fit its class"),
+    (0xC122, 0xC122, "it does not take files that are compressed so"),
+    (0xC000, 0xCFFF, "it cannot understand the file"),
+)
 _CLASS_REFUSED = 0x0122
 
 
@@ -78,7 +79,7 @@ def _answer(connection: Connection, data: Any) -> Any:
             return pydicom.Dataset.from_json(error.response.json())
     except requests.RequestException:
         raise
-    except (ValueError, TypeError, KeyError, SyntaxError) as error:  # SyntaxError: XML
+    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError) as error:  # SyntaxError: XML
         raise no_dicomweb(connection.server, "something that cannot be read") from error
 
 
@@ -120,7 +121,7 @@ def _check(server: Server, uid: str, answer: Any) -> None:
                 f"{server.host} does not store DICOM objects of this kind.",
                 "Write segmentations as --dicom binary, which more servers know; or ask its administrator.",
             )
-        words = _REASONS.get(reason >> 8, "it does not say why in words")
+        words = next((text for first, last, text in _REASONS if first <= reason <= last), "it does not say why")
         raise ServerError(
             f"{server.host} did not store the object: {words} (reason {reason:04X}).", "Ask its administrator."
         )
