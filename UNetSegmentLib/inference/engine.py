@@ -80,39 +80,64 @@ def run_tiles(
     reducer = PlaneReducer(reduction, settings.accumulate_on, head)
     wanted = _wanted(padded[: settings.images], plan, settings.background_below, stage)
     if len(plan) == 1:
-        for _ in wanted:
-            stage.check()
-            values = backend.predict(padded[None])
-            watch.look(values)
-            tile = values[0]
-            del values
-            reducer.push(tile.to(settings.accumulate_on, torch.float32))
-            stage.step()
-        watch.check()
-        return reducer.finish()
-    slab = SlabAccumulator(
-        plan,
-        tile_weights(plan, settings.weighting, settings.accumulate_on),
-        head.features if head else len(reduction.output_values),
-        settings.accumulate_on,
-        normalized=reduction.normalized,
-        counted=head is not None,
-    )
+        found = _one_tile(padded, wanted, backend, settings, stage, watch)
+    else:
+        slab = SlabAccumulator(
+            plan,
+            tile_weights(plan, settings.weighting, settings.accumulate_on),
+            head.features if head else len(reduction.output_values),
+            settings.accumulate_on,
+            normalized=reduction.normalized,
+            counted=head is not None,
+        )
+        found = _many_tiles(padded, plan, wanted, backend, slab, settings, stage, watch)
+    for planes in found:
+        reducer.push(planes)
+    watch.check()
+    return reducer.finish()
+
+
+def _one_tile(
+    padded: torch.Tensor,
+    wanted: Iterator[tuple[int, int, int]],
+    backend: Backend,
+    settings: Pass,
+    stage: Stage,
+    watch: FiniteWatch,
+) -> Iterator[torch.Tensor]:
+    """What the network gives for an image that is a tile; nothing where that tile is left out."""
+    for _ in wanted:
+        stage.check()
+        values = backend.predict(padded[None])
+        watch.look(values)
+        tile = values[0]
+        del values
+        yield tile.to(settings.accumulate_on, torch.float32)
+        stage.step()
+
+
+def _many_tiles(
+    padded: torch.Tensor,
+    plan: TilePlan,
+    wanted: Iterator[tuple[int, int, int]],
+    backend: Backend,
+    slab: SlabAccumulator,
+    settings: Pass,
+    stage: Stage,
+    watch: FiniteWatch,
+) -> Iterator[torch.Tensor]:
+    """Planes that no further tile changes, as soon as they are finished."""
     for batch in _batches(wanted, settings.batch):
         stage.check()
         values = backend.predict(torch.stack([padded[(slice(None), *plan.slices(start))] for start in batch]))
         watch.look(values)
         for number, start in enumerate(batch):
-            for planes in slab.finish_before(start[0]):
-                reducer.push(planes)
+            yield from slab.finish_before(start[0])
             slab.add(start, values[number])
         # Not kept until the next tiles have run: it is as large as the network's largest feature map.
         del values
         stage.step(len(batch))
-    for planes in slab.finish():
-        reducer.push(planes)
-    watch.check()
-    return reducer.finish()
+    yield from slab.finish()
 
 
 def crop_of(image: torch.Tensor, settings: Pass) -> Box:

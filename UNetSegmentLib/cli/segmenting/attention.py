@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from ...geometry import Box
     from ...inference import Attention
+    from ...models import Model
+    from ...progress import CancelToken
+    from ...volume import Volume
 
 _AUTO = "auto"
 # How many gates there are is known after the weights are loaded; no U-Net has more levels.
@@ -78,19 +81,12 @@ def attention(
         job = Job("attention", (image, *(channel or []), model))
         _check_targets(target, volume, inputs, job, force)
         with working("Reading the image; loading torch and the model", not json):
-            from ...io.guarded import begin, read_volume
-
-            reading = begin(image, series, cancel=cancel)
+            loaded, volumes = _read(model, image, channel or [], series, cancel)
             from ...inference import Segmenter, attention_of
             from ...inference import preset as settings_of
-            from ...inference.attention import check_gates
-            from ...models import load_model
             from ...reporting.attention_picture import AttentionPicture, write_attention
             from ...reporting.flat import flat_view
 
-            loaded = load_model(model)
-            check_gates(loaded.card)
-            volumes = [reading.wait(), *(read_volume(path, cancel=cancel) for path in channel or [])]
             if wanted is not None:
                 flat_view(volumes[0].geometry).at(wanted)  # refused before the run
             region = parse_region(roi, volumes[0].geometry) if roi else None
@@ -107,6 +103,26 @@ def attention(
             remember(path, job)
         warnings = list(dict.fromkeys([*seen.warnings, *found.warnings]))
         _report(_summary(seen, region), written, warnings, json)
+
+
+def _read(
+    model: str, image: Path, channel: Sequence[Path], series: str | None, cancel: CancelToken
+) -> tuple[Model, list[Volume]]:
+    """The model, and its images: the first is read while torch is loaded.
+
+    Raises:
+        ModelError: it has no gates.
+        UNetSegmentError: a file cannot be read.
+    """
+    from ...io.guarded import begin, read_volume
+
+    reading = begin(image, series, cancel=cancel)
+    from ...inference.attention import check_gates
+    from ...models import load_model
+
+    loaded = load_model(model)
+    check_gates(loaded.card)
+    return loaded, [reading.wait(), *(read_volume(path, cancel=cancel) for path in channel)]
 
 
 def _slice(number: str) -> int | None:

@@ -11,7 +11,7 @@ from ...models.card import ModelCard
 from ...progress import CancelToken, ProgressCallback
 from ...training.config.codec import load_config
 from ...training.config.config import TrainingConfig
-from ...training.config.values import ScheduleConfig, TeacherConfig
+from ...training.config.values import LossConfig, OptimizerConfig, ScheduleConfig, TeacherConfig
 from ...training.layouts.dataset import Dataset
 from ...training.loop.run import CONFIG
 from ...training.planning.configuration import FOLDS, Request, moving_average, timed
@@ -49,16 +49,8 @@ def student_training(
         InputError: the configuration that is named is of another model, or values that cannot work.
     """
     base, notes = _base(models[0], sources[0], data, recipe, progress, cancel)
-    loss = base.loss
-    if recipe.unlabelled is not None:
-        if loss.ignored_is_background:
-            notes += (
-                "Voxels that are not judged are left to the teacher, since images without labels have only such.",
-            )
-        ignored = loss.ignore_label if loss.ignore_label is not None else _free_value(card, base)
-        loss = replace(loss, ignore_label=ignored, ignored_is_background=False)
-    optimizer = base.optimizer
-    rate = max(optimizer.learning_rate, _FROM_SCRATCH) if optimizer.kind == "adamw" else optimizer.learning_rate
+    if recipe.unlabelled is not None and base.loss.ignored_is_background:
+        notes += ("Voxels that are not judged are left to the teacher, since images without labels have only such.",)
     steps = recipe.steps or _MOST_STEPS
     config = replace(
         base,
@@ -74,8 +66,8 @@ def student_training(
         minutes=0.0,
         batch=recipe.batch or base.batch,
         seed=recipe.seed,
-        loss=loss,
-        optimizer=replace(optimizer, learning_rate=recipe.learning_rate or rate),
+        loss=_loss(base, card, recipe),
+        optimizer=_optimizer(base, recipe),
         schedule=ScheduleConfig("poly", warmup=min(50, max(steps // 10, 1))),
         early_stop=0,
         keep="last",
@@ -83,21 +75,40 @@ def student_training(
         device=recipe.device,
         threads=recipe.threads,
         validate_every=max(steps // _VALIDATIONS, 1),
-        teacher=TeacherConfig(
-            models=tuple(sources),
-            digests=tuple(digest for model in models for digest in model.digests),
-            share=recipe.share,
-            temperature=recipe.temperature,
-            overlap_weight=recipe.overlap_weight,
-            maps_weight=recipe.maps_weight,
-            mirrors=recipe.mirrors,
-            unlabelled=recipe.unlabelled,
-            begin=recipe.begin == "teacher",
-        ),
+        teacher=_teacher(models, sources, recipe),
     )
     if recipe.steps is not None:
         return config, notes
     return _within(config, data, recipe, progress, cancel), notes
+
+
+def _loss(base: TrainingConfig, card: ModelCard, recipe: DistillationRecipe) -> LossConfig:
+    """The teacher's own; where images without labels come with the others, their voxels are not judged by it."""
+    loss = base.loss
+    if recipe.unlabelled is None:
+        return loss
+    ignored = loss.ignore_label if loss.ignore_label is not None else _free_value(card, base)
+    return replace(loss, ignore_label=ignored, ignored_is_background=False)
+
+
+def _optimizer(base: TrainingConfig, recipe: DistillationRecipe) -> OptimizerConfig:
+    optimizer = base.optimizer
+    rate = max(optimizer.learning_rate, _FROM_SCRATCH) if optimizer.kind == "adamw" else optimizer.learning_rate
+    return replace(optimizer, learning_rate=recipe.learning_rate or rate)
+
+
+def _teacher(models: list[Model], sources: list[str], recipe: DistillationRecipe) -> TeacherConfig:
+    return TeacherConfig(
+        models=tuple(sources),
+        digests=tuple(digest for model in models for digest in model.digests),
+        share=recipe.share,
+        temperature=recipe.temperature,
+        overlap_weight=recipe.overlap_weight,
+        maps_weight=recipe.maps_weight,
+        mirrors=recipe.mirrors,
+        unlabelled=recipe.unlabelled,
+        begin=recipe.begin == "teacher",
+    )
 
 
 def _within(

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,17 +42,7 @@ def post_training(
         Cancelled: the token was set.
     """
     nncf = _nncf()
-    stage = Stage("calibrate", len(tiles), progress, cancel)
-    seen = [0]
-
-    def counted(tile: np.ndarray) -> np.ndarray:
-        # NNCF goes through the tiles more than once.
-        stage.check()
-        if seen[0] < len(tiles):
-            stage.step()
-        seen[0] += 1
-        return tile
-
+    counted = _counting(len(tiles), Stage("calibrate", len(tiles), progress, cancel))
     kinds = {"performance": nncf.QuantizationPreset.PERFORMANCE, "mixed": nncf.QuantizationPreset.MIXED}
     try:
         with _silent():
@@ -72,6 +62,21 @@ def post_training(
             "Use the full weights, or another network.",
             f"{type(error).__name__}: {error}"[:500],
         ) from error
+
+
+def _counting(count: int, stage: Stage) -> Callable[[np.ndarray], np.ndarray]:
+    """Hands tiles through and counts them on the stage; NNCF goes through them more than once."""
+    seen = 0
+
+    def counted(tile: np.ndarray) -> np.ndarray:
+        nonlocal seen
+        stage.check()
+        if seen < count:
+            stage.step()
+        seen += 1
+        return tile
+
+    return counted
 
 
 def made_with() -> str:

@@ -162,17 +162,6 @@ def card_of(contract: Contract, architecture: str, where: str, fixed: bool = Fal
     Raises:
         ModelError: the contract contradicts itself.
     """
-    planar = contract.dimension == 2
-    ones = (1,) * contract.dimension
-    network = OpaqueNetwork(
-        contract.dimension,
-        len(contract.inputs),
-        contract.out_channels,
-        contract.divisor or ones,
-        fixed or contract.divisor is None,
-        architecture,
-    )
-    patch = (1, *contract.patch) if planar else contract.patch
     card = ModelCard(
         name=contract.name,
         version=contract.version,
@@ -182,21 +171,9 @@ def card_of(contract: Contract, architecture: str, where: str, fixed: bool = Fal
         modality=contract.modality or contract.inputs[0].modality,
         inputs=contract.inputs,
         labels=tuple(_label(label, n) for n, label in enumerate(contract.labels)),
-        network=network,
-        preparation=_preparation(contract, planar),
-        inference=InferenceContract(
-            patch=(patch[0], patch[1], patch[2]),
-            overlap=contract.overlap,
-            mirror_axes=contract.mirror_axes,
-            activation=contract.activation,
-            output_values=contract.channel_values,
-            background_below=contract.background_below,
-            tiling=contract.tiling,
-            weighting=contract.weighting,
-            restored=contract.restored,
-            padding=contract.padding,
-            dark_margin=contract.dark_margin,
-        ),
+        network=_network(contract, architecture, fixed),
+        preparation=_preparation(contract, contract.dimension == 2),
+        inference=_inference(contract),
         postprocessing=contract.postprocessing,
         field_of_view_mm=contract.field_of_view_mm,
         accuracy=contract.accuracy,
@@ -213,6 +190,34 @@ def card_of(contract: Contract, architecture: str, where: str, fixed: bool = Fal
     except ModelError as error:
         raise _reworded(error, where) from None
     return card
+
+
+def _network(contract: Contract, architecture: str, fixed: bool) -> OpaqueNetwork:
+    return OpaqueNetwork(
+        contract.dimension,
+        len(contract.inputs),
+        contract.out_channels,
+        contract.divisor or (1,) * contract.dimension,
+        fixed or contract.divisor is None,
+        architecture,
+    )
+
+
+def _inference(contract: Contract) -> InferenceContract:
+    patch = (1, *contract.patch) if contract.dimension == 2 else contract.patch
+    return InferenceContract(
+        patch=(patch[0], patch[1], patch[2]),
+        overlap=contract.overlap,
+        mirror_axes=contract.mirror_axes,
+        activation=contract.activation,
+        output_values=contract.channel_values,
+        background_below=contract.background_below,
+        tiling=contract.tiling,
+        weighting=contract.weighting,
+        restored=contract.restored,
+        padding=contract.padding,
+        dark_margin=contract.dark_margin,
+    )
 
 
 def template(name: str, channels: int = 1, outputs: int = 2, patch: tuple[int, ...] = (96, 96, 96)) -> str:
