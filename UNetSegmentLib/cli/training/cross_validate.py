@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, OutputError
+from ...errors import OutputError
 from ...progress import CancelToken
-from ..terminal.console import duration, output, progress_bar, say, words_table, working
+from ..terminal.console import duration, output, say, words_table, working
 from ..terminal.session import DebugOption, JsonOption, print_json, session
-from .plan import PLAN, PlanOptions, describe, plan_folder
-from .table import training_table
-from .train import (
-    STOPPING,
+from .configuration import configuration
+from .options import (
     CompileOption,
     DeviceOption,
     FromOption,
@@ -32,8 +30,10 @@ from .train import (
     SeedOption,
     SourceArgument,
     ThreadsOption,
-    going_on,
 )
+from .plan import PLAN, PlanOptions
+from .stopping import STOPPING, going_on
+from .table import training_table
 
 if TYPE_CHECKING:
     from ...training import CrossValidationResult, TrainingConfig
@@ -80,7 +80,7 @@ def cross_validate(
         output, minutes, network, recipe, layout, start_from, None, device, threads, seed, pretrained, folds, compile
     )
     with session(debug, json, STOPPING) as cancel:
-        settings = _settings(source, given, resume, plan_only, not json, cancel)
+        settings = _settings(source, given, resume, not json, cancel)
         if plan_only:
             _write_fold_plans(settings)
             if json:
@@ -95,35 +95,12 @@ def cross_validate(
         _tell(result, json)
 
 
-def _settings(
-    source: Path, given: PlanOptions, resume: bool, plan_only: bool, talk: bool, cancel: CancelToken
-) -> TrainingConfig:
+def _settings(source: Path, given: PlanOptions, resume: bool, talk: bool, cancel: CancelToken) -> TrainingConfig:
     """The configuration of every fold: as written, or planned from a folder."""
-    from ...io.outputs import check_folder
-    from ...training import load_config
-
-    if source.suffix.lower() == ".json":
-        if given.any:
-            raise InputError(
-                f"{source.name} is a finished configuration; options of planning do not change it.",
-                "Edit the file, or give the data set's folder instead.",
-            )
-        settings = load_config(source)
-        check_folder(Path(settings.output))
-        return settings
-    folder = given.folder(source)
-    if resume:
-        if not (folder / PLAN).is_file():
-            raise InputError(f"'{folder}' holds no run to go on with.", "Leave --resume out, or give its --output.")
-        return load_config(folder / PLAN)
-    with progress_bar(talk) as bar, working("Loading torch", talk and bar is None):
-        plan = plan_folder(source, given, bar, cancel, "cross-validate")
-    if talk:
-        for line in describe(plan):
-            say(line, error=True)
-        if plan.pace is not None:
-            say(f"That for each fold: {duration(plan.pace.step * plan.config.steps)} each", error=True)
-    return plan.config
+    settings, plan = configuration("cross-validate", source, given, resume, talk, cancel)
+    if talk and plan is not None and plan.pace is not None:
+        say(f"That for each fold: {duration(plan.pace.step * settings.steps)} each", error=True)
+    return settings
 
 
 def _write_fold_plans(settings: TrainingConfig) -> None:

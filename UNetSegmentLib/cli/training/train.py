@@ -4,61 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import Cancelled, DependencyError, InputError
+from ...errors import DependencyError, InputError
 from ...progress import CancelToken, ProgressCallback
 from ...text import shown
 from ..terminal.console import duration, progress_bar, say, working
 from ..terminal.session import DebugOption, JsonOption, print_json, session
-from .plan import CHECKPOINT, PLAN, PlanOptions, describe, plan_folder
+from .configuration import configuration
+from .options import (
+    CompileOption,
+    DeviceOption,
+    FromOption,
+    LayoutOption,
+    NetworkOption,
+    OutputOption,
+    PlanOnlyOption,
+    PretrainedOption,
+    RecipeOption,
+    SeedOption,
+    SourceArgument,
+    ThreadsOption,
+)
+from .plan import CHECKPOINT, PLAN, PlanOptions
+from .stopping import STOPPING, going_on, is_first_process
 from .table import training_table
 
 if TYPE_CHECKING:
     from ...training import TrainingConfig, TrainingResult
     from ...training.report import Report
-
-_NETWORKS = "Architecture: unet, residual, attention, nested, squeeze, transunet, mobilenet or efficientnet."
-_RECIPES = (
-    "Settings for a task: liver-tumor-ct, kidney-tumor-ct, brain-tumor-mr, retinal-vessels, hippocampus "
-    "or em-membranes."
-)
-STOPPING = "Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once and lose the last steps."
-
-SourceArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Data set folder, CSV of cases, or plan.json.")]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The run's folder; runs/NAME when left out.")]
-NetworkOption = Annotated[str | None, typer.Option(help=_NETWORKS)]
-RecipeOption = Annotated[str | None, typer.Option(help=_RECIPES)]
-LayoutOption = Annotated[
-    str | None,
-    typer.Option(help="Arrangement of the folder, such as nnunet, decathlon, pairs or csv; found out when left out."),
-]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="MODEL", help="Train this model further.")]
-PretrainedOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE|timm",
-        help="ImageNet weights for mobilenet and efficientnet in 2D: a file, or timm's where they are on this machine.",
-    ),
-]
-DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; auto when left out.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=0, max=4096, help="CPU threads; torch's choice when left out.")]
-SeedOption = Annotated[
-    int | None,
-    typer.Option(min=0, max=2**63 - 1, help="Seed of weights, patches and augmentation; 0 when left out."),
-]
-CompileOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--compile", help="Compile the network first, which makes small networks quicker. Needs a C++ compiler."
-    ),
-]
-PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Write plan.json and stop, to edit it.")]
 
 
 def train(
@@ -124,73 +102,16 @@ def train(
         _tell(settings, result, report, json)
 
 
-@contextlib.contextmanager
-def going_on(command: str, output: Path, source: Path) -> Iterator[None]:
-    """Tells how to go on with a run that was stopped inside.
-
-    Args:
-        command: the one that runs.
-        output: folder of the run.
-        source: what the command was given: data, or a plan.
-    """
-    try:
-        yield
-    except Cancelled as error:
-        if not is_first_process():
-            raise typer.Exit(error.exit_code) from error
-        plan = source if source.suffix.lower() == ".json" else output / PLAN
-        words = [*_launcher(), command, str(plan)]
-        if command == "train" and (output / CHECKPOINT).exists():
-            words.append("--resume")
-        raise Cancelled(error.cause, f"Go on with: {shlex.join(words)}") from error
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that talks, of those that torchrun has started."""
-    from torch import distributed
-
-    launched = distributed.is_available() and distributed.is_torchelastic_launched()
-    return not launched or not distributed.is_initialized() or distributed.get_rank() == 0
-
-
-def _launcher() -> list[str]:
-    from torch import distributed
-
-    if distributed.is_available() and distributed.is_initialized():
-        return ["torchrun", "--nproc-per-node", str(distributed.get_world_size()), "-m", "UNetSegmentLib.cli"]
-    return ["unetsegment"]
-
-
 def _settings(
     source: Path, given: PlanOptions, resume: bool, plan_only: bool, talk: bool, cancel: CancelToken
 ) -> TrainingConfig:
     """The configuration to run: as written, or planned from a folder."""
-    from ...io.outputs import check_folder
-    from ...training import load_config
-
-    if source.suffix.lower() == ".json":
-        if given.any or plan_only:
-            raise InputError(
-                f"{source.name} is a finished configuration; options of planning do not change it.",
-                "Edit the file, or give the data set's folder instead.",
-            )
-        settings = load_config(source)
-        check_folder(Path(settings.output))
+    settings, plan = configuration("train", source, given, resume, talk, cancel, unplanned=plan_only)
+    if plan is None and source.suffix.lower() == ".json":
         _check_resume(settings, resume)
         if talk and source.name == PLAN and Path(settings.output).resolve() != source.resolve().parent:
             say(f"Note: the plan's output is {settings.output}, which is not the folder that it lies in.", error=True)
-        return settings
-    folder = given.folder(source)
-    if resume:
-        if not (folder / PLAN).is_file():
-            raise InputError(f"'{folder}' holds no run to go on with.", "Leave --resume out, or give its --output.")
-        return load_config(folder / PLAN)
-    with progress_bar(talk) as bar, working("Loading torch", talk and bar is None):
-        plan = plan_folder(source, given, bar, cancel)
-    if talk:
-        for line in describe(plan):
-            say(line, error=True)
-    return plan.config
+    return settings
 
 
 def _check_resume(settings: TrainingConfig, resume: bool) -> None:

@@ -12,8 +12,8 @@ import torch
 from rich.console import Console
 from typer.testing import Result
 
+from UNetSegmentLib.cli.training.stopping import going_on
 from UNetSegmentLib.cli.training.table import _Screen, cells_of, heading
-from UNetSegmentLib.cli.training.train import going_on
 from UNetSegmentLib.errors import Cancelled
 from UNetSegmentLib.models import read_card
 from UNetSegmentLib.progress import ProgressEvent
