@@ -11,8 +11,8 @@ from typing import Any
 from .case import LeftOut
 
 _SHARED = frozenset({"job", "code", "cure", "name", "unit"})
-CASE = "case.json"
-"""In a case's folder: its record, and how it was done."""
+CASE, SEGMENTATION, REPORT = "case.json", "segmentation", "report.dcm"
+"""In a case's folder: its record and how it was done; the segmentation, without its ending; a DICOM report."""
 
 
 class Status(enum.Enum):

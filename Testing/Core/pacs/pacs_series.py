@@ -55,11 +55,11 @@ def save_levels(folder: Path, number: int = 0, study: str = "", modality: str = 
     return str(uid)
 
 
-def with_uids(source: Path, folder: Path) -> tuple[str, str]:
-    """Copies files of one series whose identifiers were taken away, with new ones; returns study and series."""
+def with_uids(source: Path, folder: Path, most: int = 8) -> tuple[str, str]:
+    """Copies the first files of a series whose UIDs were taken away, with new ones; returns study and series."""
     folder.mkdir(parents=True)
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
-    for path in sorted(source.iterdir()):
+    for path in sorted(source.iterdir())[:most]:
         data = pydicom.dcmread(path)
         data.StudyInstanceUID, data.SeriesInstanceUID, data.FrameOfReferenceUID = study, series, frame
         data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = CT

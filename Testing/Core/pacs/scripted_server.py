@@ -51,6 +51,13 @@ class Asked:
     body: bytes = b""
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Clients that are killed, or refuse a certificate, are no news."""
+
+    def handle_error(self, *ignored: object) -> None:
+        pass
+
+
 class ScriptedServer:
     """Holds instances and answers about them as it should, but for :attr:`rules`. A context manager."""
 
@@ -62,7 +69,7 @@ class ScriptedServer:
         self.most = 1 << 30  # answers of a page
         self.pages = True
         self.released = threading.Event()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = _Quiet(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         if context is not None:
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)

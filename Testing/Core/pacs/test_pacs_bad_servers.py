@@ -11,7 +11,7 @@ from pacs_series import levels, save_levels
 from pydicom.uid import generate_uid
 from scripted_server import BOUNDARY, MULTIPART, Answer, ScriptedServer, bytes_of, said_of
 
-from UNetSegmentLib.errors import Cancelled, ServerError
+from UNetSegmentLib.errors import Cancelled, OutputError, ServerError
 from UNetSegmentLib.io.dicomweb import Query, fetch_series, find_series, store_files
 from UNetSegmentLib.progress import CancelToken
 
@@ -204,6 +204,12 @@ def test_one_bad_study_ends_nothing(scripted: ScriptedServer, uid: str) -> None:
         bad: "127.0.0.1 has trouble of its own (status 500).",
         absent: "127.0.0.1 has no such study.",
     }
+
+
+def test_a_folder_that_cannot_be_written(scripted: ScriptedServer, uid: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError):
+        fetch_series(scripted.server(), STUDY, uid, COUNT, tmp_path / "file" / "series")
 
 
 # Storing.

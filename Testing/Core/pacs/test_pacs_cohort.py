@@ -125,8 +125,8 @@ def test_a_series_that_has_grown_is_run_again(
 def test_one_series_that_cannot_be_fetched_is_a_row(run: Run, scripted: ScriptedServer, series: list[str]) -> None:
     scripted.rule(FETCH.format(series[1]), Answer(500, headers={"Retry-After": "0"}), times=3)
     outcome = run(store=True)
-    assert [record.status for record in outcome.records] == [Status.DONE, Status.FAILED, Status.DONE]
-    failure = outcome.records[1]
+    assert [outcome.count(status) for status in (Status.DONE, Status.FAILED)] == [2, 1]
+    failure = next(record for record in outcome.records if record.status is Status.FAILED)
     assert (failure.code, "status 500" in failure.cause, bool(failure.cure)) == ("server-failed", True, True)
     assert failure.inputs == (f"{scripted.url}/studies/{STUDY}/series/{series[1]}",)
     assert not list(run.output.glob(".unetsegment/fetched-*"))
@@ -149,6 +149,18 @@ def test_what_could_not_be_stored_is_said_and_sent_later(run: Run, scripted: Scr
     assert later.ran == []
     assert [(len(record.stored), record.not_stored) for record in records] == [(2, "")] * 3
     assert len(scripted.stored) == len({str(one.SOPInstanceUID) for one in scripted.stored}) == 6
+
+
+def test_a_server_that_is_gone_is_not_waited_for_case_after_case(run: Run, scripted: ScriptedServer) -> None:
+    """Three attempts for the first case, one for each further one; and patience again once it is back."""
+    run()
+    scripted.rule("instances.SOPInstanceUID|instances\\?.*SOPInstanceUID", BUSY)
+    later = Run(scripted, run.package, run.output)
+    scripted.asked.clear()
+    assert all(record.not_stored for record in later(store=True).records)
+    assert scripted.count(r"instances\?.*SOPInstanceUID") == 3 + 1 + 1
+    scripted.rules.clear()
+    assert [len(record.stored) for record in later(store=True).records] == [2, 2, 2]
 
 
 def test_a_run_without_a_server_to_store_is_sent_by_a_later_one(run: Run, scripted: ScriptedServer) -> None:
@@ -180,6 +192,20 @@ def test_what_a_killed_run_left_goes(run: Run) -> None:
     assert not left.exists()
 
 
+def test_images_go_when_a_run_is_given_up(run: Run, scripted: ScriptedServer) -> None:
+    found, images = run.found()
+
+    class Broken:
+        def run(self, cases: Iterable[CohortCase]) -> Iterator[Record]:
+            (images / "case").mkdir()
+            raise MemoryError
+            yield
+
+    with pytest.raises(MemoryError):
+        run_cohort(found, FetchingEngine(Broken(), images), JOB, run.output)
+    assert not images.parent.exists()
+
+
 def test_images_are_kept_where_that_is_asked_for(run: Run, scripted: ScriptedServer) -> None:
     run(keep=True)
     kept = sorted((run.output / "images").iterdir())
@@ -203,9 +229,7 @@ def words(scripted: ScriptedServer, package: Path, output: Path, *more: str) -> 
     return ["batch", "--dicomweb", scripted.url, "-m", str(package), "-o", str(output), "--no-preview", *more]
 
 
-def test_a_run_that_is_killed_stores_nothing_twice(
-    run: Run, scripted: ScriptedServer, series: list[str], tmp_path: Path
-) -> None:
+def test_a_run_that_is_killed_stores_nothing_twice(run: Run, scripted: ScriptedServer) -> None:
     """kill -9 while a report of one case is being stored and the images of another are on their way."""
     reached = [threading.Event(), threading.Event()]
 
@@ -215,7 +239,8 @@ def test_a_run_that_is_killed_stores_nothing_twice(
 
     scripted.rule("POST", lambda line: scripted.answer_store(scripted.asked[-1]), times=1)
     scripted.rule("POST", lambda line: hold(0), times=1)
-    scripted.rule(FETCH.format(series[2]), lambda line: hold(1), times=1)
+    last = run.found()[0].cases[-1].images[0].series
+    scripted.rule(FETCH.format(last), lambda line: hold(1), times=1)
     command = words(scripted, run.package, run.output, "--study", STUDY, "--store")
     process = subprocess.Popen(
         [sys.executable, "-m", "UNetSegmentLib.cli", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

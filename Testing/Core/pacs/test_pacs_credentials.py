@@ -43,6 +43,20 @@ def test_a_token_is_sent_as_a_bearer_token(scripted: ScriptedServer, tmp_path: P
     assert {one.headers.get("Authorization") for one in scripted.asked} == {"Bearer abc.def-123"}
 
 
+def test_a_token_that_was_renewed_is_used(scripted: ScriptedServer, tmp_path: Path) -> None:
+    server = scripted.server(token_file=secret(tmp_path / "t", "early"))
+    find_series(server, ANY)
+    secret(tmp_path / "t", "late")
+    find_series(server, ANY)
+    assert [one.headers["Authorization"] for one in scripted.asked] == ["Bearer early", "Bearer late"]
+
+
+def test_a_proxy_of_the_environment_is_used(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", scripted.url.removesuffix("/dicom-web"))
+    find_series(Server("http://pacs.invalid/dicom-web", waits=()), ANY)
+    assert scripted.asked[0].line.startswith("GET http://pacs.invalid/dicom-web/studies/")
+
+
 def test_nothing_is_sent_that_was_not_asked_for(
     scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,6 +76,8 @@ class Plan:
     def run(self, visible: bool, cancel: CancelToken) -> Outcome:
         """Runs what is still to do."""
         from ...cohort.audit import auditor
+        from ...cohort.dicomweb.images import remove_images
+        from ...cohort.dicomweb.sending import send_earlier
         from ...cohort.run import run_cohort
 
         keep = auditor(self.output, self.card, self.job)
@@ -86,31 +87,17 @@ class Plan:
             if visible and (record.cause or record.not_stored):
                 say(f"{record.case}: {record.cause or record.not_stored}", error=True)
 
-        with progress_bar(visible) as progress:
-            return run_cohort(
-                self.found,
-                self._with_server(self._engine(cancel), ended, cancel),
-                self.digest,
-                self.output,
-                self.part,
-                self.retry_failed,
-                progress,
-                ended,
-            )
-
-    def _with_server(self, engine: Engine, ended: Callable[[Record], None], cancel: CancelToken) -> Engine:
-        """The engine, with images that come from a server and results that go there, where that is asked for."""
-        if self.pacs.fetches:
-            from ...cohort.dicomweb.images import FetchingEngine
-
-            engine = FetchingEngine(engine, self.images, self.pacs.keep_images)
-        if self.pacs.store:
-            from ...cohort.dicomweb.sending import Sender, SendingEngine, send_earlier
-
-            sender = Sender(self.pacs.server(), self.output, cancel)
-            send_earlier(self.found, self.digest, self.output, sender, self.part, ended)
-            engine = SendingEngine(engine, sender)
-        return engine
+        engine, sender = self.pacs.with_server(self._engine(cancel), self.images, self.output, cancel)
+        try:
+            with progress_bar(visible) as progress:
+                if sender is not None:
+                    send_earlier(self.found, self.digest, self.output, sender, self.part, ended, progress)
+                return run_cohort(
+                    self.found, engine, self.digest, self.output, self.part, self.retry_failed, progress, ended
+                )
+        finally:
+            if self.pacs.fetches and not self.pacs.keep_images:
+                remove_images(self.images)
 
     def _engine(self, cancel: CancelToken) -> Engine:
         if not self.cluster.address:
@@ -204,7 +191,7 @@ def batch(
         form_of = pacs.ending(ending)
         job = CohortJob(model, device, preset, overrides, form_of, preview, quality, probabilities, dicom)
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
-        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout, pacs, cancel)
+        plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout, pacs, cancel, json)
         if dry_run:
             _show_plan(plan, json)
             return
@@ -225,6 +212,7 @@ def _planned(
     patience: float,
     pacs: Pacs,
     cancel: CancelToken,
+    quiet: bool,
 ) -> Plan:
     from ...cohort.dicomweb.images import images_folder
     from ...cohort.finding.inputs import find_cases
@@ -237,7 +225,8 @@ def _planned(
         raise InputError("No image is named.", "Give files, folders, a CSV table, or --dicomweb.")
     card = read_card(Path(job.model) if Path(job.model).exists() else find_model(job.model))
     wanted, images = Wanted.by(card), images_folder(target, part, pacs.keep_images)
-    found = find_cases(inputs, wanted, target) if inputs else pacs.find(wanted, images, cancel)
+    with progress_bar(not quiet) as progress:
+        found = find_cases(inputs, wanted, target) if inputs else pacs.find(wanted, images, cancel, progress)
     if not found.cases:
         reason = f" {found.left_out[0].name}: {found.left_out[0].cause}" if found.left_out else ""
         raise InputError(

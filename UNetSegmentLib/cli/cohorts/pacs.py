@@ -12,9 +12,11 @@ from ...errors import InputError
 
 if TYPE_CHECKING:
     from ...cohort.case import Found
+    from ...cohort.dicomweb.sending import Sender
     from ...cohort.finding.wanted import Wanted
+    from ...cohort.run import Engine
     from ...io.dicomweb.server import Server
-    from ...progress import CancelToken
+    from ...progress import CancelToken, ProgressCallback
 
 _PANEL = "A DICOMweb server (PACS)"
 
@@ -150,11 +152,28 @@ class Pacs:
         token, password, ca = files
         return Server(self.url, token, self.user, password, ca, self.timeout)
 
-    def find(self, wanted: Wanted, images: Path, cancel: CancelToken) -> Found:
+    def find(
+        self, wanted: Wanted, images: Path, cancel: CancelToken, progress: ProgressCallback | None = None
+    ) -> Found:
         """The cases of the server; see :func:`UNetSegmentLib.cohort.dicomweb.finding.find_on_server`."""
         from ...cohort.dicomweb.finding import find_on_server
         from ...io.dicomweb.searching import Query
 
-        return find_on_server(
-            self.server(), Query.of(self.studies, self.series, self.query), wanted, images.absolute(), cancel
-        )
+        query = Query.of(self.studies, self.series, self.query)
+        return find_on_server(self.server(), query, wanted, images.absolute(), cancel, progress)
+
+    def with_server(
+        self, engine: Engine, images: Path, output: Path, cancel: CancelToken
+    ) -> tuple[Engine, Sender | None]:
+        """The engine, with images that come from the server and results that go there, where that is asked for; and
+        what sends them."""
+        if self.fetches:
+            from ...cohort.dicomweb.images import FetchingEngine
+
+            engine = FetchingEngine(engine, images, self.keep_images)
+        if not self.store:
+            return engine, None
+        from ...cohort.dicomweb.sending import Sender, SendingEngine
+
+        sender = Sender(self.server(), output, cancel)
+        return SendingEngine(engine, sender), sender

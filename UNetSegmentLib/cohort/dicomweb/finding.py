@@ -8,7 +8,7 @@ from ...errors import ServerError
 from ...io.dicom.kinds import kind_of
 from ...io.dicomweb.searching import Query, SeriesOnServer, find_series, look_closer
 from ...io.dicomweb.server import Server
-from ...progress import CancelToken
+from ...progress import CancelToken, ProgressCallback, Stage
 from ..case import CohortCase, Found, LeftOut, Remote, Source
 from ..finding.dicom_tree import name_of
 from ..finding.wanted import Wanted
@@ -21,14 +21,20 @@ _NO_IMAGES = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE",
 
 
 def find_on_server(
-    server: Server, query: Query, wanted: Wanted, images: Path, cancel: CancelToken | None = None
+    server: Server,
+    query: Query,
+    wanted: Wanted,
+    images: Path,
+    cancel: CancelToken | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Found:
-    """The cases of a server.
+    """The cases of a server, by their names: in the same order whenever and wherever it is asked.
 
     Args:
         query: what to look for.
         wanted: what the model asks for: modality, and number of instances.
         images: folder in which a case's images are put when its turn comes, each in one of its own.
+        progress: counts the series that are looked at.
 
     Raises:
         ServerError: the server could not be asked at all.
@@ -38,7 +44,9 @@ def find_on_server(
     series = [one for one in everything if one.modality not in _NO_IMAGES]
     cases: list[CohortCase] = []
     left = [LeftOut.because(name_of(t.study, "", t.study), _address(server, t.study), t.error) for t in troubles]
+    stage = Stage("series of the server", len(series), progress, cancel)
     for one in series:
+        stage.step()
         try:
             reason = _first_objection(one, wanted)
             if not reason:
@@ -58,7 +66,7 @@ def find_on_server(
         notes.append(f"{len(everything) - len(series)} series hold no images ({', '.join(kinds)}).")
     if not server.encrypted:
         notes.append(_CLEAR.format(server.host))
-    return Found(tuple(cases), tuple(left), tuple(notes))
+    return Found(tuple(sorted(cases, key=lambda case: case.name)), tuple(left), tuple(notes))
 
 
 def _case(server: Server, series: SeriesOnServer, images: Path) -> CohortCase:

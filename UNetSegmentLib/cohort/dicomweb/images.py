@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,13 @@ def images_folder(output: Path, part: Part, keep: bool) -> Path:
     if keep:
         return output / KEPT
     return output / FOLDER / f"fetched-{part.number}-of-{part.count}" / secrets.token_hex(4)
+
+
+def remove_images(folder: Path) -> None:
+    """Removes the folder of a run (one of :func:`images_folder` that are not kept), whatever is left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # beside another run's
+        folder.parent.rmdir()
 
 
 class FetchingEngine:
@@ -61,4 +69,4 @@ class FetchingEngine:
                 yield record
         finally:
             if not self._keep:
-                shutil.rmtree(self._folder.parent, ignore_errors=True)
+                remove_images(self._folder)

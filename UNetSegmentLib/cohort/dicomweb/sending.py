@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import Cancelled, UNetSegmentError
+from ...io.dicomweb.failures import PassingError
 from ...io.dicomweb.server import Server
 from ...io.dicomweb.storing import store_files
 from ...io.outputs import check_folder
-from ...progress import CancelToken
+from ...progress import CancelToken, ProgressCallback, Stage
 from ..case import CohortCase, Found
 from ..job import DICOM
 from ..journal import Journal, read_records
-from ..record import Record, Status
+from ..record import REPORT, SEGMENTATION, Record, Status
 from ..run import Engine, Part, still_to_do
-from ..running.writing import REPORT, SEGMENTATION
 
 _AHEAD = 4
 _LATER = "The files are in the case's folder; a later run with --store sends what is not there yet."
@@ -26,6 +26,8 @@ _LATER = "The files are in the case's folder; a later run with --store sends wha
 
 class Sender:
     """Sends results of cases.
+
+    While a server is not there, it is asked once for each case and not waited for: nothing is lost by sending later.
 
     Args:
         server: where to.
@@ -35,6 +37,7 @@ class Sender:
 
     def __init__(self, server: Server, output: Path, cancel: CancelToken | None = None) -> None:
         self._server, self._output, self._cancel = server, output, cancel
+        self._asked = server
 
     def wants(self, record: Record) -> bool:
         """Whether something of the case is not on the server yet, as far as the record knows."""
@@ -50,10 +53,13 @@ class Sender:
         stored: list[str] = []
         why = ""
         try:
-            store_files(self._server, self._files(record), self._cancel, stored.append)
+            store_files(self._asked, self._files(record), self._cancel, stored.append)
+            self._asked = self._server
         except Cancelled:
             why = f"The run was cancelled before all was sent. {_LATER}"
         except UNetSegmentError as error:
+            if isinstance(error, PassingError):
+                self._asked = replace(self._server, waits=())
             why = f"{error} {_LATER}"
         return replace(record, stored=tuple(stored), stored_at=self._server.url if stored else "", not_stored=why)
 
@@ -101,11 +107,12 @@ def send_earlier(
     sender: Sender,
     part: Part | None = None,
     ended: Callable[[Record], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> int:
     """Sends results of earlier runs that stand and are not on the server.
 
     Args:
-        found, digest, output, part, ended: see :func:`~..run.run_cohort`.
+        found, digest, output, part, ended, progress: see :func:`~..run.run_cohort`.
 
     Returns:
         Of how many cases.
@@ -115,12 +122,13 @@ def send_earlier(
     """
     part = part or Part()
     check_folder(output)
-    sent = 0
     with Journal(output, part.number, part.count) as journal:
         _, stand = still_to_do(part.of(found.cases), read_records(output), digest, output)
-        for record in map(sender.sent, filter(sender.wants, stand.values())):
+        unsent = [record for record in stand.values() if sender.wants(record)]
+        stage = Stage("sending results of before", len(unsent), progress)
+        for record in map(sender.sent, unsent):
             if ended is not None:
                 ended(record)
             journal.add(record)
-            sent += 1
-    return sent
+            stage.step()
+    return len(unsent)

@@ -23,14 +23,13 @@ from ...volume import Segmentation
 from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..leftovers import STAGING
-from ..record import CASE, Record, SegmentSize, Status
+from ..record import CASE, REPORT, SEGMENTATION, Record, SegmentSize, Status
 from .failures import now
 from .reading import ReadCase
 
 log = logging.getLogger(__name__)
 
-SEGMENTATION, PREVIEW, PROBABILITIES = "segmentation", "preview.png", "probabilities.nii.gz"
-REPORT = "report.dcm"
+PREVIEW, PROBABILITIES = "preview.png", "probabilities.nii.gz"
 
 
 def write_case(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str, output: Path) -> Record:

@@ -125,14 +125,15 @@ def _session(server: Server) -> Any:
 
 
 def _authenticator(server: Server) -> Callable[[Any], Any]:
-    """What puts the secret, read once, into a request."""
+    """What puts the secret into a request."""
     from requests.auth import HTTPBasicAuth
 
     if server.token_file:
-        token = token_of(server)
+        token_of(server)
 
         def bearer(request: Any) -> Any:
-            request.headers["Authorization"] = f"Bearer {token}"
+            # Read anew: tokens expire before a long run ends, and what renews them writes the file.
+            request.headers["Authorization"] = f"Bearer {token_of(server)}"
             return request
 
         return bearer
