@@ -47,6 +47,7 @@ SLOW = (
     "Core/inference/test_memory.py",
     "Slicer/test_slicer_setup.py",
     "Core/cohort/test_cohort_killed.py",
+    "Core/cohort/test_cohort_browser.py",
     "Core/cohort/test_cohort_ray.py",
     "Core/pacs/test_pacs_orthanc.py",
     "Core/pacs/test_pacs_cohort.py",

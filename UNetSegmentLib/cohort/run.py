@@ -147,7 +147,7 @@ def run_cohort(
         todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
         kept = len(rows)
         failures = sum(record.status is Status.FAILED for record in rows.values())
-        stage = Stage("cases", len(mine), progress, None, done=kept)
+        stage = Stage("cases", len(mine), progress, None, _words(kept, len(mine), failures), done=kept)
         for record in (r for r in rows.values() if earlier.get(r.case) is not r):
             if ended is not None:
                 ended(record)
@@ -163,10 +163,14 @@ def run_cohort(
                 rows[record.case] = record
                 run += 1
                 failures += record.status is Status.FAILED
-                stage.step(message=f"{failures} failed" if failures else "")
+                stage.step(message=_words(kept + run, len(mine), failures))
         except Cancelled:
             cancelled = True
         clear(output, journal.path)
     ended_cases = [rows[case.name] for case in mine if case.name in rows]
     left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
     return Outcome((*ended_cases, *left), run, kept, cancelled)
+
+
+def _words(done: int, total: int, failures: int) -> str:
+    return f"{done} of {total}" + (f", {failures} failed" if failures else "")

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from UNetSegmentLib.cohort.case import LeftOut
 from UNetSegmentLib.cohort.record import Record, SegmentSize, Status
 from UNetSegmentLib.cohort.report.charts import histogram
-from UNetSegmentLib.cohort.report.page import by_urgency, write_page
+from UNetSegmentLib.cohort.report.page import pace_words, write_page
+from UNetSegmentLib.cohort.report.statistics import segment_values
 from UNetSegmentLib.cohort.report.table import write_table
+from UNetSegmentLib.cohort.report.urgency import by_urgency
 
 
 def done(name: str, size: float, **more: object) -> Record:
@@ -62,28 +67,74 @@ def test_a_formula_in_a_name_stays_text(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8").splitlines()[1].startswith("'=1+1,failed")
 
 
+def rows_of(page: str) -> list[list[Any]]:
+    """What the page's script makes its rows of."""
+    found = re.search(r"<script type='application/json' id='data'>(.*?)</script>", page, re.DOTALL)
+    assert found is not None
+    rows: list[list[Any]] = json.loads(found[1])["rows"]
+    return rows
+
+
 def test_what_needs_a_look_stands_first() -> None:
-    assert [r.case for r in by_urgency(RECORDS)] == ["broken", "nothing", "doubtful", "fine", "notes.txt"]
+    poor = replace(done("poor", 900.0), segments=(SegmentSize(1, "liver", 10, 900.0, dice=0.31),))
+    worse = replace(poor, case="worse", segments=(SegmentSize(1, "liver", 0, 0.0, dice=0.0),))
+    told = done("told", 1000.0, warnings=("Two slices are copies.",))
+    surer = [done(f"sure{number}", 1000.0, quality=0.95) for number in range(8)]
+    ordered = [(record.case, kind) for record, kind in by_urgency([*RECORDS, poor, worse, told, *surer])]
+    ordered = [one for one in ordered if not one[0].startswith("sure")]
+    assert ordered == [
+        ("broken", "failed"),
+        ("worse", "low Dice"),
+        ("poor", "low Dice"),
+        ("nothing", "empty"),
+        ("doubtful", "doubtful"),
+        ("told", "notes"),
+        ("fine", "done"),
+        ("notes.txt", "left out"),
+    ]
 
 
 def test_the_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "fine").mkdir()
     (tmp_path / "fine" / "preview.png").write_bytes(b"png")
-    text = write_page(RECORDS, tmp_path, "A <title>", "with it").read_text(encoding="utf-8")
-    assert "A &lt;title&gt;" in text
-    assert not re.search(r"(src|href)=['\"](https?:)?//", text)
-    assert "src='fine/preview.png'" in text
-    assert text.count("<tr>") == len(RECORDS) + 1
+    evil = Record("</script><b>", Status.FAILED, cause="<img src=x>", cure="&amp;")
+    text = write_page([*RECORDS, evil], tmp_path, "A <title>", "with it").read_text(encoding="utf-8")
+    assert "A &lt;title&gt;" in text and "<img src=x>" not in text and text.count("</script>") == 2
+    assert not re.search(r"(src|href)=['\"]?(https?:)?//", text)
+    rows = {row[0]: row for row in rows_of(text)}
+    assert rows["fine"][2] == "fine/preview.png" and rows["doubtful"][2] == ""
+    assert rows["</script><b>"][7:9] == ["<img src=x>", "&amp;"]
+    assert len(rows) == len(RECORDS) + 1
 
 
 def test_an_anonymous_page_names_nobody(tmp_path: Path) -> None:
     (tmp_path / "fine").mkdir()
     (tmp_path / "fine" / "preview.png").write_bytes(b"png")
-    text = write_page(RECORDS, tmp_path, "Cohort", "", anonymous=True).read_text(encoding="utf-8")
-    for word in ("fine", "doubtful", "broken", "notes.txt", "/scans"):
-        assert f">{word}" not in text and f"{word}<" not in text
-    assert "Case 1" in text
+    records = [*RECORDS, done("Doe", 3.0, warnings=("'Doe.nii.gz' is small.",))]
+    text = write_page(records, tmp_path, "Cohort", "", anonymous=True).read_text(encoding="utf-8")
+    rows = rows_of(text)
+    assert [row[0] for row in rows] == [f"Case {number + 1}" for number in range(len(records))]
+    for word in ("fine", "broken", "notes.txt", "/scans", "Doe", "It is empty"):
+        assert word not in json.dumps(rows)
     assert "preview.png" not in text, "a picture's link and its headline hold the name"
+
+
+def test_a_page_of_ten_thousand_cases_is_small(tmp_path: Path) -> None:
+    records = [done(f"case{number:05}", float(number), seconds=0.3) for number in range(10_000)]
+    path = write_page(records, tmp_path, "Many", "")
+    assert path.stat().st_size < 100 * len(records)
+
+
+def test_the_pace_is_told_with_a_decimal_where_it_is_quick() -> None:
+    assert [pace_words(seconds) for seconds in (0.3, 9.94, 61.2)] == ["0.3 s a case", "9.9 s a case", "61 s a case"]
+
+
+def test_statistics_of_a_segment() -> None:
+    records = [done(f"c{number}", float(number)) for number in range(1, 102)]
+    empty = Record("e", Status.DONE, segments=(SegmentSize(1, "liver", 0, 0.0),))
+    values = segment_values([*records, empty])[0]
+    assert values.spread(values.sizes) == pytest.approx((1.0, 6.0, 51.0, 96.0, 101.0))
+    assert (values.missing, values.unit, values.spread(values.dice)) == (1, "mL", None)
 
 
 def test_a_histogram_counts_everything() -> None:

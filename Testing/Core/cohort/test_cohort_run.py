@@ -147,7 +147,7 @@ def test_cancelling_keeps_what_has_ended(tmp_path: Path, level_package: Path) ->
 
 
 def test_two_runs_into_one_folder_do_not_mix(tmp_path: Path) -> None:
-    with Journal(tmp_path), pytest.raises(InputError, match="Another run"), Journal(tmp_path):
+    with Journal(tmp_path), pytest.raises(InputError, match="Another run"), Journal(tmp_path, patience=0.1):
         pass
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import InputError
+from ...errors import Cancelled, InputError
 from ...progress import CancelToken
 from ...text import shown
-from ..terminal.console import duration, output, progress_bar, say, words_table
+from ..terminal.console import output, progress_bar, say, words_table
 from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, print_json, session
 from .pacs import (
     CaOption,
@@ -28,6 +28,7 @@ from .pacs import (
     UserOption,
     WaitOption,
 )
+from .progress_lines import progress_lines
 
 if TYPE_CHECKING:
     from ...cohort.case import Found
@@ -89,7 +90,8 @@ class Plan:
 
         engine, sender = self.pacs.with_server(self._engine(cancel), self.images, self.output, cancel)
         try:
-            with progress_bar(visible) as progress:
+            with progress_bar(visible) as bar:
+                progress = bar or (progress_lines() if visible else None)
                 if sender is not None:
                     send_earlier(self.found, self.digest, self.output, sender, self.part, ended, progress)
                 return run_cohort(
@@ -195,9 +197,13 @@ def batch(
         if dry_run:
             _show_plan(plan, json)
             return
+        _check_cases(plan)
         outcome = plan.run(not json, cancel)
         _finish(outcome, plan, anonymous_report, json)
-        cancel.raise_if_cancelled()
+        if outcome.cancelled:
+            left = len(plan.part.of(plan.found.cases)) - outcome.run - outcome.kept
+            say(f"Stopped: {left} cases are left. The same command goes on with them.", error=True)
+            raise typer.Exit(Cancelled.exit_code)
         if outcome.failed_altogether:
             raise typer.Exit(1)
 
@@ -227,12 +233,17 @@ def _planned(
     wanted, images = Wanted.by(card), images_folder(target, part, pacs.keep_images)
     with progress_bar(not quiet) as progress:
         found = find_cases(inputs, wanted, target) if inputs else pacs.find(wanted, images, cancel, progress)
-    if not found.cases:
-        reason = f" {found.left_out[0].name}: {found.left_out[0].cause}" if found.left_out else ""
-        raise InputError(
-            f"Nothing that was given is an image for '{card.name}'.{reason}", "Check the inputs with --dry-run."
-        )
     return Plan(found, job, card, target, part, retry_failed, cluster, pacs, images, patience)
+
+
+def _check_cases(plan: Plan) -> None:
+    if plan.found.cases:
+        return
+    left = plan.found.left_out
+    reason = f" {left[0].name}: {left[0].cause}" if left else ""
+    raise InputError(
+        f"Nothing that was given is an image for '{plan.card.name}'.{reason}", "Check the inputs with --dry-run."
+    )
 
 
 def _part(text: str) -> Part:
@@ -265,7 +276,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
 
 
 def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> None:
-    title = f"{plan.card.title}: {len(outcome.records)} rows"
+    title = f"{plan.card.title}: {_cases_words(outcome.records)}"
     about = f"{plan.card.name} {plan.card.version}, preset {plan.job.preset}"
     alone = plan.part.count == 1
     written = _write(outcome.records, plan.output, title, about, anonymous) if alone else []
@@ -279,8 +290,15 @@ def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
     if not journals(target):
         raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
     records = tuple(sorted(read_records(target).values(), key=lambda record: record.case))
-    written = _write(records, target, f"{len(records)} cases", "joined parts", anonymous)
+    written = _write(records, target, _cases_words(records).capitalize(), "joined parts", anonymous)
     _say_outcome(records, 0, len(records), written, as_json)
+
+
+def _cases_words(records: tuple[Record, ...]) -> str:
+    from ...cohort.record import Status
+
+    count = sum(record.status is not Status.LEFT_OUT for record in records)
+    return f"{count} case{'' if count == 1 else 's'}"
 
 
 def _write(records: tuple[Record, ...], target: Path, title: str, about: str, anonymous: bool) -> list[Path]:
@@ -299,6 +317,7 @@ def _say_outcome(
     notes: tuple[str, ...] = (),
 ) -> None:
     from ...cohort.record import Status
+    from ...cohort.report.page import pace_words
 
     counts: dict[str, Any] = {status.value: sum(r.status is status for r in records) for status in Status}
     if as_json:
@@ -312,7 +331,7 @@ def _say_outcome(
     if lost := sum(bool(record.not_stored) for record in records):
         say(f"{lost} not stored on the server; the table says why.", error=True)
     if counts["done"]:
-        say(f"{duration(seconds / counts['done'])} a case.")
+        say(f"{pace_words(seconds / counts['done'])}.")
     if written:
         say("Written:\n" + "\n".join(f"  {path}" for path in written))
     else:

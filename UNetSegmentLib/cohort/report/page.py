@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from ...io.atomic import atomic_path
 from ...text import shown
 from ...version import __version__
-from ..record import Record, Status
+from ..record import Record, SegmentSize, Status
 from .charts import histogram
-from .style import SCRIPT, STYLE
-from .table import segment_columns, size_column
+from .script import SCRIPT
+from .statistics import SegmentValues, segment_values, size_of
+from .style import STYLE
+from .urgency import ORDER, by_urgency, lowest_dice
 
-PAGE = "report.html"
+PAGE, PREVIEW = "report.html", "preview.png"
 
-_DOUBTFUL_SHARE = 0.1  # of the cases, those with the lowest estimates, stand first
 _MOST_CHARTS = 12
-_COLUMNS = ("Case", "State", "Quality", "Segments", "Notes", "Seconds")
+_MOST_STATISTICS = 150
+_HEADS = (("", ""), ("name", "Case"), ("quality", "Quality, time"), ("", "Segments"), ("", "Notes"))
+_SORTS = (
+    ("", "what to look at first"),
+    ("name", "name"),
+    ("kind", "state"),
+    ("dice", "lowest Dice"),
+    ("quality", "quality"),
+    ("seconds", "seconds"),
+)
 
 
 def write_page(records: Sequence[Record], output: Path, title: str, subtitle: str, anonymous: bool = False) -> Path:
@@ -28,22 +41,27 @@ def write_page(records: Sequence[Record], output: Path, title: str, subtitle: st
     Args:
         title: what was run.
         subtitle: with what.
-        anonymous: numbers in place of the names of cases, no paths, and no pictures, which bear the names.
+        anonymous: numbers in place of the names of cases, no paths, and no pictures, whose links bear the names.
 
     Raises:
         OutputError: it cannot be written.
     """
-    ordered = by_urgency(records)
-    columns = segment_columns(records)[:_MOST_CHARTS]
+    judged = by_urgency(records)
+    values = segment_values(records)
     body = "\n".join(
         [
-            f"<h1>{_text(title)}</h1><p class='note'>{_text(subtitle)}</p>",
-            _summary(records),
-            f"<div class='charts'>{''.join(_charts(records, columns))}</div>",
-            "<p><input id='filter' type='search' placeholder='Filter: a name, failed, done, ...' "
-            "aria-label='Filter the rows'></p>",
-            _table(ordered, output, anonymous),
+            f"<h1>{_text(title)}</h1><p class='note'>{_text(subtitle)}{_pace(records)}</p>",
+            _chips(judged),
+            _distributions(values),
+            _statistics(values),
+            "<h2>Cases</h2>",
+            _tools(values),
+            "<div class='scroll'><table id='cases'><thead><tr>",
+            "".join(f"<th data-key='{key}'>{word}</th>" if key else f"<th>{word}</th>" for key, word in _HEADS),
+            "</tr></thead><tbody></tbody></table></div><div id='end'></div>",
+            "<noscript><p>The rows need this page's own script. The same stands in cases.csv.</p></noscript>",
             f"<p class='note'>UNetSegment {__version__}. For research, not for diagnosis.</p>",
+            f"<script type='application/json' id='data'>{_data(judged, values, output, anonymous)}</script>",
         ]
     )
     path = output / PAGE
@@ -60,96 +78,106 @@ def write_page(records: Sequence[Record], output: Path, title: str, subtitle: st
     return path
 
 
-def by_urgency(records: Sequence[Record]) -> list[Record]:
-    """Failures first, then the most doubtful results and those with warnings, then the rest, then what was left out."""
-    estimates = sorted(record.quality for record in records if record.quality is not None)
-    limit = estimates[max(int(len(estimates) * _DOUBTFUL_SHARE) - 1, 0)] if estimates else -1.0
-
-    def key(record: Record) -> tuple[int, float, str]:
-        if record.status is Status.FAILED:
-            return 0, 0.0, record.case
-        if record.status is Status.LEFT_OUT:
-            return 4, 0.0, record.case
-        if not any(segment.voxels for segment in record.segments):
-            return 1, 0.0, record.case
-        if record.quality is not None and record.quality <= limit:
-            return 2, record.quality, record.case
-        return 3, -len(record.warnings), record.case
-
-    return sorted(records, key=key)
+def pace_words(seconds: float) -> str:
+    """Seconds a case, with a decimal where they are few."""
+    return f"{seconds:.1f} s a case" if seconds < 10 else f"{seconds:.0f} s a case"
 
 
-def _summary(records: Sequence[Record]) -> str:
-    counts = {status: sum(record.status is status for record in records) for status in Status}
-    empty = sum(r.status is Status.DONE and not any(s.voxels for s in r.segments) for r in records)
-    seconds = sum(record.seconds for record in records)
-    words = [f"<b>{counts[Status.DONE]}</b> done", f"<b>{counts[Status.FAILED]}</b> failed"]
-    words += [f"<b>{counts[Status.LEFT_OUT]}</b> left out"]
-    if empty:
-        words.append(f"in <b>{empty}</b> nothing was found")
-    done = counts[Status.DONE]
-    pace = f" &middot; {seconds / done:.1f} s a case" if done and seconds else ""
-    return f"<p class='summary'>{', '.join(words)}{pace}</p>"
+def _pace(records: Sequence[Record]) -> str:
+    times = [record.seconds for record in records if record.status is Status.DONE and record.seconds]
+    return f" &middot; {pace_words(sum(times) / len(times))}" if times else ""
 
 
-def _charts(records: Sequence[Record], columns: Sequence[str]) -> list[str]:
-    values: dict[str, list[float]] = {column: [] for column in columns}
-    for record in records:
-        for segment in record.segments:
-            column = size_column(segment)
-            if column in values and segment.voxels:
-                values[column].append(float(segment.voxels if segment.size is None else segment.size))
-    return [histogram(numbers, column) for column, numbers in values.items()]
-
-
-def _table(records: Sequence[Record], output: Path, anonymous: bool) -> str:
-    head = "".join(f"<th data-sort>{word}</th>" for word in _COLUMNS)
-    rows = "\n".join(_row(record, number, output, anonymous) for number, record in enumerate(records, 1))
-    return f"<table id='cases'><thead><tr><th></th>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
-
-
-def _row(record: Record, number: int, output: Path, anonymous: bool) -> str:
-    name = f"Case {number}" if anonymous else record.case
-    state = record.status.value
-    if record.status is Status.DONE and not any(segment.voxels for segment in record.segments):
-        state = "empty"
-    cells = [
-        f"<td>{'' if anonymous else _picture(record, output)}</td>",
-        f"<td>{_text(name)}</td>",
-        f"<td><span class='state {state.replace(' ', '-')}'>{state}</span></td>",
-        f"<td data-value='{record.quality if record.quality is not None else ''}'>"
-        f"{'' if record.quality is None else f'{record.quality:.3f}'}</td>",
-        f"<td>{_segments(record)}</td>",
-        f"<td>{_notes(record, anonymous)}</td>",
-        f"<td data-value='{record.seconds}'>{f'{record.seconds:.1f}' if record.seconds else ''}</td>",
+def _chips(judged: Sequence[tuple[Record, str]]) -> str:
+    """A button for each kind of row that there is, which shows those alone."""
+    counts = Counter(kind for _, kind in judged)
+    buttons = [f"<button data-kind='' aria-pressed='true'><b>{len(judged)}</b> in all</button>"]
+    buttons += [
+        f"<button data-kind='{kind}' aria-pressed='false'><b>{counts[kind]}</b> {kind}</button>"
+        for kind in ORDER
+        if counts[kind]
     ]
-    return f"<tr>{''.join(cells)}</tr>"
+    return f"<div class='chips'>{''.join(buttons)}</div>"
+
+
+def _distributions(values: Sequence[SegmentValues]) -> str:
+    charts = [histogram(one.sizes, f"{one.name} ({one.unit})") for one in values[:_MOST_CHARTS]]
+    charts += [histogram(one.dice, f"{one.name} (Dice)") for one in values[:_MOST_CHARTS]]
+    return f"<div class='charts'>{''.join(charts)}</div>" if any(charts) else ""
+
+
+def _statistics(values: Sequence[SegmentValues]) -> str:
+    if not values:
+        return ""
+    scored = any(one.dice for one in values)
+    heads = ["Segment", "Found in", "Median", "5th to 95th percentile", "Smallest to largest"]
+    heads += ["Dice, median", "Dice, lowest"] if scored else []
+    rows = []
+    for one in values[:_MOST_STATISTICS]:
+        cells = [_text(one.name), f"{len(one.sizes)} of {len(one.sizes) + one.missing}"]
+        spread = one.spread(one.sizes)
+        if spread:
+            low, five, middle, most, high = (f"{number:.4g}" for number in spread)
+            cells += [f"{middle} {one.unit}", f"{five} to {most} {one.unit}", f"{low} to {high} {one.unit}"]
+        else:
+            cells += ["", "", ""]
+        dice = one.spread(one.dice)
+        if scored:
+            cells += [f"{dice[2]:.3f}", f"{dice[0]:.3f}"] if dice else ["", ""]
+        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+    head = "".join(f"<th>{word}</th>" for word in heads)
+    lines = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<h2>Segments</h2><div class='scroll'><table class='statistics'><tr>{head}</tr>{lines}</table></div>"
+
+
+def _tools(values: Sequence[SegmentValues]) -> str:
+    sorts = [*_SORTS, *((f"size-{n}", f"size of {one.name}") for n, one in enumerate(values[:_MOST_STATISTICS]))]
+    options = "".join(f"<option value='{key}'>{_text(words)}</option>" for key, words in sorts)
+    return (
+        "<div class='tools'><input id='filter' type='search' placeholder='Find: a name, a word of a note, ...' "
+        "aria-label='Find rows'>"
+        f"<label>Sorted by <select id='sort'>{options}</select></label></div>"
+    )
+
+
+def _data(judged: Sequence[tuple[Record, str]], values: Sequence[SegmentValues], output: Path, anonymous: bool) -> str:
+    """What :mod:`.script` makes the rows of; nothing in it can end the element that it stands in."""
+    labels = {(one.name, one.unit): number for number, one in enumerate(values)}
+    rows = [_row(record, kind, number, labels, output, anonymous) for number, (record, kind) in enumerate(judged, 1)]
+    value = {"labels": [[shown(one.name), one.unit] for one in values], "rows": rows}
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _row(
+    record: Record, kind: str, number: int, labels: Mapping[tuple[str, str], int], output: Path, anonymous: bool
+) -> list[Any]:
+    dice = lowest_dice(record)
+    segments = [_segment(segment, labels) for segment in record.segments if segment.voxels or segment.dice is not None]
+    if anonymous:  # messages name files
+        notes = [f"{len(record.warnings)} notes"] if record.warnings else []
+        return [f"Case {number}", kind, "", record.quality, dice, record.seconds, segments, record.code, "", notes]
+    return [
+        shown(record.case, None),
+        kind,
+        _picture(record, output),
+        record.quality,
+        dice,
+        record.seconds,
+        segments,
+        shown(record.cause, None),
+        shown(record.cure, None),
+        [shown(warning, None) for warning in record.warnings],
+    ]
+
+
+def _segment(segment: SegmentSize, labels: Mapping[tuple[str, str], int]) -> list[Any]:
+    return [labels[segment.name, segment.unit], float(f"{size_of(segment):.5g}"), segment.dice]
 
 
 def _picture(record: Record, output: Path) -> str:
-    if not record.folder or not (output / record.folder / "preview.png").is_file():
+    if not record.folder or not (output / record.folder / PREVIEW).is_file():
         return ""
-    link = f"{quote(record.folder)}/preview.png"
-    return f"<a href='{link}'><img loading='lazy' src='{link}' alt=''></a>"
-
-
-def _segments(record: Record) -> str:
-    found = [segment for segment in record.segments if segment.voxels]
-    lines = []
-    for segment in found[:_MOST_CHARTS]:
-        size = f"{segment.voxels} {segment.unit}" if segment.size is None else f"{segment.size:.2f} {segment.unit}"
-        dice = f", Dice {segment.dice:.3f}" if segment.dice is not None else ""
-        lines.append(f"{_text(segment.name)}: {size}{dice}")
-    more = f"<br>and {len(found) - _MOST_CHARTS} more" if len(found) > _MOST_CHARTS else ""
-    return "<br>".join(lines) + more
-
-
-def _notes(record: Record, anonymous: bool) -> str:
-    lines = [f"<b>{_text(record.cause)}</b> {_text(record.cure)}"] if record.cause else []
-    lines += [_text(warning) for warning in (*record.warnings, record.not_stored) if warning]
-    if anonymous:  # messages name files
-        return f"{_text(record.code)} {len(record.warnings)} notes" if lines else ""
-    return "<br>".join(lines)
+    return f"{quote(record.folder)}/{PREVIEW}"
 
 
 def _text(text: str) -> str:

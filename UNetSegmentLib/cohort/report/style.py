@@ -1,45 +1,43 @@
-"""The page's own style and script."""
+"""The page's own style: light, dark and printed."""
 
 STYLE = """
-:root { --line: #ddd; --soft: #666; --ink: #222; --paper: #fff; --bar: #3a7bd5; --mark: #d9480f }
-@media (prefers-color-scheme: dark) { :root { --line: #333; --soft: #999; --ink: #ddd; --paper: #16181c } }
-body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 84rem; padding: 0 1rem;
+:root { --line: #dfe3e8; --soft: #5f6b7a; --ink: #1c2128; --paper: #fff; --panel: #f5f7f9; --bar: #3a7bd5;
+  --mark: #d9480f; --bad: #c92a2a }
+@media (prefers-color-scheme: dark) { :root { --line: #2c313a; --soft: #97a1b0; --ink: #dde2ea; --paper: #14171c;
+  --panel: #1b1f26; --bar: #5b96e6; --mark: #ff8a4c; --bad: #ff7b7b } }
+* { box-sizing: border-box }
+body { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 90rem; padding: 1.6rem 1.4rem;
   color: var(--ink); background: var(--paper) }
-h1 { font-size: 1.4rem; margin: 0 } .note { color: var(--soft); margin: .2rem 0 1rem } .summary { font-size: 1.1rem }
-.charts { display: flex; flex-wrap: wrap; gap: 1.2rem } .chart { width: 300px; font-size: 11px }
+h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
+.note, .soft { color: var(--soft) } .note { margin: .2rem 0 1rem } .bad { color: var(--bad); font-weight: 600 }
+.chips { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0 }
+.chips button { font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--line);
+  border-radius: 1rem; padding: .25rem .8rem; cursor: pointer } .chips b { font-variant-numeric: tabular-nums }
+.chips button[aria-pressed=true] { border-color: var(--bar); box-shadow: 0 0 0 1px var(--bar) }
+.charts { display: flex; flex-wrap: wrap; gap: 1.2rem; margin: 1rem 0 } .chart { width: 300px; font-size: 11px;
+  background: var(--panel); border-radius: 6px; padding: 8px }
 .chart rect { fill: var(--bar) } .chart line { stroke: var(--mark); stroke-width: 2 } .chart text { fill: var(--ink) }
-table { border-collapse: collapse; width: 100% } th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line);
-  text-align: left; vertical-align: top } th[data-sort] { cursor: pointer; user-select: none; position: sticky; top: 0;
-  background: var(--paper) } th[aria-sort=ascending]::after { content: " \\25B2" }
-th[aria-sort=descending]::after { content: " \\25BC" } td img { width: 190px; border-radius: 4px; display: block }
-.state { padding: .1rem .5rem; border-radius: 1rem; background: #2f9e44; color: #fff; white-space: nowrap }
-.state.failed { background: #c92a2a } .state.empty { background: #e8590c } .state.left-out { background: #868e96 }
-input { width: 22rem; max-width: 100%; padding: .35rem .6rem; font: inherit; color: inherit; background: inherit;
-  border: 1px solid var(--line); border-radius: 4px }
-"""
-
-SCRIPT = """
-(function () {
-  const body = document.querySelector('#cases tbody'), heads = document.querySelectorAll('th[data-sort]');
-  const key = cell => cell.dataset.value !== undefined ? cell.dataset.value : cell.textContent.trim();
-  heads.forEach((head, n) => head.addEventListener('click', () => {
-    const down = head.getAttribute('aria-sort') === 'ascending', rows = [...body.rows];
-    heads.forEach(other => other.removeAttribute('aria-sort'));
-    head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-    rows.sort((a, b) => {
-      const x = key(a.cells[n + 1]), y = key(b.cells[n + 1]);
-      if (x === '' || y === '') return (x === '') - (y === '');
-      const order = isNaN(x) || isNaN(y) ? x.localeCompare(y, undefined, { numeric: true }) : x - y;
-      return down ? -order : order;
-    });
-    rows.forEach(row => body.append(row));
-  }));
-  document.getElementById('filter').addEventListener('input', event => {
-    const words = event.target.value.toLowerCase().split(/\\s+/);
-    for (const row of body.rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !words.every(word => text.includes(word));
-    }
-  });
-})();
+table { border-collapse: collapse } th, td { padding: .45rem .7rem; border-bottom: 1px solid var(--line);
+  text-align: left; vertical-align: top } th { font-weight: 600; background: var(--paper) }
+.statistics td + td, .statistics th + th { text-align: right; font-variant-numeric: tabular-nums }
+.scroll { overflow-x: auto }
+#cases { width: 100% } #cases thead th { position: sticky; top: 0; z-index: 1 }
+th[data-key] { cursor: pointer; user-select: none } th[aria-sort=ascending]::after { content: " \\25B2" }
+th[aria-sort=descending]::after { content: " \\25BC" }
+.picture { width: 356px } .picture:empty { width: 0 } .picture img { width: 340px; height: 128px; object-fit: contain;
+  object-position: left top; border-radius: 4px; display: block; background: #0d0f13 }
+.name { font-weight: 600; overflow-wrap: anywhere; margin-bottom: .25rem } .who { max-width: 16rem }
+.numbers, .sizes { white-space: nowrap; font-variant-numeric: tabular-nums } .notes { overflow-wrap: anywhere }
+.state { padding: .08rem .55rem; border-radius: 1rem; background: #2b8a3e; color: #fff; white-space: nowrap;
+  font-size: 12px } .state.failed { background: #c92a2a } .state.low-Dice { background: #d6336c }
+.state.empty { background: #c2530a } .state.doubtful { background: #9a6b00 } .state.notes { background: #1971c2 }
+.state.left-out { background: #6b7480 }
+.tools { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center }
+input, select { padding: .4rem .6rem; font: inherit; color: inherit; background: var(--paper);
+  border: 1px solid var(--line); border-radius: 4px; max-width: 100% } #filter { width: 24rem }
+#end { color: var(--soft); padding: 1rem }
+@media print { :root { --line: #ccc; --soft: #444; --ink: #000; --paper: #fff; --panel: #fff; --bar: #777; --mark: #000;
+  --bad: #000 } body { max-width: none; padding: 0; font-size: 10px } .chips, .tools, #end { display: none }
+  tr, .chart { break-inside: avoid } #cases thead th { position: static } .picture img { width: 240px; height: 90px }
+  .state { color: #000; background: none; border: 1px solid #000 } a { color: inherit; text-decoration: none } }
 """

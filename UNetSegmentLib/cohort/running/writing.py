@@ -78,9 +78,9 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
     if not job.preview:
         return notes
     try:
-        from ...reporting import write_preview
+        from ...reporting.thumbnail import write_thumbnail
 
-        write_preview(read.volumes[0], result.segmentation, folder / PREVIEW, read.region)
+        write_thumbnail(read.volumes[0], result.segmentation, folder / PREVIEW, read.region)
     except OutputError:
         raise
     except UNetSegmentError as error:
