@@ -54,7 +54,8 @@ class SegmentationResult:
         uncertainty: Shannon entropy in bits, one channel, where asked for; the largest of all parts.
         timings: seconds per stage; ``network`` and ``restore`` are the two shares of ``segment``.
         warnings: what the user should know.
-        settings: how it was done: model, version, preset, device, tiles and so on, for provenance; ``outputs`` are the
+        settings: how it was done: model, version, digest of its weights, preset, device, tiles and so on, for
+            provenance; ``outputs`` are the
             labels that the channels of ``probabilities`` stand for.
     """
 
@@ -162,6 +163,7 @@ class Segmenter:
         about: dict[str, Any] = {
             "model": self.model.card.name,
             "model_version": self.model.card.version,
+            "model_digest": self.model.digest,
             "preset": self._preset,
         }
         if probabilities:

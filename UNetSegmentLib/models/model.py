@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -63,6 +64,14 @@ class Model:
         card says of files, its networks may be others.
         """
         return tuple(self.card.digests.get(name, "") for name in self.card.weights) if self._files else ()
+
+    @property
+    def digest(self) -> str:
+        """One SHA-256 for all of them: of a single network its weights', else that of the list; empty in memory."""
+        digests = [digest for digest in self.digests if digest]
+        if len(digests) > 1:
+            return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        return digests[0] if digests else ""
 
     @property
     def parts(self) -> tuple[Model, ...]:

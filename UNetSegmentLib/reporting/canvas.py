@@ -33,16 +33,17 @@ class LegendEntry:
 
 
 class Canvas:
-    """A dark picture that grows by drawing on it. Positions are pixels from the upper left corner.
+    """A picture that grows by drawing on it, dark where nothing else is asked for. Positions are pixels from the upper
+    left corner.
 
     Raises:
         DependencyError: Pillow is not installed.
     """
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, background: Color = BACKGROUND) -> None:
         with needs("Pillow", "A preview picture"):
             from PIL import Image, ImageDraw
-        self.image = Image.new("RGB", (width, height), BACKGROUND)
+        self.image = Image.new("RGB", (width, height), background)
         self._draw = ImageDraw.Draw(self.image)
         self._from_array = Image.fromarray
 
@@ -71,6 +72,21 @@ class Canvas:
         while text and self.width(text + "...", size) > width:
             text = text[:-1]
         return text.rstrip() + "..."
+
+    def wrapped(self, text: str, size: int, width: float, most: int) -> list[str]:
+        """The text in lines of at most ``width``, broken at spaces; the last of ``most`` lines ends in an ellipsis
+        where more follows."""
+        words, lines = shown(text, None).split(" "), [""]
+        for number, word in enumerate(words):
+            longer = f"{lines[-1]} {word}".strip()
+            if self.width(longer, size) <= width or not lines[-1]:
+                lines[-1] = longer
+            elif len(lines) < most:
+                lines.append(word)
+            else:
+                lines[-1] = f"{lines[-1]} {' '.join(words[number:])}"
+                break
+        return [self.fitted(line, size, width) for line in lines]
 
     def _darken(self, left: float, top: float, right: float, bottom: float) -> None:
         box = (round(left), round(top), round(right), round(bottom))

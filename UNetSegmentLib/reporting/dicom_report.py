@@ -15,7 +15,8 @@ def measured_segments(
     """The segments that occur, with volume (mL) or area (mm²), largest diameter (mm), and mean intensity.
 
     Args:
-        image: whose first channel is averaged, on the grid of the segmentation; None leaves the mean out.
+        image: which is averaged, on the grid of the segmentation; None, and one of several channels (colours), leaves
+            the mean out.
         kind: of the SEG, which says how its segments are numbered.
         modality: of the image: CT is in Hounsfield units, everything else has no unit.
     """
@@ -40,7 +41,7 @@ def _numbers(
         numbers.append(Measurement("area", round(one.area_mm2, 3), "mm2"))
     if one.kind is not SizeKind.PIXELS:
         numbers.append(Measurement("diameter", round(one.diameter_mm, 3), "mm"))
-    if image is not None and image.geometry.is_close(segmentation.geometry):
+    if image is not None and image.channels == 1 and image.geometry.is_close(segmentation.geometry):
         mean = float(image.voxels[0][segmentation.mask(one.label.value)].mean())
         numbers.append(Measurement("mean", round(mean, 3), unit))
     return tuple(numbers)

@@ -10,7 +10,18 @@ from ..text import shown
 from .optional import needs
 
 # Pillow's typeface holds ASCII alone; these are found by name where a system has them.
-_SYSTEM = ("DejaVuSans.ttf", "segoeui.ttf", "Arial Unicode.ttf", "Arial.ttf", "NotoSans-Regular.ttf", "msgothic.ttc")
+_SYSTEM = (
+    "DejaVuSans.ttf",
+    "segoeui.ttf",
+    "Arial Unicode.ttf",
+    "Arial.ttf",
+    "NotoSans-Regular.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "PingFang.ttc",
+    "msyh.ttc",
+    "msgothic.ttc",
+    "wqy-microhei.ttc",
+)
 # No picture is so wide.
 _LONGEST = 400
 _MISSING = "\uffff"

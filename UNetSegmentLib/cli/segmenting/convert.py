@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +12,14 @@ import typer
 from ...errors import InputError
 from ...io.own_outputs import Job, remember
 from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
+from ..options.page import PageOption, PagePatientOption, ReportPage
 from ..terminal.console import say
 from ..terminal.session import DebugOption, ForceOption, JsonOption, SeriesOption, print_json, session
 
 if TYPE_CHECKING:
-    from ...io.dicom_objects.reading.image_grid import ImagePlace
+    from ...io.outputs import Output
     from ...progress import CancelToken
+    from ...volume import Segmentation
 
 
 def convert(
@@ -29,8 +33,8 @@ def convert(
     image: Annotated[
         Path | None,
         typer.Option(
-            help="The image that it is about: a DICOM series to write DICOM, any image to read an RTSTRUCT or to put a "
-            "SEG on its grid."
+            help="The image that it is about: a DICOM series to write DICOM, any image to read an RTSTRUCT, to put a "
+            "SEG on its grid, or to draw a page."
         ),
     ] = None,
     segment: Annotated[
@@ -41,6 +45,8 @@ def convert(
     dicom: DicomOption = "labelmap",
     dicom_compression: CompressionOption = "rle",
     report: ReportOption = None,
+    report_page: PageOption = None,
+    page_patient: PagePatientOption = False,
     name: Annotated[str, typer.Option(help="Who made it: name and version of a model or a person's role.")] = "",
     corrected: Annotated[bool, typer.Option("--corrected", help="It was changed by hand (SEMIAUTOMATIC).")] = False,
     force: ForceOption = False,
@@ -54,53 +60,103 @@ def convert(
 
     Example: unetsegment convert found.seg.nrrd found.dcm --image ct-folder
     """
-    wanted = DicomResult(target, dicom, report, dicom_compression)
+    result, page = DicomResult(target, dicom, report, dicom_compression), ReportPage(report_page, page_patient)
     with session(debug, json) as cancel:
-        from ...io.dicom_objects import Author, source_of
-        from ...io.guarded import read_segmentation, read_volume
-        from ...io.outputs import Input, Output, check_outputs
-        from ...io.segmentations import check_segmentation_ending, table_beside, write_segmentation
-
-        wanted.check()
-        if wanted.of_probabilities:
-            raise InputError(
-                "A fractional SEG holds a model's probabilities, which a segmentation has no more.",
-                "Use 'segment --dicom fractional', or convert to a labelmap.",
-            )
-        if not wanted.wanted:
-            check_segmentation_ending(target)
-        elif image is None:
-            raise InputError(
-                "A DICOM object is about a series, and none is named.", "Name the folder of the series with --image."
-            )
+        conversion = Conversion(segmentation, image, series, segment or (), result, page)
         job = Job("convert", (segmentation, *([image] if image else [])))
-        beside = None if wanted.wanted else table_beside(target)
-        outputs = [Output(path, role) for path, role in ((target, "OUTPUT"), (beside, "the label table")) if path]
-        outputs += [Output(report, "--report")] if report else []
-        inputs = [Input(segmentation, "SEGMENTATION"), *([Input(image, "--image")] if image else [])]
-        notes = check_outputs(outputs, inputs, job, force)
-        source = source_of(image, series) if image is not None and wanted.wanted else None
-        place = source or (_grid(image, series, cancel) if image is not None else None)
-        read = read_segmentation(segmentation, cancel, place, segment or ())
-        if wanted.wanted and source is not None and image is not None:
-            volume = read_volume(image, series) if report is not None else None
-            wanted.write(read, volume, source, Author(name or "UNetSegment", corrected=corrected))
-        else:
-            kind = "SEMIAUTOMATIC" if corrected else "AUTOMATIC"
-            write_segmentation(read, target, algorithm=name, algorithm_type=kind)
-        for output in outputs:
-            remember(output.path, job)
-        written = [str(output.path) for output in outputs]
+        notes = conversion.check(job, force)
+        read = conversion.run(name, corrected, cancel)
+        written = [output.path for output in conversion.outputs()]
+        for path in written:
+            remember(path, job)
         if json:
-            print_json({"files": written, "notes": [*notes, *read.notes]})
+            print_json({"files": [str(path) for path in written], "notes": [*notes, *read.notes]})
             return
         for note in (*notes, *read.notes):
             say(f"Note: {note}", error=True)
         say("Written:\n" + "\n".join(f"  {path}" for path in written))
 
 
-def _grid(image: Path, series: str | None, cancel: CancelToken) -> ImagePlace:
-    """The grid of an image; of a DICOM series by its headers."""
-    from ...io.guarded import read_grid
+@dataclass(frozen=True)
+class Conversion:
+    """What is converted into what."""
 
-    return read_grid(image, series, cancel)
+    segmentation: Path
+    image: Path | None
+    series: str | None
+    segments: Sequence[str]
+    result: DicomResult
+    page: ReportPage
+
+    def outputs(self) -> list[Output]:
+        """What is going to be written."""
+        from ...io.outputs import Output
+        from ...io.segmentations import table_beside
+
+        target = self.result.target
+        given = {
+            "OUTPUT": target,
+            "the label table": None if self.result.wanted else table_beside(target),
+            "--report": self.result.report,
+            "--report-page": self.page.path,
+        }
+        return [Output(path, role) for role, path in given.items() if path is not None]
+
+    def check(self, job: Job, force: bool) -> tuple[str, ...]:
+        """Refuses what does not go together, or would destroy something.
+
+        Raises:
+            InputError: probabilities of a segmentation; no image where one is needed.
+            OutputError: an ending that cannot be written; files that would be replaced.
+        """
+        from ...io.outputs import Input, check_outputs
+        from ...io.segmentations import check_segmentation_ending
+
+        self.result.check()
+        self.page.check()
+        if self.result.of_probabilities:
+            raise InputError(
+                "A fractional SEG holds a model's probabilities, which a segmentation has no more.",
+                "Use 'segment --dicom fractional', or convert to a labelmap.",
+            )
+        if not self.result.wanted:
+            check_segmentation_ending(self.result.target)
+        if self.image is None and self.result.wanted:
+            raise InputError(
+                "A DICOM object is about a series, and none is named.", "Name the folder of the series with --image."
+            )
+        if self.image is None and self.page.path is not None:
+            raise InputError("A report page shows the image, and none is named.", "Name it with --image.")
+        inputs = [Input(self.segmentation, "SEGMENTATION"), *([Input(self.image, "--image")] if self.image else [])]
+        return check_outputs(self.outputs(), inputs, job, force)
+
+    def run(self, name: str, corrected: bool, cancel: CancelToken) -> Segmentation:
+        """Reads and writes.
+
+        Args:
+            name: of who made it.
+            corrected: by hand.
+        """
+        from ...io.dicom_objects import Author, source_of
+        from ...io.grid import place_on_grid
+        from ...io.guarded import read_grid, read_segmentation, read_volume
+        from ...io.segmentations import write_segmentation
+
+        source = volume = None
+        if self.image is not None and (self.result.wanted or self.page.in_dicom or self.page.patient):
+            source = source_of(self.image, self.series)
+        place = source or (read_grid(self.image, self.series, cancel) if self.image is not None else None)
+        found = read_segmentation(self.segmentation, cancel, place, self.segments)
+        if self.image is not None and (self.result.report is not None or self.page.path is not None):
+            volume = read_volume(self.image, self.series, cancel=cancel)
+            # A part of the grid is measured and drawn on the whole of it.
+            found = place_on_grid(found, volume.geometry, "The segmentation")
+        author = Author(name or "UNetSegment", corrected=corrected)
+        if self.result.wanted and source is not None:
+            self.result.write(found, volume, source, author)
+        else:
+            write_segmentation(found, self.result.target, algorithm=name, algorithm_type=author.kind)
+        if volume is not None:
+            made_by = {"model": name or "not stated"}
+            self.page.write(volume, found, made_by, (*volume.notes, *found.notes), source, author)
+        return found

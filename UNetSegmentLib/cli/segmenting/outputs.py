@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...errors import InputError, OutputError
 from ...io.own_outputs import Job, remember
 from ...progress import CancelToken
 from ...text import file_name
 from ..options.dicom import DicomResult
+from ..options.page import ReportPage
 from ..terminal.console import write_text
 
 if TYPE_CHECKING:
     from ...inference import SegmentationResult
-    from ...io.dicom_objects import SourceSeries
+    from ...io.dicom_objects import Author, SourceSeries
     from ...io.outputs import Input, Output, OutputFolder
     from ...labels import Label
     from ...volume import Volume
@@ -37,6 +38,7 @@ class Files:
     preview: Path | None = None
     table: Path | None = None
     surfaces: Path | None = None
+    page: ReportPage = field(default_factory=ReportPage)
 
     @property
     def target(self) -> Path:
@@ -65,6 +67,7 @@ class Files:
         from ...io.segmentations import check_segmentation_ending, check_volume_ending
 
         self.result.check()
+        self.page.check()
         if not self.result.wanted:
             check_segmentation_ending(self.target)
         for path in (self.probabilities, self.uncertainty):
@@ -87,7 +90,7 @@ class Files:
         """Writes all of it, and notes each file as this job's own.
 
         Args:
-            about: the series of a DICOM object.
+            about: the series, where a DICOM object or a page is about it.
         """
         from ... import reporting
         from ...io import write_volume
@@ -98,6 +101,11 @@ class Files:
                 cancel.raise_if_cancelled()
                 write_volume(image, path)
                 written.append(path)
+        cancel.raise_if_cancelled()
+        page = self.page.write(
+            volume, result.segmentation, result.settings, result.warnings, about, _author(result.settings)
+        )
+        written += [page] if page else []
         if self.table is not None:
             write_text(reporting.to_csv(reporting.measure(result.segmentation)), self.table)
             written.append(self.table)
@@ -113,17 +121,15 @@ class Files:
 
     def _write_result(self, volume: Volume, result: Result, about: SourceSeries | None, job: Job) -> list[Path]:
         from ...io import write_segmentation
-        from ...io.dicom_objects import Author
 
-        name, version = str(result.settings["model"]), str(result.settings["model_version"])
-        author = Author(name, version)
-        if about is not None and self.result.of_probabilities and result.probabilities is not None:
+        author = _author(result.settings)
+        if not self.result.wanted or about is None:
+            write_segmentation(result.segmentation, self.target, algorithm=f"{author.name} {author.version}")
+        elif self.result.of_probabilities and result.probabilities is not None:
             values, labels = result.settings["outputs"], result.segmentation.labels
             self.result.write_probabilities(result.probabilities, values, labels, about, author)
-        elif about is not None:
-            self.result.write(result.segmentation, volume, about, author)
         else:
-            write_segmentation(result.segmentation, self.target, algorithm=f"{name} {version}")
+            self.result.write(result.segmentation, volume, about, author)
         beside = self._table_beside()
         if beside is not None:
             remember(beside, job)
@@ -142,6 +148,7 @@ class Files:
             "OUTPUT": self.target,
             "the label table beside OUTPUT": self._table_beside(),
             "--report": self.result.report,
+            "--report-page": self.page.path,
             "--probabilities": self.probabilities,
             "--uncertainty": self.uncertainty,
             "--preview": self.preview,
@@ -152,6 +159,12 @@ class Files:
             outputs.append(OutputFolder(self.surfaces, "--surfaces"))
             outputs += [Output(surface_path(self.surfaces, label), "--surfaces") for label in labels]
         return outputs
+
+
+def _author(settings: Mapping[str, Any]) -> Author:
+    from ...io.dicom_objects import Author
+
+    return Author(str(settings["model"]), str(settings["model_version"]), str(settings.get("model_digest", "")))
 
 
 def surface_path(folder: Path, label: Label) -> Path:

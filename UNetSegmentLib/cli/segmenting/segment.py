@@ -14,6 +14,7 @@ from ...io.regions import HELP as REGION_HELP
 from ...io.regions import parse_region, region_file
 from ...progress import CancelToken
 from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
+from ..options.page import PageOption, PagePatientOption, ReportPage
 from ..terminal.clock import Clock, command_clock
 from ..terminal.console import MEASURES_HIDDEN, duration, output, progress_bar, say, working
 from ..terminal.console import table as table_of
@@ -140,6 +141,8 @@ def segment(
     dicom: DicomOption = "labelmap",
     dicom_compression: CompressionOption = "rle",
     report: ReportOption = None,
+    report_page: PageOption = None,
+    page_patient: PagePatientOption = False,
     force: ForceOption = False,
     worker: Annotated[bool, typer.Option("--worker", help="Run the network in a process of its own.")] = False,
     json: JsonOption = False,
@@ -154,12 +157,13 @@ def segment(
     """
     source = Source(image, series, channel or [])
     result_file = DicomResult(target, dicom, report, dicom_compression)
-    files = Files(result_file, probabilities, uncertainty, preview, table, surfaces)
+    page = ReportPage(report_page, page_patient)
+    files = Files(result_file, probabilities, uncertainty, preview, table, surfaces, page)
     with session(debug, json) as cancel:
         clock = command_clock(context)
         job = Job("segment", (image, *source.channels, model))
         notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job, force)
-        about = files.result.source(image, series)
+        about = files.result.source(image, series) or page.source(image, series)
         with working("Reading the image", not json):
             volumes = source.read(cancel, not worker)
         files.check_image(volumes[0])

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "read_seg": "reading.seg",
         "source_of": "source",
         "write_fractional": "seg_writing",
+        "write_pdf": "pdf_writing",
         "write_report": "report_writing",
         "write_rtstruct": "rtstruct_writing",
         "write_seg": "seg_writing",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,12 @@ from ...errors import InputError
 from ...geometry import Geometry
 from ...labels import CodedTerm, Label
 from ...volume import Segmentation
-from .author import MANUFACTURER, VERSION, Author
+from .author import Author
 from .contours import contours_of
+from .object_header import LONGEST, object_header
 from .reading.rtstruct import STORAGE
 from .saving import present, save
 from .source import SourceSeries
-
-_PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
-_STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
-_LONGEST = 64
 
 
 def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path | str, author: Author) -> Path:
@@ -40,7 +36,7 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
     """
     labels = present(segmentation)
     first = source.files[0]
-    reference = str(getattr(first, "FrameOfReferenceUID", "") or "")
+    reference = source.reference
     if not reference:
         raise InputError(
             f"Series {source.name} states no frame of reference, which a structure set needs.",
@@ -57,26 +53,10 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
 
 
 def _header(first: Any, author: Author) -> Any:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
-
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UID(STORAGE)
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    if "SpecificCharacterSet" in first:
-        data.SpecificCharacterSet = first.SpecificCharacterSet
-    for name in (*_PATIENT, *_STUDY):
-        setattr(data, name, getattr(first, name, ""))
-    now = datetime.now()
-    data.InstanceCreationDate = data.SeriesDate = data.StructureSetDate = now.strftime("%Y%m%d")
-    data.InstanceCreationTime = data.SeriesTime = data.StructureSetTime = now.strftime("%H%M%S")
-    data.Modality, data.SeriesInstanceUID, data.SeriesNumber, data.InstanceNumber = "RTSTRUCT", generate_uid(), 901, 1
-    data.SeriesDescription = f"Structures by {author.name or MANUFACTURER}"[:_LONGEST]
-    data.Manufacturer, data.ManufacturerModelName = MANUFACTURER, (author.name or MANUFACTURER)[:_LONGEST]
-    data.SoftwareVersions, data.OperatorsName = VERSION, ""
-    data.StructureSetLabel, data.StructureSetName = "UNETSEGMENT", f"{author.name} {author.version}".strip()[:_LONGEST]
+    data = object_header(first, author, STORAGE, "RTSTRUCT", 901, "Structures")
+    data.StructureSetDate, data.StructureSetTime = data.SeriesDate, data.SeriesTime
+    data.OperatorsName = ""
+    data.StructureSetLabel, data.StructureSetName = "UNETSEGMENT", f"{author.name} {author.version}".strip()[:LONGEST]
     data.ApprovalStatus = "UNAPPROVED"
     return data
 
@@ -85,9 +65,9 @@ def _roi(number: int, label: Label, reference: str, author: Author) -> Any:
     from pydicom import Dataset
 
     roi = Dataset()
-    roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, label.name[:_LONGEST], reference
+    roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, label.name[:LONGEST], reference
     roi.ROIGenerationAlgorithm = author.kind
-    roi.ROIGenerationDescription = f"{author.name} {author.version}".strip()[:_LONGEST]
+    roi.ROIGenerationDescription = f"{author.name} {author.version}".strip()[:LONGEST]
     return roi
 
 
@@ -106,7 +86,7 @@ def _code(term: CodedTerm) -> Any:
     from pydicom import Dataset
 
     code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = term.code, term.scheme, term.meaning[:_LONGEST]
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = term.code, term.scheme, term.meaning[:LONGEST]
     return code
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from object_cases import ORIENTATIONS, grid_of, labels_on, points_of, save_source
+from object_checks import assert_valid
 from pydicom import dcmread
 from typer.testing import Result
 
@@ -48,6 +49,36 @@ def test_segment_writes_a_seg_and_a_report_on_its_series(
     data = dcmread(target)
     assert (data.PatientID, data.SegmentSequence[-1].SegmentAlgorithmType) == ("P-1", "AUTOMATIC")
     assert dcmread(report).Modality == "SR"
+
+
+@pytest.mark.parametrize("ending", [".pdf", ".dcm"])
+def test_a_report_page_names_the_patient_only_where_asked(
+    run_json: Callable[..., Any],
+    series: Path,
+    tmp_path: Path,
+    level_package: Path,
+    ending: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("vtk")
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        "UNetSegmentLib.reporting.page.drawing.Canvas.text", lambda self, x, y, text, *_, **__: drawn.append(text)
+    )
+    page = tmp_path / f"page{ending}"
+    for asked in ([], ["--page-patient"]):
+        drawn.clear()
+        answer = run_json(
+            "segment", series, tmp_path / "a.seg.nrrd", "-m", level_package, "--report-page", page, *asked, "--force"
+        )
+        assert str(page) in answer["files"]
+        named = [text for text in drawn if "Jane" in text or "P-1" in text]
+        assert named == (["Patient: Roe Jane, P-1"] if asked else [])
+        assert any(text.startswith("levels") for text in drawn)
+    if ending == ".dcm":
+        data = dcmread(page)
+        assert (data.PatientID, data.Modality, data.EncapsulatedDocument[:4]) == ("P-1", "DOC", b"%PDF")
+        assert_valid(page)
 
 
 @pytest.mark.parametrize("worker", [[], ["--worker"]], ids=["here", "in a worker"])
@@ -99,6 +130,9 @@ def test_batch_writes_dicom_for_dicom(
         (["{series}", "out.dcm", "-m", "{model}", "--dicom", "mesh"], "no kind of DICOM object"),
         (["{series}", "out.dcm", "-m", "{model}", "--report", "sr.txt"], "is a .dcm file"),
         (["{series}", "out.dcm", "-m", "{model}", "--dicom-compression", "zip"], "no compression"),
+        (["{series}", "out.dcm", "-m", "{model}", "--report-page", "page.docx"], ".pdf"),
+        (["{series}", "out.dcm", "-m", "{model}", "--page-patient"], "none is asked for"),
+        (["{image}", "out.seg.nrrd", "-m", "{model}", "--report-page", "page.dcm"], "is not DICOM"),
         (["{series}", "out.dcm", "-m", "{model}", "--dicom", "fractional", "--report", "sr.dcm"], "of labels"),
     ],
 )
@@ -125,6 +159,19 @@ def test_convert_says_that_a_series_is_not_there(run: Callable[..., Result], tmp
     write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), tmp_path / "a.seg.nrrd")
     result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", tmp_path / "nowhere")
     assert (result.exit_code, "does not exist" in result.output.replace("\n", " ")) == (3, True)
+
+
+def test_convert_draws_a_page(
+    run_json: Callable[..., Any], run: Callable[..., Result], series: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("vtk")
+    write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), tmp_path / "a.seg.nrrd")
+    page = tmp_path / "page.png"
+    result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--report-page", page)
+    assert (result.exit_code, "--image" in result.output) == (3, True)
+    asked = ["--image", series, "--report-page", page, "--name", "Dr. Roe"]
+    assert str(page) in run_json("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", *asked)["files"]
+    assert page.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_segmentation_has_no_probabilities_to_convert(

@@ -1,0 +1,42 @@
+"""``write_pdf``: a document about a series, stored beside it (PS3.3, A.45.1: Encapsulated PDF)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .author import Author
+from .object_header import LONGEST, object_header
+from .saving import save
+from .source import SourceSeries
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1.104.1"
+_NUMBER = 903
+
+
+def write_pdf(document: bytes, title: str, source: SourceSeries, path: Path | str, author: Author) -> Path:
+    """Writes a DICOM object that holds a PDF.
+
+    Args:
+        document: the PDF.
+        source: the series that it is about, whose patient and study it carries.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from pydicom import Dataset
+
+    first = source.files[0]
+    data = object_header(first, author, _STORAGE, "DOC", _NUMBER, "Report page")
+    data.ContentDate, data.ContentTime, data.AcquisitionDateTime = data.SeriesDate, data.SeriesTime, ""
+    data.ConversionType, data.BurnedInAnnotation = "WSD", "YES"
+    data.DocumentTitle, data.MIMETypeOfEncapsulatedDocument = title[:LONGEST], "application/pdf"
+    data.ConceptNameCodeSequence = []
+    references = []
+    for file in source.files:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
+        references.append(item)
+    data.SourceInstanceSequence = references
+    data.EncapsulatedDocumentLength = len(document)
+    data.EncapsulatedDocument = document + b"\0" * (len(document) % 2)
+    return save(data, path)
