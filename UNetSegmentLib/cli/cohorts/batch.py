@@ -328,6 +328,8 @@ def _say_outcome(
         say(f"Note: {note}")
     seconds = sum(record.seconds for record in records if record.status is Status.DONE)
     say(f"{counts['done']} done, {counts['failed']} failed, {counts['left out']} left out; {run} run now, {kept} kept.")
+    if stored := sum(bool(record.stored) for record in records):
+        say(f"{stored} stored on the server.")
     if lost := sum(bool(record.not_stored) for record in records):
         say(f"{lost} not stored on the server; the table says why.", error=True)
     if counts["done"]:
