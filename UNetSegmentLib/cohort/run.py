@@ -158,7 +158,8 @@ def run_cohort(
                 if ended is not None:
                     ended(record)
                 if record.code == OutputError.code:
-                    raise OutputError(record.cause, record.cure, record.detail)
+                    cure = f"{record.cure} {kept + run} of {len(mine)} cases have ended; the same command goes on."
+                    raise OutputError(record.cause, cure, record.detail)
                 journal.add(record)
                 rows[record.case] = record
                 run += 1

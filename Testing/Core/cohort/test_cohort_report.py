@@ -88,7 +88,7 @@ def test_what_needs_a_look_stands_first() -> None:
         ("poor", "low Dice"),
         ("nothing", "empty"),
         ("doubtful", "doubtful"),
-        ("told", "notes"),
+        ("told", "with notes"),
         ("fine", "done"),
         ("notes.txt", "left out"),
     ]

@@ -181,8 +181,12 @@ def test_a_disk_that_is_full_ends_the_run(tmp_path: Path, level_package: Path, m
         raise OutputError("The disk is full.", "Free some space.")
 
     monkeypatch.setattr(pipeline, "write_case", full)
-    with pytest.raises(OutputError, match="full"):
+    with pytest.raises(OutputError, match="full") as told:
         run_cohort(found, Pipe(level_package, output), JOB, output)
+    assert "0 of 2 cases have ended" in told.value.cure
+    monkeypatch.undo()
+    again = run_cohort(found, Pipe(level_package, output), JOB, output)
+    assert [record.status for record in again.records] == [Status.DONE] * 2, "it stood for a failure"
 
 
 def test_a_reference_gives_dice(tmp_path: Path, level_package: Path) -> None:

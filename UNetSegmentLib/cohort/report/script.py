@@ -61,7 +61,10 @@ SCRIPT = r"""
     const notes = make('td', 'notes');
     if (row[7]) notes.append(make('b', '', row[7]), make('div', '', row[8]));
     row[9].forEach(text => notes.append(make('div', 'soft', text)));
-    line.append(picture, who, numbers, sizes, notes);
+    // A failure has nothing but its words.
+    const empty = !numbers.hasChildNodes() && !sizes.hasChildNodes();
+    if (empty) notes.colSpan = 3;
+    line.append(picture, who, ...(empty ? [] : [numbers, sizes]), notes);
     return line;
   }
   function more(count) {
@@ -107,6 +110,7 @@ SCRIPT = r"""
   new IntersectionObserver(found => { if (found[0].isIntersecting && made < shown.length) more(STEP); },
     { rootMargin: '1200px' }).observe(end);
   addEventListener('beforeprint', () => more(shown.length));
+  document.getElementById('cases').classList.toggle('pictureless', !data.rows.some(row => row[2]));
   renew();
 })();
 """

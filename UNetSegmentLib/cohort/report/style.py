@@ -21,16 +21,18 @@ table { border-collapse: collapse } th, td { padding: .45rem .7rem; border-botto
   text-align: left; vertical-align: top } th { font-weight: 600; background: var(--paper) }
 .statistics td + td, .statistics th + th { text-align: right; font-variant-numeric: tabular-nums }
 .scroll { overflow-x: auto }
-#cases { width: 100% } #cases thead th { position: sticky; top: 0; z-index: 1 }
+#cases { width: 100%; min-width: 62rem; table-layout: fixed } #cases thead th { position: sticky; top: 0; z-index: 1 }
 th[data-key] { cursor: pointer; user-select: none } th[aria-sort=ascending]::after { content: " \\25B2" }
 th[aria-sort=descending]::after { content: " \\25BC" }
-.picture { width: 356px } .picture:empty { width: 0 } .picture img { width: 340px; height: 128px; object-fit: contain;
+.c-picture { width: 362px } .c-who { width: 15rem } .c-numbers { width: 8rem } .c-sizes { width: 19rem }
+.pictureless .c-picture { width: 0 } .pictureless .picture { padding: 0 }
+.picture img { width: 340px; height: 128px; object-fit: contain;
   object-position: left top; border-radius: 4px; display: block; background: #0d0f13 }
-.name { font-weight: 600; overflow-wrap: anywhere; margin-bottom: .25rem } .who { max-width: 16rem }
-.numbers, .sizes { white-space: nowrap; font-variant-numeric: tabular-nums } .notes { overflow-wrap: anywhere }
+.name { font-weight: 600; overflow-wrap: anywhere; margin-bottom: .25rem }
+.numbers, .sizes { font-variant-numeric: tabular-nums } .notes { overflow-wrap: anywhere }
 .state { padding: .08rem .55rem; border-radius: 1rem; background: #2b8a3e; color: #fff; white-space: nowrap;
   font-size: 12px } .state.failed { background: #c92a2a } .state.low-Dice { background: #d6336c }
-.state.empty { background: #c2530a } .state.doubtful { background: #9a6b00 } .state.notes { background: #1971c2 }
+.state.empty { background: #c2530a } .state.doubtful { background: #9a6b00 } .state.with-notes { background: #1971c2 }
 .state.left-out { background: #6b7480 }
 .tools { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center }
 input, select { padding: .4rem .6rem; font: inherit; color: inherit; background: var(--paper);

@@ -15,7 +15,7 @@ FAILED, LOW, EMPTY, DOUBTFUL, NOTED, DONE, LEFT_OUT = (
     "low Dice",
     "empty",
     "doubtful",
-    "notes",
+    "with notes",
     "done",
     "left out",
 )

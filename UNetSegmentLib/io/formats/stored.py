@@ -162,5 +162,6 @@ def _values(stored: StoredImage, samples: np.ndarray) -> tuple[np.ndarray, list[
     if not replaced:
         return values, []
     share = 100 * replaced / values.size
+    percent = "100" if share >= 99.5 else f"{share:.2g}"
     words = "1 voxel" if replaced == 1 else f"{replaced} voxels"
-    return values, [f"{words} of '{stored.path.name}' ({share:.2g} %) held no number (NaN); taken as 0."]
+    return values, [f"{words} of '{stored.path.name}' ({percent} %) held no number (NaN); taken as 0."]
