@@ -42,7 +42,7 @@ def load_model(name_or_path: str | Path, verify: bool = True, user_folder: Path 
             or a pickle.
     """
 
-    card, files = open_package(_locate(name_or_path, user_folder))
+    card, files = open_package(locate_package(name_or_path, user_folder))
     return _loaded(card, files, verify)
 
 
@@ -150,7 +150,7 @@ def zip_model(folder: str | Path, path: str | Path) -> Path:
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         # Weights hardly compress; storing them keeps loading from the zip as fast as from a folder.
         archive.writestr(f"{card.name}/{CARD}", read_file(files, CARD), zipfile.ZIP_DEFLATED)
-        for name in _members(card, files):
+        for name in package_members(card, files):
             with files.open(name) as source, archive.open(f"{card.name}/{name}", "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
     return Path(path)
@@ -174,11 +174,11 @@ def _companion(files: PackageFiles, folder: str, depth: int) -> tuple[ModelCard,
     return card_from_text(read_file(inner, CARD, MAX_CARD_BYTES)), inner
 
 
-def _members(card: ModelCard, files: PackageFiles, depth: int = 0) -> list[str]:
+def package_members(card: ModelCard, files: PackageFiles, depth: int = 0) -> list[str]:
     """Every file of a package but its card, those of companions by their path."""
     members = list(card.digests)
     for listed in card.companions:
-        below = _members(*_companion(files, listed.folder, depth), depth + 1)
+        below = package_members(*_companion(files, listed.folder, depth), depth + 1)
         members += [f"{listed.folder}/{name}" for name in below]
     return members
 
@@ -242,7 +242,7 @@ def swap_in(new: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _locate(name_or_path: str | Path, user_folder: Path | None) -> Path:
+def locate_package(name_or_path: str | Path, user_folder: Path | None) -> Path:
     """The path of a package; for a bare name the installed model of that name comes before a folder of that name."""
     text, path = str(name_or_path), Path(name_or_path)
     if "/" in text or "\\" in text or text.lower().endswith((".zip", *PICKLE_SUFFIXES)):

@@ -24,11 +24,39 @@ class WorkerError(UNetSegmentError):
     """The two sides speak different versions of the protocol."""
     INTERNAL = "internal"
     """An unexpected exception in the worker; ``detail`` holds its traceback."""
+    FAR_UNREACHABLE = "far-unreachable"
+    """ssh brought no connection: host unknown, off or not listening, key refused, host key unknown or changed."""
+    FAR_NO_PYTHON = "far-no-python"
+    """The host has no such Python, or an older one."""
+    FAR_NO_LIBRARY = "far-no-library"
+    """The host's Python lacks UNetSegmentLib."""
+    FAR_VERSION = "far-version"
+    """The host has another version of it."""
+    FAR_MODEL_MISSING = "far-model-missing"
+    """The host lacks the model, and sending it needs the user's word."""
+    FAR_BROKEN = "far-broken"
+    """The connection to the host broke in the middle."""
+    FAR_DISK_FULL = "far-disk-full"
+    """The host has no room for the voxels or the model."""
+    FAR_NOT_THERE = "far-not-there"
+    """A request that is carried out on this computer alone."""
 
     def __init__(self, cause: str, cure: str = "", detail: str = "", code: str = "") -> None:
         super().__init__(cause, cure, detail)
         if code:
             self.code = code
+
+
+PARTING = (
+    WorkerError.FAR_UNREACHABLE,
+    WorkerError.FAR_NO_PYTHON,
+    WorkerError.FAR_NO_LIBRARY,
+    WorkerError.FAR_VERSION,
+    WorkerError.FAR_BROKEN,
+    WorkerError.CRASHED,
+)
+"""Codes of what a relay to another machine says before it ends; all but the last two would meet the next one too."""
+RECOVERABLE = (WorkerError.FAR_BROKEN, WorkerError.CRASHED)
 
 
 class ProtocolError(WorkerError):

@@ -139,6 +139,8 @@ class Connection:
         if incoming.hello is None and status.code is None and status.reason:
             incoming.fatal = start_error(self._command, status.reason)
             return incoming.fatal
+        if incoming.parting is not None:
+            return incoming.parting
         at_work = "during its work" if self._busy() else "while idle"
         during = "before it was ready" if incoming.ready is None else at_work
         return crash_error(during, status.describe(), incoming.last_words)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ...errors import UNetSegmentError
-from ..errors import ProtocolError, VersionError, WorkerError, error_from_code
+from ..errors import PARTING, RECOVERABLE, ProtocolError, VersionError, WorkerError, error_from_code
 from ..protocol.encoding import decode_event
 from ..protocol.lines import LineBuffer, Tail
 from ..protocol.messages import Event, Failure, Hello, Ready
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 class Incoming:
     """The output of one process, from its start to its end.
+
+    ``fatal`` is an error that another process would meet too, ``parting`` what this one said of its own end.
 
     Args:
         on_event: gets every event, in order, even where it runs an event loop that brings more of them.
@@ -34,6 +36,7 @@ class Incoming:
         self.hello: Hello | None = None
         self.ready: Ready | None = None
         self.fatal: UNetSegmentError | None = None
+        self.parting: UNetSegmentError | None = None
 
     @property
     def pid(self) -> int | None:
@@ -89,6 +92,12 @@ class Incoming:
             # The worker ends itself now; whatever waits gets this reason rather than a crash.
             problem = event.problem
             self.fatal = error_from_code(problem.code, problem.cause, problem.cure, problem.detail)
+            return
+        elif isinstance(event, Failure) and event.id is None and event.problem.code in PARTING:
+            # The relay of a far worker knows better than its exit code why it ends.
+            problem = event.problem
+            self.parting = error_from_code(problem.code, problem.cause, problem.cure, problem.detail)
+            self.fatal = None if problem.code in RECOVERABLE else self.parting
             return
         self._on_event(event)
 

@@ -1,0 +1,60 @@
+"""Files in the lines that travel between the machines: no path of one machine means anything on the other.
+
+A line is looked at as plain JSON, so that it carries whatever a message says. Its arrays (``path``, ``shape``,
+``dtype``, see :class:`~UNetSegmentLib.worker.protocol.arrays.ArrayFile`), the files for results and the folder are
+what changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ...io.json_files import no_constant
+
+_ARRAY = {"path", "shape", "dtype"}
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    """A line as an object; None for what is none."""
+    try:
+        body = json.loads(line, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """The object as a line, line end included."""
+    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def rename_arrays(value: Any, rename: Callable[[dict[str, Any]], str]) -> Any:
+    """A copy in which every array has the path that ``rename`` gives it."""
+    if isinstance(value, dict):
+        if value.keys() == _ARRAY and isinstance(value["path"], str):
+            return {**value, "path": rename(value)}
+        return {key: rename_arrays(entry, rename) for key, entry in value.items()}
+    if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
+        return [rename_arrays(entry, rename) for entry in value]
+    return value
+
+
+def result_files(body: dict[str, Any]) -> dict[str, str]:
+    """The empty files that a request holds ready for its answer, by name."""
+    several, one = body.get("results"), body.get("result")
+    named = {str(name): path for name, path in several.items()} if isinstance(several, dict) else {}
+    if isinstance(one, str) and one:
+        named["result"] = one
+    return {name: path for name, path in named.items() if isinstance(path, str)}
+
+
+def with_results(body: dict[str, Any], files: dict[str, str]) -> dict[str, Any]:
+    """The request with other files for its answer."""
+    changed = dict(body)
+    if isinstance(body.get("results"), dict):
+        changed["results"] = {name: files[name] for name in body["results"] if name in files}
+    if body.get("result"):
+        changed["result"] = files.get("result", "")
+    return changed
