@@ -1,0 +1,1 @@
+"""What ``bench_cohort.py`` measures: whole commands, in turn, into folders that are new each time."""

@@ -1,0 +1,98 @@
+"""``batch`` over nnU-Net's own command on one model: nnU-Net's folder, and our package imported from it."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .turns import LIBRARY, batch, in_turns, linked, run, told
+
+sys.path.insert(0, str(LIBRARY / "Testing" / "Parity"))
+
+
+def model_of_nnunet(work, data, features):
+    """nnU-Net's folder of a hippocampus model as its own planner makes it, with random weights, and our package."""
+    root = work / f"nnunet-{features}"
+    told_where = root / "folder.txt"
+    if not told_where.exists():
+        shutil.rmtree(root, ignore_errors=True)
+        from nnunet_datasets import hippocampus
+        from nnunet_environment import nnunet
+        from nnunet_planning import plan
+        from nnunet_training import save_random
+
+        with nnunet(root):
+            dataset = hippocampus(root, data)
+            description = json.loads((root / "raw" / dataset / "dataset.json").read_text())
+            folder = save_random(plan(dataset, features=features), "3d_fullres", description, mirror_axes=(0, 1, 2))
+        from UNetSegmentLib.models.importing import import_model
+
+        import_model(folder, root / "package")
+        told_where.write_text(str(folder))
+    (package,) = [path for path in (root / "package").iterdir() if path.is_dir()]
+    return Path(told_where.read_text()), package
+
+
+def measure(files, work, data, rounds, threads, features):
+    """Rows: nnU-Net as it is and at its best, ours with the same mirrors and without pictures, which it writes none."""
+    folder, package = model_of_nnunet(work, data, features)
+    theirs_in = linked(files, work / "in" / "nnunet", "_0000")
+    ours_in = linked(files, work / "in" / "ours")
+
+    def theirs(*options):
+        def run_it(output):
+            command = [Path(sys.executable).with_name("nnUNetv2_predict_from_modelfolder")]
+            command += ["-i", theirs_in, "-o", output, "-m", folder, "-f", "0", "-device", "cpu"]
+            run([*map(str, command), "--disable_progress_bar", *options], threads, _folders(work))
+
+        return run_it
+
+    def ours(preset):
+        return lambda output: told(
+            batch(ours_in, output, package, "--no-preview", "--preset", preset, "--format", ".nii.gz", threads=threads)
+        )
+
+    rows = []
+    for section, preset, options in (
+        ("nnU-Net's model, mirrors", "exact", ()),
+        ("nnU-Net's model, no mirrors", "balanced", ("--disable_tta",)),
+    ):
+        candidates = {
+            "nnUNetv2_predict": theirs(*options),
+            "nnUNetv2_predict, -npp 1 -nps 1": theirs(*options, "-npp", "1", "-nps", "1"),
+            f"batch, {preset}": ours(preset),
+        }
+        measured = in_turns(section, candidates, len(files), work, rounds)
+        alike = _alike(work / "out", section, f"batch, {preset}")
+        rows += measured[:-1]
+        last = measured[-1]
+        figures = {**last.figures, "same label": alike}
+        rows.append(type(last)(*_fields(last), f"{alike:.4%} of the voxels have the same label; {last.note}", figures))
+    return rows
+
+
+def _fields(row):
+    return row.section, row.candidate, row.cases, row.seconds
+
+
+def _folders(work):
+    """nnU-Net asks for these, and uses none of them here."""
+    return {f"nnUNet_{name}": str(work / name) for name in ("raw", "preprocessed", "results")}
+
+
+def _alike(out, section, ours):
+    """Share of voxels with nnU-Net's label, over all cases."""
+    import SimpleITK as sitk
+
+    def folder(name):
+        return out / f"{section}-{name}".replace(" ", "-").replace("/", "-")
+
+    same, every = 0, 0
+    for file in sorted(folder("nnUNetv2_predict").glob("*.nii.gz")):
+        one = sitk.GetArrayFromImage(sitk.ReadImage(file))
+        name = file.name.partition(".")[0]
+        other = sitk.GetArrayFromImage(sitk.ReadImage(folder(ours) / name / "segmentation.nii.gz"))
+        same, every = same + int(np.sum(one == other)), every + one.size
+    return same / every
