@@ -4,12 +4,11 @@ Also a script: ``python -m cohorts.growth COUNT FOLDER`` measures one size in a 
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
-from .turns import LIBRARY, Row, run
+from .turns import Row, beside, run
 
 SEGMENTS = ("Anterior hippocampus", "Posterior hippocampus")
 MODEL = "hippocampus-t1"
@@ -17,13 +16,10 @@ MODEL = "hippocampus-t1"
 
 def measure(counts, work):
     """A row for each number of cases."""
-    here = Path(__file__).resolve().parents[1]
     rows = []
     for count in counts:
-        # The library lies outside of this folder, whose name is that of the package.
-        extra = {"PYTHONPATH": f"{LIBRARY}:{here}"}
         command = [sys.executable, "-m", "cohorts.growth", str(count), str(work / f"tiny-{count}")]
-        found = json.loads(run(command, extra=extra).splitlines()[-1])
+        found = json.loads(run(command, extra=beside()).splitlines()[-1])
         print(f"{count} tiny cases: {found}", flush=True)
         rows.append(Row("tiny cases, no network", f"{count}", count, found["run"], _words(found), found))
     return rows
@@ -76,7 +72,7 @@ def one_size(count, folder):
     from UNetSegmentLib.models import find_model, read_card
 
     images, output = folder / "images", folder / "results"
-    _write_images(images, count)
+    write_images(images, count)
     job, card = CohortJob(MODEL), read_card(find_model(MODEL))
     digest = job.digest(card)
     engine = StandIn(output, digest)
@@ -94,7 +90,7 @@ def one_size(count, folder):
     outcome = run_cohort(found, engine, digest, output, ended=keep)
     assert outcome.kept == count
     memory = (_now() - before) / count
-    peak_before_tables = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = highest()
     tables = write_table(outcome.records, output)
     page = write_page(outcome.records, output, "Tiny cases", MODEL)
     seconds["again"] = clock()
@@ -104,8 +100,8 @@ def one_size(count, folder):
         **seconds,
         **{name: path.stat().st_size / count for name, path in sizes.items()},
         "memory": memory,
-        "peak": peak_before_tables,
-        "peak with tables": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak": peak,
+        "peak with tables": highest(),
     }
 
 
@@ -120,7 +116,7 @@ class _Clock:
         return self._last - before
 
 
-def _write_images(folder, count):
+def write_images(folder, count):
     """Cubes of 8 voxels, each different."""
     import gzip
 
@@ -142,7 +138,17 @@ def _write_images(folder, count):
 
 def _now():
     """Resident bytes of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return _state("VmRSS")
+
+
+def highest():
+    """The most that this process has had; getrusage would tell that of the process that started it."""
+    return _state("VmHWM")
+
+
+def _state(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from .turns import LIBRARY, batch, in_turns, linked, run, told
 
 sys.path.insert(0, str(LIBRARY / "Testing" / "Parity"))
 
+_ITERATIONS = 60  # as in the parity tests: labels like those of a real model
+
 
 def model_of_nnunet(work, data, features):
-    """nnU-Net's folder of a hippocampus model as its own planner makes it, with random weights, and our package."""
+    """nnU-Net's folder of a hippocampus model as its own planner makes it, trained for a little, and our package."""
     root = work / f"nnunet-{features}"
     told_where = root / "folder.txt"
     if not told_where.exists():
@@ -21,12 +23,13 @@ def model_of_nnunet(work, data, features):
         from nnunet_datasets import hippocampus
         from nnunet_environment import nnunet
         from nnunet_planning import plan
-        from nnunet_training import save_random
+        from nnunet_training import save_trained
 
         with nnunet(root):
-            dataset = hippocampus(root, data)
+            dataset = hippocampus(root, data, cases=12)
             description = json.loads((root / "raw" / dataset / "dataset.json").read_text())
-            folder = save_random(plan(dataset, features=features), "3d_fullres", description, mirror_axes=(0, 1, 2))
+            plans = plan(dataset, features=features)
+            folder = save_trained(plans, "3d_fullres", description, _ITERATIONS, mirror_axes=(0, 1, 2))
         from UNetSegmentLib.models.importing import import_model
 
         import_model(folder, root / "package")
@@ -44,7 +47,7 @@ def measure(files, work, data, rounds, threads, features):
     def theirs(*options):
         def run_it(output):
             command = [Path(sys.executable).with_name("nnUNetv2_predict_from_modelfolder")]
-            command += ["-i", theirs_in, "-o", output, "-m", folder, "-f", "0", "-device", "cpu"]
+            command += ["-i", theirs_in, "-o", output, "-m", folder, "-f", "all", "-device", "cpu"]
             run([*map(str, command), "--disable_progress_bar", *options], threads, _folders(work))
 
         return run_it

@@ -6,8 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from .growth import _write_images as write_images
-from .turns import Row, in_turns, run
+from .growth import write_images
+from .turns import Row, beside, in_turns, run
 
 _CALL = re.compile(r"^\d+ +(\w+)\((.*)$")
 _KINDS = {
@@ -16,16 +16,6 @@ _KINDS = {
     "make, rename, remove": (
         *("mkdir", "mkdirat", "rename", "renameat2", "unlink", "unlinkat", "rmdir"),
         *("chmod", "fchmodat"),
-    ),
-        "mkdir",
-        "mkdirat",
-        "rename",
-        "renameat2",
-        "unlink",
-        "unlinkat",
-        "rmdir",
-        "chmod",
-        "fchmodat",
     ),
     "force to disk": ("fsync", "fdatasync"),
 }
@@ -48,13 +38,13 @@ def real_driver(model, work, count):
     shutil.rmtree(images, ignore_errors=True)
     write_images(images, count)
     code = (
-        "import resource, sys; from UNetSegmentLib.cli.app import app; app(sys.argv[1:], standalone_mode=False); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        "import sys; from cohorts.growth import highest; from UNetSegmentLib.cli.app import app; "
+        "app(sys.argv[1:], standalone_mode=False); print(highest())"
     )
 
     def real(folder):
         arguments = ["batch", images, "-o", folder, "-m", model, "--no-preview"]
-        peak = int(run([sys.executable, "-c", code, *map(str, arguments)]).splitlines()[-1])
+        peak = int(run([sys.executable, "-c", code, *map(str, arguments)], extra=beside()).splitlines()[-1])
         return f"the process that drives it: {peak / 2**20:.0f} MB", {"peak": peak}
 
     return in_turns("tiny cases, real network", {f"{count}": real}, count, work, 1)

@@ -75,6 +75,11 @@ def run(command, threads=0, extra=None):
     return done.stdout
 
 
+def beside():
+    """The environment in which this package can be imported too."""
+    return {"PYTHONPATH": os.pathsep.join([str(LIBRARY), str(Path(__file__).resolve().parents[1])])}
+
+
 def batch(images, output, model, *options, threads=0):
     """``unetsegment batch``; when records ended, as seconds since the start of the command."""
     begun = time.time()
