@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
 from ..io.atomic import output_error
-from ..io.locks import try_lock
+from ..io.locks import lacks_locks, try_lock
 from .record import Record
+
+log = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 1.0
 FOLDER = ".unetsegment"
@@ -34,14 +37,25 @@ class Journal:
         output: folder of the run.
         part, parts: which of how many, counted from 1.
         patience: seconds that a process which is just ending, or looks whether we are there, is waited for.
+        holder: who is known to have it, for the message.
+        alive: whether that one seems to be at work; asked for where the file system keeps no locks.
 
     Raises:
         InputError: another run writes this journal now.
         OutputError: it cannot be written.
     """
 
-    def __init__(self, output: Path, part: int = 1, parts: int = 1, patience: float = _PATIENCE) -> None:
-        self.path = output / FOLDER / f"journal-{part}-of-{parts}.jsonl"
+    def __init__(
+        self,
+        output: Path,
+        part: int = 1,
+        parts: int = 1,
+        patience: float = _PATIENCE,
+        holder: str = "",
+        alive: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.path = journal_path(output, part, parts)
+        self._holder, self._alive = holder, alive
         self._file: IO[bytes] | None = None
         self._forced = -_EVERY_SECONDS
         self._patience = patience
@@ -52,9 +66,11 @@ class Journal:
             self._file = self.path.open("a+b")
             if not self._locked(self._file):
                 self._file.close()
+                who = f" ({self._holder})" if self._holder else ""
                 raise InputError(
-                    f"Another run is writing its results to '{self.path.parent.parent}' now.",
-                    "Wait for its end, or choose another folder.",
+                    f"Another run is writing its results to '{self.path.parent.parent}' now{who}.",
+                    "Wait for its end, or choose another folder. Where its machine has died, this ends by itself "
+                    "within a quarter of an hour.",
                 )
             end_torn_line(self._file)
         except OSError as error:
@@ -70,10 +86,16 @@ class Journal:
 
     def _locked(self, file: IO[bytes]) -> bool:
         end = time.monotonic() + self._patience
-        while not try_lock(file.fileno()):
-            if time.monotonic() > end:
-                return False
-            time.sleep(_POLL)
+        try:
+            while not try_lock(file.fileno()):
+                if time.monotonic() > end:
+                    return False
+                time.sleep(_POLL)
+        except OSError as error:
+            if not lacks_locks(error):
+                raise
+            log.warning("'%s' lies on a file system without locks", self.path.parent.parent)
+            return not self._alive()
         return True
 
     def add(self, record: Record) -> None:
@@ -110,6 +132,11 @@ def end_torn_line(file: IO[bytes]) -> None:
         file.write(b"\n")
 
 
+def journal_path(output: Path, part: int, parts: int) -> Path:
+    """Where the journal of a part is."""
+    return output / FOLDER / f"journal-{part}-of-{parts}.jsonl"
+
+
 def journals(output: Path) -> list[Path]:
     """The journals of all parts."""
     with contextlib.suppress(OSError):
@@ -117,10 +144,14 @@ def journals(output: Path) -> list[Path]:
     return []
 
 
-def read_records(output: Path) -> dict[str, Record]:
-    """The last record of every case, over all parts; the later one where two parts ran the same."""
+def read_records(output: Path, paths: Iterable[Path] | None = None) -> dict[str, Record]:
+    """The last record of every case, over all parts; the later one where two parts ran the same.
+
+    Args:
+        paths: of journals; None for all.
+    """
     found: dict[str, Record] = {}
-    for path in journals(output):
+    for path in journals(output) if paths is None else paths:
         for record in _records(path):
             before = found.get(record.case)
             if before is None or before.finished <= record.finished:

@@ -7,7 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
-from ..io.locks import try_lock
+from ..io.locks import lacks_locks, try_lock
 from ..models.staging import lock_of, remove_abandoned
 from .journal import FOLDER, journals
 
@@ -46,5 +46,5 @@ def _in_use(path: Path) -> bool:
     try:
         with path.open("rb+") as file:
             return not try_lock(file.fileno())
-    except OSError:
-        return False
+    except OSError as error:
+        return lacks_locks(error)  # nobody knows

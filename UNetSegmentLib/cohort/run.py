@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -14,8 +15,10 @@ from ..errors import Cancelled, OutputError
 from ..io.outputs import check_folder
 from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
-from .journal import Journal, read_records
+from .joining import keep_left_out
+from .journal import Journal, journal_path, journals, read_records
 from .leftovers import clear
+from .parts import PartState, differences, new_state, read_states, state_of
 from .record import CASE, Record, Status
 from .stamps import content_of, stamp_of
 
@@ -41,12 +44,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """After a run: the rows of all that was found (``records``), how many were run now and how many had been before."""
+    """After a run.
+
+    Args:
+        records: the rows of all that was found.
+        run, kept: how many were run now, and how many had been before.
+        notes: sentences on other parts and earlier attempts.
+    """
 
     records: tuple[Record, ...]
     run: int
     kept: int
     cancelled: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def failed_altogether(self) -> bool:
@@ -118,6 +128,7 @@ def run_cohort(
     retry_failed: bool = False,
     progress: ProgressCallback | None = None,
     ended: Callable[[Record], None] | None = None,
+    about: str = "",
 ) -> Outcome:
     """Runs what is still to do.
 
@@ -130,6 +141,7 @@ def run_cohort(
         retry_failed: run failed cases again.
         progress: counts the cases, those that stand included.
         ended: told every record as it comes, before it counts as ended: what it cannot keep is run again.
+        about: the job in words, for those who join parts.
 
     Raises:
         OutputError: results or journal cannot be written (a full disk ends the run; what has ended is kept, and the
@@ -140,10 +152,16 @@ def run_cohort(
     part = part or Part()
     mine = part.of(found.cases)
     run, cancelled = 0, False
-    with Journal(output, part.number, part.count) as journal:
+    with _own_journal(output, part) as journal:
         clear(output, journal.path)
+        state = new_state(part.number, part.count, digest, about, found.cases, len(mine))
         # Not before: a run that is just ending may still add to them.
-        earlier = read_records(output)
+        states = read_states(output)
+        notes = _notes(state, states)
+        state.write(output)
+        if part.number == 1:
+            keep_left_out(output, found.left_out)
+        earlier = read_records(output, _journals_of(output, state, states))
         todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
         kept = len(rows)
         failures = sum(record.status is Status.FAILED for record in rows.values())
@@ -167,10 +185,38 @@ def run_cohort(
                 stage.step(message=_words(kept + run, len(mine), failures))
         except Cancelled:
             cancelled = True
+        if not cancelled:
+            state.finished(output)
         clear(output, journal.path)
     ended_cases = [rows[case.name] for case in mine if case.name in rows]
     left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
-    return Outcome((*ended_cases, *left), run, kept, cancelled)
+    return Outcome((*ended_cases, *left), run, kept, cancelled, notes)
+
+
+def _own_journal(output: Path, part: Part) -> Journal:
+    before = state_of(output, part.number, part.count)
+    if before is None:
+        return Journal(output, part.number, part.count)
+    alive = functools.partial(before.seems_alive, output)
+    return Journal(output, part.number, part.count, holder=before.where, alive=alive)
+
+
+def _notes(state: PartState, states: Sequence[PartState]) -> tuple[str, ...]:
+    """What is to be said before a part begins: an earlier attempt that did not end, and other parts that differ."""
+    before = [one for one in states if (one.part, one.parts) == (state.part, state.parts) and not one.ended]
+    broken = [f"An earlier run did not end ({one.where}); this one goes on where it was." for one in before]
+    return (*broken, *differences(state, states))
+
+
+def _journals_of(output: Path, state: PartState, states: Sequence[PartState]) -> list[Path]:
+    """The journals that may know of a part's cases: its own alone, as long as the cases were divided as they are now.
+
+    A thousand parts must not each read what all have written.
+    """
+    every, own = journals(output), journal_path(output, state.part, state.parts)
+    names = {journal_path(output, one.part, one.parts) for one in states} | {own}
+    divided = all((one.parts, one.listing) == (state.parts, state.listing) for one in states)
+    return [own] if divided and names.issuperset(every) else every
 
 
 def _words(done: int, total: int, failures: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from ..progress import CancelToken
 
 _POLL = 0.1
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextlib.contextmanager
@@ -43,6 +45,11 @@ def file_lock(
     finally:
         # Closing drops the lock on every system.
         os.close(handle)
+
+
+def lacks_locks(error: OSError) -> bool:
+    """Whether a lock was refused because the file system has none (some that clusters share are mounted so)."""
+    return error.errno in _NO_LOCKS
 
 
 if sys.platform == "win32":

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..io.locks import try_lock
+from ..io.locks import lacks_locks, try_lock
 
 _LOCK = ".in-use"
 _NAME = re.compile(r"\.[0-9a-f]{8}\.tmp")
@@ -40,7 +40,8 @@ def staging_folder(parent: Path) -> Iterator[Path]:
     try:
         # Held until the end; the system drops it when the process dies.
         handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        try_lock(handle)
+        with contextlib.suppress(OSError):  # a file system without locks: its age tells then
+            try_lock(handle)
         yield folder
     finally:
         if handle is not None:
@@ -77,5 +78,7 @@ def _abandoned(folder: Path) -> bool:
         return False
     try:
         return age > _YOUNG_SECONDS and try_lock(handle)
+    except OSError as error:
+        return lacks_locks(error) and age > _UNLOCKED_SECONDS
     finally:
         os.close(handle)

@@ -4,6 +4,7 @@ Also a script: ``python -m cohorts.growth COUNT FOLDER`` measures one size in a 
 """
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -18,8 +19,12 @@ def measure(counts, work):
     """A row for each number of cases."""
     rows = []
     for count in counts:
-        command = [sys.executable, "-m", "cohorts.growth", str(count), str(work / f"tiny-{count}")]
+        folder = work / f"tiny-{count}"
+        shutil.rmtree(folder, ignore_errors=True)
+        write_images(folder / "images", count)
+        command = [sys.executable, "-m", "cohorts.growth", str(count), str(folder)]
         found = json.loads(run(command, extra=beside()).splitlines()[-1])
+        shutil.rmtree(folder)
         print(f"{count} tiny cases: {found}", flush=True)
         rows.append(Row("tiny cases, no network", f"{count}", count, found["run"], _words(found), found))
     return rows
@@ -72,7 +77,6 @@ def one_size(count, folder):
     from UNetSegmentLib.models import find_model, read_card
 
     images, output = folder / "images", folder / "results"
-    write_images(images, count)
     job, card = CohortJob(MODEL), read_card(find_model(MODEL))
     digest = job.digest(card)
     engine = StandIn(output, digest)
@@ -152,9 +156,4 @@ def _state(name):
 
 
 if __name__ == "__main__":
-    import shutil
-
-    where = Path(sys.argv[2])
-    shutil.rmtree(where, ignore_errors=True)
-    print(json.dumps(one_size(int(sys.argv[1]), where)))
-    shutil.rmtree(where)
+    print(json.dumps(one_size(int(sys.argv[1]), Path(sys.argv[2]))))

@@ -70,6 +70,11 @@ class Plan:
     patience: float = _PATIENCE
 
     @property
+    def about(self) -> str:
+        """The job in words."""
+        return ", ".join((f"{self.card.name} {self.card.version}", f"preset {self.job.preset}", self.job.ending))
+
+    @property
     def digest(self) -> str:
         """Of the job."""
         return self.job.digest(self.card)
@@ -94,8 +99,9 @@ class Plan:
                 progress = bar or (progress_lines() if visible else None)
                 if sender is not None:
                     send_earlier(self.found, self.digest, self.output, sender, self.part, ended, progress)
+                again = self.retry_failed
                 return run_cohort(
-                    self.found, engine, self.digest, self.output, self.part, self.retry_failed, progress, ended
+                    self.found, engine, self.digest, self.output, self.part, again, progress, ended, self.about
                 )
         finally:
             if self.pacs.fetches and not self.pacs.keep_images:
@@ -280,18 +286,20 @@ def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> Non
     about = f"{plan.card.name} {plan.card.version}, preset {plan.job.preset}"
     alone = plan.part.count == 1
     written = _write(outcome.records, plan.output, title, about, anonymous) if alone else []
-    _say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, plan.found.notes)
+    _say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, (*plan.found.notes, *outcome.notes))
 
 
 def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
     """The tables of all parts as one."""
-    from ...cohort.journal import journals, read_records
+    from ...cohort.joining import has_results, joined
 
-    if not journals(target):
+    if not has_results(target):
         raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
-    records = tuple(sorted(read_records(target).values(), key=lambda record: record.case))
-    written = _write(records, target, _cases_words(records).capitalize(), "joined parts", anonymous)
-    _say_outcome(records, 0, len(records), written, as_json)
+    whole = joined(target)
+    written = _write(whole.records, target, _cases_words(whole.records).capitalize(), "joined parts", anonymous)
+    _say_outcome(whole.records, 0, len(whole.records), written, as_json, whole.faults)
+    if whole.faults:
+        raise typer.Exit(1)
 
 
 def _cases_words(records: tuple[Record, ...]) -> str:
@@ -322,7 +330,16 @@ def _say_outcome(
     counts: dict[str, Any] = {status.value: sum(r.status is status for r in records) for status in Status}
     if as_json:
         rows = [record.to_json() for record in records]
-        print_json({"counts": counts, "run": run, "kept": kept, "files": [str(p) for p in written], "cases": rows})
+        print_json(
+            {
+                "counts": counts,
+                "run": run,
+                "kept": kept,
+                "files": [str(p) for p in written],
+                "notes": list(notes),
+                "cases": rows,
+            }
+        )
         return
     for note in notes:
         say(f"Note: {note}")
