@@ -22,8 +22,11 @@ from .record import Record
 FILE = "audit.jsonl"
 
 
-def auditor(output: Path, card: ModelCard, job: CohortJob) -> Callable[[Record], None]:
+def auditor(output: Path, card: ModelCard, job: CohortJob, part: int = 1, parts: int = 1) -> Callable[[Record], None]:
     """A function that keeps the line of a record.
+
+    A part of a divided run has a file of its own: machines that append to one file of a network drive tear each
+    other's lines.
 
     Raises (the function):
         OutputError: the line cannot be written.
@@ -50,7 +53,7 @@ def auditor(output: Path, card: ModelCard, job: CohortJob) -> Callable[[Record],
             "job": record.job,
             **about,
         }
-        path = output / FILE
+        path = output / (FILE if parts == 1 else f"audit-{part}-of-{parts}.jsonl")
         try:
             with path.open("ab+") as file:
                 end_torn_line(file)

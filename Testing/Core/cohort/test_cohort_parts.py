@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from UNetSegmentLib.cohort.audit import auditor
 from UNetSegmentLib.cohort.case import CohortCase, Found, LeftOut, Source
+from UNetSegmentLib.cohort.job import CohortJob
 from UNetSegmentLib.cohort.joining import joined
 from UNetSegmentLib.cohort.journal import FOLDER, Journal, journal_path
 from UNetSegmentLib.cohort.leftovers import clear
@@ -21,6 +23,7 @@ from UNetSegmentLib.cohort.record import Record, Status
 from UNetSegmentLib.cohort.run import Outcome, Part, run_cohort
 from UNetSegmentLib.cohort.stamps import stamp_of
 from UNetSegmentLib.errors import Cancelled, InputError
+from UNetSegmentLib.models import read_card
 
 GONE = 2**22 + 1  # above what Linux numbers processes with
 
@@ -168,6 +171,18 @@ def test_without_locks_nothing_of_others_is_cleared_away(tmp_path: Path, monkeyp
     refuse_locks(monkeypatch)
     clear(tmp_path, journal_path(tmp_path, 1, 2))
     assert staging.exists()
+
+
+def test_parts_keep_audit_lines_of_their_own(tmp_path: Path, level_package: Path) -> None:
+    card, job = read_card(level_package), CohortJob("m")
+    for number in (1, 2):
+        auditor(tmp_path, card, job, number, 2)(Record(f"c{number}", Status.DONE))
+    auditor(tmp_path, card, job)(Record("c", Status.DONE))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "audit-1-of-2.jsonl",
+        "audit-2-of-2.jsonl",
+        "audit.jsonl",
+    ]
 
 
 def test_a_state_that_is_damaged_counts_as_none(tmp_path: Path, found: Found) -> None:

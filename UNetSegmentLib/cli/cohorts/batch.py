@@ -86,7 +86,7 @@ class Plan:
         from ...cohort.dicomweb.sending import send_earlier
         from ...cohort.run import run_cohort
 
-        keep = auditor(self.output, self.card, self.job)
+        keep = auditor(self.output, self.card, self.job, self.part.number, self.part.count)
 
         def ended(record: Record) -> None:
             keep(record)
