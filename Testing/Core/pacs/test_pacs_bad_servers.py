@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from pacs_series import levels, save_levels
 from pydicom.uid import generate_uid
 from scripted_server import BOUNDARY, MULTIPART, Answer, ScriptedServer, bytes_of, said_of
 
-from UNetSegmentLib.errors import Cancelled, OutputError, ServerError
-from UNetSegmentLib.io.dicomweb import Query, fetch_series, find_series, store_files
+from UNetSegmentLib.errors import Cancelled, DependencyError, OutputError, ServerError
+from UNetSegmentLib.io.dicomweb import Query, Server, fetch_series, find_series, store_files
 from UNetSegmentLib.progress import CancelToken
 
 COUNT = len(levels())
@@ -182,6 +184,24 @@ def test_a_server_that_is_not_there() -> None:
     with pytest.raises(ServerError, match="Nothing answers") as raised:
         find_series(server, ANY)
     assert raised.value.cure
+
+
+def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*ignored: object, **more: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(ServerError, match=r"name pacs\.example\.org is not known"):
+        find_series(Server("https://pacs.example.org/dicom-web", waits=()), ANY)
+
+
+def test_a_package_that_is_missing_is_named(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("dicomweb_client", "dicomweb_client.api"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DependencyError) as raised:
+        find_series(scripted.server(), ANY)
+    assert "pip install dicomweb-client" in raised.value.cure
 
 
 @pytest.mark.parametrize("pages", [True, False])

@@ -31,6 +31,7 @@ from UNetSegmentLib.cohort.run import Outcome, Part, run_cohort
 from UNetSegmentLib.cohort.running.messages import case_from, case_line
 from UNetSegmentLib.cohort.running.network import SegmenterNetwork
 from UNetSegmentLib.cohort.running.pipeline import Pipeline
+from UNetSegmentLib.cohort.running.ray_engine import CaseActor
 from UNetSegmentLib.io.dicomweb import Query
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.progress import CancelToken
@@ -149,6 +150,20 @@ def test_what_could_not_be_stored_is_said_and_sent_later(run: Run, scripted: Scr
     assert later.ran == []
     assert [(len(record.stored), record.not_stored) for record in records] == [(2, "")] * 3
     assert len(scripted.stored) == len({str(one.SOPInstanceUID) for one in scripted.stored}) == 6
+
+
+def test_a_server_that_tells_nothing_of_single_instances(run: Run, scripted: ScriptedServer) -> None:
+    scripted.rule("/metadata", Answer(501))
+    assert len(run.found()[0].cases) == 3
+
+
+def test_an_actor_of_a_cluster_fetches_by_itself(run: Run) -> None:
+    found, images = run.found()
+    images.mkdir(parents=True)
+    job = CohortJob(str(run.package), preview=False)
+    actor = CaseActor({"job": job.to_json(), "digest": JOB, "output": str(run.output)})
+    answer = actor.run(case_line(found.cases[0]))
+    assert answer["record"]["status"] == "done"
 
 
 def test_a_server_that_is_gone_is_not_waited_for_case_after_case(run: Run, scripted: ScriptedServer) -> None:

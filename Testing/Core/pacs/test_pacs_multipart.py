@@ -6,7 +6,7 @@ import email
 import email.policy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from UNetSegmentLib.io.dicomweb.multipart import TornError, boundary_of, parts_of
@@ -37,6 +37,7 @@ def read(blocks: list[bytes], boundary: bytes) -> list[bytes]:
     return [b"".join(part) for part in parts_of(blocks, boundary)]
 
 
+@settings(deadline=None)
 @given(
     st.lists(_CONTENT, min_size=1, max_size=4),
     st.lists(st.integers(0, 400), max_size=30),
@@ -49,6 +50,7 @@ def test_parts_come_out_as_they_went_in(words: list[list[bytes]], cuts: list[int
     assert read(blocks_of(data, cuts), boundary) == parts
 
 
+@settings(deadline=None)
 @given(st.lists(_CONTENT, min_size=1, max_size=3), st.data())
 def test_a_message_that_is_cut_short_is_never_whole(words: list[list[bytes]], data: st.DataObject) -> None:
     boundary = b"b7-boundary-1f"

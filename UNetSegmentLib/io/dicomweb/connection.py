@@ -38,8 +38,9 @@ class Connection:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        client = _client_class()
         self.session = _session(server)
-        self.client = _client_class()(server.url, session=self.session, timeout=server.timeout, permissive_uid=True)
+        self.client = client(server.url, session=self.session, timeout=server.timeout, permissive_uid=True)
         self.client.set_http_retry_params(retry=False)  # attempts are ours, and look at the cancel token
 
     def ask(self, work: Callable[[], _Made], cancel: CancelToken | None = None) -> _Made:

@@ -40,9 +40,9 @@ def fetch_series(
         OutputError: the folder cannot be written.
         Cancelled: the token was set.
     """
+    connection = connected(server)
     import requests
 
-    connection = connected(server)
     temporary = folder.with_name(f".{secrets.token_hex(4)}.tmp")
 
     def once() -> None:

@@ -10,7 +10,7 @@ from ...errors import InputError, ServerError
 from ...progress import CancelToken
 from ...text import shown
 from .connection import Connection, connected
-from .failures import no_dicomweb
+from .failures import PassingError, no_dicomweb
 from .server import Server
 
 _PAGE = 200
@@ -150,7 +150,12 @@ def look_closer(server: Server, series: SeriesOnServer, cancel: CancelToken | No
         return series
     first = instances[0]
     uid = _text(first, "SOPInstanceUID")
-    headers = connection.ask(lambda: client.retrieve_instance_metadata(series.study, series.uid, uid), cancel)
+    try:
+        headers = connection.ask(lambda: client.retrieve_instance_metadata(series.study, series.uid, uid), cancel)
+    except PassingError:
+        raise
+    except ServerError:  # not every server offers it; the images tell, once they are here
+        headers = first
     headers = headers if isinstance(headers, dict) else first
     kinds = [str(word).upper() for word in _values(headers, "ImageType")]
     return replace(
