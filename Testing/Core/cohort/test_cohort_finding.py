@@ -8,6 +8,7 @@ from cohort_files import write_image, write_series
 from pydicom import dcmread
 
 from UNetSegmentLib.cohort.case import Source
+from UNetSegmentLib.cohort.finding.dicom_only import dicom_only
 from UNetSegmentLib.cohort.finding.inputs import find_cases
 from UNetSegmentLib.cohort.finding.wanted import Wanted
 from UNetSegmentLib.cohort.journal import Journal
@@ -199,3 +200,42 @@ def test_the_card_says_which_modalities_suit(modality: str, expected: tuple[str,
     from UNetSegmentLib.models import read_card
 
     assert Wanted.by(replace(read_card(level_package), modality=modality)).modalities == expected
+
+
+def test_a_model_of_colours_takes_one_image_and_a_table_may_name_three(tmp_path: Path, level_package: Path) -> None:
+    from dataclasses import replace
+
+    from UNetSegmentLib.models import InputChannel, read_card
+
+    card = read_card(level_package)
+    inputs = tuple(InputChannel(name, "Photograph") for name in ("Red", "Green", "Blue"))
+    wanted = Wanted.by(replace(card, inputs=inputs, modality="Photograph"))
+    assert (wanted.channels, wanted.colours) == (1, True)
+    for name in ("eye_0000", "eye_0001", "eye_0002"):
+        write_image(tmp_path / f"{name}.nii.gz")
+    assert len(names(find_cases([tmp_path], wanted))) == 3, "three photographs, not the colours of one"
+    (tmp_path / "list.csv").write_text(
+        "id,image,image2,image3\none,eye_0000.nii.gz,,\nthree,eye_0000.nii.gz,eye_0001.nii.gz,eye_0002.nii.gz\n"
+        "two,eye_0000.nii.gz,eye_0001.nii.gz,\n"
+    )
+    found = find_cases([tmp_path / "list.csv"], wanted)
+    assert [(case.name, len(case.images)) for case in found.cases] == [("one", 1), ("three", 3)]
+    write_series(tmp_path / "series", count=1)
+    assert "grey, and the model takes colours" in " ".join(reasons(find_cases([tmp_path / "series"], wanted)).values())
+
+
+def test_ids_that_stand_twice_in_a_table_are_told(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_image(tmp_path / f"{name}.nii.gz")
+    (tmp_path / "list.csv").write_text("id,image\nx,a.nii.gz\nx,b.nii.gz\ny,c.nii.gz\n")
+    found = find_cases([tmp_path / "list.csv"], ANY)
+    assert names(found) == ["x", "x-2", "y"]
+    assert found.notes == ("1 case has a name that another has too, and is called otherwise: 'x' is here 'x-2'.",)
+
+
+def test_what_is_no_series_cannot_end_in_a_dicom_segmentation(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.nii.gz")
+    write_series(tmp_path / "series")
+    found = dicom_only(find_cases([tmp_path], ANY))
+    assert [case.images[0].path for case in found.cases] == [tmp_path / "series"]
+    assert reasons(found) == {"a": "It is no DICOM series, so that no DICOM segmentation can be made of it."}

@@ -227,8 +227,10 @@ def _planned(
     quiet: bool,
 ) -> Plan:
     from ...cohort.dicomweb.images import images_folder
+    from ...cohort.finding.dicom_only import dicom_only
     from ...cohort.finding.inputs import find_cases
     from ...cohort.finding.wanted import Wanted
+    from ...cohort.job import DICOM
     from ...models import find_model, read_card
 
     if not job.model:
@@ -239,6 +241,8 @@ def _planned(
     wanted, images = Wanted.by(card), images_folder(target, part, pacs.keep_images)
     with progress_bar(not quiet) as progress:
         found = find_cases(inputs, wanted, target) if inputs else pacs.find(wanted, images, cancel, progress)
+    if job.ending == DICOM:
+        found = dicom_only(found)
     return Plan(found, job, card, target, part, retry_failed, cluster, pacs, images, patience)
 
 
@@ -285,8 +289,9 @@ def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> Non
     title = f"{plan.card.title}: {_cases_words(outcome.records)}"
     about = f"{plan.card.name} {plan.card.version}, preset {plan.job.preset}"
     alone = plan.part.count == 1
-    written = _write(outcome.records, plan.output, title, about, anonymous) if alone else []
-    _say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, (*plan.found.notes, *outcome.notes))
+    notes = (*plan.found.notes, *outcome.notes)
+    written = _write(outcome.records, plan.output, title, about, anonymous, notes) if alone else []
+    _say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, notes)
 
 
 def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
@@ -309,11 +314,13 @@ def _cases_words(records: tuple[Record, ...]) -> str:
     return f"{count} case{'' if count == 1 else 's'}"
 
 
-def _write(records: tuple[Record, ...], target: Path, title: str, about: str, anonymous: bool) -> list[Path]:
+def _write(
+    records: tuple[Record, ...], target: Path, title: str, about: str, anonymous: bool, notes: tuple[str, ...] = ()
+) -> list[Path]:
     from ...cohort.report.page import write_page
     from ...cohort.report.table import write_table
 
-    return [*write_table(records, target), write_page(records, target, title, about, anonymous)]
+    return [*write_table(records, target), write_page(records, target, title, about, anonymous, notes)]
 
 
 def _say_outcome(

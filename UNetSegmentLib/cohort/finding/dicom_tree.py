@@ -69,8 +69,10 @@ def _case(series: Series) -> CohortCase:
 
 
 def _objection(series: Series, wanted: Wanted) -> str:
-    if wanted.channels > 1 and not series.slices[0].colour:
+    if wanted.channels > 1:
         return _CHANNELS.format(wanted.channels)
+    if wanted.colours and not series.slices[0].colour:
+        return "It is grey, and the model takes colours."
     if series.localizer:
         return "It is a localizer."
     return wanted.objection(series.modality, sum(len(item.frames) for item in series.slices))

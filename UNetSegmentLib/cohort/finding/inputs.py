@@ -16,7 +16,7 @@ from ...text import shown
 from ..case import CohortCase, Found, LeftOut
 from .dicom_tree import find_series
 from .image_files import by_folder, file_cases
-from .names import with_own_names
+from .names import renamed, with_own_names
 from .table import ENDINGS, table_cases
 from .walking import Walk
 from .wanted import Wanted
@@ -49,7 +49,8 @@ def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None
             files.append(path)
     parts += [file_cases(together, wanted) for together in by_folder(files).values()]
     found = _without_duplicates(Found().joined(*parts))
-    return replace(found, cases=with_own_names(found.cases))
+    named = with_own_names(found.cases)
+    return replace(found, cases=named, notes=found.notes + renamed(found.cases, named))
 
 
 def _expanded(inputs: Iterable[str | Path]) -> list[str]:

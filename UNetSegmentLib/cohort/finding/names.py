@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...text import file_name
+from ...text import file_name, shown
 from ..case import CohortCase
 
 _LONGEST = 120
+_LISTED = 4
 
 
 def with_own_names(cases: Sequence[CohortCase]) -> tuple[CohortCase, ...]:
@@ -29,6 +30,22 @@ def with_own_names(cases: Sequence[CohortCase]) -> tuple[CohortCase, ...]:
         for number, parts in zip(group, folders, strict=True):
             plain[number] = _with_folders(parts[-depth:], plain[number]) if depth else plain[number]
     return tuple(replace(case, name=name) for case, name in zip(cases, _numbered(plain), strict=True))
+
+
+def renamed(before: Sequence[CohortCase], after: Sequence[CohortCase]) -> tuple[str, ...]:
+    """A sentence for those that could not keep their names, because others had them too; nothing where all could."""
+    changed = [
+        (shown(old.name, 60), new.name)
+        for old, new in zip(before, after, strict=True)
+        if new.name != file_name(old.name)[:_LONGEST]
+    ]
+    if not changed:
+        return ()
+    listed = ", ".join(f"'{old}' is here '{new}'" for old, new in changed[:_LISTED])
+    more = f", and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
+    if len(changed) == 1:
+        return (f"1 case has a name that another has too, and is called otherwise: {listed}.",)
+    return (f"{len(changed)} cases have a name that others have too, and are called otherwise: {listed}{more}.",)
 
 
 def _telling_depth(folders: Sequence[tuple[str, ...]]) -> int:

@@ -42,7 +42,8 @@ def _case(folder: Path, row: Row, columns: list[str], wanted: Wanted, where: str
     cells = [row[column] for column in columns if row.get(column)]
     if not cells or not row.get("image"):
         raise InputError(f"The {where} names no image.", "Fill the column 'image'.")
-    if len(cells) not in (1, wanted.channels):
+    # The three colours may lie in files of their own.
+    if len(cells) not in (1, 3 if wanted.colours else wanted.channels):
         raise InputError(
             f"The {where} names {len(cells)} images; the model takes {wanted.channels}.", "Fill a column for each."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...models.card import ModelCard
+from ...models.colour import reads_colours
 
 # DICOM's modality by a word in the card's.
 _MODALITIES = {
@@ -24,7 +25,8 @@ class Wanted:
     """What is asked of an image.
 
     Args:
-        channels: images of a case.
+        channels: images of a case; one where its red, green and blue lie in one file.
+        colours: that file must hold colours.
         modalities: DICOM's words; empty for any.
         volumes: at least a few slices, for a 3D network.
     """
@@ -32,6 +34,7 @@ class Wanted:
     channels: int = 1
     modalities: tuple[str, ...] = ()
     volumes: bool = False
+    colours: bool = False
 
     @classmethod
     def by(cls, card: ModelCard) -> Wanted:
@@ -42,7 +45,8 @@ class Wanted:
             for name, starts in _MODALITIES.items()
             if any(word == start or (len(start) > 2 and word.startswith(start)) for word in words for start in starts)
         ]
-        return cls(len(card.inputs), tuple(found), card.network.dimension == 3)
+        colours = reads_colours(card)
+        return cls(1 if colours else len(card.inputs), tuple(found), card.network.dimension == 3, colours)
 
     def objection(self, modality: str, slices: int) -> str:
         """Why a series of DICOM does not suit; empty where it does."""

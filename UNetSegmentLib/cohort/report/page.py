@@ -35,13 +35,21 @@ _SORTS = (
 )
 
 
-def write_page(records: Sequence[Record], output: Path, title: str, subtitle: str, anonymous: bool = False) -> Path:
+def write_page(
+    records: Sequence[Record],
+    output: Path,
+    title: str,
+    subtitle: str,
+    anonymous: bool = False,
+    notes: Sequence[str] = (),
+) -> Path:
     """Writes the page.
 
     Args:
         title: what was run.
         subtitle: with what.
         anonymous: numbers in place of the names of cases, no paths, and no pictures, whose links bear the names.
+        notes: sentences about all of it; left out where ``anonymous``, since they name files.
 
     Raises:
         OutputError: it cannot be written.
@@ -51,6 +59,7 @@ def write_page(records: Sequence[Record], output: Path, title: str, subtitle: st
     body = "\n".join(
         [
             f"<h1>{_text(title)}</h1><p class='note'>{_text(subtitle)}{_pace(records)}</p>",
+            "" if anonymous else "".join(f"<p class='note'>{_text(note)}</p>" for note in notes),
             _chips(judged),
             _distributions(values),
             _statistics(values),
