@@ -23,6 +23,7 @@ from ...plain_files import open_plain
 STORAGES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _BITS = {"BINARY": (1, 8), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 # What pydicom raises where a header lacks a value or holds another one than it should, or pixels are damaged.
 _DAMAGES = (ValueError, AttributeError, KeyError, IndexError, TypeError, EOFError, OSError, zlib.error, RuntimeError)
@@ -85,8 +86,7 @@ class SegFile:
             InputError: the pixels are damaged.
             DependencyError: nothing is installed that decodes them.
         """
-        syntax = str(self.data.file_meta.TransferSyntaxUID)
-        frames = _inflated(self) if syntax == _DEFLATED_FRAMES else _decoded(self.data)
+        frames = _frames(self)
         done = 0
         while done < len(self.planes):
             try:
@@ -159,7 +159,7 @@ def _kind(data: Dataset, path: Path) -> str:
         raise _damaged(path, f"a {kind.lower()} one has no pixels of {bits} bits")
     if "PixelData" not in data or not data.PixelData:
         raise _damaged(path, "it has no pixels")
-    if not data.file_meta.TransferSyntaxUID.is_encapsulated and len(data.PixelData) < pixel_bytes(data):
+    if not _encapsulated(data.file_meta.TransferSyntaxUID) and len(data.PixelData) < pixel_bytes(data):
         raise _damaged(path, "it ends before its last pixel")
     if element(data, "TotalPixelMatrixRows") is not None:
         raise InputError(
@@ -167,6 +167,11 @@ def _kind(data: Dataset, path: Path) -> str:
             "Export the part that you want as a label map (PNG or TIFF).",
         )
     return kind
+
+
+def _encapsulated(syntax: Any) -> bool:
+    """Whether pixels are compressed frame by frame; pydicom answers for the syntaxes that it knows."""
+    return syntax == _DEFLATED_FRAMES or (syntax.is_transfer_syntax and syntax.is_encapsulated)
 
 
 def _planes(data: Dataset, path: Path) -> tuple[Plane, ...]:
@@ -200,6 +205,27 @@ def _plane(group: Any) -> Plane:
         abs(between or thickness or 0.0) or None,
         None if segment is None else int(segment),
     )
+
+
+def _frames(seg: SegFile) -> Iterator[np.ndarray]:
+    syntax = seg.data.file_meta.TransferSyntaxUID
+    if syntax == _DEFLATED_FRAMES:
+        return _inflated(seg)
+    if count(seg.data, "BitsAllocated") == 1 and not _encapsulated(syntax):
+        return _unpacked(seg, syntax == _BIG_ENDIAN)
+    return _decoded(seg.data)
+
+
+def _unpacked(seg: SegFile, big_endian: bool) -> Iterator[np.ndarray]:
+    """Frames of single bits, which need not begin with a byte (PS3.5, 8.1.1), the lowest bit first."""
+    packed = np.frombuffer(seg.data.PixelData, np.uint8)
+    if big_endian and seg.data["PixelData"].VR == "OW":
+        packed = packed[: len(packed) // 2 * 2].view(np.uint16).byteswap().view(np.uint8)
+    pixels = seg.shape[0] * seg.shape[1]
+    for frame in range(len(seg.planes)):
+        first, last = frame * pixels, (frame + 1) * pixels
+        bits = np.unpackbits(packed[first // 8 : -(-last // 8)], bitorder="little")
+        yield bits[first % 8 : first % 8 + pixels].reshape(seg.shape)
 
 
 def _decoded(data: Dataset) -> Iterator[np.ndarray]:
