@@ -47,6 +47,11 @@ class CohortJob:
             raise InputError(f"Segmentations cannot end in '{self.ending}'.", f"Use one of {', '.join(ENDINGS)}.")
         if self.dicom not in KINDS:
             raise InputError(f"There is no kind of SEG '{self.dicom}'.", f"Use {' or '.join(KINDS)}.")
+        if self.dicom != KINDS[0] and self.ending != DICOM:
+            raise InputError(
+                f"--dicom {self.dicom} is about DICOM, and segmentations end in '{self.ending}'.",
+                "Use --format .dcm (or --store), or leave --dicom out.",
+            )
 
     def digest(self, card: ModelCard) -> str:
         """Of all that decides a result: the model's files, the settings, this program's version. The device does not

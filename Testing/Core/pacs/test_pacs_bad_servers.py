@@ -196,6 +196,13 @@ def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
         find_series(Server("https://pacs.example.org/dicom-web", waits=()), ANY)
 
 
+def test_an_address_that_cannot_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with pytest.raises(ServerError, match="cannot be one") as raised:
+        find_series(Server("https://pacs..example.org/dicom-web"), ANY)
+    assert "--dicomweb" in raised.value.cure
+
+
 def test_a_package_that_is_missing_is_named(scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("dicomweb_client", "dicomweb_client.api"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -284,6 +284,8 @@ def test_a_run_that_is_killed_stores_nothing_twice(run: Run, scripted: ScriptedS
         (["--study", STUDY], 9, "trouble of its own"),
         ([], 3, "Nothing is asked for"),
         (["--query", "Nonsense=1"], 3, "is no query"),
+        (["--query", "Modality=CT", "--query", "Modality=MR"], 3, "asks for Modality twice"),
+        (["--study", STUDY, "--dicom", "binary"], 3, "--dicom binary is about DICOM"),
         (["--study", "abc"], 3, "is not a UID"),
         (["--study", STUDY, "--store", "--format", ".nii.gz"], 3, "DICOM, not '.nii.gz'"),
         (["--study", STUDY, "somewhere"], 3, "Files and series of a server"),

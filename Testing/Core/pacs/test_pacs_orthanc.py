@@ -87,6 +87,19 @@ def test_a_query_finds_what_suits_and_says_why_the_rest_does_not(
     assert [case["images"][0].rpartition("/")[2] for case in json.loads(january[1])["cases"]] == [first]
 
 
+def test_a_wrong_password_and_a_wrong_address_are_said(orthanc: Orthanc, ct_package: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "password"
+    wrong.touch(mode=0o600)
+    wrong.write_text("guessed")
+    for more, says in (
+        (["--password-file", str(wrong)], "does not accept the name and password"),
+        (["--dicomweb", orthanc.address], "Check the address"),
+        (["--dicomweb", f"{orthanc.address}/dicomweb"], "Check the address"),
+    ):
+        code, said = batch(orthanc, ct_package, tmp_path / "out", "--study", "1.2", *more)
+        assert (code, says in said) == (9, True), said
+
+
 @dataclass(frozen=True)
 class Stored:
     """A run over all of :func:`fill` and a real series, whose results were sent back."""

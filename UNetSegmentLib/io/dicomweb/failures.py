@@ -95,6 +95,12 @@ def explained(server: Server, error: BaseException) -> ServerError:
         return PassingError(
             f"Nothing answers at {server.origin}.", "Check that the server runs, and the address and its port."
         )
+    if _named(chain, "InvalidURL", "InvalidProxyURL", "LocationParseError"):
+        return ServerError(
+            "The address of the server or of the proxy cannot be one.", "Check --dicomweb and HTTPS_PROXY."
+        )
+    if _named(chain, "ProxyError") and any("407" in str(e) for e in chain):
+        return ServerError("The proxy wants a name and a password (status 407).", _PROXY)
     if _named(chain, "ProxyError"):
         return PassingError("The proxy could not be reached.", "Check HTTPS_PROXY and NO_PROXY.")
     if _named(chain, "ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError", "TimeoutError"):

@@ -57,7 +57,11 @@ class Query:
             InputError: nothing is asked for (that would be the whole archive), UIDs that are none, or words that are
                 no query.
         """
-        chosen = dict(_word(word) for word in words)
+        pairs = [_word(word) for word in words]
+        chosen = dict(pairs)
+        if len(chosen) < len(pairs):
+            twice = next(key for key in chosen if sum(key == other for other, _ in pairs) > 1)
+            raise InputError(f"The query asks for {twice} twice, and all must fit.", "Run one after the other.")
         query = cls(
             tuple(dict.fromkeys(map(_uid, studies))),
             tuple(dict.fromkeys(map(_uid, series))),
