@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from UNetSegmentLib.cohort.case import CohortCase, Found, Source
 from UNetSegmentLib.cohort.job import CohortJob
 from UNetSegmentLib.cohort.record import Record, Status
 from UNetSegmentLib.cohort.run import run_cohort
-from UNetSegmentLib.cohort.running.ray_engine import RayEngine, RayResources
+from UNetSegmentLib.cohort.running.messages import case_line
+from UNetSegmentLib.cohort.running.ray_engine import CaseActor, RayEngine, RayResources
 from UNetSegmentLib.errors import InputError, ModelError
 
 if sys.platform != "linux":
@@ -78,6 +80,38 @@ def test_a_case_that_ends_its_actor_twice_is_a_row(tmp_path: Path) -> None:
     assert set(records) == {f"c{n}" for n in range(5)}
     assert [name for name, record in records.items() if record.status is Status.FAILED] == ["c1"]
     assert "ended the process" in records["c1"].cause
+
+
+class StuckActor:
+    """Gives one of the cases up, as :class:`CaseActor` does with one that stands still."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        pass
+
+    def run(self, line: dict[str, Any]) -> dict[str, Any]:
+        if line["name"] == "c1":
+            return {"record": {"case": "c1", "status": "failed", "code": "no-progress"}, "stuck": True}
+        return {"record": {"case": line["name"], "status": "done"}}
+
+
+def test_an_actor_with_a_case_that_stands_still_is_replaced(tmp_path: Path) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    found = cases_of(tmp_path / "in", 5)
+    one = RayResources("local", actors=1, cpus=0.5)
+    engine = RayEngine(CohortJob("m"), JOB, tmp_path / "out", one, actor=StuckActor)
+    records = {record.case: record for record in engine.run(found.cases)}
+    assert set(records) == {f"c{n}" for n in range(5)}
+    assert [name for name, record in records.items() if record.status is Status.FAILED] == ["c1"]
+
+
+def test_an_actor_gives_a_case_up_that_stands_still(tmp_path: Path) -> None:
+    order = {"job": CohortJob("m").to_json(), "digest": JOB, "output": str(tmp_path), "patience": 0.2}
+    actor, never = CaseActor(order), threading.Event()
+    actor._network = lambda read, progress, cancel: never.wait()
+    answer = actor.run(case_line(cases_of(tmp_path / "in", 1).cases[0]))
+    never.set()
+    assert answer["stuck"] and answer["record"]["code"] == "no-progress"
+    assert "while it was being computed" in answer["record"]["cause"]
 
 
 def test_a_model_that_is_not_there_ends_the_run_with_its_own_words(tmp_path: Path) -> None:

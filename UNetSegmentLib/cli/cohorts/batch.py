@@ -117,7 +117,7 @@ class Plan:
 
         asked = self.cluster
         resources = RayResources(asked.address, asked.actors, asked.cpus, asked.gpus, int(asked.memory_gb * (1 << 30)))
-        return RayEngine(self.job, self.digest, self.output, resources, cancel)
+        return RayEngine(self.job, self.digest, self.output, resources, cancel, patience=self.patience)
 
 
 def batch(

@@ -56,6 +56,7 @@ class RayEngine:
         resources: of each actor.
         cancel: ends the run.
         actor: what runs on the cluster, in place of :class:`CaseActor`.
+        patience: seconds without any progress after which a case is given up; 0 for never.
 
     Raises:
         DependencyError: Ray is not installed.
@@ -69,6 +70,7 @@ class RayEngine:
         resources: RayResources,
         cancel: CancelToken | None = None,
         actor: type | None = None,
+        patience: float = 0.0,
     ) -> None:
         try:
             import ray
@@ -78,7 +80,7 @@ class RayEngine:
                 "Install it on all machines with: pip install ray",
             ) from error
         self._ray = ray
-        self._order = {"job": job.to_json(), "digest": digest, "output": str(output.absolute())}
+        self._order = {"job": job.to_json(), "digest": digest, "output": str(output.absolute()), "patience": patience}
         self._digest = digest
         self._resources = resources
         self._cancel = cancel or CancelToken()
@@ -105,7 +107,9 @@ class RayEngine:
                 for reference in done:
                     task = tasks.pop(reference)
                     answer = self._answer(reference)
-                    if answer is None:
+                    if answer is not None and "stuck" in answer:
+                        self._ray.kill(task.actor)
+                    if answer is None or "stuck" in answer:
                         self._replace(actors, task.actor)
                     record = self._record(answer, task, alone)
                     if record is not None:
@@ -227,21 +231,51 @@ class CaseActor:
 
         self._job = CohortJob(**order["job"])
         self._digest, self._output = order["digest"], Path(order["output"])
+        self._patience = float(order.get("patience", 0.0))
         self._lock = threading.Lock()
         self._network: Any = None
 
     def run(self, line: dict[str, Any]) -> dict[str, Any]:
         """The record of a case as plain values; an error where the model itself cannot be used."""
-        from .alone import run_alone
-
         try:
             with self._lock:
                 if self._network is None:
                     self._network = self._loaded()
         except UNetSegmentError as error:
             return {"error": [error.code, error.cause, error.cure, error.detail]}
-        record = run_alone(case_from(line), self._network, self._job, self._digest, self._output, self._lock)
-        return {"record": record.to_json()}
+        return self._watched(case_from(line))
+
+    def _watched(self, case: CohortCase) -> dict[str, Any]:
+        """The record of a case; ``stuck`` beside it where the case stands still and this process is of no more use."""
+        import queue
+        import threading
+
+        from .alone import run_alone
+        from .overdue import Watch, given_up
+
+        watch, ended = Watch(self._patience), queue.SimpleQueue[Record]()
+
+        def work() -> None:
+            record = run_alone(
+                case,
+                self._network,
+                self._job,
+                self._digest,
+                self._output,
+                self._lock,
+                lambda step: watch.notice({"step": [case.name, step.name]}),
+                lambda event: watch.notice({"alive": True}),
+            )
+            ended.put(record)
+
+        threading.Thread(target=work, daemon=True).start()
+        while True:
+            try:
+                return {"record": ended.get(timeout=_LOOK).to_json()}
+            except queue.Empty:
+                late = watch.overdue()
+            if late is not None:
+                return {"record": given_up(case, late, self._digest).to_json(), "stuck": True}
 
     def _loaded(self) -> Any:
         from ...models import load_model
