@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pacs_series import levels, save_levels
 from pydicom.uid import generate_uid
-from scripted_server import BOUNDARY, MULTIPART, Answer, ScriptedServer, bytes_of, said_of
+from scripted_server import BOUNDARY, MULTIPART, Answer, Asked, ScriptedServer, bytes_of, said_of
 
 from UNetSegmentLib.errors import Cancelled, DependencyError, OutputError, ServerError
 from UNetSegmentLib.io.dicomweb import Query, Server, fetch_series, find_series, store_files
@@ -237,6 +237,41 @@ def test_a_folder_that_cannot_be_written(scripted: ScriptedServer, uid: str, tmp
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError):
         fetch_series(scripted.server(), STUDY, uid, COUNT, tmp_path / "file" / "series")
+
+
+def test_a_server_that_passes_filters_over_makes_no_larger_cohort(
+    scripted: ScriptedServer, uid: str, tmp_path: Path
+) -> None:
+    save_levels(tmp_path / "other", 1)
+    scripted.take(tmp_path / "other")
+    everything = scripted.answer(Asked("GET /dicom-web/series", {})).body
+    studies = scripted.answer(Asked("GET /dicom-web/studies", {})).body
+    assert len(json.loads(everything)) == len(json.loads(studies)) == 2
+    scripted.rule("GET .*/series", Answer(body=everything))
+    scripted.rule("GET .*/studies", Answer(body=studies))
+    for query in (Query.of([], [uid], []), ANY, Query.of([STUDY], [], ["StudyDate=20260115"])):
+        assert [one.uid for one in find_series(scripted.server(), query)[0]] == [uid]
+
+
+def test_what_a_hostile_server_says_stays_text(scripted: ScriptedServer, uid: str) -> None:
+    """UIDs become parts of addresses, other words of messages: neither may do more than that."""
+    rows = [
+        {"0020000D": STUDY, "0020000E": "../../../instances", "00080060": "CT"},
+        {"0020000D": "1.2/../3", "0020000E": "1.2.3", "00080060": "CT"},
+        {
+            "0020000D": STUDY,
+            "0020000E": "1.2.4",
+            "00080060": "\x1b[31mCT",
+            "0008103E": "\x1b]0;title\x07\n",
+            "00200011": "\x07",
+        },
+        {"0020000D": [STUDY], "0020000E": {"a": 1}},
+    ]
+    body = json.dumps([{tag: {"vr": "LO", "Value": [value]} for tag, value in row.items()} for row in rows]).encode()
+    scripted.rule("GET .*/series", Answer(body=body))
+    found, _ = find_series(scripted.server(), ANY)
+    assert [one.uid for one in found] == ["1.2.4"]
+    assert all(word.isprintable() for word in (found[0].modality, found[0].description, found[0].number))
 
 
 # Storing.

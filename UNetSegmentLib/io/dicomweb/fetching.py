@@ -12,6 +12,7 @@ from typing import Any
 
 from ...errors import ServerError
 from ...progress import CancelToken
+from ...text import shown
 from ..atomic import output_error
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
@@ -92,7 +93,7 @@ def _parts(server: Server, response: Any) -> Iterator[Iterator[bytes]]:
     if response.status_code == 204:
         return iter(())
     if not boundary:
-        raise no_dicomweb(server, f"'{kind.partition(';')[0][:40]}'")
+        raise no_dicomweb(server, f"'{shown(kind.partition(';')[0], 40)}'")
     return parts_of(blocks, boundary)
 
 

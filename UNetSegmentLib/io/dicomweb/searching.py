@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from .failures import PassingError, no_dicomweb
 from .server import Server
 
 _PAGE = 200
+_UID = re.compile(r"[0-9.]{1,64}")
 # Attributes of series (PS3.18, table 10.6.1-5 and their like); all others are asked of studies.
 _OF_SERIES = frozenset(
     (
@@ -119,7 +121,8 @@ def find_series(
     search = _Search(connected(server), cancel)
     if query.series and not (query.studies or query.studies_by):
         filters = [{"SeriesInstanceUID": uid, **query.series_by} for uid in query.series]
-        found = [series for one in filters for series in search.series(None, one)]
+        # Servers that do not know a filter pass it over: what was not asked for is not taken.
+        found = [series for one in filters for series in search.series(None, one) if series.uid in query.series]
         there = {series.uid for series in found}
         lost = [StudyTrouble(uid, _not_there(server, "series")) for uid in query.series if uid not in there]
         return _once_each(found), lost
@@ -154,6 +157,8 @@ def look_closer(server: Server, series: SeriesOnServer, cancel: CancelToken | No
         return series
     first = instances[0]
     uid = _text(first, "SOPInstanceUID")
+    if not _UID.fullmatch(uid):
+        return series
     try:
         headers = connection.ask(lambda: client.retrieve_instance_metadata(series.study, series.uid, uid), cancel)
     except PassingError:
@@ -167,7 +172,7 @@ def look_closer(server: Server, series: SeriesOnServer, cancel: CancelToken | No
         instances=series.instances or len(instances),
         frames=max(_number(headers, "NumberOfFrames"), 1),
         sop_class=_text(headers, "SOPClassUID") or _text(first, "SOPClassUID"),
-        modality=series.modality or _text(headers, "Modality"),
+        modality=series.modality or shown(_text(headers, "Modality"), 16).upper(),
         localizer="LOCALIZER" in kinds,
     )
 
@@ -189,7 +194,7 @@ class _Search:
             for name in named
             for item in self._pages(search, "StudyInstanceUID", search_filters={**name, **query.studies_by})
         ]
-        return list(dict.fromkeys(filter(None, found)))
+        return [uid for uid in dict.fromkeys(found) if _UID.fullmatch(uid) and uid in (query.studies or (uid,))]
 
     def series(self, study: str | None, filters: Mapping[str, str]) -> Iterator[SeriesOnServer]:
         """Series of a study, or of all."""
@@ -199,12 +204,12 @@ class _Search:
             search, "SeriesInstanceUID", study_instance_uid=study, search_filters=dict(filters), fields=fields
         ):
             uid, of = _text(item, "SeriesInstanceUID"), _text(item, "StudyInstanceUID") or study or ""
-            if uid and of:
+            if _UID.fullmatch(uid) and _UID.fullmatch(of) and of == (study or of):  # they become parts of addresses
                 yield SeriesOnServer(
                     of,
                     uid,
-                    _text(item, "Modality").upper(),
-                    _text(item, "SeriesNumber"),
+                    shown(_text(item, "Modality"), 16).upper(),
+                    shown(_text(item, "SeriesNumber"), 16),
                     shown(_text(item, "SeriesDescription"), 64),
                     _number(item, "NumberOfSeriesRelatedInstances"),
                 )
@@ -250,7 +255,7 @@ def _once_each(found: Iterable[SeriesOnServer]) -> list[SeriesOnServer]:
 
 def _uid(text: str) -> str:
     text = text.strip()
-    if not text or len(text) > 64 or not all(c in "0123456789." for c in text):
+    if not _UID.fullmatch(text):
         raise InputError(f"'{shown(text, 70)}' is not a UID.", "A UID holds digits and dots alone, 64 at most.")
     return text
 
