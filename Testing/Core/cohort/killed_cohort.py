@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -206,3 +207,20 @@ def _wait(fits: Callable[[], bool], words: str) -> None:
     while not fits():
         assert time.monotonic() < end, words
         time.sleep(0.01)
+
+
+def descendants(pid: int) -> list[tuple[int, bytes]]:
+    """Children of a process and theirs, with their command lines; those that end meanwhile are passed over."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdecimal():
+            with contextlib.suppress(OSError, IndexError):
+                parents[int(path.name)] = int((path / "stat").read_bytes().rpartition(b")")[2].split()[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    lines = []
+    for one in found - {pid}:
+        with contextlib.suppress(OSError):
+            lines.append((one, Path(f"/proc/{one}/cmdline").read_bytes()))
+    return lines

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cohort_files import write_image
+from killed_cohort import descendants
 
 from UNetSegmentLib.cohort.case import CohortCase, Found, Source
 from UNetSegmentLib.cohort.job import CohortJob
@@ -128,28 +129,4 @@ def test_more_than_any_machine_has_is_refused(tmp_path: Path) -> None:
 
 def one_actor() -> int:
     """The process of one of this cluster's actors, which ends with this process's other children."""
-    below = descendants(os.getpid())
-    return next(pid for pid in below if b"CaseActor" in told(pid, "cmdline"))
-
-
-def descendants(pid: int) -> set[int]:
-    """Children of a process, and theirs."""
-    parents = {int(path.name): parent_of(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdecimal()}
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def parent_of(pid: int) -> int:
-    """0 where the process has ended meanwhile."""
-    fields = told(pid, "stat").rpartition(b")")[2].split()
-    return int(fields[1]) if fields else 0
-
-
-def told(pid: int, what: str) -> bytes:
-    """What /proc says of a process; nothing of one that has ended."""
-    try:
-        return Path(f"/proc/{pid}/{what}").read_bytes()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return b""
+    return next(pid for pid, line in descendants(os.getpid()) if b"CaseActor" in line)

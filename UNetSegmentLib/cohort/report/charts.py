@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_WIDTH, _HEIGHT, _FOOT, _HEAD = 300, 120, 18, 20
+from ...text import shown
+
+_WIDTH, _HEIGHT, _FOOT, _HEAD = 300, 134, 18, 36
+_LONGEST = 44
 _MOST_BARS = 24
 
 
@@ -37,7 +40,10 @@ def histogram(values: Sequence[float], title: str) -> str:
         f'<text x="0" y="{_HEIGHT - 4}">{edges[0]:.4g}</text>'
         f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{edges[-1]:.4g}</text>'
     )
-    head = f'<text x="0" y="13">{html.escape(title)}: median {median:.4g}, {len(numbers)} cases</text>'
+    head = (
+        f'<text x="0" y="12" class="title">{html.escape(shown(title, _LONGEST))}</text>'
+        f'<text x="0" y="27">median {median:.4g} in {len(numbers)} cases</text>'
+    )
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" class="chart" role="img">{head}{bars}{line}{foot}</svg>'
 
 

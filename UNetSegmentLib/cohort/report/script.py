@@ -54,7 +54,7 @@ SCRIPT = r"""
     for (const [label, size, dice] of row[6].slice(0, 12)) {
       const part = make('div'), [name, unit] = data.labels[label];
       part.append(make('span', '', name + ' '), make('b', '', number(size)), make('span', 'soft', ' ' + unit));
-      if (dice !== null) part.append(make('span', dice < 0.7 ? 'bad' : 'soft', '  Dice ' + dice.toFixed(3)));
+      if (dice !== null) part.append(make('span', dice < 0.7 ? 'bad' : 'soft', ', Dice ' + dice.toFixed(3)));
       sizes.append(part);
     }
     if (row[6].length > 12) sizes.append(make('div', 'soft', 'and ' + (row[6].length - 12) + ' more'));

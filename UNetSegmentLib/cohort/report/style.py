@@ -17,18 +17,20 @@ h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5
 .charts { display: flex; flex-wrap: wrap; gap: 1.2rem; margin: 1rem 0 } .chart { width: 300px; font-size: 11px;
   background: var(--panel); border-radius: 6px; padding: 8px }
 .chart rect { fill: var(--bar) } .chart line { stroke: var(--mark); stroke-width: 2 } .chart text { fill: var(--ink) }
+.chart .title { font-weight: 600 }
 table { border-collapse: collapse } th, td { padding: .45rem .7rem; border-bottom: 1px solid var(--line);
   text-align: left; vertical-align: top } th { font-weight: 600; background: var(--paper) }
 .statistics td + td, .statistics th + th { text-align: right; font-variant-numeric: tabular-nums }
 .scroll { overflow-x: auto }
-#cases { width: 100%; min-width: 62rem; table-layout: fixed } #cases thead th { position: sticky; top: 0; z-index: 1 }
+#cases { width: 100%; min-width: 70rem; table-layout: fixed } #cases thead th { position: sticky; top: 0; z-index: 1 }
 th[data-key] { cursor: pointer; user-select: none } th[aria-sort=ascending]::after { content: " \\25B2" }
 th[aria-sort=descending]::after { content: " \\25BC" }
-.c-picture { width: 362px } .c-who { width: 15rem } .c-numbers { width: 8rem } .c-sizes { width: 19rem }
+.c-picture { width: 362px } .c-who { width: 15rem } .c-numbers { width: 8rem } .c-sizes { width: 23rem }
 .pictureless .c-picture { width: 0 } .pictureless .picture { padding: 0 }
 .picture img { width: 340px; height: 128px; object-fit: contain;
   object-position: left top; border-radius: 4px; display: block; background: #0d0f13 }
 .name { font-weight: 600; overflow-wrap: anywhere; margin-bottom: .25rem }
+.sizes span { white-space: nowrap }
 .numbers, .sizes { font-variant-numeric: tabular-nums } .notes { overflow-wrap: anywhere }
 .state { padding: .08rem .55rem; border-radius: 1rem; background: #2b8a3e; color: #fff; white-space: nowrap;
   font-size: 12px } .state.failed { background: #c92a2a } .state.low-Dice { background: #d6336c }
