@@ -9,13 +9,13 @@ from typing import Any
 from ...labels import CodedTerm, Label, Terminology
 from .author import MANUFACTURER, Author
 from .needed import highdicom
+from .texts import LONGEST, short_text
 
 _TISSUE = CodedTerm("SCT", "85756007", "Tissue")
 UNKNOWN = Terminology(_TISSUE, _TISSUE)
 """Of a label without codes."""
 
 _FAMILY = CodedTerm("DCM", "123109", "Artificial Intelligence")
-_LONGEST = 64  # characters that DICOM's short texts hold
 
 
 def segment_descriptions(
@@ -40,13 +40,13 @@ def segment_descriptions(
         by = (others or {}).get(label.value, author)
         description = hd.seg.SegmentDescription(
             segment_number=number,
-            segment_label=label.name[:_LONGEST],
+            segment_label=short_text(label.name) or f"Label {label.value}",
             segmented_property_category=code_of(meaning.category),
             segmented_property_type=code_of(meaning.type),
             algorithm_type=by.kind,
             algorithm_identification=_algorithm(by),
             tracking_uid=tracking_uid(about, label.value),
-            tracking_id=f"{label.name[: _LONGEST - 6]} {label.value}",
+            tracking_id=tracking_id(label),
             anatomic_regions=[code_of(meaning.region)] if meaning.region else None,
             display_color=hd.color.CIELabColor.from_rgb(*label.color),
         )
@@ -60,9 +60,9 @@ def _algorithm(author: Author) -> Any:
     if author.by_hand:
         return None
     return highdicom().AlgorithmIdentificationSequence(
-        name=(author.name or MANUFACTURER)[:_LONGEST],
+        name=short_text(author.name) or MANUFACTURER,
         family=code_of(_FAMILY),
-        version=(author.version or "unknown")[:_LONGEST],
+        version=short_text(author.version) or "unknown",
         source=MANUFACTURER,
         parameters={"weights": author.digest} if author.digest else None,
     )
@@ -73,10 +73,13 @@ def tracking_uid(about: str, value: int) -> str:
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{about}/{value}').int}"
 
 
+def tracking_id(label: Label) -> str:
+    """What the segment of a label is called in SEG and report."""
+    return f"{short_text(label.name, LONGEST - 6)} {label.value}".strip()
+
+
 def _add_modifiers(description: Any, meaning: Terminology) -> None:
     """Left and right, which stand below the type and the region."""
-    from pydicom import Dataset
-
     places = (
         ("SegmentedPropertyTypeCodeSequence", "SegmentedPropertyTypeModifierCodeSequence", meaning.type_modifier),
         ("AnatomicRegionSequence", "AnatomicRegionModifierSequence", meaning.region_modifier),
@@ -84,11 +87,11 @@ def _add_modifiers(description: Any, meaning: Terminology) -> None:
     for above, name, term in places:
         if term is None or above not in description:
             continue
-        item = Dataset()
-        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = term.code, term.scheme, term.meaning
-        setattr(description[above][0], name, [item])
+        setattr(description[above][0], name, [code_of(term)])
 
 
 def code_of(term: CodedTerm) -> Any:
     """A term as highdicom takes it."""
-    return highdicom().sr.CodedConcept(term.code, term.scheme, term.meaning)
+    return highdicom().sr.CodedConcept(
+        term.code, short_text(term.scheme, 16), short_text(term.meaning) or short_text(term.code)
+    )

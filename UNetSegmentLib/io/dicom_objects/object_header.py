@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from .author import MANUFACTURER, VERSION, Author
-
-LONGEST = 64
-"""Characters that DICOM's short texts hold."""
+from .texts import character_set, short_text
 
 _PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
 
 
-def object_header(first: Any, author: Author, storage: str, modality: str, number: int, what: str) -> Any:
+def object_header(
+    first: Any, author: Author, storage: str, modality: str, number: int, what: str, texts: Sequence[str] = ()
+) -> Any:
     """A dataset (pydicom) of a new series in the study of another.
 
     Args:
@@ -22,6 +23,7 @@ def object_header(first: Any, author: Author, storage: str, modality: str, numbe
         storage: SOP class.
         modality: of the new series; ``number`` is its own.
         what: it holds, in a word.
+        texts: that are going to stand in it, for which there must be letters.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
@@ -31,8 +33,9 @@ def object_header(first: Any, author: Author, storage: str, modality: str, numbe
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UID(storage)
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    if "SpecificCharacterSet" in first:
-        data.SpecificCharacterSet = first.SpecificCharacterSet
+    letters = character_set(first, (*texts, author.name, author.version))
+    if letters:
+        data.SpecificCharacterSet = letters
     for name in (*_PATIENT, *_STUDY):
         setattr(data, name, getattr(first, name, ""))
     now = datetime.now()
@@ -40,7 +43,7 @@ def object_header(first: Any, author: Author, storage: str, modality: str, numbe
     data.InstanceCreationTime = data.SeriesTime = now.strftime("%H%M%S")
     data.Modality, data.SeriesInstanceUID = modality, generate_uid()
     data.SeriesNumber, data.InstanceNumber = number, 1
-    data.SeriesDescription = f"{what} by {author.name or MANUFACTURER}"[:LONGEST]
-    data.Manufacturer, data.ManufacturerModelName = MANUFACTURER, (author.name or MANUFACTURER)[:LONGEST]
+    data.SeriesDescription = short_text(f"{what} by {author.name or MANUFACTURER}")
+    data.Manufacturer, data.ManufacturerModelName = MANUFACTURER, short_text(author.name) or MANUFACTURER
     data.SoftwareVersions = VERSION
     return data

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from .author import Author
-from .object_header import LONGEST, object_header
+from .object_header import object_header
 from .saving import save
 from .source import SourceSeries
+from .texts import short_text
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1.104.1"
 _NUMBER = 903
@@ -29,7 +30,7 @@ def write_pdf(document: bytes, title: str, source: SourceSeries, path: Path | st
     data = object_header(first, author, _STORAGE, "DOC", _NUMBER, "Report page")
     data.ContentDate, data.ContentTime, data.AcquisitionDateTime = data.SeriesDate, data.SeriesTime, ""
     data.ConversionType, data.BurnedInAnnotation = "WSD", "YES"
-    data.DocumentTitle, data.MIMETypeOfEncapsulatedDocument = title[:LONGEST], "application/pdf"
+    data.DocumentTitle, data.MIMETypeOfEncapsulatedDocument = short_text(title), "application/pdf"
     data.ConceptNameCodeSequence = []
     references = []
     for file in source.files:

@@ -11,10 +11,11 @@ from typing import Any
 from ...errors import InputError
 from ...labels import CodedTerm, Label, Terminology
 from .author import MANUFACTURER, VERSION, Author
-from .descriptions import UNKNOWN, code_of, tracking_uid
+from .descriptions import UNKNOWN, code_of, tracking_id, tracking_uid
 from .needed import highdicom
 from .saving import save
 from .source import SourceSeries
+from .texts import character_set, meanings_of, short_text
 
 _SERIES_NUMBER = 902
 _UNITS = {
@@ -73,34 +74,16 @@ def write_report(
     """
     if not segments:
         raise InputError("There is nothing to report.", "Check image, model and region.")
-    hd = highdicom()
+    highdicom()
     from pydicom import dcmread
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            made = dcmread(seg)
-            report = hd.sr.MeasurementReport(
-                observation_context=hd.sr.ObservationContext(observer_device_context=_observer(author)),
-                procedure_reported=code_of(_procedure(source)),
-                imaging_measurements=[
-                    _group(segment, made, source, (others or {}).get(segment.label.value, author))
-                    for segment in segments
-                ],
-            )
-            document = hd.sr.Comprehensive3DSR(
-                evidence=[*source.files, made],
-                content=report,
-                series_instance_uid=hd.UID(),
-                series_number=_SERIES_NUMBER,
-                sop_instance_uid=hd.UID(),
-                instance_number=1,
-                manufacturer=MANUFACTURER,
-                series_description=f"Measurements by {author.name or MANUFACTURER}"[:64],
-                is_complete=True,
-                is_final=False,
-                is_verified=False,
-            )
+            made = dcmread(seg, stop_before_pixels=True)
+            authors = others or {}
+            groups = [_group(one, made, source, authors.get(one.label.value, author)) for one in segments]
+            document = _document(groups, made, source, author, _texts(segments, (author, *authors.values())))
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InputError(
                 f"No report can be made about series {source.name}: its headers lack what that needs.",
@@ -110,15 +93,42 @@ def write_report(
     return save(document, path)
 
 
+def _document(groups: Sequence[Any], seg: Any, source: SourceSeries, author: Author, texts: Sequence[str]) -> Any:
+    hd = highdicom()
+    report = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_device_context=_observer(author)),
+        procedure_reported=code_of(_procedure(source)),
+        imaging_measurements=groups,
+    )
+    return hd.sr.Comprehensive3DSR(
+        evidence=[*source.files, seg],
+        content=report,
+        series_instance_uid=hd.UID(),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        series_description=short_text(f"Measurements by {author.name or MANUFACTURER}"),
+        specific_character_set=character_set(source.files[0], texts),
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+    )
+
+
+def _texts(segments: Sequence[MeasuredSegment], authors: Sequence[Author]) -> list[str]:
+    texts = [text for author in authors for text in (author.name, author.version)]
+    return texts + [text for one in segments for text in (one.label.name, *meanings_of(one.label))]
+
+
 def _group(segment: MeasuredSegment, seg: Any, source: SourceSeries, author: Author) -> Any:
     hd = highdicom()
     label = segment.label
     meaning = label.terminology or UNKNOWN
-    about = str(source.files[0].SeriesInstanceUID)
     sites = [_site(meaning)] if meaning.region or label.terminology else None
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(
-            uid=tracking_uid(about, label.value), identifier=f"{label.name[:58]} {label.value}"
+            uid=tracking_uid(source.uid, label.value), identifier=tracking_id(label)
         ),
         referenced_segment=hd.sr.ReferencedSegment(
             sop_class_uid=seg.SOPClassUID,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from ...labels import CodedTerm, Label
 from ...volume import Segmentation
 from .author import Author
 from .contours import contours_of
-from .object_header import LONGEST, object_header
+from .object_header import object_header
 from .reading.rtstruct import STORAGE
 from .saving import present, save
 from .source import SourceSeries
+from .texts import meanings_of, short_text
+
+_LONGEST_CODE = 16  # characters (PS3.3, 8.1)
 
 
 def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path | str, author: Author) -> Path:
@@ -42,7 +46,7 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
             f"Series {source.name} states no frame of reference, which a structure set needs.",
             "Write .seg.nrrd or .nii.gz, or export the series again.",
         )
-    data = _header(first, author)
+    data = _header(first, author, labels)
     data.FrameOfReferenceUID, data.PositionReferenceIndicator = reference, ""
     data.StructureSetROISequence = [_roi(n, label, reference, author) for n, label in enumerate(labels, 1)]
     data.RTROIObservationsSequence = [_observation(n, label, author) for n, label in enumerate(labels, 1)]
@@ -52,11 +56,12 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
     return save(data, path)
 
 
-def _header(first: Any, author: Author) -> Any:
-    data = object_header(first, author, STORAGE, "RTSTRUCT", 901, "Structures")
+def _header(first: Any, author: Author, labels: Sequence[Label]) -> Any:
+    texts = [text for label in labels for text in (label.name, *meanings_of(label))]
+    data = object_header(first, author, STORAGE, "RTSTRUCT", 901, "Structures", texts)
     data.StructureSetDate, data.StructureSetTime = data.SeriesDate, data.SeriesTime
     data.OperatorsName = ""
-    data.StructureSetLabel, data.StructureSetName = "UNETSEGMENT", f"{author.name} {author.version}".strip()[:LONGEST]
+    data.StructureSetLabel, data.StructureSetName = "UNETSEGMENT", short_text(f"{author.name} {author.version}")
     data.ApprovalStatus = "UNAPPROVED"
     return data
 
@@ -65,9 +70,13 @@ def _roi(number: int, label: Label, reference: str, author: Author) -> Any:
     from pydicom import Dataset
 
     roi = Dataset()
-    roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, label.name[:LONGEST], reference
+    roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = (
+        number,
+        short_text(label.name) or f"Label {label.value}",
+        reference,
+    )
     roi.ROIGenerationAlgorithm = author.kind
-    roi.ROIGenerationDescription = f"{author.name} {author.version}".strip()[:LONGEST]
+    roi.ROIGenerationDescription = short_text(f"{author.name} {author.version}")
     return roi
 
 
@@ -86,7 +95,12 @@ def _code(term: CodedTerm) -> Any:
     from pydicom import Dataset
 
     code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = term.code, term.scheme, term.meaning[:LONGEST]
+    if len(term.code) > _LONGEST_CODE:
+        code.LongCodeValue = term.code
+    else:
+        code.CodeValue = term.code
+    code.CodingSchemeDesignator = short_text(term.scheme, _LONGEST_CODE)
+    code.CodeMeaning = short_text(term.meaning) or short_text(term.code)
     return code
 
 

@@ -55,5 +55,18 @@ def save(made: Any, path: Path | str) -> Path:
     check_target(path)
     path = Path(path)
     with atomic_path(path) as temporary:
-        made.save_as(temporary, enforce_file_format=True)
+        try:
+            made.save_as(temporary, enforce_file_format=True)
+        except OSError as error:
+            raise _refusal(error) from error
     return path
+
+
+def _refusal(error: OSError) -> OSError:
+    """The operating system's own error: pydicom raises another one about the element that it was writing."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error

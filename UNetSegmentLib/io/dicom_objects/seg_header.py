@@ -15,10 +15,12 @@ from .author import MANUFACTURER, VERSION, Author
 from .descriptions import segment_descriptions
 from .needed import highdicom
 from .source import SourceSeries
+from .texts import character_set, meanings_of, short_text
 
 _SERIES_NUMBER = 900
+# Millionths of a millimetre are the arithmetic's, not the scanner's.
+_DIGITS = 6
 _SINGLE_FRAME = "1.2.840.10008.5.1.4.1.1.2"
-_LONGEST = 64  # characters that DICOM's short texts hold
 # What every plane states for itself, and what only multi-frame files have.
 _OWN = (
     "SOPClassUID",
@@ -89,13 +91,14 @@ def seg_header(source: SourceSeries, segments: Segments, occupied: np.ndarray, k
                 sop_instance_uid=hd.UID(),
                 instance_number=1,
                 manufacturer=MANUFACTURER,
-                manufacturer_model_name=author.name or MANUFACTURER,
+                manufacturer_model_name=short_text(author.name) or MANUFACTURER,
                 software_versions=VERSION,
                 device_serial_number="0",
                 pixel_measures=_measures(source),
                 content_label="SEGMENTATION",
-                content_description=f"{author.name} {author.version}".strip()[:_LONGEST] or None,
-                series_description=f"Segmentation by {author.name or MANUFACTURER}"[:_LONGEST],
+                content_description=short_text(f"{author.name} {author.version}") or None,
+                series_description=short_text(f"Segmentation by {author.name or MANUFACTURER}"),
+                specific_character_set=character_set(source.files[0], _texts(segments)),
             )
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InputError(
@@ -105,6 +108,12 @@ def seg_header(source: SourceSeries, segments: Segments, occupied: np.ndarray, k
             ) from error
     made.SegmentsOverlap = "UNDEFINED" if kind == "fractional" else "NO"
     return made, _refer(made, source)
+
+
+def _texts(segments: Segments) -> list[str]:
+    authors = (segments.author, *(segments.others or {}).values())
+    texts = [text for author in authors for text in (author.name, author.version)]
+    return texts + [text for label in segments.labels for text in (label.name, *meanings_of(label))]
 
 
 def _check_reference(source: SourceSeries) -> None:
@@ -134,7 +143,10 @@ def _pictures(source: SourceSeries) -> list[Any]:
     for plane, position in enumerate(source.geometry.to_physical(centres)):
         picture = Dataset()
         picture.update(first)
-        picture.SOPInstanceUID, picture.ImagePositionPatient = UID(f"2.25.{plane + 1}"), _decimals(position)
+        picture.SOPInstanceUID, picture.ImagePositionPatient = (
+            UID(f"2.25.{plane + 1}"),
+            _decimals(np.round(position, _DIGITS)),
+        )
         pictures.append(picture)
     return pictures
 

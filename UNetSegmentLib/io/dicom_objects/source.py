@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import GeometryError, InputError
 from ...geometry import Geometry
 from ...volume import Segmentation
 from ..dicom.recognition import is_dicom
@@ -99,7 +99,14 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
             "Give the folder of the series as the image, or write .seg.nrrd or .nii.gz.",
         )
     chosen = choose_series(path, series)
-    stacked = stack(chosen)
+    try:
+        stacked = stack(chosen)
+    except GeometryError as error:
+        raise GeometryError(
+            error.cause,
+            "A DICOM object lies on the slices of its series, and these make no grid. Resample it with Slicer's "
+            "'Acquisition geometry regularization', segment that, and write .seg.nrrd or .nii.gz.",
+        ) from error
     paths = list(dict.fromkeys(item.path for item, _ in stacked.planes))
     files = tuple(_tidied(dcmread(file, stop_before_pixels=True), stacked.geometry) for file in paths)
     numbers = {file: number for number, file in enumerate(paths)}
