@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from cohort_files import write_image
 from killed_cohort import descendants
 
 from UNetSegmentLib.cohort.case import CohortCase, Found, Source
+from UNetSegmentLib.cohort.cluster.engine import RayEngine
+from UNetSegmentLib.cohort.cluster.resources import RayResources
 from UNetSegmentLib.cohort.job import CohortJob
 from UNetSegmentLib.cohort.record import Record, Status
 from UNetSegmentLib.cohort.run import run_cohort
-from UNetSegmentLib.cohort.running.messages import case_line
-from UNetSegmentLib.cohort.running.ray_engine import CaseActor, RayEngine, RayResources
 from UNetSegmentLib.errors import InputError, ModelError
+from UNetSegmentLib.worker.errors import WorkerError
 
 if sys.platform != "linux":
     pytest.skip("Ray's clusters are for Linux", allow_module_level=True)
@@ -67,6 +67,9 @@ class DeadlyActor:
     def __init__(self, order: dict[str, Any]) -> None:
         pass
 
+    def prepare(self) -> dict[str, Any]:
+        return {"ready": "here"}
+
     def run(self, line: dict[str, Any]) -> dict[str, Any]:
         if line["name"] == "c1":
             os._exit(3)
@@ -89,6 +92,9 @@ class StuckActor:
     def __init__(self, order: dict[str, Any]) -> None:
         pass
 
+    def prepare(self) -> dict[str, Any]:
+        return {"ready": "here"}
+
     def run(self, line: dict[str, Any]) -> dict[str, Any]:
         if line["name"] == "c1":
             return {"record": {"case": "c1", "status": "failed", "code": "no-progress"}, "stuck": True}
@@ -105,26 +111,58 @@ def test_an_actor_with_a_case_that_stands_still_is_replaced(tmp_path: Path) -> N
     assert [name for name, record in records.items() if record.status is Status.FAILED] == ["c1"]
 
 
-def test_an_actor_gives_a_case_up_that_stands_still(tmp_path: Path) -> None:
-    order = {"job": CohortJob("m").to_json(), "digest": JOB, "output": str(tmp_path), "patience": 0.2}
-    actor, never = CaseActor(order), threading.Event()
-    actor._network = lambda read, progress, cancel: never.wait()
-    answer = actor.run(case_line(cases_of(tmp_path / "in", 1).cases[0]))
-    never.set()
-    assert answer["stuck"] and answer["record"]["code"] == "no-progress"
-    assert "while it was being computed" in answer["record"]["cause"]
-
-
-def test_a_model_that_is_not_there_ends_the_run_with_its_own_words(tmp_path: Path) -> None:
-    engine = RayEngine(CohortJob("nobody-has-this"), JOB, tmp_path / "out", TWO)
-    with pytest.raises(ModelError, match="nobody-has-this"):
-        list(engine.run(cases_of(tmp_path / "in", 1).cases))
-
-
 def test_more_than_any_machine_has_is_refused(tmp_path: Path) -> None:
     engine = RayEngine(CohortJob("m"), JOB, tmp_path / "out", RayResources("local", cpus=1000.0))
     with pytest.raises(InputError, match="No machine of the cluster"):
         list(engine.run(cases_of(tmp_path / "in", 1).cases))
+
+
+def test_actors_that_the_cluster_has_no_room_for_hold_no_case_up(tmp_path: Path) -> None:
+    """The cluster has one CPU: the second of these never begins."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    engine = RayEngine(CohortJob("m"), JOB, tmp_path / "out", RayResources("local", actors=2), actor=GentleActor)
+    assert len(list(engine.run(cases_of(tmp_path / "in", 6).cases))) == 6
+
+
+class GentleActor:
+    """Ends every case at once."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        pass
+
+    def prepare(self) -> dict[str, Any]:
+        return {"ready": "here"}
+
+    def run(self, line: dict[str, Any]) -> dict[str, Any]:
+        return {"record": {"case": line["name"], "status": "done"}}
+
+
+class RefusingActor(GentleActor):
+    """Cannot use the model."""
+
+    def prepare(self) -> dict[str, Any]:
+        return {"error": [ModelError.code, "There is no model 'm'.", "Name another.", ""]}
+
+
+def test_a_model_that_is_not_there_ends_the_run_with_its_own_words(tmp_path: Path) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    engine = RayEngine(CohortJob("m"), JOB, tmp_path / "out", TWO, actor=RefusingActor)
+    with pytest.raises(ModelError, match="no model 'm'"):
+        list(engine.run(cases_of(tmp_path / "in", 1).cases))
+
+
+class StillbornActor(GentleActor):
+    """Ends before it is ready."""
+
+    def prepare(self) -> dict[str, Any]:
+        os._exit(3)
+
+
+def test_actors_that_die_before_they_are_ready_blame_no_case(tmp_path: Path) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    engine = RayEngine(CohortJob("m"), JOB, tmp_path / "out", TWO, actor=StillbornActor)
+    with pytest.raises(WorkerError, match="before they are ready"):
+        list(engine.run(cases_of(tmp_path / "in", 3).cases))
 
 
 def one_actor() -> int:

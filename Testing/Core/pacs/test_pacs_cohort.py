@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.cohort.case import CohortCase, Found
+from UNetSegmentLib.cohort.cluster.actor import CaseActor
 from UNetSegmentLib.cohort.dicomweb.finding import find_on_server
 from UNetSegmentLib.cohort.dicomweb.images import FetchingEngine, images_folder
 from UNetSegmentLib.cohort.dicomweb.sending import Sender, SendingEngine, send_earlier
@@ -31,10 +32,10 @@ from UNetSegmentLib.cohort.run import Outcome, Part, run_cohort
 from UNetSegmentLib.cohort.running.messages import case_from, case_line
 from UNetSegmentLib.cohort.running.network import SegmenterNetwork
 from UNetSegmentLib.cohort.running.pipeline import Pipeline
-from UNetSegmentLib.cohort.running.ray_engine import CaseActor
 from UNetSegmentLib.io.dicomweb import Query
 from UNetSegmentLib.models import load_model
 from UNetSegmentLib.progress import CancelToken
+from UNetSegmentLib.version import __version__
 
 JOB = "job"
 STUDY = generate_uid()
@@ -161,7 +162,9 @@ def test_an_actor_of_a_cluster_fetches_by_itself(run: Run) -> None:
     found, images = run.found()
     images.mkdir(parents=True)
     job = CohortJob(str(run.package), preview=False)
-    actor = CaseActor({"job": job.to_json(), "digest": JOB, "output": str(run.output)})
+    order = {"job": job.to_json(), "digest": JOB, "output": str(run.output)}
+    actor = CaseActor({**order, "program": __version__, "seen": str(images)})
+    assert "ready" in actor.prepare()
     answer = actor.run(case_line(found.cases[0]))
     assert answer["record"]["status"] == "done"
 

@@ -113,10 +113,13 @@ class Plan:
 
             owner = f"{self.part.number}-of-{self.part.count}"
             return Driver(self.job, self.digest, self.output, cancel, patience=self.patience, owner=owner)
-        from ...cohort.running.ray_engine import RayEngine, RayResources
+        from ...cohort.cluster.engine import RayEngine
+        from ...cohort.cluster.resources import RayResources, planned_memory
 
         asked = self.cluster
-        resources = RayResources(asked.address, asked.actors, asked.cpus, asked.gpus, int(asked.memory_gb * (1 << 30)))
+        memory = int(asked.memory_gb * (1 << 30))
+        planned = 0 if memory else planned_memory(self.card, asked.gpus)
+        resources = RayResources(asked.address, asked.actors, asked.cpus, asked.gpus, memory, planned)
         return RayEngine(self.job, self.digest, self.output, resources, cancel, patience=self.patience)
 
 
@@ -154,7 +157,9 @@ def batch(
     ray_actors: Annotated[int, typer.Option(help="How many at once; 0 for as many as there is room for.")] = 0,
     ray_cpus: Annotated[float, typer.Option(help="CPUs of each.")] = 1.0,
     ray_gpus: Annotated[float, typer.Option(help="Share of a GPU of each.")] = 0.0,
-    ray_memory: Annotated[float, typer.Option(help="GB of memory of each; 0 asks for none.")] = 0.0,
+    ray_memory: Annotated[
+        float, typer.Option(help="GB of memory of each; 0 for what the model is expected to need.")
+    ] = 0.0,
     dicomweb: DicomwebOption = "",
     study: StudyOption = None,
     series: SeriesOption = None,
