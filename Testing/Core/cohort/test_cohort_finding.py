@@ -7,9 +7,10 @@ import pytest
 from cohort_files import write_image, write_series
 from pydicom import dcmread
 
-from UNetSegmentLib.cohort.case import Source
+from UNetSegmentLib.cohort.case import CohortCase, Source
 from UNetSegmentLib.cohort.finding.dicom_only import dicom_only
 from UNetSegmentLib.cohort.finding.inputs import find_cases
+from UNetSegmentLib.cohort.finding.listing import write_list
 from UNetSegmentLib.cohort.finding.wanted import Wanted
 from UNetSegmentLib.cohort.journal import Journal
 from UNetSegmentLib.errors import InputError
@@ -146,6 +147,27 @@ def test_a_table_runs_what_is_right_and_says_what_is_wrong(tmp_path: Path) -> No
     assert (case.roi, case.reference) == ("0,9,0,9,0,9", tmp_path / "ref.nii.gz")
     assert set(reasons(found)) == {"second", "third"}
     assert "line 3 of list.csv names 'gone.nii.gz'" in reasons(found)["second"]
+
+
+def test_a_list_of_what_was_found_is_taken_for_it(tmp_path: Path) -> None:
+    """Parts on many machines take the list, and need not each search."""
+    uid = write_series(tmp_path / "dicom" / "head")
+    for name in ("a, b_0000", 'quo"ted_0000'):
+        for channel in range(2):
+            write_image(tmp_path / "scans" / f"{name[:-4]}{channel:04}.nii.gz")
+    for folder, wanted in (("dicom", ANY), ("scans", Wanted(channels=2))):
+        found = find_cases([tmp_path / folder], wanted).cases
+        assert write_list(found, tmp_path / "list.csv") == 0
+        again = find_cases([tmp_path / "list.csv"], wanted).cases
+        assert [(c.name, c.images, c.roi, c.reference) for c in again] == [
+            (c.name, c.images, c.roi, c.reference) for c in found
+        ]
+    assert uid in {source.series for case in find_cases([tmp_path / "dicom"], ANY).cases for source in case.images}
+
+
+def test_what_cannot_stand_in_a_list_is_counted(tmp_path: Path) -> None:
+    name = Path(os.fsdecode(b"caf\xe9.nii.gz"))
+    assert write_list([CohortCase("cafe", (Source(name),)), CohortCase("b", (Source(Path("b")),))], tmp_path / "l") == 1
 
 
 @pytest.mark.parametrize("text", ["id;bild\n1;a", "", "image,image\na,b\n"])

@@ -151,6 +151,12 @@ def batch(
         float, typer.Option(min=0.0, help="Seconds without progress after which a case is given up; 0 for never.")
     ] = _PATIENCE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be run.")] = False,
+    listed: Annotated[
+        Path | None,
+        typer.Option(
+            "--list", metavar="CSV", help="With --dry-run: write the cases to a table, which later runs take as INPUT."
+        ),
+    ] = None,
     part: Annotated[str, typer.Option(help="Run one part of several, such as 3/8, on a machine of its own.")] = "1/1",
     join: Annotated[bool, typer.Option("--join", help="Only put the tables of all parts together.")] = False,
     ray: Annotated[str, typer.Option(help=_RAY)] = "",
@@ -205,7 +211,9 @@ def batch(
         job = CohortJob(model, device, preset, overrides, form_of, preview, quality, probabilities, dicom)
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
         plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout, pacs, cancel, json)
-        if dry_run:
+        if listed is not None:
+            _list(plan, listed)
+        if dry_run or listed is not None:
             _show_plan(plan, json)
             return
         _check_cases(plan)
@@ -268,6 +276,15 @@ def _part(text: str) -> Part:
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise InputError(f"'{text}' is no part.", "Write it as 3/8: the third of eight.")
     return Part(int(number), int(count))
+
+
+def _list(plan: Plan, path: Path) -> None:
+    from ...cohort.finding.listing import write_list
+
+    lost = write_list(plan.found.cases, path)
+    say(f"Written: {path} ({len(plan.found.cases) - lost} cases)", error=True)
+    if lost:
+        say(f"{lost} cases cannot stand in a table: their files' names are no UTF-8, or a server has them.", error=True)
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:
