@@ -25,13 +25,14 @@ from demo_tools import claim  # noqa: E402
 from killed_cohort import descendants  # noqa: E402
 
 from UNetSegmentLib.cohort.case import Found  # noqa: E402
+from UNetSegmentLib.cohort.cluster.engine import RayEngine  # noqa: E402
+from UNetSegmentLib.cohort.cluster.resources import RayResources  # noqa: E402
 from UNetSegmentLib.cohort.finding.inputs import find_cases  # noqa: E402
 from UNetSegmentLib.cohort.finding.wanted import Wanted  # noqa: E402
 from UNetSegmentLib.cohort.job import CohortJob  # noqa: E402
 from UNetSegmentLib.cohort.record import Record  # noqa: E402
 from UNetSegmentLib.cohort.run import Engine, Outcome, run_cohort  # noqa: E402
 from UNetSegmentLib.cohort.running.driver import Driver  # noqa: E402
-from UNetSegmentLib.cohort.running.ray_engine import RayEngine, RayResources  # noqa: E402
 from UNetSegmentLib.io import read_segmentation  # noqa: E402
 from UNetSegmentLib.models import find_model, read_card  # noqa: E402
 
