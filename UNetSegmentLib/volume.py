@@ -29,6 +29,7 @@ class Volume:
         geometry: the grid of the last three axes.
         name: what to call it in messages, often the file's name.
         notes: sentences on what reading or preparing chose for the user; every result and table passes them on.
+        modality: how it was made, in DICOM's word (CT, MR); empty where the file does not say.
 
     Raises:
         GeometryError: the array does not fit the grid.
@@ -38,6 +39,7 @@ class Volume:
     geometry: Geometry
     name: str = "image"
     notes: tuple[str, ...] = ()
+    modality: str = ""
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or self.voxels.shape[1:] != self.geometry.shape:

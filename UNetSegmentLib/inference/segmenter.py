@@ -36,6 +36,7 @@ from .inputs import (
     scaled,
     without_fine_detail,
 )
+from .modality import modality_warnings
 from .runner import ModelRunner, Outputs, RunResult
 from .settings import EngineSettings
 from .settings import preset as settings_of
@@ -148,7 +149,8 @@ class Segmenter:
             ResourceError: memory ran out on every rung of the ladder.
             Cancelled: the token was set.
         """
-        image = one_image(volume, self.model.card)
+        volumes = [volume] if isinstance(volume, Volume) else list(volume)
+        image = one_image(volumes, self.model.card)
         for model in (self.model, *self.model.parts):
             check_dimension(image, region, model.card)
         tasks: list[_Task] = []
@@ -157,6 +159,7 @@ class Segmenter:
         first = self._check_demands(tasks, image.name, probabilities)
         run = _Run(self, image, tasks, Outputs(probabilities, uncertainty), progress, cancel)
         result = run.result()
+        first += modality_warnings(volumes, self.model.card)
         first += field_of_view_warnings(self.model.card, tasks[0].layout.record)
         for check in (colour_warnings, photograph_warnings, hounsfield_warnings):
             first += check(image, self.model.card)

@@ -74,6 +74,7 @@ def _written(volume: Volume, file: BinaryIO) -> dict[str, Any]:
         "origin": geometry.origin,
         "direction": geometry.direction,
         "notes": volume.notes,
+        "modality": volume.modality,
     }
 
 

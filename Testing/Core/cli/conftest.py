@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import write_volume
 from UNetSegmentLib.volume import Volume
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "io" / folder) for folder in ("dicom_objects", "dicom")]
 
 GRID = Geometry((30, 24, 20), (1.0, 1.5, 2.0), (-15.0, 18.0, -20.0), (1, 0, 0, 0, -1, 0, 0, 0, 1))
 

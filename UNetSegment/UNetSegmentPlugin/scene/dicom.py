@@ -9,6 +9,7 @@ from slicer.i18n import tr as _
 from UNetSegmentLib.errors import InputError
 
 _INSTANCES = "DICOM.instanceUIDs"
+_MODALITY = "0008,0060"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ def database():
     """Slicer's DICOM database (ctkDICOMDatabase); None where Slicer has none, or it is closed."""
     found = getattr(slicer, "dicomDatabase", None)
     return found if found is not None and found.isOpen else None
+
+
+def modality_of(volume_node) -> str:
+    """Modality of the series that a volume node was loaded from, in DICOM's word; empty where that is not known."""
+    uids, known = instance_uids(volume_node), database()
+    if not uids or known is None:
+        return ""
+    file = known.fileForInstance(uids[0])
+    return str(known.fileValue(file, _MODALITY)).strip() if file and Path(file).is_file() else ""
 
 
 def series_of(volume_node) -> Series:

@@ -1,6 +1,7 @@
 """From volume nodes to the core's volumes: voxels without a copy, geometry in LPS, channels on one grid."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import slicer
@@ -11,6 +12,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.volume import Volume
+
+from .dicom import modality_of
 
 IMAGE_CLASSES = ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode")
 """Volume nodes that can be chosen: grey and colour, without their heirs (label maps, diffusion)."""
@@ -73,7 +76,7 @@ def read_channel(volume_node) -> Volume:
             ),
             _("Convert it with the module 'Vector to Scalar Volume' first."),
         )
-    return Volume(voxels[None], geometry, volume_node.GetName())
+    return Volume(voxels[None], geometry, volume_node.GetName(), modality=modality_of(volume_node))
 
 
 def read_colours(volume_node, count: int) -> Volume:
@@ -91,7 +94,7 @@ def read_colours(volume_node, count: int) -> Volume:
             _("'{name}' does not have {count} values a voxel.").format(name=volume_node.GetName(), count=count),
             _("Choose an image of the kind that the model reads."),
         )
-    return Volume(voxels[:count], geometry, volume_node.GetName())
+    return Volume(voxels[:count], geometry, volume_node.GetName(), modality=modality_of(volume_node))
 
 
 def read_channels(volume_nodes: Sequence, count: int | None = None) -> list[Volume]:
@@ -132,7 +135,7 @@ def transform_between(source, target) -> vtk.vtkGeneralTransform:
 def _on_grid_of(reference, grid: Geometry, node) -> Volume:
     channel = read_channel(node)
     if reference.GetTransformNodeID() == node.GetTransformNodeID() and grid.is_close(channel.geometry):
-        return Volume(channel.voxels, grid, channel.name)
+        return replace(channel, geometry=grid)
     reslice = vtk.vtkImageReslice()
     reslice.SetInputData(_index_image(node))
     reslice.SetResliceTransform(_index_transform(reference, node))
@@ -143,7 +146,7 @@ def _on_grid_of(reference, grid: Geometry, node) -> Volume:
     reslice.SetOutputExtent(0, grid.size[0] - 1, 0, grid.size[1] - 1, 0, grid.size[2] - 1)
     reslice.Update()
     scalars = vtk_to_numpy(reslice.GetOutput().GetPointData().GetScalars())
-    return Volume(scalars.reshape(1, *grid.shape), grid, channel.name)
+    return replace(channel, voxels=scalars.reshape(1, *grid.shape), geometry=grid)
 
 
 def _index_image(node) -> vtk.vtkImageData:

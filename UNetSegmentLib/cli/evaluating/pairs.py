@@ -76,6 +76,7 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
         InputError: nothing to compare, a prediction without a reference, two files of one case, or names of segments
             that leave open which are the same.
     """
+    from ...io.segment_codes import matched
     from ...io.segment_names import SegmentNames, match_names, read_names, same_names
 
     if given.prediction is None or given.reference is None:
@@ -86,8 +87,9 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
         return [_pair(case, SegmentNames(), given, {}) for case in files], notes
     named = {str(path): read_names(path) for _, *both in files for path in both}
     for name, ours, theirs in files:
-        sides = [[label.name for label in named[str(path)]] for path in (ours, theirs)]
-        if all(sides) and not same_names(*sides):
+        both = [named[str(path)] for path in (ours, theirs)]
+        sides = [[label.name for label in labels] for labels in both]
+        if all(sides) and not same_names(*sides) and not matched(*both):
             raise InputError(
                 f"Case {name}: no segment has the same name on both sides (prediction: {', '.join(sides[0][:3])}; "
                 f"reference: {', '.join(sides[1][:3])}).",

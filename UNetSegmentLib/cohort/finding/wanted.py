@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 from ...models.card import ModelCard
 from ...models.colour import reads_colours
+from ...models.modality import modalities_of, objection
 
-# DICOM's modality by a word in the card's.
-_MODALITIES = {
-    "CT": ("ct", "tomography"),
-    "MR": ("mr", "magnetic"),
-    "PT": ("pet", "positron"),
-    "US": ("ultrasound",),
-    "NM": ("spect", "scintigra"),
-    "MG": ("mammogra",),
-    "XA": ("angiogra",),
-}
 _LEAST_SLICES = 3
 
 
@@ -39,19 +30,14 @@ class Wanted:
     @classmethod
     def by(cls, card: ModelCard) -> Wanted:
         """What a model's card asks for."""
-        words = card.modality.lower().replace("/", " ").replace(",", " ").split()
-        found = [
-            name
-            for name, starts in _MODALITIES.items()
-            if any(word == start or (len(start) > 2 and word.startswith(start)) for word in words for start in starts)
-        ]
         colours = reads_colours(card)
-        return cls(1 if colours else len(card.inputs), tuple(found), card.network.dimension == 3, colours)
+        return cls(1 if colours else len(card.inputs), modalities_of(card), card.network.dimension == 3, colours)
 
     def objection(self, modality: str, slices: int) -> str:
         """Why a series of DICOM does not suit; empty where it does."""
-        if self.modalities and modality and modality not in self.modalities:
-            return f"It is {modality}, and the model takes {' or '.join(self.modalities)}."
+        unlike = objection(modality, self.modalities)
+        if unlike:
+            return unlike
         if self.volumes and slices < _LEAST_SLICES:
             return f"It has {slices} slice{'' if slices == 1 else 's'}, and the model takes volumes."
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...text import shown
 from ...volume import Volume
 from .folder import Series
 from .header import Slice
@@ -32,7 +33,8 @@ def read_series(series: Series) -> Volume:
     turned = (_INVERTED,) if any(inverted(item) for item, _ in stacked.planes) else ()
     table = (_TABLE,) if any(item.table for item, _ in stacked.planes) else ()
     notes = series.notes + stacked.notes + turned + table + _bits(stacked.planes)
-    return Volume(voxels, stacked.geometry, series.description or "series", notes)
+    modality = shown(series.modality, 16)
+    return Volume(voxels, stacked.geometry, series.description or "series", notes, modality)
 
 
 def _bits(planes: Sequence[tuple[Slice, int]]) -> tuple[str, ...]:

@@ -332,7 +332,8 @@ class WorkerClient:
     def _handed_over(self, volume: Volume, held: list[HeldFile]) -> VolumeFile:
         """A volume in a new file, which is put on the list."""
         file = self._new_file("input", held)
-        return VolumeFile(write_array(volume.voxels, file.path, held=True), volume.geometry, volume.name)
+        array = write_array(volume.voxels, file.path, held=True)
+        return VolumeFile(array, volume.geometry, volume.name, volume.modality)
 
 
 __all__ = [

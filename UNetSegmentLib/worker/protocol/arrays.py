@@ -24,11 +24,12 @@ class ArrayFile:
 
 @dataclass(frozen=True)
 class VolumeFile:
-    """An image: array (channels, z, y, x), its grid, and what to call it."""
+    """An image: array (channels, z, y, x), its grid, what to call it, and its modality in DICOM's word, if known."""
 
     array: ArrayFile
     geometry: Geometry
     name: str = "image"
+    modality: str = ""
 
 
 @dataclass(frozen=True)

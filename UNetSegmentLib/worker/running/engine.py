@@ -215,7 +215,7 @@ def _read(file: VolumeFile, folder: Path) -> Volume:
     voxels = read_array(file.array)
     if Path(file.array.path).parent == folder:
         discard(file.array)
-    return Volume(voxels, file.geometry, file.name)
+    return Volume(voxels, file.geometry, file.name, modality=file.modality)
 
 
 def _result(request: Segment, warm: WarmModel, was_warm: bool, outcome: Any, started: float) -> Result:

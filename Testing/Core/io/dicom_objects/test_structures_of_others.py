@@ -147,6 +147,7 @@ def test_pixels_inside_are_those_with_an_odd_number_of_edges_beside_them(
         crossings, near = 0, False
         for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
             length = np.hypot(x1 - x0, y1 - y0)
+            near |= np.hypot(x - x0, y - y0) < 1e-6
             if length > 1e-9:
                 along = np.clip(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length**2, 0, 1)
                 near |= np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0)) < 1e-6
