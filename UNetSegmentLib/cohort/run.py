@@ -7,7 +7,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,8 @@ from .leftovers import clear
 from .parts import PartState, differences, new_state, read_states, state_of
 from .record import CASE, Record, Status
 from .stamps import content_of, stamp_of
+
+_EARLIER = "Its folder holds the result of an earlier run, of another image or other settings."
 
 
 class Engine(Protocol):
@@ -173,6 +175,8 @@ def run_cohort(
         del earlier
         try:
             for record in engine.run(todo):
+                if record.status is Status.FAILED and (output / record.case).is_dir():
+                    record = replace(record, warnings=(*record.warnings, _EARLIER))
                 if ended is not None:
                     ended(record)
                 if record.code == OutputError.code:

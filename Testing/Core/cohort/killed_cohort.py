@@ -51,9 +51,9 @@ def random_kill(seed: int, cases: int) -> Kill:
     chance = random.Random(seed)
     kind = KINDS[seed % len(KINDS)]
     moment = chance.random()
-    if moment < 0.15:
+    if moment < 0.1:
         return Kill(kind, 0, chance.uniform(0, 3))
-    if moment < 0.3:
+    if moment < 0.25:
         return Kill(kind, cases, chance.uniform(0, 0.3))
     return Kill(kind, chance.randrange(1, cases), chance.uniform(0, 0.3))
 
@@ -80,15 +80,15 @@ class KilledCohort:
     def killed(self, kill: Kill) -> Killed:
         """Starts a run, kills it, and waits until no process of it is left."""
         # Where so many have ended already, the moment lies in the second or two in which a run starts and ends.
-        already = self.ended() >= kill.after
+        already = 0 < kill.after <= self.ended()
         process = self._start()
         _wait(lambda: self.ended() >= kill.after or process.poll() is not None, "the moment never came")
-        time.sleep(kill.delay * (6 if already else 1))
+        time.sleep(kill.delay * (4 if already else 1))
         _send(process, kill.kind)
         if kill.kind == "child":
             time.sleep(0.2)  # the driver finds out and starts another one; then everything ends as it likes
         ended = self.ended()
-        doing = self._doing(ended >= kill.after and already)
+        doing = self._doing(already)
         code = process.wait(PATIENCE)
         _wait(lambda: not list(_of_session(process.pid)), "processes outlive the run")
         return Killed(kill, ended, doing, code)

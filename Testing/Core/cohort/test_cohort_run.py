@@ -116,6 +116,14 @@ def test_one_bad_case_never_ends_a_run(tmp_path: Path, level_package: Path) -> N
     assert run_cohort(found, Pipe(level_package, output), JOB, output).records[1].status is Status.DONE
 
 
+def test_an_earlier_result_beside_a_failure_is_told(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 1), tmp_path / "out"
+    run_cohort(found, Pipe(level_package, output), JOB, output)
+    found.cases[0].images[0].path.write_bytes(b"broken since")
+    record = run_cohort(found, Pipe(level_package, output), JOB, output).records[0]
+    assert record.status is Status.FAILED and "earlier run" in record.warnings[-1]
+
+
 def test_a_failure_nobody_foresaw_is_a_row_too(tmp_path: Path, level_package: Path) -> None:
     found, output = cases_of(tmp_path / "in", 2), tmp_path / "out"
     network = SegmenterNetwork(load_model(level_package), CohortJob(str(level_package)))

@@ -12,14 +12,18 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from UNetSegmentLib.cli.cohorts.progress_lines import progress_lines
 from UNetSegmentLib.cohort.finding.inputs import find_cases
 from UNetSegmentLib.cohort.finding.wanted import Wanted
 from UNetSegmentLib.cohort.job import CohortJob
 from UNetSegmentLib.cohort.journal import Journal
+from UNetSegmentLib.cohort.record import Record, Status
+from UNetSegmentLib.cohort.run import Outcome
 from UNetSegmentLib.cohort.running.failures import failed
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.io import read_segmentation, write_volume
 from UNetSegmentLib.models import read_card
+from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.volume import Volume
 
 
@@ -111,3 +115,22 @@ def test_what_is_wrong_is_said(
     result = run("batch", *(a.format(scans=scans) for a in arguments), "-o", tmp_path / "out")
     assert result.exit_code in (3, 4)
     assert words in result.output.replace("\n", " ")
+
+
+def test_a_stopped_run_says_what_is_left_and_how_to_go_on(
+    run: Callable[..., Result], scans: Path, tmp_path: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = Outcome((Record("s0", Status.DONE, folder="s0"),), run=1, kept=0, cancelled=True)
+    monkeypatch.setattr("UNetSegmentLib.cohort.run.run_cohort", lambda *arguments: stopped)
+    (tmp_path / "out").mkdir()
+    result = run("batch", scans, "-o", tmp_path / "out", "-m", level_package)
+    assert result.exit_code == 130
+    assert "Stopped: 3 cases are left. The same command goes on with them." in result.output
+    assert (tmp_path / "out" / "cases.csv").is_file() and (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = progress_lines(every=0.0)
+    tell(ProgressEvent("cases", 12, 40, 300.0, "12 of 40, 1 failed"))
+    progress_lines(every=1000.0)(ProgressEvent("cases", 13, 40))
+    assert capsys.readouterr().err.splitlines() == ["Segmenting cases (12 of 40, 1 failed), 5 min left"]
