@@ -23,6 +23,8 @@ SLOW = (
     "Parity/test_nnunet_parity.py",
     "Slicer/test_slicer_runs.py",
     "Slicer/test_slicer_dicom_saving.py",
+    "Slicer/test_slicer_far.py",
+    "Slicer/test_slicer_far_correcting.py",
     "Slicer/test_slicer_training.py",
     "Parity/test_monai_parity.py",
     "Core/cli/training/test_cli_train.py",

@@ -190,6 +190,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
         preset="balanced",
         settings=None,
         uncertainty=False,
+        where="",
         wait=True,
         on_progress=None,
         on_done=None,
@@ -203,6 +204,8 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
             segmentation: node to merge into, ``policy`` (``replace``, ``add``, ``empty``) how; None makes a new one.
             device, preset, settings: see UNetSegmentLib.worker.client.requests.SegmentRequest.
             uncertainty: also make a volume of the model's uncertainty.
+            where: address of the host that it runs on (``ssh://user@host``); empty for this computer. A model that the
+                host lacks is sent there once the user has said so in the panel.
             wait: block (the application stays alive) and return the segmentation node. Otherwise return a
                 UNetSegmentPlugin.running.runs.Run at once, which can be cancelled.
             on_progress, on_done: called with the Run, at every change and at its end.
@@ -215,6 +218,7 @@ class UNetSegmentLogic(ScriptedLoadableModuleLogic):
         order = scripting.make_order(
             volume_node, model, roi, other_channels, segmentation, policy,
             device=device, preset=preset, settings=dict(settings or {}), uncertainty=uncertainty,
+            where=where,
         )  # fmt: skip
         return scripting.segment(self.runner, order, wait, on_progress, on_done)
 

@@ -215,12 +215,12 @@ def draw_setup(folder: Path, widget, panel) -> None:
     panel.parameters.result = None
     panel.run.started()
     panel.runner.shutdown()
-    panel.runner.ready = Ready(problem=Problem("missing-package", "torch is not installed."))
+    panel.runner._here.ready = Ready(problem=Problem("missing-package", "torch is not installed."))
     # Nobody runs such a worker for a picture, so its first line, which tells of torch, is made up too.
-    panel.runner._client._connection._incoming.hello = Hello()
+    panel.runner._here.client._connection._incoming.hello = Hello()
     panel.refresh()
     both(folder / "panel-setup.png", widget)
-    panel.runner.ready = None
+    panel.runner._here.ready = None
     panel.refresh()
 
 

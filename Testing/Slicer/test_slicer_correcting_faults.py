@@ -307,9 +307,9 @@ class WorkerTest(FaultsTestCase):
     def test_a_python_that_does_not_start(self):
         from unittest import mock
 
-        from UNetSegmentPlugin.correcting import correction
+        from UNetSegmentPlugin.running import hosts
 
-        command = mock.patch.object(correction, "python_executable", return_value="/no/such/python")
+        command = mock.patch.object(hosts, "python_executable", return_value="/no/such/python")
         with command:
             desk = self.desk = self.make_desk(own_editor=True)
             click(view("Red"), (200, 150))

@@ -55,6 +55,9 @@ def settle() -> None:
 
 
 class LayoutTestCase(PanelTestCase):
+    where = ""
+    """Address of the host that runs go to."""
+
     def setUp(self) -> None:
         super().setUp()
         self.run_ui = self.panel.run.ui
@@ -96,8 +99,11 @@ class LayoutTestCase(PanelTestCase):
         from UNetSegmentPlugin.running.runs import RunState
 
         event = ProgressEvent("segment", 3, 8, seconds_left=72.0)
-        run = SimpleNamespace(state=RunState.RUNNING, progress=event, inputs_present=True)
-        runner = SimpleNamespace(runs=(run,), state=WorkerState.READY, log=["one line"], ready=None)
+        order = SimpleNamespace(where=self.where)
+        run = SimpleNamespace(state=RunState.RUNNING, progress=event, inputs_present=True, order=order)
+        runner = SimpleNamespace(
+            runs=(run,), state_of=lambda run: WorkerState.READY, log=["one line"], ready=None, ready_at=lambda url: None
+        )
         with mock.patch.object(self.panel, "runner", runner):
             self.panel.run.refresh()
             yield
@@ -122,7 +128,8 @@ class LayoutTestCase(PanelTestCase):
         from UNetSegmentPlugin.running.runs import RunState
 
         written = SimpleNamespace(segment_ids=["a", "b"], untouched=())
-        order = SimpleNamespace(card=self.panel.card, volumes=(self.panel.parameters.input_volume,))
+        volumes = (self.panel.parameters.input_volume,)
+        order = SimpleNamespace(card=self.panel.card, volumes=volumes, where=self.where)
         timings = {"click to result": 7.0}
         run = SimpleNamespace(
             order=order, state=RunState.DONE, error=None, written=written, warnings=(), timings=timings

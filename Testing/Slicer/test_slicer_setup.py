@@ -34,7 +34,7 @@ class SetupTest(support.SlicerTestCase):
 
     def _recover(self) -> None:
         self.runner.shutdown()
-        self.runner.ready = None
+        self.runner._here.ready = None
         self.setup._wanted, self.setup._message = False, ""
         self.panel.refresh()
 
@@ -51,7 +51,7 @@ class SetupTest(support.SlicerTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         (Path(folder.name) / f"{name}.py").write_text(code, encoding="utf-8")
-        environment = self.runner._client._connection._environment
+        environment = self.runner._here.client._connection._environment
         path = os.pathsep.join([folder.name, environment["PYTHONPATH"]])
         patch = mock.patch.dict(environment, {"PYTHONPATH": path})
         patch.start()

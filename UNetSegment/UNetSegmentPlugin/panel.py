@@ -9,6 +9,7 @@ from slicer.util import VTKObservationMixin
 from UNetSegmentLib.errors import UNetSegmentError
 
 from .models import catalog, expectation, forms, licences
+from .running import hosts
 from .running.runs import Order, RunState
 from .scene import display, inputs, volumes
 from .scene.results import Destination
@@ -24,6 +25,7 @@ from .sections.run import RunSection
 from .sections.setup import SetupSection
 from .sections.train import TrainSection
 from .sections.volume import VolumeSection
+from .sections.where import WhereSection
 from .widgets import widths
 
 
@@ -52,6 +54,7 @@ class Panel(VTKObservationMixin):
         self._make_sections()
         self._shortcuts = self._make_shortcuts()
         self.runner.undo_history = self.correct
+        self.runner.permission.ask = self.where.may_send_model
         self.runner.observe(self._on_run)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_start_close)
@@ -107,7 +110,8 @@ class Panel(VTKObservationMixin):
         parameters, card = self.parameters, self.card
         if parameters is None:
             return [_("The scene is being loaded.")]
-        if self.setup.problem is not None:
+        # A host has an installation of its own.
+        if self.setup.problem is not None and not hosts.chosen():
             return [_("Something is missing: see Setup above.")]
         errors = []
         if card is None:
@@ -148,6 +152,7 @@ class Panel(VTKObservationMixin):
             preset=parameters.preset,
             settings=settings,
             uncertainty=parameters.uncertainty,
+            where=hosts.chosen(),
         )
 
     # -- what the user does ----------------------------------------------------------------------------------------
@@ -236,12 +241,14 @@ class Panel(VTKObservationMixin):
         self.train = TrainSection(self)
         self.quick = QuickSection(self)
         self.advanced = AdvancedSection(self)
+        self.where = WhereSection(self, self.advanced)
         self.sections = (
             self.setup, self.volume, self.model, self.region, self.run, self.result, self.correct, self.report,
-            self.dicom, self.train, self.quick, self.advanced,
+            self.dicom, self.train, self.quick, self.advanced, self.where,
         )  # fmt: skip
         for section in self.sections:
-            if section is not self.dicom:
+            # Two stand within another one.
+            if section not in (self.dicom, self.where):
                 self._layout.addWidget(section.root)
         self._layout.addStretch(1)
         self.volume.stand_above(self.model.ui.modelLabel, self.region.ui.regionLabel)
@@ -340,7 +347,8 @@ class Panel(VTKObservationMixin):
     def _on_run(self, run) -> None:
         if run is not None and run.state is RunState.DONE and self.parameters is not None:
             order = run.order
-            expectation.remember(order.card.name, order.device, order.preset, run.timings["total"])
+            device = hosts.device_at(order.where, order.device)
+            expectation.remember(order.card.name, device, order.preset, run.timings["total"])
             self.parameters.result = run.written.segmentation
             display.show_behind(order.volumes[0])
             self.report.measure()

@@ -20,13 +20,14 @@ from UNetSegmentLib.geometry import Box
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.refinement import Strokes
 from UNetSegmentLib.volume import Segmentation, Volume
-from UNetSegmentLib.worker.refining import RefineClient, RefineHistory, RefineListener, RefineState, refine_command
+from UNetSegmentLib.worker.refining import RefineClient, RefineHistory, RefineListener, RefineState
 
-from ..running.worker_process import QProcessTransport, python_executable
+from ..running.worker_process import QProcessTransport
 from ..scene import provenance
 from . import labels, regridding, writing
 from .images import ReadImage
 from .jobs import Job, told
+from .place import Place
 from .prompts import description
 from .steps import Step, count_to
 from .surfaces import Surfaces
@@ -52,7 +53,8 @@ class Correction(RefineListener):
         self.status = ""
         self.problem: UNetSegmentError | None = None
         self._effect, self._changed, self._edited = effect, changed, edited
-        self._client = RefineClient(QProcessTransport(), self, command=refine_command(python_executable()))
+        self._place = Place()
+        self._client = RefineClient(QProcessTransport(), self, command=self._place.command)
         self._surfaces = Surfaces()
         self._target: Target | None = None
         self._image = ReadImage()
@@ -93,6 +95,7 @@ class Correction(RefineListener):
 
     def start(self) -> None:
         """Starts the worker, so that the first prompt need not wait for it."""
+        self._move()
         self._trying(self._client.start)
 
     def prepare(self, target: Target) -> None:
@@ -169,15 +172,23 @@ class Correction(RefineListener):
     def on_failed(self, number: int, error: UNetSegmentError) -> None:
         if number not in self._asked:
             return
-        self.tell(error)
-        if self._asked[number] is None:
+        job = self._asked[number]
+        if self._place.leave(error):
+            # The session is the client's, which takes it up here.
+            self._client.use_command(self._place.command)
+            if job is not None:
+                del self._asked[number]
+                self._waiting.appendleft(job)
+        else:
+            self.tell(error)
+        if job is None:
             # What others did could not be told to the session: the next prompt begins another.
             self._target = None
         self._answered(number)
 
     def on_state(self, state: RefineState) -> None:
         if state is RefineState.REPLACING:
-            self.status = _("The worker process has ended; another one takes over. No correction is lost.")
+            self.status = self._place.replacing
             self.problem = None
             self._changed()
 
@@ -231,7 +242,13 @@ class Correction(RefineListener):
             return False
         return True
 
+    def _move(self) -> None:
+        """To where corrections are to be worked out from now on. The session goes along."""
+        if not self._asked and self._place.moved():
+            self._client.use_command(self._place.command)
+
     def _send(self, job: Job) -> None:
+        self._move()
         job.target.check()
         self._follow(job.target)
         if job.prompt is not None:
@@ -334,7 +351,7 @@ class Correction(RefineListener):
             self._edited(target, box, before != change.labels)
         self._seconds += seconds
         self._mark()
-        self.status = told(change, kept, seconds)
+        self.status = self._place.said(told(change, kept, seconds))
 
     def _say_gone(self) -> None:
         self.problem = None

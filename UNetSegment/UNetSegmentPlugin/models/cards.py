@@ -21,11 +21,11 @@ _DOT = " · "
 _LONGEST_TIP = 40
 
 
-def card_html(card: ModelCard, expected: str, quick: str = "") -> str:
+def card_html(card: ModelCard, expected: str, quick: str = "", host: str = "") -> str:
     """The whole card as rich text for a label, with a link ``labels`` where there are too many structures for a line.
 
     Args:
-        expected: the time that a run takes here, in words.
+        expected: the time that a run takes here (or on ``host``), in words.
         quick: its quick version, in words.
     """
     rows = [
@@ -34,7 +34,7 @@ def card_html(card: ModelCard, expected: str, quick: str = "") -> str:
         (_("Region"), _escaped(_field_of_view(card))),
         (_("Accuracy"), "<br>".join(_escaped(line) for line in _accuracy(card.accuracy))),
         (_("Quick version"), _escaped(quick)),
-        (_("Time here"), _escaped(expected)),
+        (_("Time on {host}").format(host=host) if host else _("Time here"), _escaped(expected)),
         (_("Licence"), _escaped(licences.stated(card.licence))),
         (_("For"), _escaped(card.intended_use)),
         (_("Trained on"), _escaped(card.training_data)),
@@ -75,12 +75,13 @@ def _counted_html(card: ModelCard, width: int, measure: Callable[[str], int]) ->
     return f"{_link(LABELS, head)}: {names}..."
 
 
-def facts_text(card: ModelCard, seconds: float | None) -> str:
-    """Time here and licence, on one line."""
+def facts_text(card: ModelCard, seconds: float | None, host: str = "") -> str:
+    """Time here (or on a host) and licence, on one line."""
     if seconds is None:
         time = _("not run yet")
     else:
-        time = _("{time} here").format(time=expectation.in_words(seconds)) if seconds >= 1 else _("under 1 s here")
+        time = expectation.in_words(seconds) if seconds >= 1 else _("under 1 s")
+        time = (_("{time} on {host}") if host else _("{time} here")).format(time=time, host=host)
     return _DOT.join([time, card.licence.strip() or _("licence not stated")])
 
 

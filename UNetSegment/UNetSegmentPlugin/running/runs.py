@@ -1,6 +1,7 @@
 """One run of a model as the panel and scripts see it, and what is needed to start it."""
 
 import enum
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class Order:
         package: where the model lies (folder or zip), as the worker shall load it.
         roi: a Markups ROI node, None for the whole volume.
         destination: where the result goes.
+        where: address of the host that it runs on (``ssh://...``), empty for this computer.
         device, preset, settings, uncertainty: see ``UNetSegmentLib.worker.client.requests.SegmentRequest``.
     """
 
@@ -37,6 +39,7 @@ class Order:
     preset: str = "balanced"
     settings: dict[str, Any] = field(default_factory=dict)
     uncertainty: bool = False
+    where: str = ""
 
     @property
     def needed_nodes(self) -> tuple:
@@ -59,10 +62,14 @@ class RunState(enum.Enum):
         return self in (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
 
+_numbers = itertools.count()
+
+
 class Run:
     """A run in the queue. Read its attributes; :meth:`cancel` it; nothing else is to be called from outside.
 
     Attributes:
+        number: later runs have higher ones.
         state: see :class:`RunState`.
         progress: the last event, None before the first.
         written: the segments, once done.
@@ -73,6 +80,7 @@ class Run:
     """
 
     def __init__(self, order: Order, cancel: Callable[["Run"], None]) -> None:
+        self.number = next(_numbers)
         self.order = order
         self.state = RunState.WAITING
         self.progress: ProgressEvent | None = None

@@ -7,6 +7,7 @@ from slicer.i18n import tr as _
 
 from ..installing import environment
 from ..models import forms
+from ..running import hosts
 from ..scene import display, provenance
 from ..widgets.texts import set_text
 from . import engine_words
@@ -78,7 +79,7 @@ class AdvancedSection(Section):
 
     def on_run(self, run) -> None:
         """See Section.on_run: the worker tells its devices once it is ready."""
-        ready = self.panel.runner.ready
+        ready = self.panel.runner.ready_at(hosts.chosen())
         devices = tuple(ready.devices) if ready is not None else ()
         if devices and devices != self._devices:
             self._devices = devices
@@ -123,8 +124,7 @@ class AdvancedSection(Section):
         card, parameters = self.panel.card, self.panel.parameters
         lines = []
         if card is not None:
-            openvino = not environment.openvino_is_missing()
-            text = engine_words.next_text(card, parameters, self._devices_of_worker(), openvino)
+            text = self._next_text(card)
             lines.append(f"<b>{_('Next run')}</b>: {html.escape(text, quote=False)}")
         if parameters.result is not None:
             text = engine_words.last_text(provenance.settings_of(parameters.result))
@@ -132,8 +132,25 @@ class AdvancedSection(Section):
                 lines.append(f"<b>{_('This result')}</b>: {html.escape(text, quote=False)}")
         return "<br>".join(lines)
 
+    def place_changed(self) -> None:
+        """Runs go elsewhere: devices there are others, of which nothing may be known yet."""
+        self._devices = ()
+        self._list_devices(())
+        if self.panel.parameters is not None:
+            self.panel.parameters.device = AUTOMATIC
+        self.on_run(None)
+        self.refresh()
+
+    def _next_text(self, card) -> str:
+        host = hosts.name_of(hosts.chosen())
+        if host:
+            # What is installed there decides, and only the host knows.
+            return _("on {host}, which decides how; the result says it.").format(host=host)
+        openvino = not environment.openvino_is_missing()
+        return engine_words.next_text(card, self.panel.parameters, self._devices_of_worker(), openvino)
+
     def _devices_of_worker(self) -> tuple:
-        ready = self.panel.runner.ready
+        ready = self.panel.runner.ready_at(hosts.chosen())
         return tuple(ready.devices) if ready is not None else self._devices
 
     def _on_smoothing(self, value: float) -> None:

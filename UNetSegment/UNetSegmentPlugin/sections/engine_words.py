@@ -52,7 +52,9 @@ def last_text(settings: Mapping[str, Any]) -> str:
     text = _("{version} in {program}").format(version=version, program=program)
     device = settings.get("device")
     reason = settings.get("backend_reason")
-    return text + (f", {device}" if device else "") + (f": {reason}" if reason else "") + "."
+    place = _("on {host}").format(host=settings["where"]) if settings.get("where") else ""
+    where = ", ".join(str(part) for part in (device, place) if part)
+    return text + (f", {where}" if where else "") + (f": {reason}" if reason else "") + "."
 
 
 def _device(chosen: str, devices: Sequence) -> str:

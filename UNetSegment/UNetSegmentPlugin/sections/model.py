@@ -12,6 +12,7 @@ from UNetSegmentLib.errors import UNetSegmentError
 from ..compressing import checks as compressing_checks
 from ..installing.model_import import ModelImport
 from ..models import cards, catalog, expectation, forms, licences
+from ..running import hosts
 from ..widgets import questions
 from ..widgets.drop_area import DropArea
 from ..widgets.label_list import LabelList
@@ -96,7 +97,8 @@ class ModelSection(Section):
     def _show_card(self, card) -> None:
         seconds, chosen = None, self.panel.parameters
         if chosen is not None:
-            seconds = expectation.recall(card.name, chosen.device, chosen.preset)
+            device = hosts.device_at(hosts.chosen(), chosen.device)
+            seconds = expectation.recall(card.name, device, chosen.preset)
         self._show_folded(card, seconds)
         whole = self.ui.modelMoreButton.checked
         own = not licences.is_bundled(card.name)
@@ -106,7 +108,9 @@ class ModelSection(Section):
         self.ui.modelCardLabel.setVisible(whole)
         refused = compressing_checks.check_model(card)
         quick = forms.quick_text(card) or (_("not possible") if refused else _("none yet"))
-        self.ui.modelCardLabel.text = cards.card_html(card, expectation.in_words(seconds), quick)
+        self.ui.modelCardLabel.text = cards.card_html(
+            card, expectation.in_words(seconds), quick, hosts.name_of(hosts.chosen())
+        )
         self.ui.quickVersionButton.setVisible(whole)
         self.ui.quickVersionButton.enabled = not refused
         self.ui.quickVersionButton.toolTip = " ".join(refused) or _(
@@ -125,7 +129,7 @@ class ModelSection(Section):
         finds, facts = self.finds, self.facts
         finds.show_fitted(lambda width, ruler: cards.finds_html(card, width, ruler.advance))
         finds.toolTip = html.escape(cards.names_tip(card))
-        text = cards.facts_text(card, seconds)
+        text = cards.facts_text(card, seconds, hosts.name_of(hosts.chosen()))
         facts.show_fitted(lambda width, ruler: html.escape(ruler.elided(text, width), quote=False))
         facts.toolTip = html.escape(text)
 

@@ -15,6 +15,7 @@ from ..compressing import checks, naming, words
 from ..installing import environment
 from ..models import catalog, forms, licences
 from ..problems import problem_html, warning_html
+from ..running import far_words
 from ..running.runs import RunState
 from ..training.checks import Found
 from ..training.export import PairExport
@@ -166,7 +167,7 @@ class QuickSection(Section):
         self.ui.quickButton.enabled = not errors
         self.ui.quickButton.toolTip = "\n".join(errors) or _("Start. Slicer can be used meanwhile.")
         set_text(self.ui.quickModelLabel, html.escape(self._about(card), quote=False))
-        self._show_problems([*errors, *found.warnings, *self._remarks()])
+        self._show_problems([*errors, *found.warnings, *self._remarks(), *far_words.on_this_computer()])
 
     def _remarks(self) -> list[str]:
         """What is worth knowing about this computer."""
@@ -282,7 +283,7 @@ class QuickSection(Section):
 
     def _on_install(self) -> None:
         # The worker holds the libraries' files open, which Windows would not let pip replace.
-        self.panel.runner.shutdown()
+        self.panel.runner.stop_here()
         self._problem = None
         try:
             environment.install_for_quick_versions(self._tell)

@@ -7,13 +7,22 @@ from UNetSegmentLib.worker.client.client import WorkerState
 
 from ..models import expectation
 from ..problems import problem_html, warning_html
+from ..running import hosts
 from ..running.runs import RunState
 from ..widgets.texts import set_text
 from ..widgets.widths import bring_into_view
 from .section import Section
 
 # Share of the bar that each stage ends at; tiles take nearly all the time.
-_STAGE_ENDS = {"load": (0.0, 0.1), "prepare": (0.1, 0.2), "segment": (0.2, 0.97), "finish": (0.97, 1.0)}
+_SENDING, _RECEIVING = "sending", "receiving"
+_STAGE_ENDS = {
+    _SENDING: (0.0, 0.05),
+    _RECEIVING: (0.97, 1.0),
+    "load": (0.0, 0.1),
+    "prepare": (0.1, 0.2),
+    "segment": (0.2, 0.97),
+    "finish": (0.97, 1.0),
+}
 
 # The one thing to click, in a blue on which white can be read in either style.
 _CALL = """
@@ -61,7 +70,7 @@ class RunSection(Section):
         button.text = _("Cancelling...") if cancelling else _("Cancel") if runs else _("Segment")
         button.enabled = not cancelling and (bool(runs) or not errors)
         _set_style(button, _CALL if button.enabled and not runs else "")
-        button.toolTip = _("Stop the run (Esc).") if runs else "\n".join(errors) or _("Start (Ctrl+Return).")
+        button.toolTip = _("Stop the run (Esc).") if runs else "\n".join(errors) or _start_hint()
         queue.setVisible(bool(runs))
         queue.enabled = not errors
         queue.toolTip = "\n".join(errors) or _("Start this run as soon as the ones before it are done.")
@@ -104,11 +113,11 @@ class RunSection(Section):
         # A range of 0 shows that something is happening while nobody can tell how long it takes.
         bar.maximum = 0 if event is None else 1000
         if event is not None:
-            start, end = _STAGE_ENDS.get(event.stage, (0.2, 0.97))
+            start, end = _STAGE_ENDS.get(event.stage.partition(" ")[0], (0.2, 0.97))
             bar.value = round(1000 * (start + (end - start) * event.fraction))
 
     def _show_status(self, runs) -> None:
-        text = _running_text(runs, self.panel.runner.state) if runs else self._finished_text()
+        text = _running_text(runs, self.panel.runner.state_of(runs[0])) if runs else self._finished_text()
         set_text(self.ui.runStatusLabel, text)
         self.ui.runLogButton.setVisible(bool(self.panel.runner.log))
 
@@ -137,10 +146,17 @@ def _set_style(button, style: str) -> None:
         button.styleSheet = style
 
 
+def _start_hint() -> str:
+    host = hosts.name_of(hosts.chosen())
+    return _("Start on {host} (Ctrl+Return).").format(host=host) if host else _("Start (Ctrl+Return).")
+
+
 def _running_text(runs, worker_state) -> str:
     run = runs[0]
     texts = [_stage_text(run, worker_state)]
     left = run.progress.seconds_left if run.progress is not None else None
+    if run.order.where:
+        texts[0] += " " + _("on {host}").format(host=hosts.name_of(run.order.where))
     if left is not None and run.state is RunState.RUNNING:
         texts.append(_("{time} left").format(time=expectation.in_words(left)))
     if len(runs) > 1:
@@ -154,7 +170,13 @@ def _stage_text(run, worker_state) -> str:
     event = run.progress
     if event is None:
         starting = worker_state is WorkerState.STARTING
+        if starting and run.order.where:
+            return _("Starting the worker")
         return _("Starting the worker (only the first time)") if starting else _("Waiting for the worker")
+    direction = event.stage.partition(" ")[0]
+    if direction in (_SENDING, _RECEIVING):
+        words = _("Sending, {done} of {total} MB") if direction == _SENDING else _("Receiving, {done} of {total} MB")
+        return words.format(done=event.done, total=event.total)
     if event.stage == "segment":
         where = f" ({event.message})" if event.message else ""
         done = min(event.done + 1, event.total)
@@ -172,6 +194,8 @@ def _finished_text(run) -> str:
     count, time = len(written.segment_ids), expectation.in_words(run.timings["click to result"])
     said = _("1 segment in {time}.") if count == 1 else _("{count} segments in {time}.")
     texts = [said.format(count=count, time=time)]
+    if run.order.where:
+        texts.append(_("Made on {host}.").format(host=hosts.name_of(run.order.where)))
     if written.untouched:
         texts.append(_("Left as they are (completed or hidden): {names}.").format(names=", ".join(written.untouched)))
     return " ".join([*texts, *run.warnings])

@@ -81,7 +81,7 @@ class SetupSection(Section):
         self._busy = True
         self._tell(_("Installing..."))
         # The worker holds the libraries' files open, which Windows would not let pip replace.
-        self.panel.runner.shutdown()
+        self.panel.runner.stop_here()
         try:
             self._remark = install() or ""
         except environment.InstallError as error:

@@ -14,6 +14,7 @@ from UNetSegmentLib.worker.protocol.training_runs import DATA, TrainingOrder, tr
 
 from ..models import catalog, licences
 from ..problems import problem_html, warning_html
+from ..running import far_words
 from ..running.runs import RunState
 from ..training import checks as training_checks
 from ..training import voxels as training_voxels
@@ -80,7 +81,7 @@ class TrainSection(Section):
         self.ui.trainNetworkBox.enabled = not parameters.train_start_from
         self.ui.trainButton.enabled = not errors
         self.ui.trainButton.toolTip = "\n".join(errors) or _("Start. Slicer can be used meanwhile.")
-        self._show_problems([] if busy else [*errors, *found.warnings])
+        self._show_problems([] if busy else [*errors, *found.warnings, *far_words.on_this_computer()])
         self.progress.refresh()
 
     def errors(self, found: Found | None = None) -> list[str]:

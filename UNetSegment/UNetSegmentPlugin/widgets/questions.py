@@ -44,6 +44,19 @@ def may_empty_cache(parent, size: str) -> bool:
     return _yes(parent, _("Empty the cache"), question)
 
 
+def may_use_host(parent, sentence: str, host: str) -> bool:
+    """Asks whether pixels may leave this computer; what has left cannot be called back."""
+    question = sentence + "\n\n" + _("Use {host}?").format(host=host)
+    return _yes(parent, _("Where it runs"), question)
+
+
+def may_send_model(parent, title: str, size: str, host: str) -> bool:
+    """Asks whether models may be copied to a host."""
+    question = _("Send '{title}' ({size}) to {host}?").format(title=title, size=size, host=host)
+    more = _("Other models that it lacks are then sent without asking.")
+    return _yes(parent, _("Send the model"), f"{question} {more}")
+
+
 def _yes(parent, title: str, question: str) -> bool:
     buttons = qt.QMessageBox.Yes | qt.QMessageBox.No
     return qt.QMessageBox.question(parent, title, question, buttons, qt.QMessageBox.No) == qt.QMessageBox.Yes

@@ -231,6 +231,12 @@ class RefineClient:
         the next call takes it up in a new worker."""
         self._connection.kill()
 
+    def use_command(self, command: Sequence[str]) -> None:
+        """Another way to start the worker, on another machine for instance, from the next call on. The present one
+        ends as by :meth:`kill`; the session stays and is taken up there."""
+        self._connection.kill()
+        self._connection.use_command(command)
+
     def __enter__(self) -> RefineClient:
         return self
 

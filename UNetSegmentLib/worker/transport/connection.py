@@ -62,6 +62,10 @@ class Connection:
         """Whether there is no point in starting another one: it is of another version, or cannot be started."""
         return self._incoming.fatal is not None
 
+    def use_command(self, command: Sequence[str]) -> None:
+        """What starts the next process."""
+        self._command = list(command)
+
     def start(self) -> None:
         """Starts the process unless it runs.
 
