@@ -11,24 +11,27 @@ import typer
 
 from ..version import __version__
 from .options.ordered import OrderedCommand
+from .options.where import WorkerCommand
 from .terminal.usage import Commands
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Where a command lies: its module in this package and its name there. A ``group`` has commands of its own."""
+    """Where a command lies: its module in this package and its name there. A ``group`` has commands of its own;
+    ``worker``: its ``--worker`` may stand alone."""
 
     name: str
     module: str
     attribute: str
     group: bool = False
     ordered: bool = False
+    worker: bool = False
     hidden: bool = False
 
 
 # In the order of the help.
 _COMMANDS = (
-    _Entry("segment", "segmenting.segment", "segment"),
+    _Entry("segment", "segmenting.segment", "segment", worker=True),
     _Entry("batch", "cohorts.batch", "batch"),
     _Entry("refine", "correcting.refine", "refine", ordered=True),
     _Entry("review", "correcting.review", "review"),
@@ -73,7 +76,8 @@ def make_app(entries: Sequence[_Entry] = _COMMANDS) -> typer.Typer:
         if entry.group:
             app.add_typer(found, name=entry.name)
         else:
-            app.command(entry.name, cls=OrderedCommand if entry.ordered else None, hidden=entry.hidden)(found)
+            kind = OrderedCommand if entry.ordered else WorkerCommand if entry.worker else None
+            app.command(entry.name, cls=kind, hidden=entry.hidden)(found)
     app.callback()(_options)
     return app
 

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from ..version import __version__
+from .options.where import FarWorkerOption, SshOption, where_of
 from .terminal.console import output, say, words_table, working
 from .terminal.session import DebugOption, JsonOption, print_json, session
 
@@ -28,9 +29,20 @@ _OPTIONAL = {
 _GB = 1024**3
 
 
-def doctor(json: JsonOption = False, debug: DebugOption = False) -> None:
-    """Say what is installed, which devices there are and how much memory they have, and make one tiny test run."""
+def doctor(
+    worker: FarWorkerOption = None, ssh: SshOption = None, json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Say what is installed, which devices there are and how much memory they have, and make one tiny test run.
+
+    With --worker it is another machine that is looked at, and how quick the line to it is.
+    """
     with session(debug, json):
+        where = where_of(worker, ssh)
+        if where is not None:
+            from .far_host import examine
+
+            examine(where, json)
+            return
         report: dict[str, Any] = {
             "unetsegment": __version__,
             "python": platform.python_version(),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ...io.seg_nrrd import Algorithm
     from ...refinement import Change, Prompt, Session
     from ...reporting.marks import Mark
+    from ...worker.refining import RefineSession
+    from ..options.where import Where
     from .prompts import Given
 
 _LARGEST = np.iinfo(np.uint16).max
@@ -52,18 +55,20 @@ class Case:
     algorithms: Mapping[int, Algorithm] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def session(self, reach: float) -> Session:
-        """A session that corrects it."""
-        from ...refinement import Session
+    @contextlib.contextmanager
+    def session(self, reach: float, where: Where | None = None) -> Iterator[Session | RefineSession]:
+        """A session that corrects it, here or in a worker elsewhere, which is gone afterwards."""
+        given = (self.volume, self.segmentation, self.label.value)
+        more: dict[str, Any] = {"probabilities": self.probability, "locked": self.locked, "reach": reach}
+        if where is None:
+            from ...refinement import Session
 
-        return Session(
-            self.volume,
-            self.segmentation,
-            self.label.value,
-            probabilities=self.probability,
-            locked=self.locked,
-            reach=reach,
-        )
+            yield Session(*given, **more)
+            return
+        from ...worker.refining import RefineSession
+
+        with RefineSession(*given, **more, command=where.command(refine=True)) as session:
+            yield session
 
     def size(self, segmentation: Segmentation) -> dict[str, float]:
         """Voxels of the segment, and mL where the image has a volume."""

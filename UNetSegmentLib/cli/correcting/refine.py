@@ -15,6 +15,7 @@ from ...io.own_outputs import Job
 from ...progress import CancelToken
 from ..options.numbers import check_number
 from ..options.ordered import in_given_order
+from ..options.where import FarWorkerOption, SshOption, where_of
 from ..terminal.console import output, say, table, working
 from ..terminal.session import DebugOption, ForceOption, JsonOption, SeriesOption, print_json, session
 from .files import Case, Files, open_case
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ...io.outputs import Input
     from ...refinement import Change, Session
     from ...reporting import Table
+    from ...worker.refining import RefineSession
 
 _REACH = 80.0
 _FARTHEST = 1e4
@@ -81,6 +83,8 @@ def refine(
     reach: Annotated[float, typer.Option(help="Nothing changes farther than this from a prompt, mm.")] = _REACH,
     series: SeriesOption = None,
     preview: Annotated[Path | None, typer.Option(help="Draw before, after and the difference into this PNG.")] = None,
+    worker: FarWorkerOption = None,
+    ssh: SshOption = None,
     force: ForceOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -97,6 +101,7 @@ def refine(
     with session(debug, json) as cancel:
         check_number("reach", reach, 0.01, _FARTHEST, "mm")
         check_number("brush", brush, 0, _FARTHEST, "mm")
+        where = where_of(worker, ssh)
         given, outputs = _source_and_target(source, target, new, preview)
         options = in_given_order(context, include=include, exclude=exclude, scribble=scribble)
         if not options:
@@ -107,8 +112,7 @@ def refine(
         with working("Reading the image and the segmentation", not json):
             case = open_case(image, given, segment, new, locked or (), probabilities, series, cancel)
         prompts = prompts_of(places, case.volume.geometry, case.label.value, brush)
-        with working("Correcting", not json):
-            corrector = case.session(reach)
+        with working("Correcting", not json), case.session(reach, where) as corrector:
             steps = _correct(corrector, prompts, cancel)
         written = outputs.write(case, corrector.segmentation, [(step.given, step.change) for step in steps], job)
         notes = (*said, *case.notes, *(note for _, place in places for note in _notes_of(place.markups)))
@@ -145,7 +149,7 @@ def _notes_of(markups: Markups | None) -> tuple[str, ...]:
     return () if markups is None else markups.notes
 
 
-def _correct(corrector: Session, prompts: Sequence[Given], cancel: CancelToken) -> list[Step]:
+def _correct(corrector: Session | RefineSession, prompts: Sequence[Given], cancel: CancelToken) -> list[Step]:
     steps = []
     for number, given in enumerate(prompts, start=1):
         cancel.raise_if_cancelled()
@@ -164,7 +168,7 @@ def _correct(corrector: Session, prompts: Sequence[Given], cancel: CancelToken) 
 def _report(
     case: Case,
     steps: Sequence[Step],
-    corrector: Session,
+    corrector: Session | RefineSession,
     written: Sequence[Path],
     notes: tuple[str, ...],
     as_json: bool,

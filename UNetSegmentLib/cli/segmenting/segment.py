@@ -15,6 +15,7 @@ from ...io.regions import parse_region, region_file
 from ...progress import CancelToken
 from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
 from ..options.page import PageOption, PagePatientOption, ReportPage
+from ..options.where import SendModelOption, SshOption, Where, WorkerOption, where_of
 from ..terminal.clock import Clock, command_clock
 from ..terminal.console import MEASURES_HIDDEN, duration, output, progress_bar, say, working
 from ..terminal.console import table as table_of
@@ -91,7 +92,7 @@ class Run:
         with progress_bar(visible) as progress:
             return segmenter.segment(volumes, self.region, progress, cancel, self.probabilities, self.uncertainty)
 
-    def in_worker(self, volumes: Sequence[Volume], cancel: CancelToken, visible: bool) -> SegmentResult:
+    def in_worker(self, volumes: Sequence[Volume], cancel: CancelToken, visible: bool, where: Where) -> SegmentResult:
         """In a worker process, as the Slicer module does: a crash of torch is an error message here."""
         from ...worker.client.session import segment_through_worker
 
@@ -107,6 +108,7 @@ class Run:
                 uncertainty=self.uncertainty,
                 progress=progress,
                 cancel=cancel,
+                command=where.command(),
             )
 
 
@@ -144,7 +146,9 @@ def segment(
     report_page: PageOption = None,
     page_patient: PagePatientOption = False,
     force: ForceOption = False,
-    worker: Annotated[bool, typer.Option("--worker", help="Run the network in a process of its own.")] = False,
+    worker: WorkerOption = None,
+    ssh: SshOption = None,
+    send_model: SendModelOption = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -160,18 +164,20 @@ def segment(
     page = ReportPage(report_page, page_patient)
     files = Files(result_file, probabilities, uncertainty, preview, table, surfaces, page)
     with session(debug, json) as cancel:
+        where = where_of(worker, ssh, send_model)
         clock = command_clock(context)
         job = Job("segment", (image, *source.channels, model))
         notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job, force)
         about = files.result.source(image, series) or page.source(image, series)
         with working("Reading the image", not json):
-            volumes = source.read(cancel, not worker)
+            volumes = source.read(cancel, where is None)
         files.check_image(volumes[0])
         region = parse_region(roi, volumes[0].geometry) if roi else None
         given = {"overlap": overlap, "mirrors": mirrors, "folds": folds, "backend": backend, "form": form}
         overrides = {name: value for name, value in given.items() if value is not None}
         run = Run(model, device, preset, overrides, region, files.of_probabilities, uncertainty is not None)
-        result = (run.in_worker if worker else run.here)(volumes, cancel, not json)
+        visible = not json
+        result = run.in_worker(volumes, cancel, visible, where) if where else run.here(volumes, cancel, visible)
         cancel.raise_if_cancelled()
         written = files.write(volumes[0], result, about, cancel, job)
         _report(result, written, (*notes, *result.warnings), clock, json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +13,15 @@ from ...errors import UNetSegmentError
 from ...geometry import Box
 from ...progress import CancelToken, ProgressCallback, ProgressEvent
 from ...volume import Volume, notes_of
-from ..errors import error_from_code
+from ..errors import WorkerError, error_from_code
 from ..protocol.compression import Compressed, CompressionOrder
 from ..protocol.messages import Imported, Loaded, Ready, Trained, Unloaded
 from ..transport.pipes import SubprocessTransport
 from .client import WorkerClient
 from .listener import Listener
 from .requests import ImportRequest, InstallRequest, SegmentRequest, SegmentResult
+
+logger = logging.getLogger(__name__)
 
 LogCallback = Callable[[str, str], None]
 """Takes a level (``INFO``, ``WARNING``, ``STDERR``, ...) and a line."""
@@ -240,11 +243,19 @@ def segment_through_worker(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
     log: LogCallback | None = None,
+    command: Sequence[str] | None = None,
 ) -> SegmentResult:
     """The command line's ``--worker``: the arguments of ``Segmenter.segment``, carried out in another process. The
     result has the same fields (``segmentation``, ``probabilities``, ``uncertainty``, ``timings``, ``warnings``,
-    ``settings``). Raises as :meth:`WorkerSession.segment`."""
+    ``settings``). ``command``: starts the worker; None is the usual one. Where the connection to one on another machine
+    breaks, it is asked once more. Raises as :meth:`WorkerSession.segment`."""
     request = SegmentRequest(
         tuple(volumes), str(model), region, device, preset, dict(settings or {}), probabilities, uncertainty
     )
-    return run_blocking(request, progress, cancel, log)
+    try:
+        return run_blocking(request, progress, cancel, log, command=command)
+    except WorkerError as error:
+        if error.code != WorkerError.FAR_BROKEN:
+            raise
+        logger.warning("%s It is made anew.", error.cause)
+    return run_blocking(request, progress, cancel, log, command=command)

@@ -88,7 +88,7 @@ class FarEnd:
             executable=sys.executable,
         )
         self._write_all(MAGIC + greeting)
-        self._to_worker(encode(ClientHello(pid=os.getpid(), host=platform.node())))
+        self._to_worker(encode(ClientHello(pid=os.getpid(), host=platform.node(), folder=str(self._files.path))))
         self._link.open(self._output)
         for task in (self._listen, self._watch):
             threading.Thread(target=task, daemon=True).start()

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 MAGIC = b"\nUNETSEGMENT-FAR-FRAMES 1\n"
 LONGEST = 32 << 20
 """Bytes that a frame may hold; lines of the protocol have half of it."""
-LONGEST_BANNER = 1 << 20
+LONGEST_BANNER = 1 << 18
 """Bytes that may come before :data:`MAGIC`."""
 _START = struct.Struct(">cII")
 _CHECK = struct.Struct(">I")

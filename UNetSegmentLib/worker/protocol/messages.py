@@ -48,13 +48,15 @@ class Problem:
 @dataclass(frozen=True)
 class ClientHello:
     """First line of the client. The worker leaves when the process ``pid`` of its own ``host`` is gone (it also leaves
-    at end of input)."""
+    at end of input). ``folder``: of the client's files, where it has made one already; a worker whose client is killed
+    removes it."""
 
     kind: ClassVar[str] = "hello"
     protocol: int = PROTOCOL_VERSION
     library: str = __version__
     pid: int = 0
     host: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)

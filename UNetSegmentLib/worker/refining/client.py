@@ -22,11 +22,12 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from ...errors import Cancelled, InputError, UNetSegmentError
+from ...progress import ProgressEvent
 from ...refinement import Edit
 from ...volume import Segmentation, Volume
 from ..errors import error_from_code
 from ..exchange.voxel_files import VoxelFiles
-from ..protocol.messages import Event, Failure, Hello, Log, Ready
+from ..protocol.messages import Event, Failure, Hello, Log, Progress, Ready
 from ..protocol.refine_messages import Refined
 from ..transport.connection import Connection
 from ..transport.interface import ExitStatus, Transport
@@ -361,6 +362,9 @@ class RefineClient:
                 self._log(event.level, event.message)
             elif isinstance(event, Refined):
                 self._answered(event.id, event)
+            elif isinstance(event, Progress):
+                told = ProgressEvent(event.stage, event.done, event.total, event.seconds_left, event.message)
+                self._turns.tell(self._listener.on_progress, told)
             elif isinstance(event, Failure):
                 problem = event.problem
                 error = error_from_code(problem.code, problem.cause, problem.cure, problem.detail)

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from ...errors import UNetSegmentError
+from ...progress import ProgressEvent
 from ...refinement import Change, Edit
 
 
@@ -60,6 +61,9 @@ class RefineListener:
 
     def on_state(self, state: RefineState) -> None:
         """The state changed."""
+
+    def on_progress(self, event: ProgressEvent) -> None:
+        """Voxels are on their way to a worker on another machine."""
 
     def on_log(self, level: str, message: str) -> None:
         """A line for the log. ``level`` as in :mod:`logging`; what the worker prints on stderr comes as ``STDERR``."""

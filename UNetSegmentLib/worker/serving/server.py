@@ -197,6 +197,8 @@ class Server:
     def _accept(self, request: Request) -> None:
         if isinstance(request, ClientHello):
             if not self._greeted:
+                if request.folder:
+                    self._folders.add(request.folder)
                 watch_parent(request.pid, request.host, self._leave_alone)
             self._greeted = True
         elif not self._greeted:

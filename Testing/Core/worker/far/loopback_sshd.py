@@ -71,11 +71,21 @@ class LoopbackHost:
             home.mkdir(exist_ok=True)
             path.write_text(
                 f"#!/bin/sh\n{before}\nexport OMP_NUM_THREADS=1 PYTHONPATH='{where}' HOME='{home}' XDG_DATA_HOME=\n"
-                f"export TMPDIR='{self.temporary}'\nexec '{sys.executable}' \"$@\"\n"
+                f"export TMPDIR='{self.temporary}'\n"
+                f"echo $$ > '{self.folder}/far.pid'\nexec '{sys.executable}' \"$@\"\n"
             )
             path.chmod(0o755)
             self.made.append(path)
         return path
+
+    @property
+    def far_pid(self) -> int:
+        """Of the far end that was started last."""
+        return int((self.folder / "far.pid").read_text())
+
+    def left_behind(self) -> list[str]:
+        """What there is in the far ends' folder for temporary files."""
+        return [path.name for path in self.temporary.iterdir() if path.name.startswith("unetsegment-")]
 
     @property
     def temporary(self) -> Path:

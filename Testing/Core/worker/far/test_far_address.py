@@ -1,0 +1,124 @@
+"""Addresses of hosts, the ssh command, and what its failures are told as."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from UNetSegmentLib.errors import InputError
+from UNetSegmentLib.version import __version__
+from UNetSegmentLib.worker.errors import WorkerError
+from UNetSegmentLib.worker.far.address import FarHost
+from UNetSegmentLib.worker.far.failures import opening_error
+from UNetSegmentLib.worker.far.launch import far_command
+from UNetSegmentLib.worker.far.options import FarOptions, far_options
+from UNetSegmentLib.worker.far.ssh import far_end_command, ssh_command
+
+NAMES = st.from_regex(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,12}", fullmatch=True)
+PYTHONS = st.sampled_from(["python3", "python3.12", "/usr/bin/python3", "~/a b/bin/python", "/a/it's/python%20"])
+
+
+@given(host=NAMES, user=NAMES | st.just(""), port=st.none() | st.integers(1, 65535), python=PYTHONS)
+def test_an_address_comes_back_from_its_text(host: str, user: str, port: int | None, python: str) -> None:
+    address = FarHost(host, user, port, python)
+    assert FarHost.parse(address.url) == address
+
+
+def test_the_usual_forms() -> None:
+    assert FarHost.parse("ssh://gpu") == FarHost("gpu")
+    assert FarHost.parse(" SSH://Me@Gpu1:2222/usr/bin/python3.12 ") == FarHost(
+        "Gpu1", "Me", 2222, "/usr/bin/python3.12"
+    )
+    assert FarHost.parse("ssh://[fe80::1]:22/~/venv/bin/python") == FarHost("fe80::1", "", 22, "~/venv/bin/python")
+    assert FarHost("fe80::1", port=22).url == "ssh://[fe80::1]:22"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "gpu", "http://gpu", "ssh://", "ssh://-oProxyCommand=x", "ssh://me@-x", "ssh://-me@gpu", "ssh://me:secret@gpu",
+        "ssh://gpu:0", "ssh://gpu:99999", "ssh://gpu:x", "ssh://g pu", "ssh://gpu;ls", "ssh://gpu?a=1", "ssh://gpu/-c",
+        "ssh://gpu/%0a", "ssh://[::1", "ssh://$(ls)",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        FarHost.parse(text)
+    assert caught.value.cure
+
+
+def test_the_command_line_of_a_relay_says_all_that_it_was_given() -> None:
+    host = FarHost("gpu", "me", 22, "/a b/python")
+    ssh = ("ssh", "-F", "my config")
+    command = far_command(host, refine=True, send_models=True, ssh=ssh, python="py")
+    assert command[:4] == ["py", "-m", "UNetSegmentLib.worker", "far"]
+    assert far_options(command[4:]) == FarOptions(host, True, True, ssh)
+    assert far_options(far_command(FarHost("gpu"))[4:]) == FarOptions(FarHost("gpu"))
+    for wrong in ([], ["--what", "ssh://gpu"], ["ssh://gpu", "ssh://gpu2"], ["ssh://gpu", "--ssh", "a 'b"]):
+        with pytest.raises(InputError):
+            far_options(wrong)
+
+
+def test_ssh_is_never_asked_to_ask_or_to_trust_whoever_answers() -> None:
+    command = ssh_command(FarHost("gpu", "me", 2222), ("ssh", "-F", "config"))
+    assert command[:3] == ["ssh", "-F", "config"] and command[-3:-1] == ["--", "gpu"]
+    text = " ".join(command)
+    for option in (
+        "BatchMode=yes",
+        "ConnectTimeout=",
+        "ServerAliveInterval=",
+        "ServerAliveCountMax=",
+        "-p 2222",
+        "-l me",
+    ):
+        assert option in text
+    assert "StrictHostKeyChecking" not in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell is needed")
+def test_the_remote_command_reaches_a_python_of_any_name(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    python = tmp_path / 'it\'s $HOME; `a` "python"'
+    python.write_text('#!/bin/sh\nprintf "%s" "$1 $#"\n')
+    python.chmod(0o755)
+    command = far_end_command(FarHost("gpu", python=str(python)), refine=True)
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout == b"-c 2"
+    words = shlex.split(command)
+    compile(words[-1], "beginning", "exec")
+    assert '["far-end", "refine"]' in words[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "expected", "words"),
+    [
+        (255, "ssh: Could not resolve hostname gpu: Name or service not known", "far-unreachable", "no host 'gpu'"),
+        (255, "ssh: connect to host gpu port 22: Connection refused", "far-unreachable", "refuses connections"),
+        (255, "ssh: connect to host gpu port 22: Connection timed out", "far-unreachable", "does not answer"),
+        (255, "ssh: connect to host gpu port 22: No route to host", "far-unreachable", "cannot be reached"),
+        (255, "me@gpu: Permission denied (publickey).", "far-unreachable", "ssh-copy-id me@gpu"),
+        (255, "Host key verification failed.", "far-unreachable", "ssh -p 2222 me@gpu"),
+        (
+            255,
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+            "far-unreachable",
+            'ssh-keygen -R "[gpu]:2222"',
+        ),
+        (255, "kex_exchange_identification: something new", "far-unreachable", "something new"),
+        (None, "", "far-unreachable", "not answered in time"),
+        (127, "sh: 1: py: not found", "far-no-python", "no Python called 'py'"),
+        (1, "UNETSEGMENT-FAR python 3.8", "far-no-python", "Python 3.8; 3.11 or newer"),
+        (1, "Welcome!\nUNETSEGMENT-FAR library", "far-no-library", f'py -m pip install "unetsegment=={__version__}"'),
+        (1, "UNETSEGMENT-FAR old 0.0.1", "far-version", "UNetSegmentLib 0.0.1"),
+        (1, "ImportError: numpy is broken", "far-no-library", "numpy is broken"),
+    ],
+)
+def test_every_failure_has_a_cause_and_a_cure(code: int | None, said: str, expected: str, words: str) -> None:
+    error = opening_error(FarHost("gpu", "me", 2222, "py"), code, said)
+    assert error.code == expected
+    assert words in str(error) and error.cure and error.detail == said
+    assert "{" not in str(error)
+    assert isinstance(error, WorkerError)
