@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -59,17 +60,26 @@ def _files(case: CohortCase, local: bool = False) -> Iterator[tuple[Path, os.sta
         if stat.S_ISDIR(state.st_mode):
             yield from _below(source.path)
         else:
-            yield source.path, state
+            yield source.path, _plain(source.path, state)
     if case.reference is not None:
-        yield case.reference, case.reference.stat()
+        yield case.reference, _plain(case.reference, case.reference.stat())
+
+
+def _plain(path: Path, state: os.stat_result) -> os.stat_result:
+    """Refuses a pipe, whose reading would never end. A folder is none of these: a reference may be one."""
+    if not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+        raise OSError(errno.EINVAL, "a pipe, a device or a socket", str(path))
+    return state
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """All ordinary files, in order; links to nothing are passed over."""
+    """All ordinary files, in order; links to nothing and in circles are passed over."""
     for path in sorted(folder.rglob("*")):
         try:
             state = path.stat()
-        except FileNotFoundError:
-            continue
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                continue
+            raise
         if stat.S_ISREG(state.st_mode):
             yield path, state

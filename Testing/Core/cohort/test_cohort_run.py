@@ -238,3 +238,13 @@ def test_a_cancelled_pipeline_raises(tmp_path: Path, level_package: Path) -> Non
     cancel.cancel()
     with pytest.raises(Cancelled):
         list(Pipe(level_package, tmp_path / "out", cancel=cancel).run(found.cases))
+
+
+def test_every_step_of_a_case_is_told(tmp_path: Path, level_package: Path) -> None:
+    found, told = cases_of(tmp_path / "in", 1), []
+    job = CohortJob(str(level_package), preview=False)
+    network = SegmenterNetwork(load_model(level_package), job)
+    line = Pipeline(network, job, JOB, tmp_path / "out", steps=lambda name, step: told.append((name, step.value)))
+    list(line.run(found.cases))
+    words = ["read", "kept waiting", "computed", "kept waiting", "written"]
+    assert told == [("c0", word) for word in words]

@@ -18,6 +18,9 @@ from typer.testing import CliRunner
 from UNetSegmentLib.cli.app import app
 from UNetSegmentLib.cohort.finding.inputs import find_cases
 from UNetSegmentLib.cohort.finding.wanted import Wanted
+from UNetSegmentLib.cohort.running.reading import read_case
+from UNetSegmentLib.cohort.stamps import content_of
+from UNetSegmentLib.errors import InputError
 
 if sys.platform == "win32":
     pytest.skip("file names, links and permissions of POSIX", allow_module_level=True)
@@ -52,18 +55,26 @@ def test_every_stranger_is_a_row_with_cause_and_cure(tmp_path: Path, level_packa
 
 
 def test_pipes_and_links_that_lead_to_themselves_are_said(tmp_path: Path) -> None:
-    write_series(tmp_path / "series", write_image(tmp_path / "a.nii.gz"))
+    write_series(tmp_path, write_image(tmp_path / "a.nii.gz"))
     (tmp_path / "one").symlink_to(tmp_path / "two")
     (tmp_path / "two").symlink_to(tmp_path / "one")
     os.mkfifo(tmp_path / "pipe.nii.gz")
     found = find_cases([tmp_path], Wanted())
     assert len(found.cases) == 2
+    assert all(content_of(case) for case in found.cases), "a series lies beside links in a circle"
     reasons = {left.name: left.cause for left in found.left_out}
     assert reasons == {
         "one": "It is a link that leads back to itself.",
         "two": "It is a link that leads back to itself.",
         "pipe.nii.gz": "It is a pipe, a device or a socket.",
     }
+
+
+def test_a_pipe_that_is_named_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.nii.gz")
+    case = find_cases([tmp_path / "pipe.nii.gz"], Wanted()).cases[0]
+    with pytest.raises(InputError, match="a pipe, a device or a socket"):
+        read_case(case)
 
 
 def test_results_inside_a_dicom_tree_are_not_read_again(tmp_path: Path) -> None:
