@@ -40,7 +40,7 @@ class Connection:
         self.server = server
         client = _client_class()
         self.session = _session(server)
-        self.client = client(server.url, session=self.session, timeout=server.timeout, permissive_uid=True)
+        self.client = client(server.url, session=self.session, permissive_uid=True)
         self.client.set_http_retry_params(retry=False)  # attempts are ours, and look at the cancel token
 
     def ask(self, work: Callable[[], _Made], cancel: CancelToken | None = None) -> _Made:

@@ -93,7 +93,8 @@ def explained(server: Server, error: BaseException) -> ServerError:
         return PassingError(f"The name {server.host} is not known here.", "Check the address and the network.")
     if any(isinstance(e, ConnectionRefusedError) for e in chain):
         return PassingError(
-            f"Nothing answers at {server.origin}.", "Check that the server runs, and the address and its port."
+            f"Nothing answers at {server.origin}.",
+            "Check that the server runs, its address and its port; a cohort goes on with --retry-failed.",
         )
     if _named(chain, "InvalidURL", "InvalidProxyURL", "LocationParseError"):
         return ServerError(
