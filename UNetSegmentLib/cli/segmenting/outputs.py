@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...errors import InputError, OutputError
 from ...io.own_outputs import Job, remember
@@ -17,7 +17,7 @@ from ..terminal.console import write_text
 
 if TYPE_CHECKING:
     from ...inference import SegmentationResult
-    from ...io.dicom_objects import Author, SourceSeries
+    from ...io.dicom_objects import SourceSeries
     from ...io.outputs import Input, Output, OutputFolder
     from ...labels import Label
     from ...volume import Volume
@@ -94,6 +94,7 @@ class Files:
         """
         from ... import reporting
         from ...io import write_volume
+        from ...io.dicom_objects import author_of
 
         written = self._write_result(volume, result, about, job)
         for path, image in ((self.probabilities, result.probabilities), (self.uncertainty, result.uncertainty)):
@@ -102,9 +103,8 @@ class Files:
                 write_volume(image, path)
                 written.append(path)
         cancel.raise_if_cancelled()
-        page = self.page.write(
-            volume, result.segmentation, result.settings, result.warnings, about, _author(result.settings)
-        )
+        author = author_of(result.settings)
+        page = self.page.write(volume, result.segmentation, result.settings, result.warnings, about, author)
         written += [page] if page else []
         if self.table is not None:
             write_text(reporting.to_csv(reporting.measure(result.segmentation)), self.table)
@@ -121,8 +121,9 @@ class Files:
 
     def _write_result(self, volume: Volume, result: Result, about: SourceSeries | None, job: Job) -> list[Path]:
         from ...io import write_segmentation
+        from ...io.dicom_objects import author_of
 
-        author = _author(result.settings)
+        author = author_of(result.settings)
         if not self.result.wanted or about is None:
             write_segmentation(result.segmentation, self.target, algorithm=f"{author.name} {author.version}")
         elif self.result.of_probabilities and result.probabilities is not None:
@@ -159,12 +160,6 @@ class Files:
             outputs.append(OutputFolder(self.surfaces, "--surfaces"))
             outputs += [Output(surface_path(self.surfaces, label), "--surfaces") for label in labels]
         return outputs
-
-
-def _author(settings: Mapping[str, Any]) -> Author:
-    from ...io.dicom_objects import Author
-
-    return Author(str(settings["model"]), str(settings["model_version"]), str(settings.get("model_digest", "")))
 
 
 def surface_path(folder: Path, label: Label) -> Path:

@@ -90,14 +90,14 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
 
 def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind: str) -> list[str]:
     """A SEG on the case's series, and the report that refers to it; nothing but a note where nothing was found."""
-    from ...io.dicom_objects import Author, source_of, write_report, write_seg
+    from ...io.dicom_objects import author_of, source_of, write_report, write_seg
     from ...reporting.dicom_report import measured_segments
 
     first = read.case.images[0]
     source = source_of(first.path, first.series or None)
     if not result.segmentation.voxels.any():
         return ["Nothing was found, so there is no DICOM segmentation."]
-    author = Author(str(result.settings["model"]), str(result.settings["model_version"]))
+    author = author_of(result.settings)
     seg = write_seg(result.segmentation, source, folder / f"{SEGMENTATION}{DICOM}", author, kind)
     modality = str(getattr(source.files[0], "Modality", ""))
     segments = measured_segments(result.segmentation, read.volumes[0], kind, modality)

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "Author": "author",
+        "author_of": "author",
         "MeasuredSegment": "report_writing",
         "Measurement": "report_writing",
         "SourceSeries": "source",

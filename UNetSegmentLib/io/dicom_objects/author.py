@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...version import __version__
 
@@ -34,3 +36,8 @@ class Author:
         if self.by_hand:
             return "MANUAL"
         return "SEMIAUTOMATIC" if self.corrected else "AUTOMATIC"
+
+
+def author_of(settings: Mapping[str, Any]) -> Author:
+    """The model of a run, by the settings of its result."""
+    return Author(str(settings["model"]), str(settings["model_version"]), str(settings.get("model_digest", "")))

@@ -18,8 +18,8 @@ from .source import SourceSeries
 from .texts import character_set, meanings_of, short_text
 
 _SERIES_NUMBER = 900
-# Millionths of a millimetre are the arithmetic's, not the scanner's.
-_DIGITS = 6
+# What is smaller than a picometre is the arithmetic's, not the scanner's.
+_DIGITS = 9
 _SINGLE_FRAME = "1.2.840.10008.5.1.4.1.1.2"
 # What every plane states for itself, and what only multi-frame files have.
 _OWN = (

@@ -114,7 +114,7 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
         lacking = [name for name in _NEEDED if not str(getattr(data, name, "") or "")]
         if lacking:
             raise InputError(
-                f"'{file.name}' states no {lacking[0]}, without which nothing can be stored about it.",
+                f"'{file.name}' states no {' and no '.join(lacking)}, without which nothing can be stored about it.",
                 "Use files that keep their identifiers, or write .seg.nrrd or .nii.gz.",
             )
     frames = tuple((numbers[item.path], index) for item, index in stacked.planes)

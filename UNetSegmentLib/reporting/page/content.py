@@ -74,7 +74,9 @@ def facts_of_run(settings: Mapping[str, Any], geometry: Geometry, when: str) -> 
         when: date and time.
     """
     used = {
-        "Model": f"{settings.get('model', '?')} {settings.get('model_version', '')}".strip(),
+        "Model"
+        if "preset" in settings
+        else "Made by": f"{settings['model']} {settings.get('model_version', '')}".strip(),
         "SHA-256 of its weights": str(settings.get("model_digest", "")),
         "Preset": str(settings.get("preset", "")),
         "Run on": ", ".join(str(settings[name]) for name in ("device", "backend", "precision") if settings.get(name)),

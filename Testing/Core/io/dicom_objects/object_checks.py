@@ -21,6 +21,7 @@ def assert_valid(path: Path) -> None:
     program = shutil.which("dciodvfy")
     if program is None:
         pytest.skip("dicom3tools is not installed")
+    assert path.is_file()
     said = subprocess.run([program, str(path)], capture_output=True, encoding="utf-8", errors="replace", check=False)
     assert [line for line in said.stderr.splitlines() if line.startswith("Error")] == [], path.name
 

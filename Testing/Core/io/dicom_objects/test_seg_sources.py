@@ -19,7 +19,8 @@ from pydicom import Dataset, dcmread
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_volume
-from UNetSegmentLib.io.dicom_objects import Author, read_seg, source_of, write_rtstruct, write_seg
+from UNetSegmentLib.io.dicom_objects import Author, read_seg, source_of, write_report, write_rtstruct, write_seg
+from UNetSegmentLib.reporting.dicom_report import measured_segments
 from UNetSegmentLib.volume import Segmentation
 
 pytest.importorskip("highdicom")
@@ -151,7 +152,10 @@ def test_multi_frame_sources(tmp_path: Path, sop_class: str, parts: int, in_fram
         mine = frame.PlanePositionSequence[0]
         assert np.allclose(mine.ImagePositionPatient, theirs.ImagePositionPatient, atol=1e-5)
     if kind == "binary":
-        assert_valid(path)
+        measured = measured_segments(truth, None, kind)
+        report = write_report(measured, path, source, tmp_path / "sr.dcm", AUTHOR)
+        for made in (path, report, write_rtstruct(truth, source, tmp_path / "rt.dcm", AUTHOR)):
+            assert_valid(made)
 
 
 def test_frames_refer_to_the_slices_that_they_lie_on(tmp_path: Path) -> None:
