@@ -80,6 +80,11 @@ class Record:
     stored_at: str = ""
     not_stored: str = ""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What somebody should read: warnings, and why results are not on a server."""
+        return (*self.warnings, self.not_stored) if self.not_stored else self.warnings
+
     @classmethod
     def left_out(cls, left: LeftOut) -> Record:
         """The row of something that is not run."""

@@ -28,6 +28,8 @@ from UNetSegmentLib.cohort.finding.wanted import Wanted
 from UNetSegmentLib.cohort.job import CohortJob
 from UNetSegmentLib.cohort.journal import read_records
 from UNetSegmentLib.cohort.record import Record, Status
+from UNetSegmentLib.cohort.report.page import write_page
+from UNetSegmentLib.cohort.report.table import write_table
 from UNetSegmentLib.cohort.run import Outcome, Part, run_cohort
 from UNetSegmentLib.cohort.running.messages import case_from, case_line
 from UNetSegmentLib.cohort.running.network import SegmenterNetwork
@@ -144,6 +146,9 @@ def test_what_could_not_be_stored_is_said_and_sent_later(run: Run, scripted: Scr
     first, *others = outcome.records
     assert first.status is Status.DONE
     assert "later run with --store" in first.not_stored
+    page = write_page(outcome.records, run.output, "title", "about").read_text(encoding="utf-8")
+    written = write_table(outcome.records, run.output)[0].read_text(encoding="utf-8")
+    assert all("later run with --store" in text for text in (page, written))
     assert not first.stored
     assert [len(record.stored) for record in others] == [2, 2]
     later = Run(scripted, run.package, run.output)

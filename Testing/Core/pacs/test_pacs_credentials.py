@@ -57,6 +57,18 @@ def test_a_proxy_of_the_environment_is_used(scripted: ScriptedServer, monkeypatc
     assert scripted.asked[0].line.startswith("GET http://pacs.invalid/dicom-web/studies/")
 
 
+def test_a_password_for_this_machine_does_not_leave_it_through_a_proxy(
+    scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name)
+    with ScriptedServer() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/dicom-web"))
+        find_series(scripted.server(user="alice", password_file=secret(tmp_path / "p", "geheim")), ANY)
+        assert (len(proxy.asked), len(scripted.asked)) == (0, 1)
+
+
 def test_nothing_is_sent_that_was_not_asked_for(
     scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,7 +165,7 @@ def _row(
     dice = lowest_dice(record)
     segments = [_segment(segment, labels) for segment in record.segments if segment.voxels or segment.dice is not None]
     if anonymous:  # messages name files
-        notes = [f"{len(record.warnings)} notes"] if record.warnings else []
+        notes = [f"{len(record.notes)} notes"] if record.notes else []
         return [f"Case {number}", kind, "", record.quality, dice, record.seconds, segments, record.code, "", notes]
     return [
         shown(record.case, None),
@@ -177,7 +177,7 @@ def _row(
         segments,
         shown(record.cause, None),
         shown(record.cure, None),
-        [shown(warning, None) for warning in record.warnings],
+        [shown(note, None) for note in record.notes],
     ]
 
 

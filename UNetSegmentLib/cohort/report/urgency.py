@@ -53,7 +53,7 @@ def _kind(record: Record, limit: float) -> str:
         return EMPTY
     if record.quality is not None and record.quality <= limit:
         return DOUBTFUL
-    return NOTED if record.warnings else DONE
+    return NOTED if record.notes else DONE
 
 
 def _rank(record: Record, kind: str) -> float:

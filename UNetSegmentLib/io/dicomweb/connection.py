@@ -102,6 +102,8 @@ def _session(server: Server) -> Any:
         ) -> Any:
             # dicomweb-client names the host without its port, which servers behind a proxy do not understand.
             request.headers.pop("Host", None)
+            if server.on_this_machine:  # what may go without encryption must not leave through a proxy
+                proxies = None
             return super().send(request, stream, server.timeout, server.ca or verify or True, cert, proxies)
 
     class Authentication(AuthBase):
