@@ -45,7 +45,7 @@ def main() -> int:
 
         def cohort(folder: str) -> KilledCohort:
             (scratch / f"tmp-{folder}").mkdir()
-            return KilledCohort(arguments, scratch / folder, scratch / f"tmp-{folder}")
+            return KilledCohort(arguments, scratch / folder, scratch / f"tmp-{folder}", count)
 
         calm = cohort("calm")
         started = time.monotonic()
@@ -56,7 +56,9 @@ def main() -> int:
         for first in range(0, options.kills, options.each):
             run = cohort(f"run{first}")
             seeds = range(first, min(first + options.each, options.kills))
-            planned = sorted((random_kill(options.seed + n, count) for n in seeds), key=lambda kill: kill.after)
+            planned = [random_kill(options.seed + n, max(count // options.each, 1)) for n in seeds]
+            # A run whose child was killed goes on to its end, and of one that is at its end there is no more to kill.
+            planned.sort(key=lambda kill: (kill.more is None, kill.kind == "child"))
             for number, kill in zip(seeds, planned, strict=True):
                 kills.append(run.killed(kill))
                 print(line(number, kills[-1]), flush=True)

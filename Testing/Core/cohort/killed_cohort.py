@@ -29,10 +29,10 @@ KINDS = ("group", "driver", "child", "interrupt")
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: ``kind`` of :data:`KINDS`, once so many cases have ended, after so many seconds more."""
+    """One kill: ``kind`` of :data:`KINDS`, once so many more cases have ended (None: all), after so many seconds."""
 
     kind: str
-    after: int
+    more: int | None
     delay: float
 
 
@@ -46,16 +46,20 @@ class Killed:
     code: int
 
 
-def random_kill(seed: int, cases: int) -> Kill:
-    """Spread over the start (no case has ended), the cases, and the end (the tables are written)."""
+def random_kill(seed: int, most: int) -> Kill:
+    """Spread over the start (no case of this run has ended), the cases, and the end (the tables are written).
+
+    Args:
+        most: cases that end before it.
+    """
     chance = random.Random(seed)
     kind = KINDS[seed % len(KINDS)]
     moment = chance.random()
-    if moment < 0.1:
+    if moment < 0.15:
         return Kill(kind, 0, chance.uniform(0, 3))
-    if moment < 0.25:
-        return Kill(kind, cases, chance.uniform(0, 0.3))
-    return Kill(kind, chance.randrange(1, cases), chance.uniform(0, 0.3))
+    if moment < 0.3:
+        return Kill(kind, None, chance.uniform(0, 0.3))
+    return Kill(kind, chance.randint(1, most), chance.uniform(0, 0.3))
 
 
 class KilledCohort:
@@ -65,10 +69,11 @@ class KilledCohort:
         arguments: of ``batch``, without ``-o``.
         output: folder of the results.
         scratch: an empty folder for temporary files.
+        cases: how many there are.
     """
 
-    def __init__(self, arguments: list[str], output: Path, scratch: Path) -> None:
-        self.output, self.scratch = output, scratch
+    def __init__(self, arguments: list[str], output: Path, scratch: Path, cases: int) -> None:
+        self.output, self.scratch, self.cases = output, scratch, cases
         self._command = [sys.executable, "-m", "UNetSegmentLib.cli", "batch", *arguments, "-o", str(output)]
 
     def finish(self) -> None:
@@ -79,16 +84,17 @@ class KilledCohort:
 
     def killed(self, kill: Kill) -> Killed:
         """Starts a run, kills it, and waits until no process of it is left."""
-        # Where so many have ended already, the moment lies in the second or two in which a run starts and ends.
-        already = 0 < kill.after <= self.ended()
+        before = self.ended()
+        target = self.cases if kill.more is None else min(before + kill.more, self.cases)
         process = self._start()
-        _wait(lambda: self.ended() >= kill.after or process.poll() is not None, "the moment never came")
-        time.sleep(kill.delay * (4 if already else 1))
+        _wait(lambda: self.ended() >= target or process.poll() is not None, "the moment never came")
+        # Where all have ended before, the end lies in the second or so that such a run takes.
+        time.sleep(kill.delay * (4 if before == self.cases else 1))
         _send(process, kill.kind)
         if kill.kind == "child":
             time.sleep(0.2)  # the driver finds out and starts another one; then everything ends as it likes
         ended = self.ended()
-        doing = self._doing(already)
+        doing = self._doing(before)
         code = process.wait(PATIENCE)
         _wait(lambda: not list(_of_session(process.pid)), "processes outlive the run")
         return Killed(kill, ended, doing, code)
@@ -119,7 +125,7 @@ class KilledCohort:
                 start_new_session=True,
             )
 
-    def _doing(self, whole: bool) -> str:
+    def _doing(self, before: int) -> str:
         """What the run was at, by what lies there."""
         if not self.output.exists():
             return "starting"
@@ -128,7 +134,8 @@ class KilledCohort:
         staging = self.output / ".unetsegment" / "staging"
         if staging.is_dir() and any(staging.iterdir()):
             return "writing"
-        return "start or end" if whole else "reading or network"
+        ended = self.ended()
+        return "starting" if ended == before < self.cases else "ending" if ended == self.cases else "reading, network"
 
     def remains(self) -> list[str]:
         """Temporary files and folders that are still there, and folders that are not whole."""

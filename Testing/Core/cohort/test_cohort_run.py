@@ -248,3 +248,10 @@ def test_every_step_of_a_case_is_told(tmp_path: Path, level_package: Path) -> No
     list(line.run(found.cases))
     words = ["read", "kept waiting", "computed", "kept waiting", "written"]
     assert told == [("c0", word) for word in words]
+
+
+def test_a_case_has_its_small_picture(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 1), tmp_path / "out"
+    record = run_cohort(found, Pipe(level_package, output, CohortJob(str(level_package))), JOB, output).records[0]
+    assert (output / record.folder / "preview.png").read_bytes().startswith(b"\x89PNG")
+    assert record.warnings == ()
