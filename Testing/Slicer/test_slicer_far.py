@@ -2,10 +2,15 @@
 
 import contextlib
 import json
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import far_desk
 import numpy as np
+import qt
 import slicer
 import support
 from test_slicer_runs import RunTestCase
@@ -20,11 +25,30 @@ def answering(name: str, answer: bool):
         yield asked
 
 
-class TestFarRuns(RunTestCase):
+class FarRunTestCase(RunTestCase):
+    """Without a worker on this computer until one is needed."""
+
+    def setUp(self):
+        with mock.patch.object(support, "enter"):
+            super().setUp()
+        self.addCleanup(far_desk.use, None)
+
+    def run_slowly(self):
+        """A run of many tiles that has begun."""
+        self.panel.parameters.model = "threshold-slow"
+        run = self.click()
+        self.wait_for_first_tile(run)
+        return run
+
+    @staticmethod
+    def voxels(run, segment_id):
+        return slicer.util.arrayFromSegmentBinaryLabelmap(run.written.segmentation, segment_id, run.order.volumes[0])
+
+
+class TestFarRuns(FarRunTestCase):
     def setUp(self):
         super().setUp()
         self.host = far_desk.make(self)
-        self.addCleanup(far_desk.use, None)
 
     def test_a_run_there_is_the_run_here(self):
         here = self.finish(self.click())
@@ -48,10 +72,16 @@ class TestFarRuns(RunTestCase):
         again = self.finish(self.click())
         self.assertIsNone(again.error)
         self.assertTrue(again.warm)
-        far_desk.use(None)
-        node = support.logic().segment(self.volume, self.panel.order().package, where=self.host.url)
-        self.assertIn("gpu-server", node.GetAttribute("UNetSegment.Settings"))
         self.assertEqual(asked.call_count, 1)
+        before = self.scene()
+        slow = self.run_slowly()
+        self.panel.run.ui.segmentButton.click()
+        self.assertEqual(self.finish(slow).state.value, "cancelled")
+        self.assertEqual(self.scene(), before)
+        # Here is chosen, and a script names the host.
+        far_desk.use(None)
+        node = support.logic().segment(self.volume, again.order.package, where=self.host.url)
+        self.assertIn("gpu-server", node.GetAttribute("UNetSegment.Settings"))
 
     def test_a_model_that_may_not_be_sent(self):
         far_desk.use(self.host)
@@ -59,89 +89,77 @@ class TestFarRuns(RunTestCase):
             first, second = self.click(), self.runner.submit(self.panel.order())
             self.finish(second)
             self.finish(first)
-        self.assertEqual(first.error.code, "far-model-missing")
+        for run in (first, second):
+            self.assertEqual(run.error.code, "far-model-missing")
         self.assertIn("does not have the model 'threshold'", self.panel.run.ui.runProblemLabel.text)
         self.assertIn("choose this computer", self.panel.run.ui.runProblemLabel.text)
         self.assertEqual(asked.call_count, 1)
-        self.assertEqual(second.error.code, "far-model-missing")
 
     def test_another_place_is_for_the_next_run(self):
-        self.panel.parameters.model = "threshold-slow"
-        here = self.click()
-        self.wait_for_first_tile(here)
+        here = self.run_slowly()
         far_desk.use(self.host)
         self.panel.parameters.model = "threshold"
         with answering("may_send_model", True):
-            there = self.runner.submit(self.panel.order())
-            self.finish(there)
+            there = self.finish(self.runner.submit(self.panel.order()))
         self.finish(here)
         self.assertEqual([run.error for run in (here, there)], [None, None])
         self.assertEqual([run.order.where for run in (here, there)], ["", self.host.url])
 
-    def test_a_host_that_goes_in_the_middle(self):
+    def test_a_connection_that_breaks_and_then_a_host_that_is_off(self):
         from UNetSegmentPlugin.running import hosts
 
         far_desk.use(self.host)
         hosts.permit_models(self.host.url)
-        self.panel.parameters.model = "threshold-slow"
-        run = self.click()
-        self.wait_for_first_tile(run)
+        run = self.run_slowly()
+        self.panel.parameters.model = "threshold"
         waiting = self.runner.submit(self.panel.order())
-        self.host.switch_off()
-        self.finish(run)
-        self.finish(waiting)
-        self.assertEqual(run.error.code, "far-broken")
+        self.host.break_connections()
+        self.assertEqual(self.finish(run).error.code, "far-broken")
         self.assertIn("The connection to gpu-server broke", str(run.error))
         self.assertIn("choose this computer", str(run.error))
-        # It was asked again, and met a host that is off.
-        self.assertEqual(waiting.error.code, "far-unreachable")
+        # It had only waited, and was asked again.
+        self.assertIsNone(self.finish(waiting).error)
+        before = self.scene()
+        run = self.run_slowly()
+        waiting = self.runner.submit(self.panel.order())
+        self.host.switch_off()
+        self.assertEqual(self.finish(run).error.code, "far-broken")
+        # It was asked again too, and met a host that is off: which is no damage of this computer's installation.
+        self.assertEqual(self.finish(waiting).error.code, "far-unreachable")
         self.assertIn("refuses connections", str(waiting.error))
-        self.assertEqual(self.scene(), [])
+        self.assertFalse(self.panel.setup.root.isVisibleTo(self.panel.setup.root.parentWidget()))
+        self.assertEqual(self.scene(), before)
         self.panel.where.choose("")
         self.panel.parameters.model = "threshold"
         self.assertIsNone(self.finish(self.click()).error)
 
-    def test_a_connection_that_breaks_is_made_anew_for_those_that_wait(self):
-        from UNetSegmentPlugin.running import hosts
 
-        far_desk.use(self.host)
-        hosts.permit_models(self.host.url)
-        self.panel.parameters.model = "threshold-slow"
-        run = self.click()
-        self.wait_for_first_tile(run)
-        self.panel.parameters.model = "threshold"
-        waiting = self.runner.submit(self.panel.order())
-        self.host.break_connections()
-        self.finish(run)
-        self.finish(waiting)
-        self.assertEqual(run.error.code, "far-broken")
-        self.assertIsNone(waiting.error)
+class TestRealSsh(FarRunTestCase):
+    """The machine's own ssh, and an sshd of this test's."""
 
-    def test_a_host_that_is_off_is_no_damaged_installation(self):
-        self.host.switch_off()
-        far_desk.use(self.host)
-        self.runner.start()
-        support.wait_until(lambda: self.host.logins, 60, "a login")
-        run = self.finish(self.click())
-        self.assertEqual(run.error.code, "far-unreachable")
-        self.assertFalse(self.panel.setup.root.isVisibleTo(self.panel.setup.root.parentWidget()))
-
-    def test_a_run_there_is_cancelled(self):
-        from UNetSegmentPlugin.running import hosts
-
-        far_desk.use(self.host)
-        hosts.permit_models(self.host.url)
-        self.panel.parameters.model = "threshold-slow"
-        run = self.click()
-        self.wait_for_first_tile(run)
-        self.panel.run.ui.segmentButton.click()
-        self.finish(run)
-        self.assertEqual(run.state.value, "cancelled")
-        self.assertEqual(self.scene(), [])
-
-    @staticmethod
-    def voxels(run, segment_id):
-        return slicer.util.arrayFromSegmentBinaryLabelmap(run.written.segmentation, segment_id, run.order.volumes[0])
+    def test_a_trial_and_a_run(self):
+        folder = str(support.REPOSITORY / "Testing" / "Core" / "worker" / "far")
+        with mock.patch.object(sys, "path", [folder, *sys.path]):
+            import loopback_sshd
+        if loopback_sshd.MISSING:
+            self.skipTest(loopback_sshd.MISSING)
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        sshd = loopback_sshd.start_sshd(Path(place.name))
+        self.addCleanup(sshd.stop)
+        qt.QSettings().setValue("UNetSegment/FarSsh", sshd.ssh_text)
+        host = SimpleNamespace(url=sshd.host().url)
+        with mock.patch.object(self.runner, "start"):
+            far_desk.use(host)
+        ui = self.panel.where.ui
+        ui.hostTestButton.click()
+        support.wait_until(lambda: ui.hostTestButton.text == "Test", 120, "the trial")
+        self.assertIn("loopback is ready: Python 3", ui.whereStatusLabel.text)
+        with answering("may_send_model", True):
+            run = self.finish(self.click())
+        self.assertIsNone(run.error)
+        self.assertIn("Made on loopback.", self.panel.run.ui.runStatusLabel.text)
+        self.runner.shutdown()
 
 
 class TestWhere(support.SlicerTestCase):
