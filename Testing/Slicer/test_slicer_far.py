@@ -219,6 +219,17 @@ class TestWhere(support.SlicerTestCase):
         with mock.patch.object(runner._here, "ready", Ready(problem=Problem("missing-package", "No torch."))):
             self.assertFalse([error for error in self.panel.input_errors() if "Setup" in error])
 
+    def test_an_error_of_a_host_says_where(self):
+        from UNetSegmentPlugin.running import far_words
+
+        from UNetSegmentLib.errors import ResourceError
+
+        error = ResourceError("Out of memory.", "Choose a region.", "detail")
+        told = far_words.told_of(error, self.host.url)
+        self.assertIsInstance(told, ResourceError)
+        self.assertEqual((told.cause, told.cure), ("On gpu-server: Out of memory.", "Choose a region."))
+        self.assertIs(far_words.told_of(error, ""), error)
+
     def test_what_is_no_address_is_said(self):
         self.add("ssh://me:secret@host")
         self.assertIn("holds no password", self.ui.whereStatusLabel.text)

@@ -101,6 +101,7 @@ class Correction(RefineListener):
     def prepare(self, target: Target) -> None:
         """Hands image and labels over before they are needed. Problems are told with the first prompt."""
         if not self.busy:
+            self._move()
             try:
                 target.check()
                 self._follow(target)

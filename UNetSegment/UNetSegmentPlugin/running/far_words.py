@@ -29,12 +29,16 @@ def on_this_computer() -> list[str]:
     return [_("This runs on this computer, not on {host}.").format(host=host)] if host else []
 
 
-def with_way_out(error: UNetSegmentError) -> UNetSegmentError:
-    """An error of a host, with this computer as one of the cures."""
-    if not error.code.startswith(_FAR) or error.code == WorkerError.FAR_NOT_THERE:
+def told_of(error: UNetSegmentError, url: str) -> UNetSegmentError:
+    """An error of a run as it is shown: of a host that cannot be used, with this computer as one of the cures; any
+    other one that has happened on a host says where."""
+    if not url or error.code == WorkerError.FAR_NOT_THERE:
         return error
-    way_out = _("Or choose this computer (Advanced, Where it runs).")
-    return WorkerError(error.cause, f"{error.cure} {way_out}".strip(), error.detail, error.code)
+    if error.code.startswith(_FAR):
+        way_out = _("Or choose this computer (Advanced, Where it runs).")
+        return WorkerError(error.cause, f"{error.cure} {way_out}".strip(), error.detail, error.code)
+    cause = _("On {host}: {cause}").format(host=hosts.name_of(url), cause=error.cause)
+    return error_from_code(error.code, cause, error.cure, error.detail)
 
 
 def size_text(count: int) -> str:

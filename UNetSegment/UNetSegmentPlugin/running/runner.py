@@ -207,7 +207,7 @@ class Runner:
             # Not from within the worker's answer: a question keeps the event loop running.
             qt.QTimer.singleShot(0, self._ask_for_model)
         else:
-            self._fail(worker, number, far_words.with_way_out(error))
+            self._fail(worker, number, far_words.told_of(error, worker.url))
 
     def on_exit(self, worker: Worker, status, expected: bool, was_ready: bool) -> None:
         """The process is gone."""
@@ -328,7 +328,7 @@ class Runner:
             self._again.append(run)
             self._ask_again()
         else:
-            run.error = far_words.with_way_out(error)
+            run.error = far_words.told_of(error, run.order.where)
             self._note(error)
             self._finish(run, RunState.FAILED)
 
