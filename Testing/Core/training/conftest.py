@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import InferenceContract, InputChannel, ModelCard, Normalization, Preparation
 from UNetSegmentLib.networks import NetworkConfig
 from UNetSegmentLib.training import OptimizerConfig, TrainingConfig
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "io" / folder) for folder in ("dicom_objects", "dicom")]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,7 +15,7 @@ from seg_files import SPACE, ct, item, plain_seg, segment
 
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Box, Geometry
-from UNetSegmentLib.io import read_volume
+from UNetSegmentLib.io import guarded, read_volume
 from UNetSegmentLib.io.dicom_objects import read_seg
 from UNetSegmentLib.io.dicom_objects.reading.image_grid import ImageGrid, grid_of_series
 
@@ -178,3 +178,4 @@ def test_the_grid_of_a_series_is_that_of_its_voxels(tmp_path: Path) -> None:
     place = grid_of_series(folder)
     assert place.geometry == read_volume(folder).geometry and place.geometry.is_close(grid_of(ORIENTATIONS["oblique"]))
     assert (place.reference, place.uid) == (SPACE, "1.2.3")
+    assert [read(folder).modality for read in (read_volume, guarded.read_volume)] == ["CT", "CT"]
