@@ -50,6 +50,13 @@ def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def flat(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three dimensions in one test alone: a process of its own draws them."""
+    if "in_3d" not in request.node.name:
+        monkeypatch.setattr("UNetSegmentLib.reporting.page.drawing.render", lambda *_: None)
+
+
 def test_sizes_are_those_of_the_voxels() -> None:
     volume, segmentation = case()
     table = size_table(segmentation, volume, "CT")
@@ -74,7 +81,7 @@ def test_a_picture_says_what_was_found_how_and_by_what(tmp_path: Path, words: li
     assert any("not for diagnosis" in word for word in words)
 
 
-def test_a_pdf_is_one_page_of_the_same(tmp_path: Path) -> None:
+def test_a_pdf_is_one_page_of_the_same_in_3d(tmp_path: Path) -> None:
     volume, segmentation = case()
     path = write_page(volume, segmentation, tmp_path / "page.pdf", PageText("trunk"))
     content = path.read_bytes()

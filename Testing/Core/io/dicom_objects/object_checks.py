@@ -28,14 +28,26 @@ def assert_valid(path: Path) -> None:
 
 def read_by_dcmqi(path: Path, folder: Path) -> Segmentation:
     """What ``segimage2itkimage`` makes of a SEG; skips where it is not installed."""
+    return _images_of(path, folder, "--mergeSegments")[0]
+
+
+def read_segments_by_dcmqi(path: Path, folder: Path) -> list[Segmentation]:
+    """An image for each segment, in their order; of fractions their stored values."""
+    return _images_of(path, folder)
+
+
+def _images_of(path: Path, folder: Path, *options: str) -> list[Segmentation]:
     # Beside this Python, which need not be on the path.
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     program = shutil.which("segimage2itkimage", path=places)
     if program is None:
         pytest.skip("dcmqi is not installed")
     folder.mkdir(parents=True)
-    command = [program, "--inputDICOM", str(path), "--outputDirectory", str(folder), "--mergeSegments"]
+    command = [program, "--inputDICOM", str(path), "--outputDirectory", str(folder), *options]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    image = sitk.ReadImage(str(next(folder.glob("*.nrrd"))))
-    geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-    return Segmentation(sitk.GetArrayFromImage(image).astype(np.uint16), geometry)
+    found = []
+    for file in sorted(folder.glob("*.nrrd")):
+        image = sitk.ReadImage(str(file))
+        geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+        found.append(Segmentation(sitk.GetArrayFromImage(image).astype(np.uint16), geometry))
+    return found
