@@ -40,8 +40,12 @@ th[aria-sort=descending]::after { content: " \\25BC" }
 input, select { padding: .4rem .6rem; font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; max-width: 100% } #filter { width: 24rem }
 #end { color: var(--soft); padding: 1rem }
+@page { size: landscape; margin: 12mm }
 @media print { :root { --line: #ccc; --soft: #444; --ink: #000; --paper: #fff; --panel: #fff; --bar: #777; --mark: #000;
   --bad: #000 } body { max-width: none; padding: 0; font-size: 10px } .chips, .tools, #end { display: none }
-  tr, .chart { break-inside: avoid } #cases thead th { position: static } .picture img { width: 240px; height: 90px }
-  .state { color: #000; background: none; border: 1px solid #000 } a { color: inherit; text-decoration: none } }
+  tr, .chart { break-inside: avoid } .scroll { overflow: visible } #cases { min-width: 0 }
+  #cases thead th { position: static } .c-picture { width: 256px } .c-who { width: 19% } .c-numbers { width: 9% }
+  .c-sizes { width: 24% } .picture img { width: 240px; height: 90px } .sizes span { white-space: normal }
+  .state { color: #000 !important; background: none !important; border: 1px solid #000 }
+  a { color: inherit; text-decoration: none } }
 """
