@@ -184,16 +184,18 @@ class KilledCohort:
 
 
 def _send(process: subprocess.Popen[bytes], kind: str) -> None:
-    if kind == "group":
-        os.killpg(process.pid, signal.SIGKILL)
-    elif kind == "driver":
-        os.kill(process.pid, signal.SIGKILL)
-    elif kind == "interrupt":
-        os.killpg(process.pid, signal.SIGINT)
-    else:
-        for pid, line in _of_session(process.pid):
-            if b"cohort.running.child" in line:
-                os.kill(pid, signal.SIGKILL)
+    """The kill; what has just ended by itself cannot be killed any more."""
+    with contextlib.suppress(ProcessLookupError):
+        if kind == "group":
+            os.killpg(process.pid, signal.SIGKILL)
+        elif kind == "driver":
+            os.kill(process.pid, signal.SIGKILL)
+        elif kind == "interrupt":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            for pid, line in _of_session(process.pid):
+                if b"cohort.running.child" in line:
+                    os.kill(pid, signal.SIGKILL)
 
 
 def _of_session(leader: int) -> Iterator[tuple[int, bytes]]:
