@@ -166,3 +166,23 @@ def test_a_last_case_whose_process_is_killed_from_outside_gets_another_chance(tm
     )
     records = list(driver(tmp_path, script).run(cases("a", "victim")))
     assert [(r.case, r.status) for r in records] == [("a", Status.DONE), ("victim", Status.DONE)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
+@pytest.mark.parametrize(("times", "fine"), [(1, True), (9, False)])
+def test_a_process_that_is_killed_before_it_is_ready_is_started_again(tmp_path: Path, times: int, fine: bool) -> None:
+    tries = tmp_path / "tries"
+    script = (
+        "import os, signal\n"
+        f"tries = {str(tries)!r}\n"
+        "open(tries, 'a').write('x')\n"
+        f"if os.path.getsize(tries) <= {times}:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n" + CHILD
+    )
+    running = driver(tmp_path, script).run(cases("a"))
+    if fine:
+        assert [record.status for record in running] == [Status.DONE]
+    else:
+        with pytest.raises(UNetSegmentError, match="could not be made ready"):
+            list(running)
+        assert len(tries.read_text()) == 4
