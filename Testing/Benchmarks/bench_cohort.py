@@ -56,7 +56,7 @@ def _measured(section, arguments, work):
         rows = loops.measure("hippocampi", hippocampi, HIPPOCAMPUS, work, rounds, threads)
         return rows + loops.measure("fundus photographs", photographs, VESSELS, work, rounds, threads)
     if section == "nnunet":
-        return nnunet_runs.measure(hippocampi, work, DATA, rounds, threads, 6 if small else 32)
+        return nnunet_runs.measure(hippocampi, work, DATA, rounds, threads, small)
     if section == "ray":
         rows = ray_runs.measure("hippocampi", hippocampi, HIPPOCAMPUS, work, rounds)
         return rows + ray_runs.measure("fundus photographs", photographs, VESSELS, work, rounds)

@@ -123,5 +123,5 @@ _SEGMENT = tuple(f.name for f in fields(SegmentSize))
 
 
 def _once(key: str, item: Any) -> Any:
-    """Texts that many records share are kept once."""
+    """Texts that records share with each other, or with the list of cases, are kept once."""
     return sys.intern(item) if key in _SHARED and isinstance(item, str) else item

@@ -11,12 +11,12 @@ from .turns import LIBRARY, batch, in_turns, linked, run, told
 
 sys.path.insert(0, str(LIBRARY / "Testing" / "Parity"))
 
-_ITERATIONS = 60  # as in the parity tests: labels like those of a real model
+_ITERATIONS = {True: 5, False: 60}  # small or not; 60 as in the parity tests: labels like those of a real model
 
 
-def model_of_nnunet(work, data, features):
+def model_of_nnunet(work, data, small):
     """nnU-Net's folder of a hippocampus model as its own planner makes it, trained for a little, and our package."""
-    root = work / f"nnunet-{features}"
+    root = work / f"nnunet-{'small' if small else 'full'}"
     told_where = root / "folder.txt"
     if not told_where.exists():
         shutil.rmtree(root, ignore_errors=True)
@@ -28,8 +28,8 @@ def model_of_nnunet(work, data, features):
         with nnunet(root):
             dataset = hippocampus(root, data, cases=12)
             description = json.loads((root / "raw" / dataset / "dataset.json").read_text())
-            plans = plan(dataset, features=features)
-            folder = save_trained(plans, "3d_fullres", description, _ITERATIONS, mirror_axes=(0, 1, 2))
+            plans = plan(dataset, features=6 if small else 32)
+            folder = save_trained(plans, "3d_fullres", description, _ITERATIONS[small], mirror_axes=(0, 1, 2))
         from UNetSegmentLib.models.importing import import_model
 
         import_model(folder, root / "package")
@@ -38,9 +38,9 @@ def model_of_nnunet(work, data, features):
     return Path(told_where.read_text()), package
 
 
-def measure(files, work, data, rounds, threads, features):
+def measure(files, work, data, rounds, threads, small):
     """Rows: nnU-Net as it is and at its best, ours with the same mirrors and without pictures, which it writes none."""
-    folder, package = model_of_nnunet(work, data, features)
+    folder, package = model_of_nnunet(work, data, small)
     theirs_in = linked(files, work / "in" / "nnunet", "_0000")
     ours_in = linked(files, work / "in" / "ours")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,12 +25,12 @@ def with_own_names(cases: Sequence[CohortCase]) -> tuple[CohortCase, ...]:
     groups: dict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(plain):
         groups[_folded(name)].append(number)
-    for group in groups.values():
+    for group in (group for group in groups.values() if len(group) > 1):
         folders = [cases[number].images[0].path.parent.parts for number in group]
         depth = _telling_depth(folders)
         for number, parts in zip(group, folders, strict=True):
             plain[number] = _with_folders(parts[-depth:], plain[number]) if depth else plain[number]
-    return tuple(replace(case, name=name) for case, name in zip(cases, _numbered(plain), strict=True))
+    return tuple(replace(case, name=sys.intern(name)) for case, name in zip(cases, _numbered(plain), strict=True))
 
 
 def renamed(before: Sequence[CohortCase], after: Sequence[CohortCase]) -> tuple[str, ...]:
