@@ -11,7 +11,7 @@ from ...errors import InputError, OutputError
 from ...io.own_outputs import Job, remember
 from ...progress import CancelToken
 from ...text import file_name
-from ..options.dicom import DicomResult
+from ..options.dicom import ENDING, DicomResult
 from ..options.page import ReportPage
 from ..terminal.console import write_text
 
@@ -50,6 +50,26 @@ class Files:
         """Whether any of them needs the model's probabilities."""
         return self.probabilities is not None or self.result.of_probabilities
 
+    @property
+    def _map_in_dicom(self) -> bool:
+        return self.uncertainty is not None and self.uncertainty.suffix.lower() == ENDING
+
+    def source(self, image: Path, series: str | None) -> SourceSeries | None:
+        """The headers of the image's series, read before the run, where anything is about it.
+
+        Raises:
+            InputError, GeometryError: see :func:`UNetSegmentLib.io.dicom_objects.source_of`.
+            DependencyError: highdicom is not installed.
+        """
+        found = self.result.source(image, series) or self.page.source(image, series)
+        if found is None and self._map_in_dicom:
+            from ...io.dicom_objects import source_of
+            from ...io.dicom_objects.needed import highdicom
+
+            highdicom()
+            found = source_of(image, series)
+        return found
+
     def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> tuple[str, ...]:
         """Refuses before the run what could not be written after it, or would destroy something.
 
@@ -70,7 +90,7 @@ class Files:
         self.page.check()
         if not self.result.wanted:
             check_segmentation_ending(self.target)
-        for path in (self.probabilities, self.uncertainty):
+        for path in (self.probabilities, None if self._map_in_dicom else self.uncertainty):
             if path is not None:
                 check_volume_ending(path)
         if self.preview is not None and self.preview.suffix.lower() != ".png":
@@ -94,16 +114,20 @@ class Files:
         """
         from ... import reporting
         from ...io import write_volume
-        from ...io.dicom_objects import author_of
+        from ...io.dicom_objects import author_of, write_map
+        from ...io.dicom_objects.map_writing import UNCERTAINTY
 
+        author = author_of(result.settings)
         written = self._write_result(volume, result, about, job)
         for path, image in ((self.probabilities, result.probabilities), (self.uncertainty, result.uncertainty)):
             if path is not None and image is not None:
                 cancel.raise_if_cancelled()
-                write_volume(image, path)
+                if path == self.uncertainty and self._map_in_dicom and about is not None:
+                    write_map(image, UNCERTAINTY, about, path, author)
+                else:
+                    write_volume(image, path)
                 written.append(path)
         cancel.raise_if_cancelled()
-        author = author_of(result.settings)
         page = self.page.write(volume, result.segmentation, result.settings, result.warnings, about, author)
         written += [page] if page else []
         if self.table is not None:

@@ -136,7 +136,9 @@ def segment(
     ] = None,
     form: FormOption = None,
     probabilities: Annotated[Path | None, typer.Option(help="Write the probability of every label here.")] = None,
-    uncertainty: Annotated[Path | None, typer.Option(help="Write the uncertainty (entropy) here.")] = None,
+    uncertainty: Annotated[
+        Path | None, typer.Option(help="Write the uncertainty (entropy) here; .dcm: a parametric map.")
+    ] = None,
     preview: Annotated[Path | None, typer.Option(help="Write a preview picture (PNG) here.")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the sizes of the segments (CSV) here.")] = None,
     surfaces: Annotated[Path | None, typer.Option(help="Write one surface (STL) per segment into this folder.")] = None,
@@ -168,7 +170,7 @@ def segment(
         clock = command_clock(context)
         job = Job("segment", (image, *source.channels, model))
         notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job, force)
-        about = files.result.source(image, series) or page.source(image, series)
+        about = files.source(image, series)
         with working("Reading the image", not json):
             volumes = source.read(cancel, where is None)
         files.check_image(volumes[0])

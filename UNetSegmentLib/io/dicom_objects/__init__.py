@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "read_seg": "reading.seg",
         "source_of": "source",
         "write_fractional": "seg_writing",
+        "write_map": "map_writing",
         "write_pdf": "pdf_writing",
         "write_report": "report_writing",
         "write_rtstruct": "rtstruct_writing",

@@ -81,6 +81,22 @@ def test_a_report_page_names_the_patient_only_where_asked(
         assert_valid(page)
 
 
+def test_uncertainty_is_a_parametric_map(
+    run_json: Callable[..., Any],
+    run: Callable[..., Result],
+    series: Path,
+    image: Path,
+    tmp_path: Path,
+    level_package: Path,
+) -> None:
+    arguments = (tmp_path / "a.seg.nrrd", "-m", level_package, "--uncertainty", tmp_path / "map.dcm")
+    assert str(tmp_path / "map.dcm") in run_json("segment", series, *arguments)["files"]
+    data = dcmread(tmp_path / "map.dcm")
+    assert (data.ContentLabel, data.NumberOfFrames) == ("UNCERTAINTY", 5)
+    result = run("segment", image, *arguments)
+    assert (result.exit_code, "is not DICOM" in result.output.replace("\n", " ")) == (3, True)
+
+
 @pytest.mark.parametrize("worker", [[], ["--worker"]], ids=["here", "in a worker"])
 def test_segment_writes_the_models_probabilities(
     run_json: Callable[..., Any], series: Path, tmp_path: Path, level_package: Path, worker: list[str]

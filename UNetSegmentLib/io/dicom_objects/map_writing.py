@@ -1,0 +1,145 @@
+"""``write_map``: one number for each voxel as a DICOM parametric map on the pictures of its series."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...io.grid import place_on_grid
+from ...labels import CodedTerm
+from ...volume import Segmentation, Volume
+from .author import MANUFACTURER, VERSION, Author
+from .descriptions import code_of
+from .needed import highdicom
+from .plane_headers import check_reference, pictures_of, pixel_measures, refer
+from .saving import check_target, save
+from .source import SourceSeries
+from .texts import character_set, short_text
+
+_SERIES_NUMBER = 904
+_BODY = CodedTerm("SCT", "38266002", "Entire body")
+_LARGEST = 2**32 - 2
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What the numbers are: a short name (16 characters), a sentence, a unit and a coded meaning."""
+
+    name: str
+    explanation: str
+    unit: CodedTerm
+    meaning: CodedTerm
+
+
+UNCERTAINTY = Quantity(
+    "UNCERTAINTY",
+    "Shannon entropy of the probabilities of all labels: 0 where the model is sure",
+    CodedTerm("UCUM", "bit", "bit"),
+    CodedTerm("99UNETSEGMENT", "entropy", "Entropy of the probabilities of labels"),
+)
+
+
+def write_map(volume: Volume, quantity: Quantity, source: SourceSeries, path: Path | str, author: Author) -> Path:
+    """Writes a parametric map of 32-bit real numbers (PS3.3, A.75), a frame for every plane of the series.
+
+    Args:
+        volume: one channel, on the grid of the series.
+        source: the series that it is about.
+        author: the model that made it.
+
+    Raises:
+        InputError: several channels, too many voxels for one file, or headers that lack what is needed.
+        GeometryError: the volume does not lie on the grid of the series.
+        DependencyError: highdicom is not installed.
+        OutputError: it cannot be written.
+    """
+    check_target(path)
+    if volume.channels != 1:
+        raise InputError(f"'{volume.name}' has {volume.channels} channels; a parametric map has one.", "Give one.")
+    values = volume.voxels[0].astype(np.float32)
+    planes = place_on_grid(Segmentation(values, volume.geometry), source.geometry, "The map").voxels
+    if planes.nbytes > _LARGEST:
+        raise InputError(f"'{volume.name}' is too large for one DICOM file.", "Write .nii.gz.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            made = _header(quantity, (float(planes.min()), float(planes.max())), source, author)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise InputError(
+                f"No parametric map can be made about series {source.name}: its headers lack what that needs.",
+                "Write .nii.gz, or export the series again with complete headers.",
+                str(error),
+            ) from error
+    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy()]
+    made.Rows, made.Columns = planes.shape[1:]
+    order = refer(made, source)
+    if order[0] > order[-1]:
+        _turn_round(made)
+        order.reverse()
+    made.FloatPixelData = planes[order].astype("<f4").tobytes()
+    return save(made, path)
+
+
+def _header(quantity: Quantity, extent: tuple[float, float], source: SourceSeries, author: Author) -> Any:
+    hd = highdicom()
+    check_reference(source)
+    low, high = extent
+    mapping = hd.pm.RealWorldValueMapping(
+        lut_label=quantity.name,
+        lut_explanation=short_text(quantity.explanation),
+        unit=code_of(quantity.unit),
+        value_range=(low, high),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=code_of(quantity.meaning),
+    )
+    return hd.pm.ParametricMap(
+        source_images=pictures_of(source),
+        pixel_array=np.zeros((len(source.frames), 1, 1), np.float32),
+        series_instance_uid=hd.UID(),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=short_text(author.name) or MANUFACTURER,
+        software_versions=VERSION,
+        device_serial_number="0",
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[mapping],
+        voi_lut_transformations=[_window(low, high)],
+        pixel_measures=pixel_measures(source),
+        content_label=quantity.name,
+        content_description=short_text(quantity.explanation),
+        series_description=short_text(f"{quantity.name.capitalize()} of {author.name or MANUFACTURER}"),
+        specific_character_set=character_set(source.files[0], (author.name, author.version)),
+    )
+
+
+def _turn_round(made: Any) -> None:
+    """Frames upwards along the normal: dcmqi's reader (1.5.7) takes them to be so, whatever their positions say."""
+    frames = list(made.PerFrameFunctionalGroupsSequence)[::-1]
+    for number, frame in enumerate(frames, 1):
+        frame.FrameContentSequence[0].DimensionIndexValues = [number]
+    made.PerFrameFunctionalGroupsSequence = frames
+
+
+def _window(low: float, high: float) -> Any:
+    hd = highdicom()
+    # The plain linear function counts whole grey values.
+    return hd.VOILUTTransformation(
+        window_center=(low + high) / 2, window_width=max(high - low, 1e-3), voi_lut_function="LINEAR_EXACT"
+    )
+
+
+def _anatomy() -> Any:
+    """Where in the body, which the model's card tells in words alone; dcmqi's reader does not go without."""
+    from pydicom import Dataset
+
+    item = Dataset()
+    item.FrameLaterality, item.AnatomicRegionSequence = "U", [code_of(_BODY)]
+    return item

@@ -1,0 +1,118 @@
+"""Headers of the planes that an object about a series consists of: one pixel a picture, whatever the files are like.
+
+highdicom takes one multi-frame file, or files of one picture. Here every plane is a picture of its own, so that several
+multi-frame files, and those whose frames state their own orientation, are no special cases; references are set to the
+true files afterwards. One pixel is enough for headers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from .needed import highdicom
+from .source import SourceSeries
+
+# What is smaller than a picometre is the arithmetic's, not the scanner's.
+_DIGITS = 9
+_SINGLE_FRAME = "1.2.840.10008.5.1.4.1.1.2"
+# What every plane states for itself, and what only multi-frame files have.
+_OWN = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "SliceThickness",
+    "ImageOrientationPatient",
+    "ImagePositionPatient",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "NumberOfFrames",
+)
+
+
+def check_reference(source: SourceSeries) -> None:
+    """Refuses a series whose planes lie nowhere.
+
+    Raises:
+        InputError: several planes and no frame of reference.
+    """
+    if len(source.frames) > 1 and not source.reference:
+        raise InputError(
+            f"Series {source.name} states no frame of reference, without which an object about it lies nowhere.",
+            "Write .seg.nrrd or .nii.gz, or export the series again with complete headers.",
+        )
+
+
+def pictures_of(source: SourceSeries) -> list[Any]:
+    """A header of one pixel for each plane, whose identifier is the plane's number."""
+    from pydicom import Dataset
+    from pydicom.uid import UID
+
+    first = Dataset()
+    first.update(source.files[0])
+    for name in _OWN:
+        if name in first:
+            del first[name]
+    first.SOPClassUID, first.Rows, first.Columns = UID(_SINGLE_FRAME), 1, 1
+    x, y, z = source.geometry.spacing
+    first.PixelSpacing, first.SliceThickness = _decimals((y, x)), _decimals((z,))[0]
+    first.ImageOrientationPatient = _decimals(np.reshape(source.geometry.direction, (3, 3))[:, :2].T.ravel())
+    centres = np.array([(0, 0, plane) for plane in range(len(source.frames))])
+    pictures = []
+    for plane, position in enumerate(source.geometry.to_physical(centres)):
+        picture = Dataset()
+        picture.update(first)
+        picture.SOPInstanceUID, picture.ImagePositionPatient = (
+            UID(f"2.25.{plane + 1}"),
+            _decimals(np.round(position, _DIGITS)),
+        )
+        pictures.append(picture)
+    return pictures
+
+
+def refer(made: Any, source: SourceSeries) -> list[int]:
+    """Sets references to the files in place of planes; the plane of each frame."""
+    from pydicom import Dataset
+
+    whole = []
+    for file in source.files:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
+        whole.append(item)
+    made.SourceImageSequence = whole
+    made.ReferencedSeriesSequence[0].ReferencedInstanceSequence = whole
+    planes: list[int] = []
+    done: dict[int, int] = {}
+    several = source.multi_frame
+    for frame in made.PerFrameFunctionalGroupsSequence:
+        item = frame.DerivationImageSequence[0].SourceImageSequence[0]
+        # Frames of several segments in one plane share their item.
+        if id(item) not in done:
+            plane = int(str(item.ReferencedSOPInstanceUID).rpartition(".")[2]) - 1
+            done[id(item)] = plane
+            number, index = source.frames[plane]
+            file = source.files[number]
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
+            if several:
+                item.ReferencedFrameNumber = index + 1
+        planes.append(done[id(item)])
+    return planes
+
+
+def pixel_measures(source: SourceSeries) -> Any:
+    """Sizes of voxels, which headers need not state; a SEG must."""
+    x, y, z = source.geometry.spacing
+    thickness = getattr(source.files[0], "SliceThickness", None)
+    return highdicom().PixelMeasuresSequence(
+        pixel_spacing=(y, x), slice_thickness=float(thickness or z), spacing_between_slices=z
+    )
+
+
+def _decimals(values: Any) -> list[Any]:
+    from pydicom.valuerep import DSfloat
+
+    return [DSfloat(float(value), auto_format=True) for value in values]
