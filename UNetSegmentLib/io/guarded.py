@@ -15,14 +15,17 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..progress import CancelToken
 from ..volume import Segmentation, Volume
 from . import reading, segmentations
 from .dicom.recognition import is_dicom
-from .dicom_objects.reading.image_grid import ImageGrid, ImagePlace, grid_of_series
 from .plain_files import is_folder
 from .reader import Reader, can_start
+
+if TYPE_CHECKING:
+    from .dicom_objects.reading.image_grid import ImageGrid, ImagePlace
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -94,6 +97,8 @@ def read_grid(path: Path | str, series: str | None = None, cancel: CancelToken |
     Raises:
         InputError, GeometryError, ResourceError, Cancelled: as :func:`read_volume`.
     """
+    from .dicom_objects.reading.image_grid import ImageGrid, grid_of_series
+
     path = Path(path)
     if is_folder(path) or is_dicom(path):
         return grid_of_series(path, series)

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import Box, Geometry
-from .markups import read_region
 
 HELP = (
     "Region to segment: x0,x1,y0,y1,z0,z1 in mm RAS (the coordinates that Slicer shows); or voxels:i0,i1,j0,j1,k0,k1 "
@@ -67,6 +66,8 @@ def _index(number: float) -> int:
 
 def _of_markups(path: Path, geometry: Geometry) -> Box:
     """The smallest box of voxels around a (possibly turned) Markups ROI."""
+    from .markups import read_region
+
     roi = read_region(path)
     sides = np.array(list(itertools.product((-0.5, 0.5), repeat=3)))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,9 +17,6 @@ from ..labels import Label
 from ..volume import Segmentation, Volume, values_in
 from . import seg_nrrd
 from .atomic import check_writable, full_suffix
-from .dicom_objects.reading.image_grid import ImagePlace
-from .dicom_objects.reading.objects import read_object
-from .dicom_objects.reading.recognition import object_at
 from .formats.recognition import read_header
 from .formats.stored import load
 from .grid import place_on_grid
@@ -28,6 +26,9 @@ from .label_table import check_table_target, read_label_table, table_path, write
 from .plain_files import is_folder
 from .reading import check_file, read_volume
 from .segment_names import find_segment
+
+if TYPE_CHECKING:
+    from .dicom_objects.reading.image_grid import ImagePlace
 
 _log = logging.getLogger(__name__)
 
@@ -79,9 +80,13 @@ def read_segmentation(
         if named:
             merged = _merge(load(stored), named, path, segments)
             return _uncropped(merged, seg_nrrd.reference_geometry(stored.fields), path)
-    found = object_at(path) if stored is None else None
-    if found is not None:
-        return read_object(found, image, segments, path)
+    if stored is None:
+        from .dicom_objects.reading.objects import read_object
+        from .dicom_objects.reading.recognition import object_at
+
+        found = object_at(path)
+        if found is not None:
+            return read_object(found, image, segments, path)
     return _chosen(_label_image(path, read), segments, path)
 
 

@@ -15,7 +15,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...models.library.cache import cache_folder
+from ...folders import cache_folder
 
 log = logging.getLogger(__name__)
 

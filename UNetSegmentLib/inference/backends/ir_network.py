@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from ...errors import DependencyError, ModelError
-from .ir_check import check_ir
 
 IrFiles = tuple[bytes, ...]
 """What the ``.xml`` and the ``.bin`` of one network hold."""
@@ -36,6 +35,8 @@ class IrNetwork(nn.Module):
 
     def __init__(self, files: Sequence[IrFiles], what: str, features: int | None = None) -> None:
         super().__init__()
+        from .ir_check import check_ir
+
         for each in files:
             if len(each) != 2:
                 raise ModelError(f"{what} consists of {len(each)} files; expected are an .xml and a .bin file.")

@@ -34,6 +34,21 @@ def test_segments_and_shows_a_table(run: Run, image: Path, level_package: Path, 
         assert text in result.stdout
 
 
+def test_a_plain_run_loads_nothing_that_it_does_not_need(image: Path, level_package: Path, tmp_path: Path) -> None:
+    arguments = ["segment", str(image), str(tmp_path / "out.nii.gz"), "-m", str(level_package), "--device", "cpu"]
+    code = (
+        f"import sys\nsys.argv[1:] = {arguments}\nfrom UNetSegmentLib.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\nprint('loaded', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    loaded = set(done.stdout.partition("loaded ")[2].split())
+    assert {"torch", "SimpleITK", "UNetSegmentLib.inference.engine"} <= loaded
+    ours = ("io.dicom.series", "io.dicom_objects.reading.seg", "io.markups", "models.library.entries")
+    ours += ("inference.backends.ir_check", "worker.client.client", "training", "compression", "cohort", "refinement")
+    others = ("vtkmodules", "scipy", "skimage", "openvino", "onnxruntime", "pydicom", "highdicom", "PIL", "matplotlib")
+    assert not loaded & {*others, *(f"UNetSegmentLib.{name}" for name in ours)}
+
+
 def test_a_worker_process_gives_the_same(
     run: Run, run_json: RunJson, image: Path, level_package: Path, tmp_path: Path
 ) -> None:
