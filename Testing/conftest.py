@@ -55,6 +55,7 @@ SLOW = (
     "Core/cohort/test_cohort_killed.py",
     "Core/cohort/test_cohort_browser.py",
     "Core/cohort/test_cohort_ray.py",
+    "Core/cli/cohorts/test_cli_many_machines.py",
     "Core/pacs/test_pacs_orthanc.py",
     "Core/pacs/test_pacs_cohort.py",
     "Core/inference/test_eight_bits.py",

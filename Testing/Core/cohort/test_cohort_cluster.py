@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cohort_files import write_image
 
-from UNetSegmentLib.cohort.case import CohortCase, Source
+from UNetSegmentLib.cohort.case import CohortCase, Found, Source
 from UNetSegmentLib.cohort.cluster.actor import CaseActor, check_machine
+from UNetSegmentLib.cohort.cluster.engine import RayEngine
 from UNetSegmentLib.cohort.cluster.resources import RayResources, planned_memory
 from UNetSegmentLib.cohort.job import CohortJob
-from UNetSegmentLib.cohort.running.messages import case_line
+from UNetSegmentLib.cohort.journal import read_records
+from UNetSegmentLib.cohort.record import Record, Status
+from UNetSegmentLib.cohort.run import Outcome, run_cohort
+from UNetSegmentLib.cohort.running.messages import case_from, case_line
+from UNetSegmentLib.cohort.stamps import stamp_of
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.models import read_card
 from UNetSegmentLib.version import __version__
@@ -86,3 +92,61 @@ def test_an_actor_gives_a_case_up_that_stands_still(tmp_path: Path) -> None:
     never.set()
     assert answer["stuck"] and answer["record"]["code"] == "no-progress"
     assert "while it was being computed" in answer["record"]["cause"]
+
+
+@dataclass(eq=False)
+class SimpleReference:
+    """What an actor was asked; nothing for its preparation."""
+
+    line: tuple[Any, ...]
+
+
+class LostRay:
+    """Answers for two cases as a cluster does, and has gone then; the rest of Ray's own interface as it is used."""
+
+    def __init__(self, ray: Any) -> None:
+        self.exceptions, self._answers = ray.exceptions, 0
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": {"CPU": 1.0}}]
+
+    def remote(self, kind: Any) -> Any:
+        method = SimpleNamespace(remote=lambda *line: SimpleReference(line))
+        actor = SimpleNamespace(prepare=method, run=method)
+        return SimpleNamespace(options=lambda **asked: SimpleNamespace(remote=lambda order: actor))
+
+    def wait(self, references: list[Any], num_returns: int, timeout: float) -> tuple[list[Any], list[Any]]:
+        return references[:num_returns] if timeout else [], references[num_returns:]
+
+    def get(self, reference: SimpleReference) -> dict[str, Any]:
+        if not reference.line:
+            return {"ready": "node7"}
+        self._answers += 1
+        if self._answers > 2:
+            raise self.exceptions.RaySystemError("the head does not answer")
+        case = case_from(reference.line[0])
+        return {"record": Record(case.name, Status.FAILED, stamp=stamp_of(case), job="d", finished="1").to_json()}
+
+    def kill(self, actor: Any) -> None:
+        pass
+
+
+def test_a_run_whose_cluster_has_gone_says_so_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    cases = tuple(CohortCase(f"c{n}", (Source(write_image(tmp_path / f"c{n}.nii.gz", n)),)) for n in range(5))
+
+    def run_once() -> Outcome:
+        engine = RayEngine(CohortJob("m"), "d", tmp_path / "out", RayResources())
+        engine._ray = LostRay(ray)
+        return run_cohort(Found(cases), engine, "d", tmp_path / "out")
+
+    with pytest.raises(WorkerError, match="cluster has gone"):
+        run_once()
+    assert len(read_records(tmp_path / "out")) == 2
+    with pytest.raises(WorkerError, match="cluster has gone"):
+        run_once()
+    last = run_once()
+    assert (last.run, last.kept) == (1, 4)
