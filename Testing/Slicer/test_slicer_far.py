@@ -219,6 +219,19 @@ class TestWhere(support.SlicerTestCase):
         with mock.patch.object(runner._here, "ready", Ready(problem=Problem("missing-package", "No torch."))):
             self.assertFalse([error for error in self.panel.input_errors() if "Setup" in error])
 
+    def test_settings_that_a_restart_gives_back_as_text(self):
+        from UNetSegmentPlugin.running import hosts
+
+        settings = qt.QSettings()
+        settings.setValue("UNetSegment/FarHosts", self.host.url)
+        self.assertEqual(hosts.known(), [self.host.url])
+        for text, meant in (("true", True), ("false", False), ("", False)):
+            settings.setValue(f"UNetSegment/FarTold/{self.host.url}", text)
+            self.assertIs(hosts.told(self.host.url), meant)
+        # Nothing goes to a host that nobody has agreed to, whatever the file says.
+        hosts.choose(self.host.url)
+        self.assertEqual(hosts.chosen(), "")
+
     def test_an_error_of_a_host_says_where(self):
         from UNetSegmentPlugin.running import far_words
 

@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import slicer
-
 from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.reporting.dicom_process import order_line
 from UNetSegmentLib.reporting.dicom_saving import STEPS, DicomOrder
 from UNetSegmentLib.worker.errors import error_from_code
 from UNetSegmentLib.worker.transport.launch import default_environment
 
-from ..running.runs import RunState
+from ..running.runs import RunState, wait_for
 from ..running.worker_process import QProcessTransport, python_executable
 from .labels import Gathered
 
@@ -89,11 +87,7 @@ class DicomExport:
 
     def wait(self, timeout: float = 600.0) -> "DicomExport":
         """Keeps the application alive until it has ended. For scripts; the panel never waits."""
-        end = time.monotonic() + timeout
-        while not self.state.final and time.monotonic() < end:
-            slicer.app.processEvents()
-            time.sleep(0.005)
-        return self
+        return wait_for(self, timeout)
 
     def _on_output(self, data: bytes) -> None:
         *lines, self._read = (self._read + data).split(b"\n")

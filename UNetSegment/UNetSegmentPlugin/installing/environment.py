@@ -129,7 +129,7 @@ def diagnostics(runner=None) -> str:
         ),
     ]
     if runner is not None:
-        lines += [f"worker: {runner.state.value}", f"torch and devices: {runner.ready}", *runner.far_diagnostics()]
+        lines += runner.diagnostics()
         if runner.last_error is not None:
             error = runner.last_error
             lines += ["", f"last error: {error.code}: {error}", error.detail]

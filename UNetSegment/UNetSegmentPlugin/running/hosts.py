@@ -18,7 +18,7 @@ HERE = ""
 
 _HOSTS, _CHOSEN, _SSH = "UNetSegment/FarHosts", "UNetSegment/WhereItRuns", "UNetSegment/FarSsh"
 _SEND_MODELS, _TOLD = "UNetSegment/FarSendModels/{}", "UNetSegment/FarTold/{}"
-# PythonQt gives some of what was stored back as text.
+# The settings' file gives text back after a restart.
 _YES = (True, "true", "1")
 
 

@@ -23,7 +23,7 @@ from ..scene import inputs, provenance, regions, results, rollback, volumes
 from ..scene.provenance import Provenance
 from . import far_words, hosts
 from .permission import ModelPermission
-from .runs import Order, Run, RunState
+from .runs import Order, Run, RunState, stamp_of, wait_for
 from .worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -106,10 +106,6 @@ class Runner:
         hello = self._here.client.hello
         return hello is None or hello.torch is not None
 
-    def far_diagnostics(self) -> list[str]:
-        """Of the workers on hosts."""
-        return [f"worker on a host: {worker.client.state.value}, {worker.ready}" for worker in self._far]
-
     def start(self) -> None:
         """Starts the worker where the next run goes, unless it runs, so that torch is loaded by the first click."""
         self._leave_when_idle = False
@@ -134,19 +130,21 @@ class Runner:
         self._tell(run)
         return run
 
+    def diagnostics(self) -> list[str]:
+        """How the workers are."""
+        here = [f"worker: {self.state.value}", f"torch and devices: {self.ready}"]
+        return here + [f"worker on a host: {worker.client.state.value}, {worker.ready}" for worker in self._far]
+
     def cancel_all(self, reason: Callable[[Run], bool] = lambda run: True) -> None:
         """Cancels every unfinished run for which ``reason(run)`` holds."""
         for run in self.runs:
             if reason(run):
                 self._cancel(run)
 
-    def wait(self, run: Run, timeout: float = 3600.0) -> Run:
+    @staticmethod
+    def wait(run: Run, timeout: float = 3600.0) -> Run:
         """Keeps the application alive until ``run`` is finished. For scripts; the panel never waits."""
-        end = time.monotonic() + timeout
-        while not run.state.final and time.monotonic() < end:
-            slicer.app.processEvents()
-            time.sleep(0.005)
-        return run
+        return wait_for(run, timeout)
 
     def leave_when_idle(self) -> None:
         """Stops the workers, at once or as soon as the queue is empty."""
@@ -155,8 +153,10 @@ class Runner:
 
     def shutdown(self) -> None:
         """Stops the workers now. Unfinished runs are cancelled."""
-        for worker in self._workers:
-            worker.client.shutdown(timeout=2.0)
+        for worker in self._far:
+            # No farewell over a line that may be slow or dead: the far end goes with its connection.
+            worker.client.kill()
+        self.stop_here()
 
     def stop_here(self) -> None:
         """Stops the worker on this computer alone, which holds files of packages open."""
@@ -234,7 +234,7 @@ class Runner:
             settings=order.settings,
             uncertainty=order.uncertainty,
         )
-        run.stamp = _stamp(order)
+        run.stamp = stamp_of(order)
         self._worker_of(order.where).segment(request, run)
 
     @property
@@ -245,7 +245,10 @@ class Runner:
         """The worker of a host, made where there is none; another one since it may be sent models."""
         if not url:
             return self._here
-        self._far = [worker for worker in self._far if worker.runs or not worker.gone]
+        for worker in [worker for worker in self._far if worker.gone and not worker.runs]:
+            # Its folder goes, too.
+            worker.client.kill()
+            self._far.remove(worker)
         may_send = hosts.may_send_models(url)
         for worker in [worker for worker in self._far if worker.url == url]:
             if worker.send_models == may_send:
@@ -298,7 +301,7 @@ class Runner:
     def _may_run_again(run: Run) -> bool:
         """Once, and only with what the user saw at the click."""
         waiting = run.state is RunState.WAITING and not run.asked_again
-        return waiting and run.inputs_present and run.stamp == _stamp(run.order)
+        return waiting and run.inputs_present and run.stamp == stamp_of(run.order)
 
     def _ask_again(self) -> None:
         while self._again:
@@ -390,10 +393,3 @@ class Runner:
 def _where(order: Order) -> dict[str, str]:
     """Said of a result only where it is news."""
     return {"where": hosts.name_of(order.where)} if order.where else {}
-
-
-def _stamp(order: Order) -> tuple:
-    """What changes when the voxels, the grid or the region of an order do."""
-    nodes = [*order.volumes, *([order.roi] if order.roi is not None else [])]
-    images = [node.GetImageData() for node in order.volumes]
-    return tuple(item.GetMTime() for item in (*nodes, *images) if item is not None)

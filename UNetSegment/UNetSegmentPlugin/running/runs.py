@@ -118,3 +118,19 @@ class Run:
     def cancel(self) -> None:
         """Stops it. The scene stays as it is; the state becomes CANCELLED within moments."""
         self._cancel(self)
+
+
+def wait_for(work, timeout: float):
+    """Keeps the application alive until ``work.state`` is final, or for ``timeout`` seconds; returns ``work``."""
+    end = time.monotonic() + timeout
+    while not work.state.final and time.monotonic() < end:
+        slicer.app.processEvents()
+        time.sleep(0.005)
+    return work
+
+
+def stamp_of(order: Order) -> tuple:
+    """What changes when the voxels, the grid or the region of an order do."""
+    nodes = [*order.volumes, *([order.roi] if order.roi is not None else [])]
+    images = [node.GetImageData() for node in order.volumes]
+    return tuple(item.GetMTime() for item in (*nodes, *images) if item is not None)

@@ -22,6 +22,8 @@ from .section import Section, set_buddies
 
 _FOLDER = "UNetSegment"
 _OPEN, _INSTALL = "open-folder", "install"
+# The settings' file gives text back after a restart.
+_YES = (True, "true", "1")
 _KIND_SETTING, _DATABASE_SETTING = "UNetSegment/DicomKind", "UNetSegment/DicomAddToDatabase"
 
 
@@ -51,7 +53,7 @@ class DicomSection(Section):
             self.ui.dicomKindBox.setItemData(self.ui.dicomKindBox.count - 1, hint, 3)  # Qt.ToolTipRole
         settings = qt.QSettings()
         self.ui.dicomKindBox.currentIndex = max(self.ui.dicomKindBox.findData(settings.value(_KIND_SETTING)), 0)
-        self.ui.dicomDatabaseBox.checked = bool(settings.value(_DATABASE_SETTING, False))
+        self.ui.dicomDatabaseBox.checked = settings.value(_DATABASE_SETTING) in _YES
         self.root.hide()
         self._button.connect("toggled(bool)", self._on_toggled)
         report.root.connect("contentsCollapsed(bool)", lambda _folded: self._show())
@@ -77,6 +79,8 @@ class DicomSection(Section):
         """See Section.close."""
         if self._export is not None:
             self._export.cancel()
+            # What it still says is for widgets that may be gone.
+            self._export = None
 
     def scene_closing(self) -> None:
         """See Section.scene_closing: what has been handed over is still saved."""
