@@ -23,6 +23,7 @@ from .structure_masks import Curve, Patch, patches_of
 STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
 _OFF_PLANE = 0.25  # of the distance of two slices
 _CORNERS = 3
+_POINTS = 0x30060050  # Contour Data
 _NAMED = 6
 # Whatever a header may lack or hold.
 _DAMAGES = (AttributeError, TypeError, ValueError, OverflowError, IndexError, KeyError)
@@ -213,10 +214,16 @@ def _curves(structures: list[_Structure], geometry: Geometry, path: Path) -> tup
 
 def _points(one: Any) -> np.ndarray:
     """Corners (n, 3), LPS mm."""
-    data = numbers(one, "ContourData", len(one.ContourData))
-    if data is None:
+    stored = one.get_item(_POINTS)
+    if stored is None:
+        raise ValueError("a curve without points")
+    value = stored.value
+    # As bytes where pydicom has not looked at them yet, which would make an object of each of a million numbers.
+    parts = value.decode("ascii").split("\\") if isinstance(value, bytes) else value
+    points = np.fromiter(map(float, parts), float)
+    if not np.isfinite(points).all():
         raise ValueError("points that are no numbers")
-    return np.asarray(data, float).reshape(-1, 3)
+    return points.reshape(-1, 3)
 
 
 def _colour(structure: Any) -> tuple[int, int, int]:

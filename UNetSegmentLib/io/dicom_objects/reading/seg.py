@@ -94,9 +94,11 @@ class _Reading:
                 continue
             value = self._value_of(number_)
             if value:
-                new = np.where(frame != 0, value, 0)
-                self._check_overlap(target, new)
-                target[frame != 0] = value
+                mask = frame != 0
+                there = target[mask]
+                if there.any():
+                    self._check_overlap(there, np.full_like(there, value))
+                target[mask] = value
         return self._voxels
 
     def fractions(self) -> np.ndarray:
