@@ -60,6 +60,7 @@ SLOW = (
     "Core/pacs/test_pacs_cohort.py",
     "Core/inference/test_eight_bits.py",
     "Core/cli/segmenting/test_cli_dicom.py",
+    "Core/cli/cohorts/test_cli_batch_dicom.py",
     "Core/budget/test_short_of_memory.py",
     "Core/reporting/test_preview.py",
     "Core/training/recipes/test_recipes.py",

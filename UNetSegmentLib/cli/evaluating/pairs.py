@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,7 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
     files, notes = _files(given.prediction, given.reference)
     files = files[: given.limit]
     if given.by_value:
-        return [_pair(case, SegmentNames(), given, {}) for case in files], notes
+        return _of_images([_pair(case, SegmentNames(), given, {}) for case in files], given.images), notes
     named = {str(path): read_names(path) for _, *both in files for path in both}
     for name, ours, theirs in files:
         both = [named[str(path)] for path in (ours, theirs)]
@@ -99,22 +99,22 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
         segments = match_names(named)
     except InputError as error:
         raise InputError(error.cause, f"{error.cure} To compare values all the same: --by-value.") from error
-    return [_pair(case, segments, given, named) for case in files], (*notes, *segments.notes)
+    pairs = [_pair(case, segments, given, named) for case in files]
+    return _of_images(pairs, given.images), (*notes, *segments.notes)
 
 
 def _pair(
     case: tuple[str, Path, Path], segments: SegmentNames, given: Pairs, named: Mapping[str, Sequence[Label]]
 ) -> Pair:
-    image = image_of(given.images, case[0]) if given.images is not None else None
     if not given.only:
-        return Pair(*case, segments, image)
+        return Pair(*case, segments)
     chosen = [_chosen(text, segments) for text in given.only]
     names = {folded for folded, _ in chosen if folded}
     ours, theirs = (
         tuple(str(label.value) for label in named.get(str(path), ()) if segments.name_of(label) in names)
         for path in case[1:]
     )
-    return Pair(*case, segments, image, (ours, theirs), tuple(value for _, value in chosen))
+    return Pair(*case, segments, None, (ours, theirs), tuple(value for _, value in chosen))
 
 
 def _chosen(text: str, segments: SegmentNames) -> tuple[str, int]:
@@ -133,8 +133,27 @@ def _chosen(text: str, segments: SegmentNames) -> tuple[str, int]:
     raise InputError(f"There is no segment '{shown(text)}': the files name none.", "Give a value.")
 
 
-def image_of(images: Path, case: str) -> Path:
+def _of_images(pairs: list[Pair], images: Path | None) -> list[Pair]:
+    """With the image of each case that needs one: a DICOM object is put on its grid."""
+    from ...io.case_files import image_cases
+    from ...io.dicom_objects.reading.recognition import is_object
+
+    if images is None or not any(is_object(path) for pair in pairs for path in (pair.prediction, pair.reference)):
+        return pairs
+    files = image_cases(images) if images.is_dir() else {}
+    return [
+        replace(pair, image=image_of(images, pair.name, files))
+        if is_object(pair.prediction) or is_object(pair.reference)
+        else pair
+        for pair in pairs
+    ]
+
+
+def image_of(images: Path, case: str, files: Mapping[str, Path] | None = None) -> Path:
     """The image of a case: the file itself, that of its name in a folder, or the folder of a DICOM series.
+
+    Args:
+        files: the images of the folder by their names, where somebody has looked already.
 
     Raises:
         InputError: there is none.
@@ -143,7 +162,7 @@ def image_of(images: Path, case: str) -> Path:
 
     if not images.is_dir():
         return images
-    files = image_cases(images)
+    files = image_cases(images) if files is None else files
     # nnU-Net numbers the channels of a case.
     path = files.get(case) or files.get(f"{case}_0000")
     if path is None and not files:

@@ -55,7 +55,7 @@ from UNetSegmentLib.worker.protocol.encoding import (
 from UNetSegmentLib.worker.protocol.training_runs import Outcome
 
 ARRAY = ArrayFile("/tmp/ä b.raw", (1, 2, 3, 4), "<f4")
-IMAGE = VolumeFile(ARRAY, GEOMETRY, "Kopf 头")
+IMAGE = VolumeFile(ARRAY, GEOMETRY, "Kopf 头", "MR")
 BOX = Box((0, 1, 2), (3, 4, 5))
 LASSO = Drawn("lasso", ((0.0, 1.0, 2.0),) * 3, False, 7)
 TERM = CodedTerm("SCT", "1", "Thing")
