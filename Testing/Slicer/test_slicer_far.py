@@ -86,6 +86,8 @@ class TestFarRuns(FarRunTestCase):
     def test_a_model_that_may_not_be_sent(self):
         far_desk.use(self.host)
         with answering("may_send_model", False) as asked:
+            # While the question stands there, the application goes on.
+            asked.side_effect = lambda *_arguments: support.wait(1.0) or False
             first, second = self.click(), self.runner.submit(self.panel.order())
             self.finish(second)
             self.finish(first)

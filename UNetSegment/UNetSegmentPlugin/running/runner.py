@@ -318,12 +318,14 @@ class Runner:
 
     def _ask_for_model(self) -> None:
         """The next run whose host lacks the model; the user is asked unless it has been permitted."""
-        if not self._lacking:
+        if not self._lacking or self.permission.asking:
             return
         run, error = self._lacking[0]
         may = self.permission.given(run, self.runs)
-        # While the question stood there, the run may have been cancelled.
+        # Others may have come while the question stood there.
+        qt.QTimer.singleShot(0, self._ask_for_model)
         if (run, error) not in self._lacking:
+            # It was cancelled meanwhile.
             return
         self._lacking.remove((run, error))
         if may and run.inputs_present:
