@@ -49,7 +49,7 @@ class WorkerCommand(TyperCommand):
 def with_worker_value(words: Sequence[str]) -> list[str]:
     """A command line in which ``--worker`` has a value: an address, where one follows."""
     whole = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         alone = word == _OPTION and not following.lower().startswith(_SCHEME)
         whole.append(f"{_OPTION}={HERE}" if alone else word)
     return whole
