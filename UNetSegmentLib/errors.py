@@ -28,6 +28,13 @@ class InputError(UNetSegmentError):
     exit_code = 3
 
 
+class UsageError(InputError):
+    """A number of an option that makes no sense whatever the files hold: wrong usage, as an option that is unknown."""
+
+    code = "usage"
+    exit_code = 2
+
+
 class GeometryError(InputError):
     """A grid that is not a right-handed or left-handed orthonormal one, or two grids that should agree and do not."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from ..io.case_names import are_channels, case_name, channel_of, is_image_file
+from ..io.case_names import are_channels, case_name, is_image_file, joined_channels
 from ..training.layouts.files import natural
 from ..training.layouts.recognition import open_layout
 
@@ -16,16 +16,18 @@ def images_alone(folder: Path, channels: int) -> dict[str, tuple[Path, ...]]:
 
     Args:
         channels: of the model; of several, files named ``NAME_0000``, ``NAME_0001`` and so on are one case.
+
+    Raises:
+        InputError: a case with fewer or more channels.
     """
     if not folder.is_dir() or not any(map(is_image_file, folder.iterdir())) or _has_layout(folder):
         return {}
     files = sorted(filter(is_image_file, folder.iterdir()), key=lambda file: natural(file.name))
-    joined = channels > 1 and are_channels([case_name(file) for file in files], channels)
+    if channels > 1 and are_channels([case_name(file) for file in files], channels):
+        return joined_channels(files, channels)
     found: dict[str, list[Path]] = {}
     for file in files:
-        name = case_name(file)
-        numbered = channel_of(name) if joined else None
-        found.setdefault(numbered[0] if numbered else name, []).append(file)
+        found.setdefault(case_name(file), []).append(file)
     return {name: tuple(each) for name, each in found.items()}
 
 

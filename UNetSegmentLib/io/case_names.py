@@ -81,6 +81,35 @@ def are_channels(names: Sequence[str], channels: int) -> bool:
     return (any if channels > 1 else all)(0 in each for each in numbers.values())
 
 
+def joined_channels(files: Iterable[Path], channels: int) -> dict[str, tuple[Path, ...]]:
+    """The files of each case in the order of their channels, for names of which :func:`are_channels` holds.
+
+    Args:
+        channels: files of a case.
+
+    Raises:
+        InputError: a case that lacks a channel, or has more than the model takes.
+    """
+    found: dict[str, dict[int, Path]] = defaultdict(dict)
+    for file in files:
+        numbered = channel_of(case_name(file))
+        assert numbered is not None
+        found[numbered[0]][numbered[1]] = file
+    for name, numbers in found.items():
+        missing = [n for n in range(channels) if n not in numbers]
+        if missing:
+            raise InputError(
+                f"The case {name} in {next(iter(numbers.values())).parent} has no file for channel {missing[0]:04}.",
+                f"The model takes {channels} channels: add {name}_{missing[0]:04}, or remove the case.",
+            )
+        if len(numbers) > channels:
+            raise InputError(
+                f"The case {name} has files for {len(numbers)} channels, the model takes {channels}.",
+                "Give the images of the model's channels only.",
+            )
+    return {name: tuple(numbers[n] for n in range(channels)) for name, numbers in found.items()}
+
+
 def cases_by_name(paths: Iterable[Path]) -> dict[str, Path]:
     """The files by the names of their cases, in the given order.
 

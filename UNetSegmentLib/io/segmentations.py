@@ -163,14 +163,17 @@ def check_segmentation_target(path: Path | str) -> None:
     check_writable(Path(path))
 
 
-def check_segmentation_ending(path: Path | str) -> None:
+def check_segmentation_ending(path: Path | str, further: tuple[str, ...] = ()) -> None:
     """Refuses a name that :func:`write_segmentation` cannot write to.
+
+    Args:
+        further: endings that the caller writes in another way, for the message.
 
     Raises:
         OutputError: unknown ending, or the label table would take the place of another JSON file.
     """
     target = Path(path)
-    _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation")
+    _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation", further)
     beside = table_beside(target)
     if beside is not None:
         check_table_target(beside)
@@ -191,11 +194,12 @@ def table_beside(path: Path | str) -> Path | None:
     return None if full_suffix(target) == ".seg.nrrd" else table_path(target)
 
 
-def _check_suffix(target: Path, allowed: tuple[str, ...], what: str) -> str:
+def _check_suffix(target: Path, allowed: tuple[str, ...], what: str, further: tuple[str, ...] = ()) -> str:
     suffix = full_suffix(target)
     if suffix not in allowed:
         raise OutputError(
-            f"'{target.name}' has no ending that {what} can be written to.", f"Use one of {', '.join(allowed)}."
+            f"'{target.name}' has no ending that {what} can be written to.",
+            f"Use one of {', '.join((*allowed, *further))}.",
         )
     return suffix
 

@@ -79,8 +79,8 @@ BAD_COMPRESSIONS = (
         "Case .*needs 1 input channel.*Give one",
     ),
     BadInput("compress with a fold of images alone", compress("--int8", "--fold", 0), 3, "no folds.*Leave --fold out"),
-    BadInput("compress with a loss that is none", compress("--int8", "--max-loss", "nan"), 3, "makes no sense.*Give"),
-    BadInput("compress with no tiles", compress("--int8", "--calibration", 0), 3, "makes no sense.*Give"),
+    BadInput("compress with a loss that is none", compress("--int8", "--max-loss", "nan"), 2, "makes no sense.*Give"),
+    BadInput("compress with no tiles", compress("--int8", "--calibration", 0), 2, "makes no sense.*Give"),
     BadInput(
         "compress with fine-tuning but no labels",
         compress("--int8", "--finetune", 9),

@@ -72,7 +72,7 @@ BAD_PROMPTS = [
     BadInput("prompt of two numbers", on("Liver", "--include", "3,4"), 3, "neither coordinates nor.*x,y,z"),
     BadInput("prompt that is no number", on("Liver", "--include", "3,4,nan"), 3, "neither coordinates.*RAS"),
     BadInput("box without extent", on("Liver", "--include", "-1,-1,-2,-2,5,9"), 3, "holds nothing.*larger"),
-    BadInput("reach of nothing", on("Liver", "--include", FREE, "--reach", "0"), 3, "--reach 0 makes no sense"),
+    BadInput("reach of nothing", on("Liver", "--include", FREE, "--reach", "0"), 2, "--reach 0 makes no sense"),
     BadInput("unknown segment", on("Spleen", "--include", FREE), 3, "no segment 'Spleen'.*1 'Liver'"),
     BadInput("segment left open", lambda p: refine(p, "--include", FREE), 3, "has 3 segments.*--segment"),
     BadInput(

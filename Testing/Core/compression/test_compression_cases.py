@@ -66,6 +66,9 @@ def test_channels_of_images_alone_go_together(tmp_path: Path, level_package: Pat
     assert [case.name for case in cases] == ["a", "b"]
     assert [path.name for path in cases[1].channels] == ["b_0000.nii.gz", "b_0001.nii.gz"]
     assert len(find_cases(tmp_path, card)) == 4  # with one channel, each file is a case
+    (tmp_path / "a_0001.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"case a in .* has no file for channel 0001"):
+        find_cases(tmp_path, two)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,15 @@ def test_a_checkpoint_by_itself(name: str, tmp_path: Path) -> None:
         refused(source, f"'{name}' is a checkpoint by itself")
 
 
+def test_what_openvino_was_given_is_not_read_back(tmp_path: Path) -> None:
+    for name in ("network.xml", "network.bin", "contract.json"):
+        (tmp_path / name).write_text("{}")
+    for source in (tmp_path, tmp_path / "network.xml"):
+        with pytest.raises(ModelError, match=r"'network\.xml' is a model of OpenVINO") as caught:
+            recognise(source)
+        assert "--onnx" in caught.value.cure
+
+
 def test_auto3dseg_weights_alone_and_keras(tmp_path: Path) -> None:
     for folder, name, words in (
         ("segresnet_0", "configs/hyper_parameters.yaml", "Auto3DSeg"),

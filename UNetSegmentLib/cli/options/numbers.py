@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...errors import InputError
+from ...errors import UsageError
 
 
 def check_number(option: str, value: float, low: float, high: float, unit: str = "") -> None:
@@ -15,8 +15,8 @@ def check_number(option: str, value: float, low: float, high: float, unit: str =
         low, high: the least and the most that are taken.
 
     Raises:
-        InputError: NaN, infinite, or outside.
+        UsageError: NaN, infinite, or outside.
     """
     if not (math.isfinite(value) and low <= value <= high):
         words = f" {unit}" if unit else ""
-        raise InputError(f"--{option} {value:g} makes no sense.", f"Give a number from {low:,g} to {high:,g}{words}.")
+        raise UsageError(f"--{option} {value:g} makes no sense.", f"Give a number from {low:,g} to {high:,g}{words}.")

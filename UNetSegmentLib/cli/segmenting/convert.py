@@ -11,7 +11,7 @@ import typer
 
 from ...errors import InputError
 from ...io.own_outputs import Job, remember
-from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
+from ..options.dicom import ENDING, CompressionOption, DicomOption, DicomResult, ReportOption
 from ..options.page import PageOption, PagePatientOption, ReportPage
 from ..terminal.console import say
 from ..terminal.session import DebugOption, ForceOption, JsonOption, SeriesOption, print_json, session
@@ -120,7 +120,7 @@ class Conversion:
                 "Use 'segment --dicom fractional', or convert to a labelmap.",
             )
         if not self.result.wanted:
-            check_segmentation_ending(self.result.target)
+            check_segmentation_ending(self.result.target, (ENDING,))
         if self.image is None and self.result.wanted:
             raise InputError(
                 "A DICOM object is about a series, and none is named.", "Name the folder of the series with --image."

@@ -89,7 +89,7 @@ class Files:
         self.result.check()
         self.page.check()
         if not self.result.wanted:
-            check_segmentation_ending(self.target)
+            check_segmentation_ending(self.target, (ENDING,))
         for path in (self.probabilities, None if self._map_in_dicom else self.uncertainty):
             if path is not None:
                 check_volume_ending(path)

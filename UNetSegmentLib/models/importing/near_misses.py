@@ -24,6 +24,7 @@ def near_miss(files: SourceFiles) -> ModelError | None:
         _fold,
         _auto3dseg,
         _weights_alone,
+        _openvino,
         _keras,
     )
     return next((error for check in checks if (error := check(files, names, plain)) is not None), None)
@@ -100,6 +101,19 @@ def _weights_alone(files: SourceFiles, names: tuple[str, ...], plain: set[str]) 
         f"'{name}' is a checkpoint by itself: it holds weights, but neither the network nor how images are prepared.",
         "Give what was written around it: nnU-Net's results folder (plans.json, dataset.json, fold_0 ...), or a MONAI "
         "bundle's folder (configs, models). Auto3DSeg's model.pt has neither: export its network as ONNX.",
+    )
+
+
+def _openvino(files: SourceFiles, names: tuple[str, ...], plain: set[str]) -> ModelError | None:
+    found = sorted(name for name in plain if name.endswith(".xml") and f"{name[:-4]}.bin" in plain)
+    if not found and files.path.suffix.lower() == ".xml" and files.path.with_suffix(".bin").is_file():
+        found = [files.path.name]
+    if not found:
+        return None
+    return ModelError(
+        f"'{found[0]}' is a model of OpenVINO, which UNetSegment writes for other programs and does not read.",
+        "Import the package that it was exported from, or the network as ONNX ('unetsegment export MODEL --onnx "
+        "FILE'): OpenVINO runs both.",
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
 import torch
 
 from ...errors import InputError, UNetSegmentError
-from ...io.case_names import are_channels, case_name, channel_of
+from ...io.case_names import are_channels, case_name, joined_channels
 from ...io.guarded import read_volume
 from ...models.card import ModelCard
 from ...preprocessing import prepare
@@ -29,7 +28,7 @@ def find_unlabelled(folder: str | Path, channels: int) -> dict[str, tuple[Path, 
     :func:`~UNetSegmentLib.io.case_names.are_channels`; otherwise each file is a case.
 
     Raises:
-        InputError: no such folder, no images in it, or a case that lacks a channel.
+        InputError: no such folder, no images in it, or a case with fewer or more channels.
     """
     folder = Path(folder)
     inner = [folder / name for name in _SUBFOLDERS if (folder / name).is_dir()]
@@ -38,19 +37,8 @@ def find_unlabelled(folder: str | Path, channels: int) -> dict[str, tuple[Path, 
         raise InputError(f"There are no images in {folder}.", "Give a folder of images, or leave unlabelled cases out.")
     if not are_channels([case_name(file) for file in files], channels):
         return {case_name(file): (file,) for file in files}
-    found: dict[str, dict[int, Path]] = defaultdict(dict)
-    for file in files:
-        numbered = channel_of(case_name(file))
-        assert numbered is not None
-        found[numbered[0]][numbered[1]] = file
-    for name, numbers in found.items():
-        missing = [n for n in range(channels) if n not in numbers]
-        if missing:
-            raise InputError(
-                f"The case {name} in {folder} has no file for channel {missing[0]:04}.",
-                f"The model takes {channels} channels: add {name}_{missing[0]:04}, or remove the case.",
-            )
-    return {name: tuple(found[name][n] for n in range(channels)) for name in sorted(found, key=natural)}
+    found = joined_channels(files, channels)
+    return {name: found[name] for name in sorted(found, key=natural)}
 
 
 def load_unlabelled(

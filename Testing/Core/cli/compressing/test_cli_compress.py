@@ -61,8 +61,8 @@ def test_programs_get_a_document(run_json: Callable[..., Any], package: Path, ca
     ("options", "code", "words"),
     [
         ((), 3, "no way of compressing was chosen"),
-        (("--int8", "--calibration", 0), 3, "--calibration 0 makes no sense"),
-        (("--int8", "--max-loss", "nan"), 3, "--max-loss nan makes no sense"),
+        (("--int8", "--calibration", 0), 2, "--calibration 0 makes no sense"),
+        (("--int8", "--max-loss", "nan"), 2, "--max-loss nan makes no sense"),
         (("--int8", "--cases", "nowhere"), 3, "There is no folder"),
         (("--int8", "--fold", 9), 3, "no fold 9"),
         (("--int8", "--output", "nowhere/out"), 5, "does not exist"),

@@ -101,6 +101,12 @@ def test_the_label_table_replaces_no_table_of_another_map(segment: Run, tmp_path
     assert read_segmentation(tmp_path / "liver.mha").labels[0].name == "theirs"
 
 
+def test_an_ending_that_is_none_names_all_there_are(run: Run, image: Path, tmp_path: Path) -> None:
+    for command in (("segment", image, "-m", "any"), ("convert", image)):
+        result = run(*command[:2], tmp_path / "out.xyz", *command[2:])
+        assert result.exit_code == 5 and ".seg.nrrd" in result.stderr and ".dcm" in result.stderr, result.output
+
+
 def test_outputs_are_refused_before_the_image_is_read(segment: Run, image: Path, tmp_path: Path) -> None:
     image.write_bytes(b"no image")
     (tmp_path / "folder.png").mkdir()

@@ -82,7 +82,7 @@ def test_the_last_line_the_report_and_the_card_say_the_same(run: Run, cells: Pat
 def test_minutes_that_make_no_sense(run: Run, cells: Path, tmp_path: Path, minutes: str) -> None:
     for command in ("train", "cross-validate"):
         result = run(command, cells, "-o", tmp_path / "run", "--minutes", minutes)
-        assert result.exit_code == 3 and "makes no sense" in result.stderr
+        assert result.exit_code == 2 and "makes no sense" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
