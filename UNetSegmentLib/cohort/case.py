@@ -30,11 +30,13 @@ class Source:
     Args:
         path: where it lies; of one that is ``remote``, where it is put when its turn comes.
         remote: where it is fetched from.
+        files: of a series whose folder holds others too, relative to it; empty for all that the folder holds.
     """
 
     path: Path
     series: str = ""
     remote: Remote | None = None
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return str(self.remote or self.path)

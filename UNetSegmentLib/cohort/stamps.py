@@ -56,6 +56,9 @@ def _files(case: CohortCase, local: bool = False) -> Iterator[tuple[Path, os.sta
     for source in case.images:
         if local and source.remote is not None:
             continue
+        if source.files:
+            yield from ((path, path.stat()) for path in (source.path / name for name in source.files))
+            continue
         state = source.path.stat()
         if stat.S_ISDIR(state.st_mode):
             yield from _below(source.path)

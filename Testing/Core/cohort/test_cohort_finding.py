@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from cohort_files import write_image, write_series
 from pydicom import dcmread
+from pydicom.uid import generate_uid
 
 from UNetSegmentLib.cohort.case import CohortCase, Source
 from UNetSegmentLib.cohort.finding.dicom_only import dicom_only
@@ -13,6 +15,8 @@ from UNetSegmentLib.cohort.finding.inputs import find_cases
 from UNetSegmentLib.cohort.finding.listing import write_list
 from UNetSegmentLib.cohort.finding.wanted import Wanted
 from UNetSegmentLib.cohort.journal import Journal
+from UNetSegmentLib.cohort.running.messages import case_from, case_line
+from UNetSegmentLib.cohort.stamps import content_of, stamp_of
 from UNetSegmentLib.errors import InputError
 
 ANY = Wanted()
@@ -188,6 +192,24 @@ def test_a_dicom_tree_gives_the_series_that_suit(tmp_path: Path) -> None:
         "It is CT, and the model takes MR.",
     ]
     assert "3 series of 3 studies" in found.notes[0]
+
+
+def test_a_series_is_not_changed_by_others_that_come_into_its_folder(tmp_path: Path) -> None:
+    """Archives often keep all series of a study in one folder."""
+    study, folder = generate_uid(), tmp_path / "study"
+    write_series(folder / "new", study=study)
+    for path in list((folder / "new").iterdir()):
+        path.rename(folder / f"a{path.name}")
+    (before,) = find_cases([folder], ANY).cases
+    stamps = stamp_of(before), content_of(before)
+    write_series(folder, study=study, description="T2")
+    cases = {case.origin.split("'")[1]: case for case in find_cases([folder], ANY).cases}
+    assert set(cases) == {"T1", "T2"}
+    assert (stamp_of(cases["T1"]), content_of(cases["T1"])) == stamps
+    assert case_from(json.loads(json.dumps(case_line(cases["T1"])))) == cases["T1"]
+    (folder / "aslice2.dcm").touch()
+    assert stamp_of(cases["T1"]) != stamps[0]
+    assert content_of(cases["T2"]) != stamps[1]
 
 
 def test_no_name_of_a_patient_is_in_a_case(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from ...errors import InputError
@@ -30,6 +31,7 @@ def find_series(folder: Path, wanted: Wanted, files: Iterable[Path] | None = Non
         InputError: the folder cannot be listed.
     """
     contents = contents_of(folder) if files is None else contents_of_files(files)
+    shared = _shared_folders(contents.series)
     cases: list[CohortCase] = []
     left = [_other(other) for other in contents.others]
     for series in contents.series:
@@ -38,7 +40,7 @@ def find_series(folder: Path, wanted: Wanted, files: Iterable[Path] | None = Non
         if reason:
             left.append(_left(series, reason, bool(lost)))
         else:
-            cases.append(_case(series))
+            cases.append(_case(series, shared))
     known = {broken.path for series in contents.series for broken in lost_slices(series, contents.broken)}
     left += [
         LeftOut(shown(broken.path.name), broken.path, f"It {broken.fault}", "Export it again, if it is wanted.")
@@ -62,10 +64,26 @@ def name_of(study: str, number: str, series: str) -> str:
     return f"study-{_digest(study)}-series-{number or 'x'}-{_digest(series)}"
 
 
-def _case(series: Series) -> CohortCase:
-    folder = Path(os.path.commonpath([item.path.parent for item in series.slices]))
-    source = Source(folder, series.uid or series.number or series.description)
+def _case(series: Series, shared: Set[Path]) -> CohortCase:
+    folder = _folder_of(series)
+    # What else lies there, or comes to lie there, is none of the case's business.
+    own = sorted(str(item.path.relative_to(folder)) for item in series.slices) if folder in shared else ()
+    source = Source(folder, series.uid or series.number or series.description, files=tuple(dict.fromkeys(own)))
     return CohortCase(series_name(series), (source,), origin=str(series))
+
+
+def _folder_of(series: Series) -> Path:
+    return Path(os.path.commonpath([item.path.parent for item in series.slices]))
+
+
+def _shared_folders(every: Sequence[Series]) -> set[Path]:
+    """Folders with slices of several series in them or below."""
+    owners: dict[Path, set[int]] = defaultdict(set)
+    for number, series in enumerate(every):
+        for parent in {item.path.parent for item in series.slices}:
+            for folder in (parent, *parent.parents):
+                owners[folder].add(number)
+    return {folder for folder, numbers in owners.items() if len(numbers) > 1}
 
 
 def _objection(series: Series, wanted: Wanted) -> str:

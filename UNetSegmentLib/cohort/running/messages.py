@@ -16,7 +16,9 @@ def case_line(case: CohortCase) -> dict[str, Any]:
     """A case as plain values."""
     return {
         "name": case.name,
-        "images": [[_hex(source.path), source.series, _remote(source.remote)] for source in case.images],
+        "images": [
+            [_hex(source.path), source.series, _remote(source.remote), _names(source.files)] for source in case.images
+        ],
         "roi": case.roi,
         "reference": _hex(case.reference) if case.reference is not None else None,
         "origin": case.origin,
@@ -25,7 +27,10 @@ def case_line(case: CohortCase) -> dict[str, Any]:
 
 def case_from(value: Mapping[str, Any]) -> CohortCase:
     """The case of :func:`case_line`."""
-    images = tuple(Source(_path(path), series, _remote_from(remote)) for path, series, remote in value["images"])
+    images = tuple(
+        Source(_path(path), series, _remote_from(remote), _names_from(files))
+        for path, series, remote, files in value["images"]
+    )
     reference = _path(value["reference"]) if value["reference"] is not None else None
     return CohortCase(value["name"], images, value["roi"], reference, value["origin"])
 
@@ -46,6 +51,14 @@ def _remote_from(value: list[Any] | None) -> Remote | None:
 
 def _hex(path: Path) -> str:
     return os.fsencode(path.absolute()).hex()
+
+
+def _names(files: tuple[str, ...]) -> str:
+    return os.fsencode("\0".join(files)).hex()
+
+
+def _names_from(text: str) -> tuple[str, ...]:
+    return tuple(os.fsdecode(bytes.fromhex(text)).split("\0")) if text else ()
 
 
 def _path(text: str) -> Path:
