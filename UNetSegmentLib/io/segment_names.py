@@ -165,16 +165,18 @@ def match_names(
     named = {file: labels for file, labels in files.items() if labels}
     if not named:
         return SegmentNames()
-    for file, labels in named.items():
-        _check_twice(file, labels)
     codes = names_by_code(named, list((declared or {}).values()))
     said = _by_code(named, codes)
     named = {file: tuple(named_by(label, codes) for label in labels) for file, labels in named.items()}
     if declared:
         named, left_out = _without_undeclared(named, declared, loose, where)
         said += [f"Left out, since {where} does not name them: {listed(left_out.values())}."] if left_out else []
+        for file, labels in named.items():
+            _check_twice(file, labels)
         found = _declared(named, declared, where)
         return replace(found, notes=(*found.notes, *said), codes=codes, left_out=frozenset(left_out))
+    for file, labels in named.items():
+        _check_twice(file, labels)
     first, steady = _first_seen(named), _steady(named)
     bare = len(files) - len(named)
     if bare and not steady:
@@ -265,12 +267,13 @@ def _steady(named: Mapping[str, Sequence[Label]]) -> bool:
 def _check_twice(file: str, labels: Sequence[Label]) -> None:
     seen: dict[str, str] = {}
     for label in labels:
-        other = seen.setdefault(folded(label.name), label.name)
-        if other is not label.name:
+        other = seen.get(folded(label.name))
+        if other is not None:
             raise InputError(
                 f"'{file}' has two segments of one name ('{other}' and '{label.name}').",
                 "Rename one of them, so that it is known which is meant.",
             )
+        seen[folded(label.name)] = label.name
 
 
 def _contradiction(named: Mapping[str, Sequence[Label]], bare: str) -> InputError:

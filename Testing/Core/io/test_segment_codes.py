@@ -72,6 +72,10 @@ def test_structures_that_a_data_set_does_not_name_are_left_out_of_dicom_alone() 
     assert [(one.value, one.name) for one in found.labels] == [(4, "liver")]
     assert found.left_out == {"body"} and any("'BODY'" in note for note in found.notes)
     assert found.wanted(files["rt"]) == ("Liver",)
+    twice = {"rt": [label(1, "ring"), label(2, "ring"), label(3, "Liver")]}  # of no interest, so no matter
+    assert match_names(twice, {4: "liver"}, loose=["rt"]).wanted(twice["rt"]) == ("Liver",)
+    with pytest.raises(InputError, match="two segments of one name"):
+        match_names(twice)
     with pytest.raises(InputError, match=r"has no segment that dataset\.json names"):
         match_names({"rt": [label(1, "BODY")]}, {4: "liver"}, loose=["rt"])
     with pytest.raises(InputError, match="BODY"):

@@ -107,6 +107,7 @@ def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind:
 
 def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str) -> Record:
     estimate = _quality(result) if job.quality else None
+    reference, notes = _numbered_like(result.segmentation, read.reference)
     return Record(
         case=read.case.name,
         status=Status.DONE,
@@ -115,18 +116,18 @@ def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: 
         content=read.content,
         job=digest,
         folder=read.case.name,
-        segments=_segments(result.segmentation, read),
+        segments=_segments(result.segmentation, reference),
         quality=estimate,
-        warnings=result.warnings,
+        warnings=(*result.warnings, *notes),
         finished=now(),
         uids=read.uids,
     )
 
 
-def _segments(segmentation: Segmentation, read: ReadCase) -> tuple[SegmentSize, ...]:
+def _segments(segmentation: Segmentation, reference: Segmentation | None) -> tuple[SegmentSize, ...]:
     from ...reporting import SizeKind, measure
 
-    scores = _dice(segmentation, _numbered_like(segmentation, read.reference))
+    scores = _dice(segmentation, reference)
     rows = []
     for one in measure(segmentation):
         size, unit = {
@@ -139,22 +140,29 @@ def _segments(segmentation: Segmentation, read: ReadCase) -> tuple[SegmentSize, 
     return tuple(rows)
 
 
-def _numbered_like(found: Segmentation, reference: Segmentation | None) -> Segmentation | None:
-    """The reference with its segments under the values of the model's labels of equal code or name.
+def _numbered_like(found: Segmentation, reference: Segmentation | None) -> tuple[Segmentation | None, tuple[str, ...]]:
+    """The reference with its segments under the values of the model's labels of equal code or name, and notes on it.
 
     Other segments of it become background. Where no name or code is common, as in a plain label image, values decide.
     """
     if reference is None or not reference.labels:
-        return reference
+        return reference, () if reference is None else reference.notes
+    from ...io.label_names import listed
     from ...io.segment_codes import matched
 
     values = matched(reference.labels, found.labels)
-    if not values or all(label.value == values.get(label.value) for label in reference.labels):
-        return reference
+    others = [f"'{label.name}'" for label in reference.labels if label.value not in values]
+    if not values:
+        note = f"No name of the reference is one of the model's, so values are compared; it has {listed(others)}."
+        return reference, (*reference.notes, note)
+    left = (f"Left out of the reference, since the model does not find it: {listed(others)}.",) if others else ()
+    notes = (*reference.notes, *left)
+    if all(label.value == values.get(label.value) for label in reference.labels):
+        return reference, notes
     voxels = np.zeros_like(reference.voxels, np.uint16)
     for there, here in values.items():
         voxels[reference.voxels == there] = here
-    return replace(reference, voxels=voxels, labels=found.labels)
+    return replace(reference, voxels=voxels, labels=found.labels), notes
 
 
 def _dice(found: Segmentation, reference: Segmentation | None) -> dict[int, float]:

@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "author_of": "author",
         "MeasuredSegment": "report_writing",
         "Measurement": "report_writing",
+        "ImageGrid": "reading.image_grid",
+        "grid_of_series": "reading.image_grid",
         "SourceSeries": "source",
         "read_rtstruct": "reading.rtstruct",
         "read_seg": "reading.seg",

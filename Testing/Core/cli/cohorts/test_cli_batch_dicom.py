@@ -47,4 +47,5 @@ def test_structures_are_compared_by_their_names(
         row, other = csv.DictReader(file)
     assert (row["status"], float(row["second level (Dice)"])) == ("done", 1)
     assert abs(float(row["first level (Dice)"]) - 2 * 25 / (25 + 30)) < 1e-4
+    assert "Left out of the reference" in row["warnings"] and "'table'" in row["warnings"]
     assert other["status"] == "failed" and "another frame of reference" in other["cause"]
