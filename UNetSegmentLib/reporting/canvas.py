@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +70,8 @@ class Canvas:
         text = shown(text)
         if self.width(text, size) <= width:
             return text
-        while text and self.width(text + "...", size) > width:
-            text = text[:-1]
-        return text.rstrip() + "..."
+        fits = bisect_right(range(len(text)), width, key=lambda length: self.width(text[:length] + "...", size))
+        return text[: max(fits - 1, 0)].rstrip() + "..."
 
     def wrapped(self, text: str, size: int, width: float, most: int) -> list[str]:
         """The text in lines of at most ``width``, broken at spaces; the last of ``most`` lines ends in an ellipsis

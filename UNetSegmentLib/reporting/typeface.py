@@ -36,7 +36,7 @@ def typeset(text: str, size: int) -> tuple[str, Any]:
         DependencyError: Pillow is not installed.
     """
     with needs("Pillow", "A preview picture"):
-        from PIL import ImageFont
+        import PIL.ImageFont  # noqa: F401
     text = shown(text, _LONGEST)
     if not text.isascii():
         for name in _SYSTEM:
@@ -45,7 +45,14 @@ def typeset(text: str, size: int) -> tuple[str, Any]:
                 return text, font
         plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
         text = "".join(c for c in plain if not unicodedata.combining(c)).encode("ascii", "replace").decode()
-    return text, ImageFont.load_default(size)
+    return text, _own_font(size)
+
+
+@cache
+def _own_font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
 
 
 @cache

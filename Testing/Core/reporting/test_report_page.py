@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from UNetSegmentLib.errors import GeometryError, OutputError
@@ -101,6 +103,20 @@ def test_many_segments_and_notes_are_counted(tmp_path: Path, words: list[str], m
     assert "- and 25 more notes" in words
     more = next(word for word in words if word.startswith("and ") and word.endswith(" more"))
     assert int(more.split()[1]) + sum(word.startswith("structure") for word in words) == 80
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("ilW ä", max_size=60), st.integers(10, 300))
+def test_a_text_is_cut_where_it_must_be(text: str, width: int) -> None:
+    canvas = Canvas(8, 8)
+    fitted = canvas.fitted(text, 20, width)
+    whole = canvas.width(text, 20) <= width
+    assert (fitted == text) == whole
+    if not whole:
+        kept = fitted.removesuffix("...")
+        assert text.startswith(kept) and (canvas.width(fitted, 20) <= width or not kept)
+        longer = text[: len(kept) + 1]
+        assert canvas.width(longer.rstrip() + "...", 20) > width or longer.endswith(" ")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
