@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+TESTING_FAR = Path(__file__).resolve().parents[1] / "Core" / "worker" / "far"
 
 
 def side_by_side(candidates, rounds=3, warmup=True):

@@ -97,7 +97,9 @@ class Receiver:
         self._progress, self._has, self._arrived = progress, has, arrived
         self._now: Arriving | None = None
         self._errors: dict[str, UNetSegmentError] = {}
+        # What has travelled, and what that was before it was packed.
         self.bytes_of_pieces = 0
+        self.bytes_of_voxels = 0
 
     def error_of(self, token: str) -> UNetSegmentError:
         """Why an array is not here that a line speaks of."""
@@ -131,11 +133,13 @@ class Receiver:
         now = self._now
         if now is None:
             raise FrameError("a piece of no array")
+        before = now.done
         try:
             now.add(body)
         except OSError as error:
             self._refuse(now, error)
         else:
+            self.bytes_of_voxels += now.done - before
             self._progress(now.number, now.done, now.size)
 
     def close(self) -> None:

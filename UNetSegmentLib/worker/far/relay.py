@@ -78,6 +78,7 @@ class Relay:
         self._folders: set[str] = set()
         self._login: Login | None = None
         self._opened = False
+        self._traffic = (0, 0, 0, 0)
         self._ending = threading.Event()
         self._gone: int | None = None
 
@@ -208,9 +209,12 @@ class Relay:
         except UNetSegmentError as error:
             self._fail(number if isinstance(number, int) else None, error)
             return
-        self._outbox.send_line(line)
         if isinstance(number, int) and kind not in _STEPS:
+            self._tell_traffic(number)
+            self._outbox.send_line(line)
             self._answered(number)
+        else:
+            self._outbox.send_line(line)
 
     def _on_control(self, words: dict[str, Any]) -> None:
         if words["is"] == "gone":
@@ -245,6 +249,19 @@ class Relay:
             self._outbox.send(event)
         else:
             self._outbox.offer(event)
+
+    def _tell_traffic(self, number: int) -> None:
+        """What has travelled since the last answer, for the log."""
+        sender, receiver = self._link.sender, self._receiver
+        now = (sender.bytes_of_voxels, sender.bytes_of_arrays, receiver.bytes_of_voxels, receiver.bytes_of_pieces)
+        sent, as_sent, received, as_received = (new - old for new, old in zip(now, self._traffic, strict=True))
+        self._traffic = now
+        if max(sent, received) >= 1 << 20:
+            words = (
+                f"{sent / _MB:.1f} MB of voxels went to {self._host.host} as {as_sent / _MB:.1f} MB, "
+                f"{received / _MB:.1f} MB came back as {as_received / _MB:.1f} MB."
+            )
+            self._outbox.send(Log("INFO", words, number))
 
     def _fail(self, number: int | None, error: UNetSegmentError) -> None:
         self._outbox.send(Failure(Problem.of(error), number))

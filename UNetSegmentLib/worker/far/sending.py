@@ -103,7 +103,9 @@ class Sender:
         self._answers: dict[str, Mapping[str, Any]] = {}
         self._sizes: set[int] = set()
         self._digests: dict[tuple[int, ...], str] = {}
+        # What has travelled, and what that was before it was packed.
         self.bytes_of_arrays = 0
+        self.bytes_of_voxels = 0
 
     def answer(self, words: Mapping[str, Any]) -> None:
         """The other side says something of an array or a model, by its token."""
@@ -203,6 +205,7 @@ class Sender:
                 self.packing.sent(len(raw), self.window.sent)
             done += len(raw)
             self.bytes_of_arrays += len(body)
+            self.bytes_of_voxels += len(raw)
             yield frame(Kind.DATA, body)
             parcel.progress(before + done, total)
         return digest.hexdigest()

@@ -57,20 +57,24 @@ class LoopbackHost:
         """The address of a Python there; None is :meth:`python` as it is."""
         return FarHost(self.alias, python=str(python or self.python()))
 
-    def python(self, name: str = "far python", before: str = "", library: Path | None = None) -> Path:
+    def python(
+        self, name: str = "far python", before: str = "", library: Path | None = None, threads: str = "1"
+    ) -> Path:
         """A program that is Python with this library, and a home of its own.
 
         Args:
             before: lines of sh that come first.
             library: that is put on the path instead.
+            threads: that networks may use; empty: as many as they like.
         """
         path = self.folder / name
         if path not in self.made:
             where = library or Path(default_environment()["PYTHONPATH"].split(os.pathsep)[0])
             home = self.folder / "home"
             home.mkdir(exist_ok=True)
+            limit = f"export OMP_NUM_THREADS={threads}" if threads else "unset OMP_NUM_THREADS"
             path.write_text(
-                f"#!/bin/sh\n{before}\nexport OMP_NUM_THREADS=1 PYTHONPATH='{where}' HOME='{home}' XDG_DATA_HOME=\n"
+                f"#!/bin/sh\n{before}\n{limit}\nexport PYTHONPATH='{where}' HOME='{home}' XDG_DATA_HOME=\n"
                 f"export TMPDIR='{self.temporary}'\n"
                 f"echo $$ > '{self.folder}/far.pid'\nexec '{sys.executable}' \"$@\"\n"
             )
