@@ -160,6 +160,8 @@ def segment(
     alone.
 
     Example: unetsegment segment t1.nii.gz hippocampus.seg.nrrd --model hippocampus-t1 --roi -45,-10,-48,3,-32,3
+
+    Example: unetsegment segment ct.nii.gz organs.seg.nrrd --model organs --worker ssh://me@gpu
     """
     source = Source(image, series, channel or [])
     result_file = DicomResult(target, dicom, report, dicom_compression)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..exchange.folders import ExchangeFolder, HeldFile
-from .sending import WORTH_ASKING
+from .stream.sending import WORTH_ASKING
 
 MOST_FILES = 8
 MOST_BYTES = 4 << 30

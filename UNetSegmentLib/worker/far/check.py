@@ -23,12 +23,12 @@ from ..protocol.messages import Device, Hello, Problem, Ready
 from ..protocol.wire import to_json
 from .address import FarHost
 from .failures import broken_error
-from .frames import FrameError
-from .link import Link
 from .opening import Login
 from .options import FarOptions
-from .receiving import Receiver
-from .sending import Outgoing, Parcel
+from .stream.frames import FrameError
+from .stream.link import Link
+from .stream.receiving import Receiver
+from .stream.sending import Outgoing, Parcel
 
 SECONDS = 20.0
 _PINGS = 5

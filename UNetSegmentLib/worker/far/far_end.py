@@ -32,13 +32,13 @@ from ..serving.stdio import Channel
 from ..transport.launch import default_command, default_environment, refine_command
 from .cache import HostFiles
 from .failures import far_error
-from .frames import MAGIC, FrameError, Kind, control, frame
-from .link import Link
 from .packages import MODEL_FILE, MODEL_PREFIX
-from .receiving import Receiver, is_disk_full
 from .references import encoded, parsed, rename_arrays, result_files, with_results
-from .sending import Outgoing, Parcel, Sender, Steps, refusal_words
 from .store import ModelStore
+from .stream.frames import MAGIC, FrameError, Kind, control, frame
+from .stream.link import Link
+from .stream.receiving import Receiver, is_disk_full
+from .stream.sending import Outgoing, Parcel, Sender, Steps, refusal_words
 
 QUIET = 900.0
 """Seconds without a word from the client's machine after which it is taken for gone."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..errors import WorkerError
 from .failures import far_error
-from .frames import control
 from .options import FarOptions
 from .packages import MODEL_FILE, MODEL_PREFIX, LocalPackage, local_package
-from .sending import Outgoing, Parcel, ProgressOfBytes, Refused, Sender, Steps
+from .stream.frames import control
+from .stream.sending import Outgoing, Parcel, ProgressOfBytes, Refused, Sender, Steps
 
 _NAMING = ("load", "segment", "unload")
 

@@ -16,8 +16,8 @@ from ..protocol.lines import LineBuffer, Tail
 from ..protocol.messages import PROTOCOL_VERSION
 from .address import FarHost
 from .failures import far_error, opening_error, version_error
-from .frames import FrameError, Kind, control_words, read_frame, skip_banner
 from .ssh import ssh_command
+from .stream.frames import FrameError, Kind, control_words, read_frame, skip_banner
 
 PATIENCE = 90.0
 """Seconds until the far end must have answered: a slow disk may need some to bring Python."""

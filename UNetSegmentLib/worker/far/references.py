@@ -8,12 +8,15 @@ what changes.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ...io.json_files import no_constant
 
 _ARRAY = {"path", "shape", "dtype"}
+_NAMELESS = "far-image-"
+_NUMBERED = re.compile(rb"far-image-[0-9]+-")
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
@@ -39,6 +42,41 @@ def rename_arrays(value: Any, rename: Callable[[dict[str, Any]], str]) -> Any:
     if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
         return [rename_arrays(entry, rename) for entry in value]
     return value
+
+
+class Names:
+    """Names of images, which may be a patient's and are nothing to the host: others travel in their place, and what
+    comes back about them has the names again."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def hidden(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A request without the names of its images."""
+        changed = dict(body)
+        if isinstance(body.get("inputs"), list):
+            changed["inputs"] = [self._nameless(volume) for volume in body["inputs"]]
+        if "image" in body:
+            changed["image"] = self._nameless(body["image"])
+        return changed
+
+    def shown(self, line: bytes) -> bytes:
+        """A line (JSON in ASCII) in which every image has its own name."""
+        if _NAMELESS.encode("ascii") not in line:
+            return line
+        return _NUMBERED.sub(lambda found: self._own(found[0]), line)
+
+    def _nameless(self, volume: Any) -> Any:
+        if not isinstance(volume, dict) or not isinstance(volume.get("name"), str):
+            return volume
+        known = {name: other for other, name in self._names.items()}
+        other = known.get(volume["name"], f"{_NAMELESS}{len(self._names)}-")
+        self._names[other] = volume["name"]
+        return {**volume, "name": other}
+
+    def _own(self, other: bytes) -> bytes:
+        name = self._names.get(other.decode("ascii"))
+        return other if name is None else json.dumps(name)[1:-1].encode("ascii")
 
 
 def result_files(body: dict[str, Any]) -> dict[str, str]:

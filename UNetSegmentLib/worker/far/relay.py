@@ -27,14 +27,14 @@ from ..serving.outbox import Outbox
 from ..serving.parent import watch_parent
 from ..serving.stdio import Channel
 from .failures import broken_error, far_error
-from .frames import FrameError, Kind, frame
-from .link import Link
 from .models import ModelSending
 from .opening import Login
 from .options import FarOptions
-from .receiving import Receiver
-from .references import encoded, parsed, rename_arrays, result_files, with_results
-from .sending import Outgoing, Parcel
+from .references import Names, encoded, parsed, rename_arrays, result_files, with_results
+from .stream.frames import FrameError, Kind, frame
+from .stream.link import Link
+from .stream.receiving import Receiver
+from .stream.sending import Outgoing, Parcel
 
 PING_SECONDS = 20.0
 TELL_FROM = 4 << 20
@@ -72,6 +72,7 @@ class Relay:
         self._link.receiver = self._receiver
         self._here: set[str] = set()
         self._models = ModelSending(options)
+        self._names = Names()
         self._lock = threading.Lock()
         # Of requests without an answer: the client's files for results by name, and its folder ("").
         self._asked: dict[int, dict[str, str]] = {}
@@ -169,7 +170,7 @@ class Relay:
             arrays.append(_outgoing(f"array/{number}/{len(arrays)}", array))
             return arrays[-1].token
 
-        changed = rename_arrays(body, token)
+        changed = rename_arrays(self._names.hidden(body), token)
         files = result_files(body)
         if isinstance(body.get("folder"), str):
             self._folders.add(body["folder"])
@@ -205,7 +206,7 @@ class Relay:
         with self._lock:
             files = self._asked.get(number, {}) if isinstance(number, int) else {}
         try:
-            line = encoded(rename_arrays(body, lambda array: self._arrived(array["path"], files)))
+            line = self._names.shown(encoded(rename_arrays(body, lambda array: self._arrived(array["path"], files))))
         except UNetSegmentError as error:
             self._fail(number if isinstance(number, int) else None, error)
             return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from UNetSegmentLib.errors import InputError
@@ -19,10 +20,11 @@ from UNetSegmentLib.worker.far.launch import far_command
 from UNetSegmentLib.worker.far.options import FarOptions, far_options
 from UNetSegmentLib.worker.far.ssh import far_end_command, ssh_command
 
-NAMES = st.from_regex(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,12}", fullmatch=True)
+NAMES = st.text("abcXYZ019_.-", min_size=1, max_size=12).filter(lambda name: not name.startswith("-"))
 PYTHONS = st.sampled_from(["python3", "python3.12", "/usr/bin/python3", "~/a b/bin/python", "/a/it's/python%20"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(host=NAMES, user=NAMES | st.just(""), port=st.none() | st.integers(1, 65535), python=PYTHONS)
 def test_an_address_comes_back_from_its_text(host: str, user: str, port: int | None, python: str) -> None:
     address = FarHost(host, user, port, python)
@@ -122,3 +124,24 @@ def test_every_failure_has_a_cause_and_a_cure(code: int | None, said: str, expec
     assert words in str(error) and error.cure and error.detail == said
     assert "{" not in str(error)
     assert isinstance(error, WorkerError)
+
+
+def test_no_name_of_an_image_leaves_this_computer() -> None:
+    from UNetSegmentLib.worker.far.references import Names, rename_arrays, result_files, with_results
+
+    array = {"path": "/a/doe.raw", "shape": [1, 2, 3], "dtype": "<f4"}
+    body = {
+        "type": "segment", "id": 1, "inputs": [{"array": array, "geometry": {}, "name": "Doe^Jane"}], "folder": "/a",
+        "image": {"array": array, "geometry": {}, "name": "Doe^Jane"}, "results": {"labels": "/a/doe-1.raw"},
+        "result": "/a/doe-2.raw", "painted": {"box": {}, "file": array}, "points": [[1.0, 2.0, 3.0]],
+    }  # fmt: skip
+    files = result_files(body)
+    assert files == {"labels": "/a/doe-1.raw", "result": "/a/doe-2.raw"}
+    names = Names()
+    sent = with_results(rename_arrays(names.hidden(body), lambda entry: "token"), {name: name for name in files})
+    assert "oe" not in repr({**sent, "folder": ""})
+    assert sent["painted"]["file"] == {**array, "path": "token"} and sent["points"] == body["points"]
+    assert "Doe" in repr(body)
+    # What is said of the image there is told of it by its name here.
+    line = b'{"cause": "\'%s\' is too small", "other": "far-image-99-"}' % sent["image"]["name"].encode()
+    assert json.loads(names.shown(line)) == {"cause": "'Doe^Jane' is too small", "other": "far-image-99-"}

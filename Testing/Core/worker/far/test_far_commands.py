@@ -42,7 +42,7 @@ def test_segment_and_refine_write_the_same_files(loopback: LoopbackHost, level_p
     far = ("--worker", url, "--ssh", loopback.ssh_text)
     here, there = tmp_path / "here.seg.nrrd", tmp_path / "there.seg.nrrd"
     for target, more in ((here, ()), (there, (*far, "--send-model"))):
-        result = run("segment", source, target, "-m", level_package, "--device", "cpu", *more)
+        result = run("segment", source, target, "-m", level_package, "--device", "cpu", "--backend", "torch", *more)
         assert result.exit_code == 0, result.output
     assert here.read_bytes() == there.read_bytes()
     prompt = ("--segment", "1", "--exclude", "5,-3,-8")

@@ -6,11 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from UNetSegmentLib.worker.far.frames import (
+from UNetSegmentLib.worker.far.stream.frames import (
     MAGIC,
     Frame,
     FrameError,
@@ -21,8 +21,9 @@ from UNetSegmentLib.worker.far.frames import (
     read_frame,
     skip_banner,
 )
-from UNetSegmentLib.worker.far.pieces import PIECE, Form, decode_piece, encode_piece
+from UNetSegmentLib.worker.far.stream.pieces import PIECE, Form, decode_piece, encode_piece
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.sampled_from(["|u1", "|b1", "<i2", ">u2", "<f4", "<f8", "<i8"])
 
 
@@ -44,6 +45,7 @@ def read_all(source: io.RawIOBase) -> list[Frame]:
     return frames
 
 
+@UNHURRIED
 @given(
     bodies=st.lists(st.tuples(st.sampled_from(Kind), st.binary(max_size=200)), max_size=6),
     cuts=st.lists(st.integers(1, 40), max_size=60),
@@ -53,6 +55,7 @@ def test_frames_come_as_they_went_wherever_the_stream_is_cut(bodies: list[tuple[
     assert [(got.kind, got.body) for got in read_all(Dribble(stream, cuts))] == bodies
 
 
+@UNHURRIED
 @given(bodies=st.lists(st.binary(max_size=60), min_size=1, max_size=3), data=st.data())
 def test_a_stream_that_was_damaged_or_cut_short_never_gives_other_frames(
     bodies: list[bytes], data: st.DataObject
@@ -75,6 +78,7 @@ def test_a_stream_that_was_damaged_or_cut_short_never_gives_other_frames(
     assert got == bodies[: len(got)]
 
 
+@UNHURRIED
 @given(
     array=arrays.arrays(NUMBERS, arrays.array_shapes(max_dims=3, max_side=9), fill=st.nothing())
     | arrays.arrays(NUMBERS, 64),
@@ -88,6 +92,7 @@ def test_any_numbers_come_back(array: np.ndarray, packed: bool) -> None:
     assert not is_zero or not any(raw)
 
 
+@UNHURRIED
 @given(body=st.binary(max_size=40))
 def test_no_bytes_are_taken_for_a_piece_that_are_none(body: bytes) -> None:
     try:

@@ -18,11 +18,11 @@ from worker_helpers import PATIENCE, until
 
 from UNetSegmentLib.errors import OutputError, UNetSegmentError
 from UNetSegmentLib.worker.far.cache import HostFiles
-from UNetSegmentLib.worker.far.frames import FrameError, Kind, frame, read_frame
-from UNetSegmentLib.worker.far.link import Link
-from UNetSegmentLib.worker.far.pace import LEAST, Packing, Window
-from UNetSegmentLib.worker.far.receiving import Receiver
-from UNetSegmentLib.worker.far.sending import Outgoing, Parcel
+from UNetSegmentLib.worker.far.stream.frames import FrameError, Kind, frame, read_frame
+from UNetSegmentLib.worker.far.stream.link import Link
+from UNetSegmentLib.worker.far.stream.pace import LEAST, Packing, Window
+from UNetSegmentLib.worker.far.stream.receiving import Receiver
+from UNetSegmentLib.worker.far.stream.sending import Outgoing, Parcel
 
 
 class End:
@@ -81,7 +81,9 @@ def array_at(end: End, token: str, like: np.ndarray) -> np.ndarray:
     return np.fromfile(path, like.dtype).reshape(like.shape)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(data=st.data())
 def test_arrays_are_there_before_their_line_and_lines_come_in_order(tmp_path: Path, data: st.DataObject) -> None:
     drawn = data.draw(

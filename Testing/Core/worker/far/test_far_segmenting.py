@@ -12,7 +12,6 @@ from worker_helpers import ENVIRONMENT, until
 
 from UNetSegmentLib.errors import ModelError, UNetSegmentError
 from UNetSegmentLib.geometry import Box, Geometry
-from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.volume import Volume
 from UNetSegmentLib.worker.client.requests import SegmentRequest, SegmentResult
 from UNetSegmentLib.worker.client.session import WorkerSession
@@ -23,21 +22,25 @@ GRID = Geometry((64, 40, 36), (1.0, 1.5, 2.0), (-15.0, 18.0, -20.0), (1, 0, 0, 0
 
 def image(channels: int = 1) -> Volume:
     rng = np.random.default_rng(3)
-    return Volume(rng.uniform(0, 2.4, (channels, *GRID.shape)).astype(np.float32), GRID, "noise")
+    return Volume(rng.uniform(0, 2.4, (channels, *GRID.shape)).astype(np.float32), GRID, "Doe\\Jäne")
 
 
 def asked(package: Path, channels: int) -> SegmentRequest:
     box = Box((2, 3, 4), (30, 40, 60))
-    return SegmentRequest([image(channels)], str(package), box, "cpu", probabilities=True, uncertainty=True)
+    return SegmentRequest([image(channels)], str(package), box, "cpu", "balanced", {"backend": "torch"}, True, True)
 
 
 def same(first: SegmentResult, second: SegmentResult) -> None:
     assert np.array_equal(first.segmentation.voxels, second.segmentation.voxels) and first.segmentation.voxels.any()
     assert first.segmentation.geometry == second.segmentation.geometry
     assert first.segmentation.labels == second.segmentation.labels
-    assert (first.model, first.version, first.settings) == (second.model, second.version, second.settings)
+    assert (first.model, first.version, first.warnings) == (second.model, second.version, second.warnings)
+    # The number of cores that its machine gives it is a worker's own affair.
+    kept = [{k: v for k, v in result.settings.items() if k != "device"} for result in (first, second)]
+    assert kept[0] == kept[1]
     for one, other in ((first.probabilities, second.probabilities), (first.uncertainty, second.uncertainty)):
         assert one is not None and other is not None and one.geometry == other.geometry
+        assert one.name == other.name
         assert one.voxels.dtype == other.voxels.dtype and np.array_equal(one.voxels, other.voxels)
 
 
@@ -61,13 +64,9 @@ def test_it_gives_what_a_worker_here_gives(
     request = asked(package, channels)
     with WorkerSession(environment=ENVIRONMENT) as here:
         expected = here.segment(request)
-    events: list[ProgressEvent] = []
-    result = far.segment(request, progress=events.append)
+    result = far.segment(request)
     same(expected, result)
     assert far.segment(request).warm
-    # 4.6 MB of probabilities and uncertainty come back.
-    receiving = [event for event in events if event.stage == "receiving from loopback"]
-    assert receiving or channels == 1
     assert not far.client.pending
     stored = {folder.name for folder in (loopback.folder / "home").rglob("received/*")}
     assert stored and all(len(name) == 64 for name in stored)
@@ -78,6 +77,8 @@ def test_a_model_is_sent_after_a_yes_only_and_once(
 ) -> None:
     package = make_level_package(3, 1, name="not-there-yet")
     request = asked(package, 1)
+    # A worker of another test may be there.
+    before = set(loopback.left_behind())
     with WorkerSession(command=far_command(loopback.host(), ssh=loopback.ssh)) as session:
         with pytest.raises(UNetSegmentError) as caught:
             session.segment(request)
@@ -91,7 +92,7 @@ def test_a_model_is_sent_after_a_yes_only_and_once(
             session.train("a folder")
         assert caught.value.code == "far-not-there"
         session.load("hippocampus-t1", "cpu")
-    assert not loopback.left_behind()
+    until(lambda: set(loopback.left_behind()) <= before, "the end of its folder")
 
 
 def test_a_package_that_was_altered_is_not_stored(

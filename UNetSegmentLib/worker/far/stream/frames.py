@@ -6,7 +6,7 @@ the first one the far end writes :data:`MAGIC`, since login shells print what th
 ===========  ====================================================================================================
 kind         holds
 ===========  ====================================================================================================
-``LINE``     a message of the worker's protocol; files in it are named by :mod:`.references`
+``LINE``     a message of the worker's protocol; files in it are named by :mod:`..references`
 ``CONTROL``  a JSON object of the two ends' own, ``is`` naming it
 ``DATA``     a piece of the array that is being sent, see :mod:`.pieces`
 ``ACK``      how many bytes of ``DATA`` frames have been taken in all, 8 bytes, big endian

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from ...errors import InputError, UNetSegmentError
-from ..errors import error_from_code
+from ....errors import InputError, UNetSegmentError
+from ...errors import error_from_code
 from .frames import Kind, control, frame
 from .pace import Packing, Window
 from .pieces import PIECE, Form, encode_piece

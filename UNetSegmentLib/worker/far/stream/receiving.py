@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ...errors import UNetSegmentError
-from ...io.atomic import DISK_FULL
-from ..errors import WorkerError
+from ....errors import UNetSegmentError
+from ....io.atomic import DISK_FULL
+from ...errors import WorkerError
 from .frames import FrameError
 from .pieces import decode_piece
 from .sending import DIGEST_SIZE, refusal_words
