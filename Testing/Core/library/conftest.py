@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from web import Proxy, Web
 
+from UNetSegmentLib.models.library.downloading import download
 from UNetSegmentLib.models.library.entries import Entry, Part, RemoteFile
 from UNetSegmentLib.models.library.settings import DownloadSettings
 
@@ -66,3 +67,16 @@ def make_entry() -> Callable[..., Entry]:
         return Entry(**{**fields, **values})
 
     return make
+
+
+@pytest.fixture
+def get(tmp_path: Path, settings: DownloadSettings, make_entry: Callable[..., Entry]) -> Callable[..., Path]:
+    """Downloads one file into a cache of this test; keywords go to ``download``, ``file_...`` to the file."""
+
+    def run(address: str, **options: object) -> Path:
+        of_file = {name[5:]: options.pop(name) for name in list(options) if name.startswith("file_")}
+        options = {"folder": tmp_path / "cache", "settings": settings, **options}
+        (path,) = download(make_entry(RemoteFile(address, **of_file)), **options)  # type: ignore[arg-type]
+        return path
+
+    return run

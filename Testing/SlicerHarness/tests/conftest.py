@@ -54,3 +54,44 @@ def sample():
     yield module.widgetRepresentation().self()
     factory.unload(module)
     del sys.modules["HarnessSample"]
+
+
+@pytest.fixture
+def clean_scene():
+    import slicer
+
+    slicer.mrmlScene.Clear(0)
+
+
+@pytest.fixture
+def heard():
+    """What effects of the class were told, with the class registered for one test."""
+    import qSlicerSegmentationsEditorEffectsPythonQt as effects
+    import slicer
+    from editor_desk import SOURCE
+
+    effect = effects.qSlicerSegmentEditorScriptedEffect(None)
+    assert effect.setPythonSource(str(SOURCE))
+    effect.self().register()
+    module = sys.modules["effects"]
+    module.HEARD.clear()
+    yield module.HEARD
+    slicer.qSlicerSegmentEditorEffectFactory.instance()._forget("Harness")
+    del sys.modules["effects"]
+
+
+@pytest.fixture
+def desk(heard):
+    from editor_desk import Desk
+
+    made = Desk()
+    yield made
+    made.editor.setActiveEffect(None)
+    made.editor.removeViewObservations()
+
+
+@pytest.fixture
+def pointer():
+    from SlicerHarness.effects.pointer import Pointer
+
+    return Pointer()

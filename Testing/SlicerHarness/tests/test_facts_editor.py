@@ -3,112 +3,17 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import qt
 import slicer
 import vtk
+from editor_desk import SHAPE, SOURCE, block, methods, red
 
 import support
 
-SOURCE = Path(__file__).parent / "effects" / "SegmentEditorHarnessEffect.py"
-SHAPE = (6, 20, 30)
-
-
-@pytest.fixture(autouse=True)
-def clean_scene():
-    slicer.mrmlScene.Clear(0)
-
-
-@pytest.fixture
-def heard():
-    """What effects of the class were told, with the class registered for one test."""
-    import qSlicerSegmentationsEditorEffectsPythonQt as effects
-
-    effect = effects.qSlicerSegmentEditorScriptedEffect(None)
-    assert effect.setPythonSource(str(SOURCE))
-    effect.self().register()
-    module = sys.modules["effects"]
-    module.HEARD.clear()
-    yield module.HEARD
-    slicer.qSlicerSegmentEditorEffectFactory.instance()._forget("Harness")
-    del sys.modules["effects"]
-
-
-class Desk:
-    """An image, a segmentation with two segments, an editor on both."""
-
-    def __init__(self, name="Harness"):
-        self.volume = support.add_volume(np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE))
-        self.segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-        self.segmentation.CreateDefaultDisplayNodes()
-        self.segmentation.SetReferenceImageGeometryParameterFromVolumeNode(self.volume)
-        for segment in ("a", "b"):
-            self.segmentation.GetSegmentation().AddEmptySegment(segment, segment.upper(), [1, 0, 0])
-        self.editor = slicer.qMRMLSegmentEditorWidget()
-        self.editor.setMRMLScene(slicer.mrmlScene)
-        self.node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
-        self.editor.setMRMLSegmentEditorNode(self.node)
-        self.editor.setSegmentationNode(self.segmentation)
-        self.editor.setSourceVolumeNode(self.volume)
-        self.editor.setActiveEffectByName(name)
-        self.effect = self.editor.effectByName(name)
-        slicer.util.setSliceViewerLayers(background=self.volume, fit=True)
-
-    def array(self, segment="a"):
-        return slicer.util.arrayFromSegmentBinaryLabelmap(self.segmentation, segment, self.volume)
-
-    def put(self, extent, mode, segment=None, **_):
-        """Write a block of ones through the effect, with masks."""
-        self.effect.modifySelectedSegmentByLabelmap(block(self.volume, extent), mode)
-
-
-def block(volume, extent):
-    """A label map of ones (i0, i1, j0, j1, k0, k1)."""
-    image = slicer.vtkOrientedImageData()
-    image.SetExtent(*extent)
-    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
-    image.GetPointData().GetScalars().Fill(1)
-    matrix = vtk.vtkMatrix4x4()
-    volume.GetIJKToRASMatrix(matrix)
-    image.SetGeometryFromImageToWorldMatrix(matrix)
-    return image
-
-
-@pytest.fixture
-def desk(heard):
-    made = Desk()
-    yield made
-    made.editor.setActiveEffect(None)
-    made.editor.removeViewObservations()
-
-
-@pytest.fixture
-def pointer():
-    from SlicerHarness.effects.pointer import Pointer
-
-    return Pointer()
-
-
-def red():
-    return slicer.app.layoutManager().sliceWidget("Red")
-
-
-def yellow():
-    return slicer.app.layoutManager().sliceWidget("Yellow")
-
-
-def events(heard) -> list[str]:
-    return [entry[2] for entry in heard if entry[1] == "event"]
-
-
-def methods(heard) -> list[str]:
-    return [entry[1] for entry in heard]
-
-
-# -- registering and the life of an effect -----------------------------------------------------------------------------
+pytestmark = pytest.mark.usefixtures("clean_scene")
 
 
 def test_effect_is_looked_up_by_its_file_in_a_module_called_like_the_folder(heard):
@@ -240,123 +145,6 @@ def test_change_of_the_layout_is_told(desk, heard):
     assert methods(heard).count("layoutChanged") == 2
 
 
-# -- events of the views -----------------------------------------------------------------------------------------------
-
-
-def test_pointer_comes_as_two_moves_after_an_enter(desk, heard, pointer):
-    heard.clear()
-    pointer.move(10, 20, red())
-    assert events(heard) == ["EnterEvent", "MouseMoveEvent", "MouseMoveEvent"]
-    assert {entry[3:] for entry in heard if entry[1] == "event"} == {((10, 20), red())}
-    heard.clear()
-    pointer.move(30, 20, yellow())
-    assert [(e[2], e[4]) for e in heard] == [
-        ("LeaveEvent", red()),
-        ("EnterEvent", yellow()),
-        ("MouseMoveEvent", yellow()),
-        ("MouseMoveEvent", yellow()),
-    ]
-
-
-def test_drag_stays_with_the_view_where_it_began(desk, heard, pointer):
-    pointer.move(10, 20, red())
-    heard.clear()
-    pointer.press()
-    pointer.move(-5, 900, yellow())
-    pointer.release()
-    assert events(heard) == [
-        *("LeftButtonPressEvent", "MouseMoveEvent", "MouseMoveEvent", "LeftButtonReleaseEvent", "LeaveEvent")
-    ]
-    assert all(entry[4] is red() for entry in heard) and heard[2][3] == (-5, 900)
-
-
-def test_double_click_has_no_second_press(desk, heard, pointer):
-    pointer.move(10, 20, red())
-    heard.clear()
-    pointer.double_click(10, 20)
-    clicks = [name for name in events(heard) if name != "MouseMoveEvent"]
-    assert clicks == [
-        *("LeftButtonPressEvent", "LeftButtonReleaseEvent", "LeftButtonDoubleClickEvent", "LeftButtonReleaseEvent")
-    ]
-    heard.clear()
-    pointer.double_click(10, 20, slicer.app.layoutManager().threeDWidget(0))
-    assert "LeftButtonDoubleClickEvent" not in events(heard)
-
-
-def test_what_the_effect_consumes_does_not_reach_slicer(desk, heard, pointer):
-    screen = red().sliceView()._screen
-    for consumes, left in ((True, []), (False, ["EnterEvent", "MouseMoveEvent", "MouseMoveEvent"])):
-        desk.effect.self().consumes = consumes
-        pointer.move(1, 1, yellow())
-        screen.left_to_slicer.clear()
-        pointer.move(10, 20, red())
-        assert screen.left_to_slicer == left
-
-
-def test_answer_that_is_no_boolean_counts_as_no(desk, pointer, caplog):
-    desk.effect.self().answer = 1
-    screen = red().sliceView()._screen
-    screen.left_to_slicer.clear()
-    pointer.move(10, 20, red())
-    assert "MouseMoveEvent" in screen.left_to_slicer and "expected to return a boolean" in caplog.text
-
-
-def test_own_observer_without_priority_hears_clicks_but_no_moves(pointer):
-    seen = []
-    interactor = red().sliceView().interactorStyle().GetInteractor()
-    tags = [interactor.AddObserver(n, lambda _c, e: seen.append(e)) for n in ("MouseMoveEvent", "LeftButtonPressEvent")]
-    tags.append(interactor.AddObserver("MouseMoveEvent", lambda _c, e: seen.append("early"), 0.5))
-    pointer.click(10, 20, red())
-    assert seen == ["early", "early", "LeftButtonPressEvent"]
-    for tag in tags:
-        interactor.RemoveObserver(tag)
-
-
-def test_hidden_editor_still_gets_events_until_its_views_are_taken_away(desk, heard, pointer):
-    assert not desk.editor.isVisible()
-    pointer.move(10, 20, red())
-    assert events(heard)
-    desk.editor.removeViewObservations()
-    heard.clear()
-    pointer.move(11, 20)
-    assert not events(heard)
-
-
-def test_modifiers_are_asked_of_the_interactor(desk, heard, pointer):
-    seen = []
-    desk.effect.self().told = lambda *_: seen.append(
-        (red().sliceView().interactor().GetShiftKey(), red().sliceView().interactor().GetControlKey())
-    )
-    pointer.shift = True
-    pointer.move(10, 20, red())
-    pointer.shift, pointer.control = False, True
-    pointer.move(11, 20)
-    assert seen[-3:] == [(1, 0), (0, 1), (0, 1)]
-
-
-def test_keys_arrive_in_the_view_that_was_clicked_and_shortcuts_swallow_the_press(desk, heard, pointer):
-    pointer.click(10, 20, red())
-    heard.clear()
-    pointer.key("N")
-    assert events(heard) == ["KeyPressEvent", "KeyReleaseEvent"] and heard[0][4] is red()
-    shortcut = qt.QShortcut(qt.QKeySequence("N"), slicer.app.layoutManager().viewport())
-    used = []
-    shortcut.connect("activated()", lambda: used.append(True))
-    heard.clear()
-    pointer.key("N")
-    assert used == [True] and events(heard) == ["KeyReleaseEvent"]
-    shortcut.delete()
-
-
-def test_change_of_a_slice_is_told(desk, heard):
-    heard.clear()
-    red().mrmlSliceNode().SetSliceOffset(2.5)
-    assert ("view node", 33, red()) in [entry[1:] for entry in heard]
-
-
-# -- places, actors ----------------------------------------------------------------------------------------------------
-
-
 def test_pixels_become_places_and_voxels(desk):
     node = red().mrmlSliceNode()
     effect = desk.effect
@@ -387,9 +175,6 @@ def test_actor_in_a_view_and_renders(desk):
     assert screen.renders == before + 2
     desk.effect.removeActor2D(red(), actor)
     assert not desk.effect.renderer(red()).HasViewProp(actor)
-
-
-# -- writing to segments -----------------------------------------------------------------------------------------------
 
 
 def test_modes_and_extents_of_writing(desk):
