@@ -38,10 +38,11 @@ _KINDS = {
     f"{_STORAGE}481.5": "RT plan",
     f"{_STORAGE}481.8": "RT plan",
 }
+_DRAWN_ON = "Give the image series that it was drawn on. 'unetsegment convert' turns it into a label map."
 _CURES = {
-    "segmentation (SEG)": "Give the image series that it was drawn on. Slicer's DICOM module opens segmentations.",
+    "segmentation (SEG)": _DRAWN_ON,
     "surface segmentation": "Give the image series that it was drawn on.",
-    "RT structure set": "Give the image series that it was drawn on. Slicer's DICOM module opens structure sets.",
+    "RT structure set": _DRAWN_ON,
     "parametric map": "Save it with Slicer as an image (NRRD or NIfTI), if its values are what the model expects.",
     "DICOMDIR (a table of contents)": "Give the folder that it lies in.",
     "video": "Save the picture that you want as PNG.",
