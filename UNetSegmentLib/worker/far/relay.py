@@ -326,10 +326,10 @@ def _cannot_write(path: Path | None, error: OSError) -> UNetSegmentError:
 
 def _wanted(token: str, files: dict[str, str]) -> str:
     """Where the client wants the array of a result."""
-    name = token.rpartition("/")[2]
-    if files.get(name):
+    _, _, rest = token.partition("/")
+    number, _, name = rest.partition("/")
+    if name and files.get(name):
         return files[name]
-    if not files.get("") or not name.isalnum():
+    if not files.get("") or not name.isalnum() or not number.isdecimal():
         raise WorkerError(f"An answer holds an array that nobody asked for ({token[:80]}).")
-    number = token.split("/")[1]
     return str(Path(files[""]) / f"result-{number}-{name}.raw")

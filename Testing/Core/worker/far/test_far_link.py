@@ -18,7 +18,8 @@ from worker_helpers import PATIENCE, until
 
 from UNetSegmentLib.errors import OutputError, UNetSegmentError
 from UNetSegmentLib.worker.far.cache import HostFiles
-from UNetSegmentLib.worker.far.stream.frames import FrameError, Kind, frame, read_frame
+from UNetSegmentLib.worker.far.relay import _wanted
+from UNetSegmentLib.worker.far.stream.frames import FrameError, Kind, control, frame, read_frame
 from UNetSegmentLib.worker.far.stream.link import Link
 from UNetSegmentLib.worker.far.stream.pace import LEAST, Packing, Window
 from UNetSegmentLib.worker.far.stream.receiving import Receiver
@@ -238,3 +239,31 @@ def test_packing_is_chosen_by_what_arrives() -> None:
             used.append(packed)
         assert used[8:].count(expected) > 50
         assert used[8:].count(not expected) >= 2
+
+
+@pytest.mark.parametrize(
+    "token", ["result/1/labels", "result/../labels", "result/..\\x/labels", "result/1/../x", "x", ""]
+)
+def test_a_host_writes_nowhere_but_where_the_client_waits(token: str, tmp_path: Path) -> None:
+    files = {"": str(tmp_path), "probabilities": str(tmp_path / "held")}
+    assert _wanted("result/1/probabilities", files) == str(tmp_path / "held")
+    if token == "result/1/labels":
+        assert Path(_wanted(token, files)).parent == tmp_path
+    else:
+        with pytest.raises(UNetSegmentError):
+            _wanted(token, files)
+    with pytest.raises(UNetSegmentError):
+        _wanted(token, {})
+
+
+@pytest.mark.parametrize(
+    "words", [{"is": "end"}, {"is": "array"}, {"is": "array", "bytes": -1}, {"is": "drop", "token": 1}]
+)
+def test_words_that_make_no_sense_end_the_connection(words: dict[str, Any], tmp_path: Path) -> None:
+    end = End(tmp_path)
+    with pytest.raises(FrameError):
+        end.link.run(io.BytesIO(control(words["is"], **{k: v for k, v in words.items() if k != "is"})))
+    for kind in (Kind.ACK, Kind.DATA, Kind.CONTROL):
+        with pytest.raises(FrameError):
+            end.link.run(io.BytesIO(frame(kind, b"???")))
+    end.files.remove()

@@ -112,7 +112,10 @@ class Link:
         """
         try:
             while (got := _read(source)) is not None:
-                self._take(got)
+                try:
+                    self._take(got)
+                except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+                    raise FrameError(f"a frame that makes no sense: {error!r}") from error
         finally:
             if self.receiver is not None:
                 self.receiver.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -102,7 +101,6 @@ class Sender:
         self.packing = Packing()
         self._answers: dict[str, Mapping[str, Any]] = {}
         self._sizes: set[int] = set()
-        self._digests: dict[tuple[int, ...], str] = {}
         # What has travelled, and what that was before it was packed.
         self.bytes_of_arrays = 0
         self.bytes_of_voxels = 0
@@ -154,9 +152,8 @@ class Sender:
         self._answers.pop(array.token, None)
         words = {"token": array.token, "number": parcel.number, "bytes": array.size}
         with array.open() as file:
-            identity = _identity(file)
             if array.size >= WORTH_ASKING and array.size in self._sizes:
-                digest = self._digests.get(identity) or (yield from self._digest(file, array, parcel))
+                digest = yield from self._digest(file, array, parcel)
                 yield control("array", **words, digest=digest)
                 if (yield from self.wait(array.token, parcel)).get("is") == "have":
                     parcel.progress(before + array.size, total)
@@ -164,8 +161,6 @@ class Sender:
             else:
                 yield control("array", **words)
             digest = yield from self._pieces(file, array, parcel, before, total)
-        if identity:
-            self._digests[identity] = digest
         self._sizes.add(array.size)
         yield control("end", token=array.token, digest=digest)
 
@@ -243,12 +238,3 @@ def _raw_pieces(file: BinaryIO, size: int) -> Iterator[memoryview]:
             filled += got
         left -= filled
         yield view
-
-
-def _identity(file: BinaryIO) -> tuple[int, ...]:
-    """What a file has in common with itself alone; nothing for what is no file."""
-    try:
-        info = os.fstat(file.fileno())
-    except (OSError, ValueError):
-        return ()
-    return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
