@@ -262,7 +262,7 @@ class RefusalTest(QuickTestCase):
         from UNetSegmentLib.worker.protocol.messages import Device, Ready
 
         ready = Ready("2.6", (Device("cuda:0", "GPU"), Device("cpu", "CPU")))
-        with mock.patch.object(self.panel.runner, "ready", ready):
+        with mock.patch.object(self.panel.runner._here, "ready", ready):
             self.panel.refresh()
             self.assertIn("graphics card runs the full model", self.problems)
         self.panel.refresh()

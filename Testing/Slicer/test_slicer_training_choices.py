@@ -287,7 +287,7 @@ class RefusedTest(TrainingTestCase):
         from UNetSegmentLib.worker.protocol.messages import Problem, Ready
 
         self.choose_pairs(2)
-        with mock.patch.object(self.panel.runner, "ready", Ready(problem=Problem("missing-package", "no torch"))):
+        with mock.patch.object(self.panel.runner._here, "ready", Ready(problem=Problem("missing-package", "no torch"))):
             self.refused("see Setup")
 
 
