@@ -29,7 +29,7 @@ class InputError(UNetSegmentError):
 
 
 class UsageError(InputError):
-    """A number of an option that makes no sense whatever the files hold: wrong usage, as an option that is unknown."""
+    """A command line that is wrong whatever the files hold: a number out of its range, something that is missing."""
 
     code = "usage"
     exit_code = 2

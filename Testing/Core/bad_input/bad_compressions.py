@@ -68,7 +68,7 @@ def itself(place: Place) -> list[str]:
 
 
 BAD_COMPRESSIONS = (
-    BadInput("compress without a way", compress(), 3, "no way of compressing.*Add"),
+    BadInput("compress without a way", compress(), 2, "no way of compressing.*Add"),
     BadInput("compress with cases that are not there", compress("--int8", cases=nowhere), 3, "no folder.*Give"),
     BadInput("compress with an empty folder of cases", compress("--int8", cases=images(0)), 3, "is empty.*Give"),
     BadInput("compress with one case", compress("--int8", cases=images(1)), 3, "too few.*Add cases"),

@@ -37,7 +37,7 @@ def licence(card: dict) -> None:
 
 
 BAD_EXPORTS = (
-    BadInput("export without a format", export(), 3, "No format.*--onnx"),
+    BadInput("export without a format", export(), 2, "No format.*--onnx"),
     BadInput("export under another format's ending", export("--onnx", "a.pb"), 3, r"does not end in \.onnx.*a\.onnx"),
     BadInput("export over a file", existing, 5, "exists already.*--force"),
     BadInput("export of a fold that is not there", export("--torchscript", "a.ts", "--fold", "3"), 4, "no fold 3"),

@@ -67,7 +67,7 @@ CURVE = {"type": "ClosedCurve", "controlPoints": [{"position": [5, 5, 5]}, {"pos
 ROI = {"type": "ROI", "center": [5, 5, 5], "size": [4, 4, 4]}
 
 BAD_PROMPTS = [
-    BadInput("no prompt", on("Liver"), 3, "There is no prompt.*--include"),
+    BadInput("no prompt", on("Liver"), 2, "There is no prompt.*--include"),
     BadInput("prompt outside the image", on("Liver", "--include", "900,0,0"), 3, "outside the image.*Nothing was wri"),
     BadInput("prompt of two numbers", on("Liver", "--include", "3,4"), 3, "neither coordinates nor.*x,y,z"),
     BadInput("prompt that is no number", on("Liver", "--include", "3,4,nan"), 3, "neither coordinates.*RAS"),

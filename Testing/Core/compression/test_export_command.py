@@ -123,7 +123,7 @@ def test_a_tensorrt_engine_with_the_file_that_describes_it(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 3, "No format"),
+        ([], 2, "No format"),
         (["--onnx", "a.onnx", "--fold", "first"], 3, "is no fold"),
         (["--onnx", "a.onnx", "--fold", "7"], 4, "no fold 7"),
         (["--onnx", "a.onnx", "--patch", "16,16"], 3, "x,y,z"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import Cancelled, InputError
+from ...errors import Cancelled, InputError, UsageError
 from ...progress import CancelToken
 from ...text import shown
 from ..terminal.console import output, progress_bar, say, words_table
@@ -193,7 +193,7 @@ def batch(
     """
     with session(debug, json, _STOPPING) as cancel:
         if not str(target) or target == Path():
-            raise InputError("There is no folder for the results.", "Name one with -o.")
+            raise UsageError("There is no folder for the results.", "Name one with -o.")
         if join:
             _finish_all(target, anonymous_report, json)
             return
@@ -247,9 +247,9 @@ def _planned(
     from ...models import find_model, read_card
 
     if not job.model:
-        raise InputError("No model is named.", "Name one with -m; 'unetsegment models list' shows those there are.")
+        raise UsageError("No model is named.", "Name one with -m; 'unetsegment models list' shows those there are.")
     if not inputs and not pacs.url:
-        raise InputError("No image is named.", "Give files, folders, a CSV table, or --dicomweb.")
+        raise UsageError("No image is named.", "Give files, folders, a CSV table, or --dicomweb.")
     card = read_card(Path(job.model) if Path(job.model).exists() else find_model(job.model))
     wanted, images = Wanted.by(card), images_folder(target, part, pacs.keep_images)
     with progress_bar(not quiet) as progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import UsageError
 from ...progress import CancelToken, ProgressCallback
 from ..options.numbers import check_number
 from ..terminal.console import progress_bar
@@ -119,7 +119,7 @@ def compress(
         with progress_bar(not json) as progress:
             chain = _steps(asked, progress, cancel)
             if not chain:
-                raise InputError(
+                raise UsageError(
                     "Nothing to do: no way of compressing was chosen.", "Add --distill 0.25, --prune 0.5 or --int8."
                 )
             from ...compression.chain import compress as run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import InputError, UsageError
 from ...io.own_outputs import Job
 from ...progress import CancelToken
 from ..options.numbers import check_number
@@ -105,7 +105,7 @@ def refine(
         given, outputs = _source_and_target(source, target, new, preview)
         options = in_given_order(context, include=include, exclude=exclude, scribble=scribble)
         if not options:
-            raise InputError("There is no prompt.", "Add --include, --exclude or --scribble.")
+            raise UsageError("There is no prompt.", "Add --include, --exclude or --scribble.")
         job = Job("refine", tuple(path for path in (image, given) if path is not None))
         said = outputs.check(_inputs(image, given, probabilities, options), job, force)
         places = [(name != "exclude", read_place(text, straight)) for name, text in options]

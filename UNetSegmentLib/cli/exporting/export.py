@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import InputError, UsageError
 from ..terminal.console import output, progress_bar, say, words_table, working
 from ..terminal.session import DebugOption, JsonOption, print_json, session
 
@@ -69,7 +69,7 @@ def export(
     with session(debug, json) as cancel:
         wanted = {kind: path for kind, path in targets.items() if path is not None}
         if not wanted:
-            raise InputError("No format is named.", "Give --onnx, --openvino, --torchscript or --tensorrt.")
+            raise UsageError("No format is named.", "Give --onnx, --openvino, --torchscript or --tensorrt.")
         with working("Loading torch and the model", not json):
             from ...compression.exporting import export as run
             from ...compression.exporting import settings_for

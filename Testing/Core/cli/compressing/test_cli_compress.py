@@ -60,7 +60,7 @@ def test_programs_get_a_document(run_json: Callable[..., Any], package: Path, ca
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ((), 3, "no way of compressing was chosen"),
+        ((), 2, "no way of compressing was chosen"),
         (("--int8", "--calibration", 0), 2, "--calibration 0 makes no sense"),
         (("--int8", "--max-loss", "nan"), 2, "--max-loss nan makes no sense"),
         (("--int8", "--cases", "nowhere"), 3, "There is no folder"),
