@@ -19,10 +19,11 @@ from .needed import highdicom
 from .plane_headers import check_reference, pictures_of, pixel_measures, refer
 from .saving import check_target, save
 from .source import SourceSeries
-from .texts import character_set, short_text
+from .texts import set_character_set, short_text
 
 _SERIES_NUMBER = 904
 _BODY = CodedTerm("SCT", "38266002", "Entire body")
+_NARROWEST = 1e-3  # of the grey window
 _LARGEST = 2**32 - 2
 
 
@@ -75,7 +76,11 @@ def write_map(volume: Volume, quantity: Quantity, source: SourceSeries, path: Pa
                 "Write .nii.gz, or export the series again with complete headers.",
                 str(error),
             ) from error
-    made.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy()]
+    set_character_set(made, source.files[0], (author.name, author.version))
+    shared = made.SharedFunctionalGroupsSequence[0]
+    shared.FrameAnatomySequence = [_anatomy()]
+    # The plain linear function counts whole grey values.
+    shared.FrameVOILUTSequence[0].VOILUTFunction = "LINEAR_EXACT"
     made.Rows, made.Columns = planes.shape[1:]
     order = refer(made, source)
     if order[0] > order[-1]:
@@ -111,12 +116,12 @@ def _header(quantity: Quantity, extent: tuple[float, float], source: SourceSerie
         device_serial_number="0",
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
-        voi_lut_transformations=[_window(low, high)],
+        window_center=(low + high) / 2,
+        window_width=max(high - low, _NARROWEST),
         pixel_measures=pixel_measures(source),
         content_label=quantity.name,
         content_description=short_text(quantity.explanation),
         series_description=short_text(f"{quantity.name.capitalize()} of {author.name or MANUFACTURER}"),
-        specific_character_set=character_set(source.files[0], (author.name, author.version)),
     )
 
 
@@ -126,14 +131,6 @@ def _turn_round(made: Any) -> None:
     for number, frame in enumerate(frames, 1):
         frame.FrameContentSequence[0].DimensionIndexValues = [number]
     made.PerFrameFunctionalGroupsSequence = frames
-
-
-def _window(low: float, high: float) -> Any:
-    hd = highdicom()
-    # The plain linear function counts whole grey values.
-    return hd.VOILUTTransformation(
-        window_center=(low + high) / 2, window_width=max(high - low, 1e-3), voi_lut_function="LINEAR_EXACT"
-    )
 
 
 def _anatomy() -> Any:

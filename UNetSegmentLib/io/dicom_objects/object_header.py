@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from .author import MANUFACTURER, VERSION, Author
-from .texts import character_set, short_text
+from .texts import set_character_set, short_text
 
 _PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")
@@ -33,9 +33,7 @@ def object_header(
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UID(storage)
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    letters = character_set(first, (*texts, author.name, author.version))
-    if letters:
-        data.SpecificCharacterSet = letters
+    set_character_set(data, first, (*texts, author.name, author.version))
     for name in (*_PATIENT, *_STUDY):
         setattr(data, name, getattr(first, name, ""))
     now = datetime.now()

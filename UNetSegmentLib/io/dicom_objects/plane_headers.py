@@ -48,7 +48,7 @@ def check_reference(source: SourceSeries) -> None:
 
 
 def pictures_of(source: SourceSeries) -> list[Any]:
-    """A header of one pixel for each plane, whose identifier is the plane's number."""
+    """A header of one pixel for each plane."""
     from pydicom import Dataset
     from pydicom.uid import UID
 
@@ -61,15 +61,11 @@ def pictures_of(source: SourceSeries) -> list[Any]:
     x, y, z = source.geometry.spacing
     first.PixelSpacing, first.SliceThickness = _decimals((y, x)), _decimals((z,))[0]
     first.ImageOrientationPatient = _decimals(np.reshape(source.geometry.direction, (3, 3))[:, :2].T.ravel())
-    centres = np.array([(0, 0, plane) for plane in range(len(source.frames))])
     pictures = []
-    for plane, position in enumerate(source.geometry.to_physical(centres)):
+    for plane, position in enumerate(_positions(source)):
         picture = Dataset()
         picture.update(first)
-        picture.SOPInstanceUID, picture.ImagePositionPatient = (
-            UID(f"2.25.{plane + 1}"),
-            _decimals(np.round(position, _DIGITS)),
-        )
+        picture.SOPInstanceUID, picture.ImagePositionPatient = UID(f"2.25.{plane + 1}"), _decimals(position)
         pictures.append(picture)
     return pictures
 
@@ -86,21 +82,38 @@ def refer(made: Any, source: SourceSeries) -> list[int]:
     made.SourceImageSequence = whole
     made.ReferencedSeriesSequence[0].ReferencedInstanceSequence = whole
     planes: list[int] = []
-    done: dict[int, int] = {}
-    several = source.multi_frame
+    done: set[int] = set()
+    several, places = source.multi_frame, {_place(position): plane for plane, position in enumerate(_positions(source))}
     for frame in made.PerFrameFunctionalGroupsSequence:
-        item = frame.DerivationImageSequence[0].SourceImageSequence[0]
-        # Frames of several segments in one plane share their item.
-        if id(item) not in done:
-            plane = int(str(item.ReferencedSOPInstanceUID).rpartition(".")[2]) - 1
-            done[id(item)] = plane
+        # A single picture of no space has no place.
+        where = frame.get("PlanePositionSequence")
+        plane = places[_place(where[0].ImagePositionPatient)] if where else 0
+        planes.append(plane)
+        # Parametric maps have none before highdicom 0.28.
+        for item in (
+            frame.DerivationImageSequence[0].SourceImageSequence if frame.get("DerivationImageSequence") else ()
+        ):
+            # Frames of several segments in one plane share their item.
+            if id(item) in done:
+                continue
+            done.add(id(item))
             number, index = source.frames[plane]
             file = source.files[number]
             item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
             if several:
                 item.ReferencedFrameNumber = index + 1
-        planes.append(done[id(item)])
     return planes
+
+
+def _positions(source: SourceSeries) -> np.ndarray:
+    """LPS mm of the first pixel of each plane."""
+    first = np.array([(0, 0, plane) for plane in range(len(source.frames))])
+    return np.round(source.geometry.to_physical(first), _DIGITS)
+
+
+def _place(position: Any) -> tuple[float, ...]:
+    """To compare positions by, which may have gone through texts of 16 characters."""
+    return tuple(round(float(value), 4) + 0.0 for value in position)
 
 
 def pixel_measures(source: SourceSeries) -> Any:

@@ -15,7 +15,7 @@ from .descriptions import UNKNOWN, code_of, tracking_id, tracking_uid
 from .needed import highdicom
 from .saving import save
 from .source import SourceSeries
-from .texts import character_set, meanings_of, short_text
+from .texts import meanings_of, set_character_set, short_text
 
 _SERIES_NUMBER = 902
 _UNITS = {
@@ -100,7 +100,7 @@ def _document(groups: Sequence[Any], seg: Any, source: SourceSeries, author: Aut
         procedure_reported=code_of(_procedure(source)),
         imaging_measurements=groups,
     )
-    return hd.sr.Comprehensive3DSR(
+    document = hd.sr.Comprehensive3DSR(
         evidence=[*source.files, seg],
         content=report,
         series_instance_uid=hd.UID(),
@@ -109,11 +109,12 @@ def _document(groups: Sequence[Any], seg: Any, source: SourceSeries, author: Aut
         instance_number=1,
         manufacturer=MANUFACTURER,
         series_description=short_text(f"Measurements by {author.name or MANUFACTURER}"),
-        specific_character_set=character_set(source.files[0], texts),
         is_complete=True,
         is_final=False,
         is_verified=False,
     )
+    set_character_set(document, source.files[0], texts)
+    return document
 
 
 def _texts(segments: Sequence[MeasuredSegment], authors: Sequence[Author]) -> list[str]:

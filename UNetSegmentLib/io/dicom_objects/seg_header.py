@@ -16,7 +16,7 @@ from .descriptions import segment_descriptions
 from .needed import highdicom
 from .plane_headers import check_reference, pictures_of, pixel_measures, refer
 from .source import SourceSeries
-from .texts import character_set, meanings_of, short_text
+from .texts import meanings_of, set_character_set, short_text
 
 _SERIES_NUMBER = 900
 
@@ -78,7 +78,6 @@ def seg_header(source: SourceSeries, segments: Segments, occupied: np.ndarray, k
                 content_label="SEGMENTATION",
                 content_description=short_text(f"{author.name} {author.version}") or None,
                 series_description=short_text(f"Segmentation by {author.name or MANUFACTURER}"),
-                specific_character_set=character_set(source.files[0], _texts(segments)),
             )
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise InputError(
@@ -86,6 +85,7 @@ def seg_header(source: SourceSeries, segments: Segments, occupied: np.ndarray, k
                 "Write .seg.nrrd or .nii.gz, or export the series again with complete headers.",
                 str(error),
             ) from error
+    set_character_set(made, source.files[0], _texts(segments))
     made.SegmentsOverlap = "UNDEFINED" if kind == "fractional" else "NO"
     return made, refer(made, source)
 

@@ -16,6 +16,7 @@ from ..dicom.series import choose_series
 from ..dicom.stacking import stack
 from ..grid import place_on_grid
 from ..plain_files import is_folder, require_plain_file
+from .texts import mend_character_set
 
 # Of patient and study, which every object about the series repeats.
 _MAY_BE_EMPTY = (
@@ -122,10 +123,9 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
 
 
 def _tidied(data: Any, geometry: Geometry) -> Any:
-    """Headers as the standard wants them, where files of scanners and anonymisers do not: an empty character set is the
-    default one, what may be empty may be missing, and slices without a thickness are as thick as they lie apart."""
-    if "SpecificCharacterSet" in data and not data.SpecificCharacterSet:
-        del data.SpecificCharacterSet
+    """Headers as the standard wants them, where files of scanners and anonymisers do not: the character set is one that
+    there is, what may be empty may be missing, and slices without a thickness are as thick as they lie apart."""
+    mend_character_set(data)
     for name in _MAY_BE_EMPTY:
         if name not in data:
             setattr(data, name, "")

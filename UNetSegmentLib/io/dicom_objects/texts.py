@@ -20,18 +20,34 @@ def short_text(text: str, longest: int = LONGEST) -> str:
     return shown(text, None).replace("\\", "/")[:longest].strip()
 
 
-def character_set(first: Any, texts: Iterable[str]) -> Any:
-    """The set of an object about a series: that of the series, or Unicode where it does not hold our texts.
+def mend_character_set(data: Any) -> None:
+    """Makes a header's character set one that there is: none in place of an empty one, Unicode of an unknown one."""
+    from pydicom.charset import python_encoding
+
+    if "SpecificCharacterSet" not in data:
+        return
+    stated = data.SpecificCharacterSet
+    if not stated:
+        del data.SpecificCharacterSet
+    elif not all(name in python_encoding for name in ([stated] if isinstance(stated, str) else stated)):
+        data.decode()
+        data.SpecificCharacterSet = _UNICODE
+
+
+def set_character_set(made: Any, first: Any, texts: Iterable[str]) -> None:
+    """Gives an object about a series that series' character set, or Unicode where it does not hold our texts.
 
     Args:
+        made: the object (pydicom); all its texts are decoded.
         first: header of a file of the series.
         texts: that the object has beside those of the series.
     """
-    from pydicom.charset import python_encoding
-
     stated = first.get("SpecificCharacterSet") or None
-    known = stated is None or all(name in python_encoding for name in ([stated] if isinstance(stated, str) else stated))
-    return stated if known and all(text.isascii() for text in texts) else _UNICODE
+    wanted = stated if all(text.isascii() for text in texts) else _UNICODE
+    if wanted:
+        made.SpecificCharacterSet = wanted
+    elif "SpecificCharacterSet" in made:
+        del made.SpecificCharacterSet
 
 
 def meanings_of(label: Label) -> list[str]:

@@ -14,7 +14,7 @@ from object_cases import LABELS, ORIENTATIONS, grid_of, labels_on, points_of, sa
 from object_checks import assert_valid, read_by_dcmqi
 from pydicom import dcmread
 
-from UNetSegmentLib.errors import GeometryError, InputError, OutputError
+from UNetSegmentLib.errors import DependencyError, GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io.dicom_objects import (
     Author,
@@ -248,3 +248,12 @@ def test_a_full_disk_leaves_nothing_half_written(
         writers[what]()
     assert [path.name for path in target.parent.iterdir()] == ["a.dcm"]
     assert target.read_bytes() == b"what stood here before"
+
+
+def test_a_highdicom_that_is_too_old_is_said_to_be(
+    tmp_path: Path, source: SourceSeries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("highdicom.__version__", "0.24.0")
+    with pytest.raises(DependencyError, match=r"0\.24\.0 is installed") as caught:
+        write_seg(labels_on(source.geometry), source, tmp_path / "a.dcm", AUTHOR)
+    assert "--upgrade" in caught.value.cure
