@@ -114,8 +114,7 @@ class Files:
         """
         from ... import reporting
         from ...io import write_volume
-        from ...io.dicom_objects import author_of, write_map
-        from ...io.dicom_objects.map_writing import UNCERTAINTY
+        from ...io.dicom_objects import author_of
 
         author = author_of(result.settings)
         written = self._write_result(volume, result, about, job)
@@ -123,6 +122,9 @@ class Files:
             if path is not None and image is not None:
                 cancel.raise_if_cancelled()
                 if path == self.uncertainty and self._map_in_dicom and about is not None:
+                    from ...io.dicom_objects import write_map
+                    from ...io.dicom_objects.map_writing import UNCERTAINTY
+
                     write_map(image, UNCERTAINTY, about, path, author)
                 else:
                     write_volume(image, path)
