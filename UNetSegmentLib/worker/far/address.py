@@ -13,6 +13,7 @@ PYTHON = "python3"
 _FORM = "Write ssh://HOST, ssh://USER@HOST:PORT or ssh://USER@HOST/path/to/python."
 # Names go to ssh as arguments of their own: one that begins with a dash would be an option.
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f@/\\'\"`$;&|<>()-][^\s\x00-\x1f\x7f@/\\'\"`$;&|<>()]*")
+_PASSWORD = re.compile(r"://[^/]*:[^/]*@")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class FarHost:
             InputError: it is none, or holds a password.
         """
         text = url.strip()
+        # First of all, since other errors repeat the address.
+        if _PASSWORD.search(text):
+            raise InputError(
+                "A host's address holds no password.", "Log in by a key: ssh-copy-id puts yours on the host."
+            )
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -59,10 +65,6 @@ class FarHost:
             raise InputError(f"'{text[:120]}' is no address of a host ({error}).", _FORM) from error
         if parts.scheme.lower() != SCHEME or not parts.netloc:
             raise InputError(f"'{text[:120]}' is no address of a host.", _FORM)
-        if parts.password is not None:
-            raise InputError(
-                "A host's address holds no password.", "Log in by a key: ssh-copy-id puts yours on the host."
-            )
         if parts.query or parts.fragment:
             raise InputError(f"'{text[:120]}' is no address of a host.", f"{_FORM} Write ? as %3F and # as %23.")
         # urlsplit writes names in lower case, and aliases of ssh are not to be changed.

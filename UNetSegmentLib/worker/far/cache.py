@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,8 @@ class _Kept:
 
 
 class HostFiles:
-    """The files of the far end, in a private folder that goes with it.
+    """The files of the far end, in a private folder that goes with it. From any thread: arrays arrive on one while
+    requests end on others.
 
     Args:
         parent: of the folder; None is the system's for temporary files.
@@ -35,6 +37,7 @@ class HostFiles:
 
     def __init__(self, parent: Path | None = None) -> None:
         self._folder = ExchangeFolder(parent)
+        self._lock = threading.RLock()
         self._own: dict[int | None, list[HeldFile]] = {}
         self._paths: dict[str, Path] = {}
         self._tokens: dict[int | None, list[str]] = {}
@@ -48,35 +51,39 @@ class HostFiles:
 
     def place(self, token: str, number: int | None, size: int) -> Path:
         """A file for an array that is about to arrive. Raises OSError."""
-        if shutil.disk_usage(self.path).free < size:
-            self._evict(0, 0)
-        file = self._arriving[token] = self._new(number, "array")
-        return file.path
+        with self._lock:
+            if shutil.disk_usage(self.path).free < size:
+                self._evict(0, 0)
+            file = self._arriving[token] = self._new(number, "array")
+            return file.path
 
     def arrived(self, token: str, number: int | None, digest: str, size: int) -> None:
         """All of an array is here; one that is worth it is kept for another request."""
-        file = self._arriving.pop(token)
-        self._name(token, number, file.path)
-        if size >= WORTH_ASKING and digest not in self._kept:
-            self._own[number].remove(file)
-            self._kept[digest] = _Kept(file, size, {number})
-            self._evict(MOST_FILES, MOST_BYTES)
+        with self._lock:
+            file = self._arriving.pop(token)
+            self._name(token, number, file.path)
+            if size >= WORTH_ASKING and digest not in self._kept:
+                self._own[number].remove(file)
+                self._kept[digest] = _Kept(file, size, {number})
+                self._evict(MOST_FILES, MOST_BYTES)
 
     def has(self, digest: str, token: str, number: int | None) -> bool:
         """Whether an array is here still; it is then of this request too."""
-        kept = self._kept.get(digest)
-        if kept is None or not kept.file.path.exists():
-            # Where files have names, the worker removes those that it has mapped.
-            self._kept.pop(digest, None)
-            return False
-        self._kept[digest] = self._kept.pop(digest)
-        kept.users.add(number)
-        self._name(token, number, kept.file.path)
-        return True
+        with self._lock:
+            kept = self._kept.get(digest)
+            if kept is None or not kept.file.path.exists():
+                # Where files have names, the worker removes those that it has mapped.
+                self._kept.pop(digest, None)
+                return False
+            self._kept[digest] = self._kept.pop(digest)
+            kept.users.add(number)
+            self._name(token, number, kept.file.path)
+            return True
 
     def path_of(self, token: str) -> Path | None:
         """Where the array of a token is."""
-        return self._paths.get(token)
+        with self._lock:
+            return self._paths.get(token)
 
     def new_result(self, number: int | None) -> Path:
         """An empty file for an answer. Raises OSError."""
@@ -84,22 +91,24 @@ class HostFiles:
 
     def release(self, number: int | None) -> None:
         """A request is over."""
-        for token in self._tokens.pop(number, ()):
-            self._paths.pop(token, None)
-        for file in self._own.pop(number, ()):
-            file.release()
-        for kept in self._kept.values():
-            kept.users.discard(number)
-        self._evict(MOST_FILES, MOST_BYTES)
+        with self._lock:
+            for token in self._tokens.pop(number, ()):
+                self._paths.pop(token, None)
+            for file in self._own.pop(number, ()):
+                file.release()
+            for kept in self._kept.values():
+                kept.users.discard(number)
+            self._evict(MOST_FILES, MOST_BYTES)
 
     def remove(self) -> None:
         """Everything goes."""
         self._folder.remove()
 
     def _new(self, number: int | None, name: str) -> HeldFile:
-        file = self._folder.file(name)
-        self._own.setdefault(number, []).append(file)
-        return file
+        with self._lock:
+            file = self._folder.file(name)
+            self._own.setdefault(number, []).append(file)
+            return file
 
     def _name(self, token: str, number: int | None, path: Path) -> None:
         self._paths[token] = path

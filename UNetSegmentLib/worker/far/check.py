@@ -17,7 +17,7 @@ from typing import Any
 
 from ...errors import UNetSegmentError
 from ...progress import CancelToken
-from ..errors import error_from_code
+from ..errors import WorkerError, error_from_code
 from ..protocol.encoding import decode_event
 from ..protocol.messages import Device, Hello, Problem, Ready
 from ..protocol.wire import to_json
@@ -110,7 +110,7 @@ def check_host(
     except UNetSegmentError as error:
         if cancel is not None:
             cancel.raise_if_cancelled()
-        reachable = report.reachable or error.code not in ("far-unreachable",)
+        reachable = report.reachable or error.code != WorkerError.FAR_UNREACHABLE
         seconds = report.seconds or time.monotonic() - started
         return replace(report, problem=error, reachable=reachable, seconds=seconds)
     finally:
@@ -134,6 +134,7 @@ class _Trial:
     ready: Ready | None = None
     _said: set[str] = field(default_factory=set)
     _over: threading.Event = field(default_factory=threading.Event)
+    _link: Link = field(init=False)
     _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
 
     def do(self, work: Callable[[], Any]) -> Any:
@@ -143,20 +144,22 @@ class _Trial:
         def run() -> None:
             try:
                 outcome.append(work())
-            except UNetSegmentError as error:
+            except Exception as error:
                 outcome.append(error)
 
         threading.Thread(target=run, daemon=True).start()
         while not outcome:
             self._look()
             time.sleep(_POLL)
-        if isinstance(outcome[0], UNetSegmentError):
+        if isinstance(outcome[0], Exception):
             raise outcome[0]
         return outcome[0]
 
+    def __post_init__(self) -> None:
+        self._link = Link(self._on_line, self._on_control, self._over.set)
+
     def open(self) -> None:
         """Begins to take what the far end says."""
-        self._link = Link(self._on_line, self._on_control, self._over.set)
         self._link.receiver = Receiver(
             lambda *_: Path(self._folder.name) / "trial",
             _unwritable,
@@ -203,6 +206,7 @@ class _Trial:
 
     def close(self) -> None:
         """Leaves nothing behind."""
+        self._link.close()
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 

@@ -96,7 +96,10 @@ class FarEnd:
             self._link.run(self._input)
         except FrameError as error:
             logger.error("What comes through ssh is damaged: %s", error)
-        self._leave()
+        except Exception:
+            logger.exception("unexpected error in what comes through ssh")
+        finally:
+            self._leave()
 
     # -- from the client's machine, on the link's reading thread -------------------------------------------------------
 
@@ -226,7 +229,12 @@ class FarEnd:
             arrays.append(_outgoing(f"result/{number}/{name}", array))
             return arrays[-1].token
 
-        changed = rename_arrays(body, token)
+        try:
+            changed = rename_arrays(body, token)
+        except OSError as error:
+            lost = WorkerError("The voxels of an answer are gone.", "Try again.", str(error))
+            self._fail(number, lost)
+            return
         self._link.send(
             Parcel(
                 encoded(changed),

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...io.json_files import no_constant
 
-_ARRAY = {"path", "shape", "dtype"}
+_ARRAY = ("path", "shape", "dtype")
 _NAMELESS = "far-image-"
 _NUMBERED = re.compile(rb"far-image-[0-9]+-")
 
@@ -34,10 +34,11 @@ def encoded(body: dict[str, Any]) -> bytes:
 
 
 def rename_arrays(value: Any, rename: Callable[[dict[str, Any]], str]) -> Any:
-    """A copy in which every array has the path that ``rename`` gives it."""
+    """A copy in which every array has the path that ``rename`` gives it, and nothing beside what an array has."""
     if isinstance(value, dict):
-        if value.keys() == _ARRAY and isinstance(value["path"], str):
-            return {**value, "path": rename(value)}
+        # Whoever reads messages passes over keys that he does not know: with more of them it is an array all the same.
+        if all(key in value for key in _ARRAY) and isinstance(value["path"], str):
+            return {**{key: value[key] for key in _ARRAY}, "path": rename(value)}
         return {key: rename_arrays(entry, rename) for key, entry in value.items()}
     if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
         return [rename_arrays(entry, rename) for entry in value]

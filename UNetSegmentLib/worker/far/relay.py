@@ -61,7 +61,7 @@ class Relay:
     def __init__(self, channel: Channel, options: FarOptions) -> None:
         self._input, self._options, self._host = channel.input, options, options.host
         self._outbox = Outbox(channel.output, self._client_gone)
-        self._link = Link(self._on_line, self._on_control, lambda: None)
+        self._link = Link(self._on_line, self._on_control, self._unwritten)
         self._receiver = Receiver(
             self._place,
             _cannot_write,
@@ -291,6 +291,11 @@ class Relay:
             WorkerError.CRASHED,
         )
 
+    def _unwritten(self) -> None:
+        """Nothing more can be sent: then nothing more is to be waited for, and the reading thread says so."""
+        if self._login is not None:
+            self._login.kill()
+
     def _end(self, error: UNetSegmentError | None, code: int) -> None:
         """The host is gone; the client is told why, and this process ends."""
         if error is not None and not self._ending.is_set():
@@ -306,7 +311,7 @@ class Relay:
         self._ending.set()
         if self._login is not None:
             self._login.close(1.0)
-        for folder in self._folders:
+        for folder in tuple(self._folders):
             remove_abandoned(Path(folder))
         os._exit(0)
 

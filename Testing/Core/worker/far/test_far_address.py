@@ -54,6 +54,13 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     assert caught.value.cure
 
 
+@pytest.mark.parametrize("text", ["ssh://me:secret@gpu", "ssh://me:secret@gpu:99999", "http://me:secret@gpu"])
+def test_a_password_is_never_repeated(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        FarHost.parse(text)
+    assert "secret" not in str(caught.value) and "password" in caught.value.cause
+
+
 def test_the_command_line_of_a_relay_says_all_that_it_was_given() -> None:
     host = FarHost("gpu", "me", 22, "/a b/python")
     ssh = ("ssh", "-F", "my config")
@@ -124,6 +131,20 @@ def test_every_failure_has_a_cause_and_a_cure(code: int | None, said: str, expec
     assert words in str(error) and error.cure and error.detail == said
     assert "{" not in str(error)
     assert isinstance(error, WorkerError)
+
+
+def test_a_host_names_no_file_of_this_computer() -> None:
+    """Whoever reads a message passes over keys that he does not know: with one of these it is an array all the same,
+    which the client would read, and remove."""
+    from UNetSegmentLib.worker.far.references import rename_arrays
+    from UNetSegmentLib.worker.protocol.arrays import ArrayFile
+    from UNetSegmentLib.worker.protocol.wire import from_json
+
+    told = {"path": "/home/me/thesis.tex", "shape": [9], "dtype": "|u1", "note": 1}
+    for body in ({"voxels": told}, {"changes": [{"file": told}]}, {"probabilities": {"array": told}}):
+        changed = rename_arrays(body, lambda entry: "held")
+        assert "thesis" not in repr(changed) and "held" in repr(changed)
+    assert from_json(ArrayFile, rename_arrays(told, lambda entry: "held")) == ArrayFile("held", (9,), "|u1")
 
 
 def test_no_name_of_an_image_leaves_this_computer() -> None:

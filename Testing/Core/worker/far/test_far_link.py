@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worker_helpers import PATIENCE, until
 
-from UNetSegmentLib.errors import OutputError, UNetSegmentError
+from UNetSegmentLib.errors import ModelError, OutputError, UNetSegmentError
 from UNetSegmentLib.worker.far.cache import HostFiles
 from UNetSegmentLib.worker.far.relay import _wanted
 from UNetSegmentLib.worker.far.stream.frames import FrameError, Kind, control, frame, read_frame
@@ -183,6 +185,52 @@ def test_a_disk_that_takes_nothing_is_told_and_the_connection_goes_on(tmp_path: 
     assert [error.code for error in refusals] == ["cannot-write"] and there.lines == [b"b"]
 
 
+@pytest.mark.parametrize("error", [zipfile.BadZipFile("damaged"), ModelError("damaged"), PermissionError("damaged")])
+def test_a_file_that_cannot_be_read_costs_its_request_alone(error: Exception, tmp_path: Path) -> None:
+    refusals: list[UNetSegmentError] = []
+
+    def opened() -> io.BytesIO:
+        raise error
+
+    with pair(tmp_path) as (here, there):
+        here.link.send(Parcel(b"lost", 1, (Outgoing("a", opened, 9),), refused=refusals.append))
+        sent(here, np.arange(9, dtype=np.int32), "b", 2)
+        until(lambda: there.lines, "the next line")
+        assert there.lines == [b"b"]
+    assert "damaged" in str(refusals[0]) + refusals[0].detail
+
+
+def test_what_is_kept_may_end_while_more_arrives(tmp_path: Path) -> None:
+    files = HostFiles(tmp_path)
+    failures: list[Exception] = []
+
+    def rounds(first: int) -> None:
+        try:
+            for number in range(first, first + 400):
+                for name in range(4):
+                    token = f"{number}/{name}"
+                    if not files.has(f"digest-{name}-{number % 3}", token, number):
+                        files.place(token, number, 0)
+                        files.arrived(token, number, f"digest-{name}-{number % 3}", 1 << 20)
+                    assert files.path_of(token) is not None
+                files.release(number)
+        except Exception as error:
+            failures.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=rounds, args=(first,)) for first in (0, 10_000)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+        files.remove()
+    assert not failures
+
+
 def test_an_array_that_was_changed_on_its_way_breaks_the_connection(tmp_path: Path) -> None:
     array = np.arange(1000, dtype=np.int32)
     link, sink = Link(lambda line: None, lambda words: None, lambda: None), Held()
@@ -264,6 +312,7 @@ def test_words_that_make_no_sense_end_the_connection(words: dict[str, Any], tmp_
     with pytest.raises(FrameError):
         end.link.run(io.BytesIO(control(words["is"], **{k: v for k, v in words.items() if k != "is"})))
     for kind in (Kind.ACK, Kind.DATA, Kind.CONTROL):
-        with pytest.raises(FrameError):
-            end.link.run(io.BytesIO(frame(kind, b"???")))
+        for body in (b"???", b"[" * 100_000):
+            with pytest.raises(FrameError):
+                end.link.run(io.BytesIO(frame(kind, body)))
     end.files.remove()

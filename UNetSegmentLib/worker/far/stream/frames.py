@@ -85,7 +85,7 @@ def control_words(body: bytes) -> dict[str, Any]:
     """What a ``CONTROL`` frame says. Raises FrameError for what is no JSON object with ``is``."""
     try:
         words = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FrameError(f"no JSON: {body[:80]!r}") from error
     if not isinstance(words, dict) or not isinstance(words.get("is"), str):
         raise FrameError(f"no message: {body[:80]!r}")

@@ -114,7 +114,7 @@ class Link:
             while (got := _read(source)) is not None:
                 try:
                     self._take(got)
-                except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+                except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
                     raise FrameError(f"a frame that makes no sense: {error!r}") from error
         finally:
             if self.receiver is not None:

@@ -131,10 +131,11 @@ class Sender:
                 parcel.refused(refusal.error)
         except Dropped:
             yield control("forget", number=parcel.number)
-        except OSError as error:
+        except Exception as error:
+            # A packed model fails in as many ways as there are kinds of damage. The others in the queue go on.
             yield control("forget", number=parcel.number)
             if parcel.drop():
-                parcel.refused(InputError("A file of voxels cannot be read.", "Try again.", str(error)))
+                parcel.refused(_unreadable(error))
         finally:
             parcel.sent()
 
@@ -212,6 +213,12 @@ class Sender:
             raise Refused(error_of(words))
         if parcel.dropped:
             raise Dropped
+
+
+def _unreadable(error: Exception) -> UNetSegmentError:
+    if isinstance(error, UNetSegmentError):
+        return error
+    return InputError("A file that was to be sent cannot be read.", "Try again.", f"{type(error).__name__}: {error}")
 
 
 def refusal_words(error: UNetSegmentError) -> dict[str, str]:
