@@ -266,6 +266,8 @@ def test_what_a_hostile_server_says_stays_text(scripted: ScriptedServer, uid: st
             "00200011": "\x07",
         },
         {"0020000D": [STUDY], "0020000E": {"a": 1}},
+        {"0020000D": "..", "0020000E": "1.2.3", "00080060": "CT"},
+        {"0020000D": STUDY, "0020000E": "..", "00080060": "CT"},
     ]
     body = json.dumps([{tag: {"vr": "LO", "Value": [value]} for tag, value in row.items()} for row in rows]).encode()
     scripted.rule("GET .*/series", Answer(body=body))
@@ -307,6 +309,8 @@ def test_an_answer_that_got_lost_stores_nothing_twice(scripted: ScriptedServer, 
         (Answer(503, headers={"Retry-After": "0"}), "trouble of its own", 3),
         (Answer(200, b""), "does not say that it stored", 1),
         (Answer(200, b"[]"), "no DICOMweb", 1),
+        (Answer(200, b'{"00081199": {"vr": "SQ", "Value": [{}]}}'), "no DICOMweb", 1),
+        (Answer(200, b'{"00081198": {"vr": "SQ", "Value": [{"00081197": {"vr": "LO", "Value": ["x"]}}]}}'), "DICOM", 1),
     ],
 )
 def test_storing_is_refused(
@@ -318,6 +322,17 @@ def test_storing_is_refused(
         store_files(scripted.server(), sorted((tmp_path / "in").iterdir())[:1])
     assert raised.value.cure
     assert scripted.count("POST") == attempts
+
+
+@pytest.mark.parametrize("said", [[{"00080018": "1.2"}], [{"00080018": {"Value": None}}], {"00080018": 1}, [1], 7])
+def test_a_server_that_cannot_tell_what_it_has_is_sent_it(
+    said: object, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    save_levels(tmp_path / "in")
+    scripted.rule("GET", Answer(body=json.dumps(said).encode()))
+    files = sorted((tmp_path / "in").iterdir())[:1]
+    assert [str(one.SOPInstanceUID) for one in scripted.stored] == [] and store_files(scripted.server(), files)
+    assert len(scripted.stored) == 1
 
 
 @pytest.mark.parametrize(

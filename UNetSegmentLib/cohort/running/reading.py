@@ -16,7 +16,8 @@ from ...volume import Segmentation, Volume
 from ..case import CohortCase
 from ..stamps import content_of, stamp_of
 
-_UID = re.compile(r"[0-9.]{3,64}")
+# A series may be named by its number too.
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from ...text import shown
 from ..atomic import output_error
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
+from .json_model import is_uid
 from .multipart import TornError, boundary_of, parts_of
 from .server import Server
 
 _BLOCK = 1 << 20
-_UID = re.compile(r"[0-9.]{1,64}")
 # As they are stored: what was compressed travels compressed. Servers that cannot send that choose what they can.
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
@@ -110,7 +109,7 @@ def _name(server: Server, path: Path, series: str) -> None:
         raise ServerError(
             f"{server.host} sent something that is not DICOM.", "Check the series in another program.", str(error)[:200]
         ) from error
-    if of != series or not _UID.fullmatch(uid):
+    if of != series or not is_uid(uid):
         raise ServerError(f"{server.host} sent an instance of another series.", "Tell its administrator.")
     path.replace(path.with_name(f"{uid}.dcm"))
 

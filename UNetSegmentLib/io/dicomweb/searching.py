@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,10 +11,10 @@ from ...progress import CancelToken
 from ...text import shown
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
+from .json_model import is_uid, number_in, text_in, values_in
 from .server import Server
 
 _PAGE = 200
-_UID = re.compile(r"[0-9.]{1,64}")
 # Attributes of series (PS3.18, table 10.6.1-5 and their like); all others are asked of studies.
 _OF_SERIES = frozenset(
     (
@@ -156,8 +155,8 @@ def look_closer(server: Server, series: SeriesOnServer, cancel: CancelToken | No
     if not instances:
         return series
     first = instances[0]
-    uid = _text(first, "SOPInstanceUID")
-    if not _UID.fullmatch(uid):
+    uid = text_in(first, "SOPInstanceUID")
+    if not is_uid(uid):
         return series
     try:
         headers = connection.ask(lambda: client.retrieve_instance_metadata(series.study, series.uid, uid), cancel)
@@ -166,13 +165,13 @@ def look_closer(server: Server, series: SeriesOnServer, cancel: CancelToken | No
     except ServerError:  # not every server offers it; the images tell, once they are here
         headers = first
     headers = headers if isinstance(headers, dict) else first
-    kinds = [str(word).upper() for word in _values(headers, "ImageType")]
+    kinds = [str(word).upper() for word in values_in(headers, "ImageType")]
     return replace(
         series,
         instances=series.instances or len(instances),
-        frames=max(_number(headers, "NumberOfFrames"), 1),
-        sop_class=_text(headers, "SOPClassUID") or _text(first, "SOPClassUID"),
-        modality=series.modality or shown(_text(headers, "Modality"), 16).upper(),
+        frames=max(number_in(headers, "NumberOfFrames"), 1),
+        sop_class=text_in(headers, "SOPClassUID") or text_in(first, "SOPClassUID"),
+        modality=series.modality or shown(text_in(headers, "Modality"), 16).upper(),
         localizer="LOCALIZER" in kinds,
     )
 
@@ -190,11 +189,11 @@ class _Search:
         search = self._connection.client.search_for_studies
         named: list[dict[str, str]] = [{"StudyInstanceUID": uid} for uid in query.studies] or [{}]
         found = [
-            _text(item, "StudyInstanceUID")
+            text_in(item, "StudyInstanceUID")
             for name in named
             for item in self._pages(search, "StudyInstanceUID", search_filters={**name, **query.studies_by})
         ]
-        return [uid for uid in dict.fromkeys(found) if _UID.fullmatch(uid) and uid in (query.studies or (uid,))]
+        return [uid for uid in dict.fromkeys(found) if is_uid(uid) and uid in (query.studies or (uid,))]
 
     def series(self, study: str | None, filters: Mapping[str, str]) -> Iterator[SeriesOnServer]:
         """Series of a study, or of all."""
@@ -203,15 +202,15 @@ class _Search:
         for item in self._pages(
             search, "SeriesInstanceUID", study_instance_uid=study, search_filters=dict(filters), fields=fields
         ):
-            uid, of = _text(item, "SeriesInstanceUID"), _text(item, "StudyInstanceUID") or study or ""
-            if _UID.fullmatch(uid) and _UID.fullmatch(of) and of == (study or of):  # they become parts of addresses
+            uid, of = text_in(item, "SeriesInstanceUID"), text_in(item, "StudyInstanceUID") or study or ""
+            if is_uid(uid) and is_uid(of) and of == (study or of):  # they become parts of addresses
                 yield SeriesOnServer(
                     of,
                     uid,
-                    shown(_text(item, "Modality"), 16).upper(),
-                    shown(_text(item, "SeriesNumber"), 16),
-                    shown(_text(item, "SeriesDescription"), 64),
-                    _number(item, "NumberOfSeriesRelatedInstances"),
+                    shown(text_in(item, "Modality"), 16).upper(),
+                    shown(text_in(item, "SeriesNumber"), 16),
+                    shown(text_in(item, "SeriesDescription"), 64),
+                    number_in(item, "NumberOfSeriesRelatedInstances"),
                 )
 
     def instances(self, series: SeriesOnServer, most: int | None) -> Iterator[Mapping[str, Any]]:
@@ -229,10 +228,10 @@ class _Search:
         seen: set[str] = set()
         while True:
             page = self._page(search, limit=_PAGE, offset=len(seen), **asked)
-            new = [item for item in page if _text(item, key) and _text(item, key) not in seen]
+            new = [item for item in page if text_in(item, key) and text_in(item, key) not in seen]
             if not new:
                 return
-            seen.update(_text(item, key) for item in new)
+            seen.update(text_in(item, key) for item in new)
             yield from new
 
     def _page(self, search: Callable[..., Any], **asked: Any) -> Sequence[Mapping[str, Any]]:
@@ -255,7 +254,7 @@ def _once_each(found: Iterable[SeriesOnServer]) -> list[SeriesOnServer]:
 
 def _uid(text: str) -> str:
     text = text.strip()
-    if not _UID.fullmatch(text):
+    if not is_uid(text):
         raise InputError(f"'{shown(text, 70)}' is not a UID.", "A UID holds digits and dots alone, 64 at most.")
     return text
 
@@ -271,22 +270,3 @@ def _word(word: str) -> tuple[str, str]:
             "Write DICOM's keyword, = and a value, such as StudyDate=20260101-20260131 or ModalitiesInStudy=CT.",
         )
     return key, value
-
-
-def _values(item: Mapping[str, Any], keyword: str) -> list[Any]:
-    """Of an attribute in DICOM's JSON (PS3.18, annex F)."""
-    from pydicom.datadict import tag_for_keyword
-
-    element = item.get(f"{tag_for_keyword(keyword):08X}")
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values if isinstance(values, list) else []
-
-
-def _text(item: Mapping[str, Any], keyword: str) -> str:
-    values = _values(item, keyword)
-    return str(values[0]).strip() if values and isinstance(values[0], str | int | float) else ""
-
-
-def _number(item: Mapping[str, Any], keyword: str) -> int:
-    text = _text(item, keyword)
-    return int(text) if text.isdecimal() and len(text) < 10 else 0

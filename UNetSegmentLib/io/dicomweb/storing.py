@@ -10,6 +10,7 @@ from ...errors import InputError, ServerError
 from ...progress import CancelToken
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
+from .json_model import text_in
 from .server import Server
 
 # Why an instance was not stored: PS3.18, annex I.2.2; first and last reason of each kind.
@@ -59,10 +60,22 @@ def _store(connection: Connection, file: Path, cancel: CancelToken | None) -> st
     def once() -> None:
         # An earlier attempt, or an earlier run, may have come through without its answer coming back.
         if not _is_there(connection, data):
-            _check(connection.server, uid, _answer(connection, data))
+            _send(connection, data, uid)
 
     connection.ask(once, cancel)
     return uid
+
+
+def _send(connection: Connection, data: Any, uid: str) -> None:
+    """Sends an instance, and raises where the server does not say that it has it."""
+    import requests
+
+    try:
+        _check(connection.server, uid, _answer(connection, data))
+    except requests.RequestException:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError) as error:  # SyntaxError: XML
+        raise no_dicomweb(connection.server, "something that cannot be read") from error
 
 
 def _answer(connection: Connection, data: Any) -> Any:
@@ -71,16 +84,11 @@ def _answer(connection: Connection, data: Any) -> Any:
     import requests
 
     try:
-        try:
-            return connection.client.store_instances([data])
-        except requests.HTTPError as error:
-            if error.response is None or error.response.status_code != 409:
-                raise
-            return pydicom.Dataset.from_json(error.response.json())
-    except requests.RequestException:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError) as error:  # SyntaxError: XML
-        raise no_dicomweb(connection.server, "something that cannot be read") from error
+        return connection.client.store_instances([data])
+    except requests.HTTPError as error:
+        if error.response is None or error.response.status_code != 409:
+            raise
+        return pydicom.Dataset.from_json(error.response.json())
 
 
 def _read(file: Path) -> Any:
@@ -109,7 +117,7 @@ def _is_there(connection: Connection, data: Any) -> bool:
         if isinstance(error, PassingError):
             raise
         return False
-    return any(uid in item.get("00080018", {}).get("Value", ()) for item in found if isinstance(item, dict))
+    return isinstance(found, list) and any(text_in(item, "SOPInstanceUID") == uid for item in found)
 
 
 def _check(server: Server, uid: str, answer: Any) -> None:
