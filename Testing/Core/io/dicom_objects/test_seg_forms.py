@@ -25,6 +25,7 @@ from seg_files import item, plain_seg, segment
 
 from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.io.dicom_objects import read_seg
+from UNetSegmentLib.io.dicom_objects.reading.objects import labels_in
 
 PLACES = [(0.0, 0.0, 2.5 * n) for n in range(3)]
 MASKS = np.random.default_rng(3).random((3, 5, 7)) < 0.5
@@ -269,3 +270,27 @@ def test_whatever_bytes_are_changed_nothing_else_than_our_errors_comes(tmp_path:
             read_seg(path)
         except InputError as error:
             assert error.cure
+
+
+@pytest.mark.parametrize("values", [(1, 200), (1, 40_000)])
+def test_numbers_above_half_of_a_type_are_no_negative_ones(tmp_path: Path, values: tuple[int, int]) -> None:
+    """A header that calls pixels signed, as some writers copy it from the image."""
+    frames = np.zeros((1, 3, 4))
+    frames[0, 0], frames[0, 1] = values
+    segments = [segment(value) for value in values]
+    path = plain_seg(tmp_path / "a.dcm", frames, [(0, 0, 0)], segments=segments, PixelRepresentation=1)
+    assert np.array_equal(read_seg(path).voxels, frames)
+
+
+def test_a_header_that_is_damaged_anywhere_is_an_error_with_a_cure(tmp_path: Path) -> None:
+    whole = plain_seg(tmp_path / "whole.dcm", np.ones((2, 3, 4)), [(0, 0, 0), (0, 0, 2.5)], segments=[segment(1)])
+    data = whole.read_bytes()
+    path = tmp_path / "cut.dcm"
+    refused = 0
+    for length in range(140, len(data), 7):
+        path.write_bytes(data[:length])
+        try:
+            labels_in(path)
+        except InputError as error:
+            refused += bool(error.cure)
+    assert refused > 10

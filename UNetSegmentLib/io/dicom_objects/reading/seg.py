@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ....budget import require_memory
-from ....errors import InputError
+from ....errors import InputError, UNetSegmentError
 from ....geometry import Geometry
 from ....labels import Label
 from ....text import shown
@@ -17,7 +17,7 @@ from ....volume import Segmentation
 from ...dicom.values import number
 from .image_grid import ImagePlace, check_space
 from .placing import placed_on
-from .seg_frames import STORAGES, SegFile, open_seg
+from .seg_frames import STORAGES, SegFile, damaged, open_seg, segments_header
 from .seg_planes import planes_of
 from .seg_segments import Segments, chosen, segments_of
 
@@ -159,9 +159,12 @@ def names_in(path: Path) -> tuple[Label, ...]:
     """The segments of a SEG, out of its header alone.
 
     Raises:
-        InputError: it names none.
+        InputError: it names none, or is damaged.
     """
-    from pydicom import dcmread
-
-    data = dcmread(path, stop_before_pixels=True, force=True)
-    return segments_of(data, str(data.get("SegmentationType", "")), path.name).labels
+    data, kind = segments_header(path)
+    try:
+        return segments_of(data, kind, path.name).labels
+    except UNetSegmentError:
+        raise
+    except Exception as error:  # a damaged header fails in as many ways as there are types
+        raise damaged(path, "its header is damaged", str(error)) from error

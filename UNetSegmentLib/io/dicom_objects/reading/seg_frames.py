@@ -94,15 +94,35 @@ class SegFile:
                     warnings.simplefilter("ignore")
                     frame = np.asarray(next(frames))
             except StopIteration:
-                raise _damaged(self.path, f"it ends after {done} of {len(self.planes)} frames") from None
+                raise damaged(self.path, f"it ends after {done} of {len(self.planes)} frames") from None
             except UNetSegmentError:
                 raise
             except (NotImplementedError, *_DAMAGES) as error:
                 raise _undecoded(self, error) from error
+            if frame.dtype.kind == "i":
+                # Numbers of segments and shares have no sign, whatever the header says of the pixels.
+                frame = frame.view(f"u{frame.itemsize}")
             if frame.shape != self.shape:
-                raise _damaged(self.path, f"its frames are not of {self.shape[0]} rows and {self.shape[1]} columns")
+                raise damaged(self.path, f"its frames are not of {self.shape[0]} rows and {self.shape[1]} columns")
             done += 1
             yield frame
+
+
+def segments_header(path: Path) -> tuple[Dataset, str]:
+    """The header of a SEG, and its type as it states it.
+
+    Raises:
+        InputError: damaged.
+    """
+    from pydicom import dcmread
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = dcmread(path, stop_before_pixels=True, force=True)
+            return data, _stated_kind(data)
+    except Exception as error:  # as of open_seg
+        raise damaged(path, "its header is damaged", str(error)) from error
 
 
 def open_seg(path: Path) -> SegFile:
@@ -122,7 +142,7 @@ def open_seg(path: Path) -> SegFile:
     except UNetSegmentError:
         raise
     except Exception as error:  # pydicom decodes late; a damaged header fails in as many ways as there are types
-        raise _damaged(path, "its header is damaged", str(error)) from error
+        raise damaged(path, "its header is damaged", str(error)) from error
 
 
 def _read(path: Path) -> Dataset:
@@ -135,7 +155,7 @@ def _read(path: Path) -> Dataset:
         _check_class(head, path)
         fault = fault_of_pixels(file, head)
         if fault:
-            raise _damaged(path, f"it {fault}")
+            raise damaged(path, f"it {fault}")
         file.seek(0)
         return dcmread(file, force=True)
 
@@ -149,24 +169,26 @@ def _check_class(data: Dataset, path: Path) -> None:
 
 
 def _kind(data: Dataset, path: Path) -> str:
-    kind = str(element(data, "SegmentationType") or "").strip(" \0").upper()
+    kind = _stated_kind(data)
     if kind not in KINDS:
-        raise _damaged(
-            path, f"it states the type '{shown(kind, 20)}', which there is not" if kind else "it has no type"
-        )
+        raise damaged(path, f"it states the type '{shown(kind, 20)}', which there is not" if kind else "it has no type")
     bits = count(data, "BitsAllocated")
     if bits not in _BITS[kind] or not (0 < count(data, "BitsStored") <= bits) or count(data, "SamplesPerPixel", 1) != 1:
-        raise _damaged(path, f"a {kind.lower()} one has no pixels of {bits} bits")
+        raise damaged(path, f"a {kind.lower()} one has no pixels of {bits} bits")
     if "PixelData" not in data or not data.PixelData:
-        raise _damaged(path, "it has no pixels")
+        raise damaged(path, "it has no pixels")
     if not _encapsulated(data.file_meta.TransferSyntaxUID) and len(data.PixelData) < pixel_bytes(data):
-        raise _damaged(path, "it ends before its last pixel")
+        raise damaged(path, "it ends before its last pixel")
     if element(data, "TotalPixelMatrixRows") is not None:
         raise InputError(
             f"'{path.name}' is a segmentation of a whole-slide picture in tiles, which is not read.",
             "Export the part that you want as a label map (PNG or TIFF).",
         )
     return kind
+
+
+def _stated_kind(data: Dataset) -> str:
+    return str(element(data, "SegmentationType") or "").strip(" \0").upper()
 
 
 def _encapsulated(syntax: Any) -> bool:
@@ -179,9 +201,9 @@ def _planes(data: Dataset, path: Path) -> tuple[Plane, ...]:
     shared = item(data, "SharedFunctionalGroupsSequence")
     own = items(data, "PerFrameFunctionalGroupsSequence")
     if not total or not (count(data, "Rows") and count(data, "Columns")):
-        raise _damaged(path, "it has no frames")
+        raise damaged(path, "it has no frames")
     if len(own) != total:
-        raise _damaged(path, f"it says of {len(own)} of its {total} frames where they lie")
+        raise damaged(path, f"it says of {len(own)} of its {total} frames where they lie")
 
     @cache
     def common(name: str) -> Dataset | None:
@@ -244,7 +266,7 @@ def _inflated(seg: SegFile) -> Iterator[np.ndarray]:
     for frame in generate_frames(seg.data.PixelData, number_of_frames=len(seg.planes)):
         unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, size)
         if len(unpacked) < size:
-            raise _damaged(seg.path, "a frame of it is too short")
+            raise damaged(seg.path, "a frame of it is too short")
         if bits == 1:
             flat = np.unpackbits(np.frombuffer(unpacked, np.uint8), bitorder="little")[: rows * columns]
         else:
@@ -262,10 +284,11 @@ def _undecoded(seg: SegFile, error: Exception) -> UNetSegmentError:
             "Install it with: pip install highdicom pylibjpeg[openjpeg], or save the file uncompressed.",
             str(error),
         )
-    return _damaged(seg.path, "its pixels are damaged", str(error))
+    return damaged(seg.path, "its pixels are damaged", str(error))
 
 
-def _damaged(path: Path, why: str, detail: str = "") -> InputError:
+def damaged(path: Path, why: str, detail: str = "") -> InputError:
+    """The error for a file that cannot be read."""
     return InputError(
         f"'{path.name}' is no DICOM segmentation that can be read: {why}.",
         "Copy or export it again, and check that its size is the same as the original's.",
