@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from slicer.i18n import tr as _
+
 from UNetSegmentLib.errors import UNetSegmentError
 from UNetSegmentLib.reporting.dicom_process import order_line
 from UNetSegmentLib.reporting.dicom_saving import STEPS, DicomOrder
@@ -116,8 +118,8 @@ class DicomExport:
                 error_from_code(**problem)
                 if problem
                 else UNetSegmentError(
-                    f"The process that saves DICOM objects has ended ({status.describe()}).",
-                    "Try again; copy the details where it happens again.",
+                    _("The process that saves DICOM objects has ended ({how}).").format(how=status.describe()),
+                    _("Try again; copy the details where it happens again."),
                     self._said.decode(errors="replace"),
                 )
             )

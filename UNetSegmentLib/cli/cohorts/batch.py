@@ -160,11 +160,11 @@ def batch(
     part: Annotated[str, typer.Option(help="Run one part of several, such as 3/8, on a machine of its own.")] = "1/1",
     join: Annotated[bool, typer.Option("--join", help="Only put the tables of all parts together.")] = False,
     ray: Annotated[str, typer.Option(help=_RAY)] = "",
-    ray_actors: Annotated[int, typer.Option(help="How many at once; 0 for as many as there is room for.")] = 0,
-    ray_cpus: Annotated[float, typer.Option(help="CPUs of each.")] = 1.0,
-    ray_gpus: Annotated[float, typer.Option(help="Share of a GPU of each.")] = 0.0,
+    ray_actors: Annotated[int, typer.Option(min=0, help="How many at once; 0 for as many as there is room for.")] = 0,
+    ray_cpus: Annotated[float, typer.Option(min=0.0, help="CPUs of each.")] = 1.0,
+    ray_gpus: Annotated[float, typer.Option(min=0.0, help="Share of a GPU of each.")] = 0.0,
     ray_memory: Annotated[
-        float, typer.Option(help="GB of memory of each; 0 for what the model is expected to need.")
+        float, typer.Option(min=0.0, help="GB of memory of each; 0 for what the model is expected to need.")
     ] = 0.0,
     dicomweb: DicomwebOption = "",
     study: StudyOption = None,
