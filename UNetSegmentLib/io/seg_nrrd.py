@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +102,15 @@ def parse(fields: Mapping[str, str], name: str = "The file") -> list[StoredSegme
         raise InputError(
             f"The segments in the header of '{name}' are damaged.", "Save it again with Slicer.", str(error)
         ) from error
+
+
+def numbered(segments: Sequence[StoredSegment]) -> list[Label]:
+    """The labels under the values that they have in one label map of all layers: their own, or where layers have the
+    same ones the numbers from 1 on."""
+    labels = [segment.label for segment in segments]
+    if len({label.value for label in labels}) == len(labels):
+        return labels
+    return [replace(label, value=number) for number, label in enumerate(labels, start=1)]
 
 
 def read_fields(path: Path) -> dict[str, str]:

@@ -101,9 +101,7 @@ def read_names(path: Path | str) -> tuple[Label, ...]:
     if image_ending(path) in _NRRD:
         segments = seg_nrrd.parse(seg_nrrd.read_fields(path), path.name)
         if segments:
-            return tuple(
-                replace(segment.label, value=v) for segment, v in zip(segments, _values(segments), strict=True)
-            )
+            return tuple(seg_nrrd.numbered(segments))
     if image_ending(path):
         return read_label_table(table_path(path))
     return _names_in_object(path) or (() if is_folder(path) else read_label_table(table_path(path)))
@@ -130,14 +128,8 @@ def read_algorithms(path: Path | str) -> dict[int, seg_nrrd.Algorithm]:
     """
     path = Path(path)
     segments = seg_nrrd.parse(seg_nrrd.read_fields(path), path.name)
-    found = zip(segments, _values(segments), strict=True)
-    return {value: segment.algorithm for segment, value in found if segment.algorithm is not None}
-
-
-def _values(segments: Sequence[seg_nrrd.StoredSegment]) -> list[int]:
-    """As layers with the same values are joined."""
-    values = [segment.label.value for segment in segments]
-    return values if len(set(values)) == len(values) else list(range(1, len(values) + 1))
+    found = zip(segments, seg_nrrd.numbered(segments), strict=True)
+    return {label.value: segment.algorithm for segment, label in found if segment.algorithm is not None}
 
 
 def match_names(

@@ -282,24 +282,24 @@ def _merge(
     """One label map of all layers, or of the wanted segments; see :func:`read_segmentation`."""
     geometry = volume.geometry
     layers = [_whole_numbers(layer, path.name) for layer in volume.voxels]
+    known = seg_nrrd.numbered(segments)
+    pairs = list(zip(segments, known, strict=True))
     if wanted:
-        names = {find_label([one.label for one in segments], text, path.name).name for text in wanted}
-        segments = [one for one in segments if one.label.name in names]
+        values = {find_label(known, text, path.name).value for text in wanted}
+        pairs = [(segment, label) for segment, label in pairs if label.value in values]
+        segments = [segment for segment, _ in pairs]
         layers = [np.where(np.isin(layer, _values_of(segments, n)), layer, 0) for n, layer in enumerate(layers)]
-    values = [segment.label.value for segment in segments]
-    unique = len(set(values)) == len(values)
-    if len(layers) == 1 and unique:
-        return Segmentation(layers[0], geometry, tuple(segment.label for segment in segments), volume.notes)
-    merged = np.zeros(geometry.shape, np.uint8 if max(len(segments), *values) <= 255 else np.uint16)
+    if len(layers) == 1 and all(segment.label is label for segment, label in pairs):
+        return Segmentation(layers[0], geometry, tuple(label for _, label in pairs), volume.notes)
+    merged = np.zeros(geometry.shape, np.uint8 if max(label.value for label in known) <= 255 else np.uint16)
     labels: list[Label] = []
-    for number, segment in enumerate(segments, start=1):
+    for segment, label in pairs:
         if not 0 <= segment.layer < len(layers):
             raise InputError(f"'{path.name}' names a layer that it does not hold.", "Save it again with Slicer.")
         mask = layers[segment.layer] == segment.label.value
-        _check_overlap(merged[mask], labels, segment.label.name, path)
-        value = segment.label.value if unique else number
-        merged[mask] = value
-        labels.append(replace(segment.label, value=value))
+        _check_overlap(merged[mask], labels, label.name, path)
+        merged[mask] = label.value
+        labels.append(label)
     return Segmentation(merged, geometry, tuple(labels), volume.notes)
 
 

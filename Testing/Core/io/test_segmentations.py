@@ -12,6 +12,7 @@ from UNetSegmentLib.errors import GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.io import place_on_grid, read_segmentation, write_segmentation
 from UNetSegmentLib.io.label_table import table_path, write_label_table
+from UNetSegmentLib.io.segment_names import read_names
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
 from UNetSegmentLib.text import shown
 from UNetSegmentLib.volume import Segmentation
@@ -192,6 +193,19 @@ def test_layers_that_do_not_overlap_are_merged(tmp_path: Path) -> None:
     # Value 1 occurs in both layers, so the segments are numbered anew in the file's order.
     assert [(label.name, label.value) for label in back.labels] == [("A", 1), ("B", 2), ("C", 3)]
     assert back.voxels[:, 0, 0].tolist() == [1, 3, 2, 0]
+
+
+def test_a_segment_of_layers_is_found_by_the_number_that_it_is_listed_under(tmp_path: Path) -> None:
+    """Whether the others are read too or not: a name that two have is told apart by numbers alone."""
+    first, second = (np.zeros((2, 4, 5), np.uint8) for _ in range(2))
+    first[0, 0], first[0, 1], second[0, 1] = 1, 2, 1
+    path = tmp_path / "s.seg.nrrd"
+    _layers(path, [first, second], [("A", 0, 1), ("B", 1, 1), ("B", 0, 2)])
+    assert [(label.name, label.value) for label in read_names(path)] == [("A", 1), ("B", 2), ("B", 3)]
+    for value, mask in ((1, first == 1), (2, second == 1), (3, first == 2)):
+        read = read_segmentation(path, segments=[str(value)])
+        assert [label.value for label in read.labels] == [value]
+        assert np.array_equal(read.voxels, mask * value)
 
 
 def test_layers_that_overlap_are_refused(tmp_path: Path) -> None:
