@@ -30,11 +30,13 @@ class LoopbackHost:
     folder: for all that belongs to it.
     port: that it listens on.
     process: sshd.
+    closed: has a port at which nobody listens, and which nobody else can get meanwhile.
     """
 
     folder: Path
     port: int
     process: subprocess.Popen[bytes]
+    closed: socket.socket
     alias: str = "loopback"
     made: list[Path] = field(default_factory=list)
 
@@ -104,6 +106,7 @@ class LoopbackHost:
             self.process.wait(10)
         self.process.kill()
         self.process.wait()
+        self.closed.close()
 
 
 def start_sshd(folder: Path) -> LoopbackHost:
@@ -113,15 +116,19 @@ def start_sshd(folder: Path) -> LoopbackHost:
     if os.getuid() == 0:
         # sshd of Debian wants it, and systemd, which makes it, need not be there.
         _PRIVILEGES.mkdir(mode=0o755, exist_ok=True)
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    # Somebody else may get the port first.
     for _ in range(5):
         port = _free_port()
-        _configure(folder, port)
+        _configure(folder, port, closed.getsockname()[1])
         with (folder / "sshd.log").open("wb") as log:
             process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(folder / "sshd_config")], stderr=log)
         if _answers(port, process):
-            return LoopbackHost(folder, port, process)
+            return LoopbackHost(folder, port, process, closed)
         process.kill()
         process.wait()
+    closed.close()
     raise RuntimeError((folder / "sshd.log").read_text(errors="replace"))
 
 
@@ -132,7 +139,7 @@ def _keys(folder: Path) -> None:
     shutil.copy(folder / "user_key.pub", folder / "authorized_keys")
 
 
-def _configure(folder: Path, port: int) -> None:
+def _configure(folder: Path, port: int, closed: int) -> None:
     (folder / "sshd_config").write_text(
         f"""Port {port}
 ListenAddress 127.0.0.1
@@ -158,7 +165,7 @@ PrintMotd no
         "refused": {"IdentityFile": folder / "strange_key"},
         "unknown": {"UserKnownHostsFile": folder / "nobody_known"},
         "changed": {"UserKnownHostsFile": folder / "other_known"},
-        "closed": {"Port": _free_port()},
+        "closed": {"Port": closed},
     }
     usual = {
         "HostName": "127.0.0.1",
