@@ -186,7 +186,7 @@ class Runner:
             self._fail(worker, number, error)
         except Exception as error:
             logger.exception("A result could not be written to the scene")
-            problem = UNetSegmentError("The result could not be written to the scene.", detail=str(error))
+            problem = UNetSegmentError(_("The result could not be written to the scene."), detail=str(error))
             self._fail(worker, number, problem)
         else:
             self._end(worker, number, RunState.DONE)
