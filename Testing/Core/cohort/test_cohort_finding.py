@@ -283,3 +283,22 @@ def test_what_is_no_series_cannot_end_in_a_dicom_segmentation(tmp_path: Path) ->
     found = dicom_only(find_cases([tmp_path], ANY))
     assert [case.images[0].path for case in found.cases] == [tmp_path / "series"]
     assert reasons(found) == {"a": "It is no DICOM series, so that no DICOM segmentation can be made of it."}
+
+
+def test_what_was_found_is_the_same_whatever_folder_it_was_looked_for_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "scans"
+    write_series(folder / "series", modality="CT")
+    for path in (folder / "series").iterdir():
+        data = dcmread(path)
+        data.StudyInstanceUID = data.SeriesInstanceUID = ""  # named by its place, then
+        data.save_as(path)
+    (folder / "notes.txt").write_text("words")
+    monkeypatch.chdir(tmp_path)
+    from_above = find_cases(["scans"], Wanted(modalities=("MR",)))
+    monkeypatch.chdir(folder)
+    for given in (".", "../scans"):
+        here = find_cases([given], Wanted(modalities=("MR",)))
+        assert here == from_above and all(left.path.is_absolute() for left in here.left_out)
+    assert "under scans:" in from_above.notes[0] and len(from_above.left_out) == 2

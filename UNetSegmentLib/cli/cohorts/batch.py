@@ -10,9 +10,9 @@ import typer
 
 from ...errors import Cancelled, InputError, UsageError
 from ...progress import CancelToken
-from ...text import shown
-from ..terminal.console import output, progress_bar, say, words_table
+from ..terminal.console import progress_bar, say
 from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, print_json, session
+from .dry_run import list_cases, show_found
 from .pacs import (
     CaOption,
     DicomwebOption,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ...cohort.run import Engine, Outcome, Part
     from ...models.card import ModelCard
 
-_SHOWN = 10
 _STOPPING = "Stopping after what is running. Press Ctrl-C again to stop at once."
 _PATIENCE = 1800.0
 _RAY = "Run on a Ray cluster: auto, local, or an address such as ray://host:10001."
@@ -132,9 +131,12 @@ def batch(
             "(image2, ...), roi, reference, series.",
         ),
     ] = None,
-    target: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the results; must be named.", show_default=False)
-    ] = Path(),
+    folder: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="<path>", help="Folder of the results; must be named.", show_default=False
+        ),
+    ] = "",
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or its folder or .zip.")] = "",
     device: DeviceOption = "auto",
     preset: PresetOption = "balanced",
@@ -192,12 +194,14 @@ def batch(
     Example: unetsegment batch scans/ -o results -m hippocampus-t1
     """
     with session(debug, json, _STOPPING) as cancel:
-        if not str(target) or target == Path():
+        if not folder.strip():  # a variable of the shell that is empty is no "here"
             raise UsageError("There is no folder for the results.", "Name one with -o.")
+        target = Path(folder)
         if join:
             _finish_all(target, anonymous_report, json)
             return
         from ...cohort.job import CohortJob
+        from ...cohort.target import check_target
 
         if backend and not ray:  # of Ray's machines only they themselves know
             from ...inference.backends.installed import check_backend
@@ -212,11 +216,12 @@ def batch(
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
         plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout, pacs, cancel, json)
         if listed is not None:
-            _list(plan, listed)
+            list_cases(plan.found, listed)
         if dry_run or listed is not None:
-            _show_plan(plan, json)
+            show_found(plan.found, json)
             return
         _check_cases(plan)
+        check_target(target, inputs or ())
         outcome = plan.run(not json, cancel)
         _finish(outcome, plan, anonymous_report, json)
         if outcome.cancelled:
@@ -263,6 +268,8 @@ def _check_cases(plan: Plan) -> None:
     if plan.found.cases:
         return
     left = plan.found.left_out
+    if not left and plan.pacs.fetches:
+        raise InputError("The server has no series of images that fit the query.", "Ask for others, or for more.")
     reason = f" {left[0].name}: {left[0].cause}" if left else ""
     raise InputError(
         f"Nothing that was given is an image for '{plan.card.name}'.{reason}", "Check the inputs with --dry-run."
@@ -276,35 +283,6 @@ def _part(text: str) -> Part:
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise InputError(f"'{text}' is no part.", "Write it as 3/8: the third of eight.")
     return Part(int(number), int(count))
-
-
-def _list(plan: Plan, path: Path) -> None:
-    from ...cohort.finding.listing import write_list
-
-    lost = write_list(plan.found.cases, path)
-    say(f"Written: {path} ({len(plan.found.cases) - lost} cases)", error=True)
-    if lost:
-        say(f"{lost} cases cannot stand in a table: their files' names are no UTF-8, or a server has them.", error=True)
-
-
-def _show_plan(plan: Plan, as_json: bool) -> None:
-    found = plan.found
-    if as_json:
-        cases = [{"case": case.name, "images": [str(source) for source in case.images]} for case in found.cases]
-        left = [
-            {"name": one.name, "path": str(one.path), "cause": one.cause, "cure": one.cure} for one in found.left_out
-        ]
-        print_json({"cases": cases, "left_out": left, "notes": list(found.notes)})
-        return
-    for note in found.notes:
-        say(f"Note: {note}")
-    rows = [(case.name, shown(str(case.images[0]), 60)) for case in found.cases]
-    output().print(words_table(("Case", "Image"), rows[:_SHOWN]))
-    if len(rows) > _SHOWN:
-        say(f"... and {len(rows) - _SHOWN} more: {len(rows)} cases.")
-    if found.left_out:
-        say(f"Left out: {len(found.left_out)}")
-        output().print(words_table(("Name", "Why"), [(one.name, one.cause) for one in found.left_out[:_SHOWN]]))
 
 
 def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> None:

@@ -42,7 +42,7 @@ def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None
     parts: list[Found] = []
     skipped = output.resolve() if output is not None else None
     files: list[Path] = []
-    for path in map(Path, _expanded(inputs)):
+    for path in map(_whole, _expanded(inputs)):
         if is_folder(path) or not path.exists() or path.suffix.lower() in ENDINGS:
             parts.append(_of_one(path, wanted, skipped))
         else:
@@ -61,6 +61,13 @@ def _expanded(inputs: Iterable[str | Path]) -> list[str]:
         matches = [] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
         paths += matches or [text]
     return paths
+
+
+def _whole(text: str) -> Path:
+    """The path from the root on, by which a table tells where a file lay, and of which a case without UIDs is named,
+    whatever folder the command was given in."""
+    path = Path(text)
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def _of_one(path: Path, wanted: Wanted, skipped: Path | None) -> Found:

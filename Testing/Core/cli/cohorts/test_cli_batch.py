@@ -134,3 +134,37 @@ def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> No
     tell(ProgressEvent("cases", 12, 40, 300.0, "12 of 40, 1 failed"))
     progress_lines(every=1000.0)(ProgressEvent("cases", 13, 40))
     assert capsys.readouterr().err.splitlines() == ["Segmenting cases (12 of 40, 1 failed), 5 min left"]
+
+
+def test_a_list_of_cases_is_never_written_over_by_the_results(
+    run: Callable[..., Result],
+    scans: Path,
+    tmp_path: Path,
+    level_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed = tmp_path / "cases.csv"
+    listed.write_text("id,image\np1,scans/s0.nii.gz\n")
+    before = listed.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    here = ("-m", level_package, "--no-preview", "-o", ".")
+    answer = run("batch", "cases.csv", *here)
+    assert answer.exit_code == 5 and "'cases.csv' is read, and the results would be written over it" in answer.output
+    answer = run("batch", "scans", *here)
+    assert answer.exit_code == 5 and "is of no cohort run" in answer.output
+    assert listed.read_bytes() == before and sorted(path.name for path in tmp_path.iterdir()) == ["cases.csv", "scans"]
+    listed.rename(tmp_path / "mine.csv")
+    for _ in range(2):
+        assert run("batch", "mine.csv", *here).exit_code == 0
+    plan = json.loads(run("batch", "scans", *here, "--dry-run", "--json").output)
+    assert [Path(case["images"][0]).parent for case in plan["cases"]] == [scans] * 4
+    answer = run("batch", "cases.csv", *here)
+    assert answer.exit_code != 0 and "columns" in answer.output
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_no_folder_for_the_results_is_wrong_usage(
+    run: Callable[..., Result], scans: Path, level_package: Path, nothing: str
+) -> None:
+    answer = run("batch", scans, "-m", level_package, "-o", nothing)
+    assert answer.exit_code == 2 and "Name one with -o" in answer.output

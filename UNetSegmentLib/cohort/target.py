@@ -1,0 +1,42 @@
+"""What stands in the folder of the results already: nobody's own files are written over."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import OutputError
+from .joining import has_results
+from .report.page import PAGE
+from .report.table import CSV, PARQUET
+
+
+def check_target(output: Path, inputs: Iterable[str | Path]) -> None:
+    """Refuses a folder in which table or page would be written over somebody's own file, such as the list of the cases.
+
+    Args:
+        output: folder of the run, which need not be there yet.
+        inputs: paths that the run reads.
+
+    Raises:
+        OutputError: it would; the file is named.
+    """
+    written = [path for path in (output / name for name in (CSV, PARQUET, PAGE)) if path.exists()]
+    for given in map(Path, inputs) if written else ():
+        if any(_same(given, path) for path in written):
+            raise OutputError(
+                f"'{given}' is read, and the results would be written over it.",
+                "Give the list another name, or choose another folder with -o.",
+            )
+    if written and not has_results(output):
+        raise OutputError(
+            f"'{written[0]}' is there already, and is of no cohort run: it would be written over.",
+            "Choose another folder with -o, or move the file away.",
+        )
+
+
+def _same(one: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return one.samefile(other)
+    return False
