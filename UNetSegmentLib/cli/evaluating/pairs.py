@@ -142,18 +142,19 @@ def _of_images(pairs: list[Pair], images: Path | None) -> list[Pair]:
         return pairs
     files = image_cases(images) if images.is_dir() else {}
     return [
-        replace(pair, image=image_of(images, pair.name, files))
+        replace(pair, image=image_of(images, pair.name, files, alone=len(pairs) == 1))
         if is_object(pair.prediction) or is_object(pair.reference)
         else pair
         for pair in pairs
     ]
 
 
-def image_of(images: Path, case: str, files: Mapping[str, Path] | None = None) -> Path:
+def image_of(images: Path, case: str, files: Mapping[str, Path] | None = None, alone: bool = False) -> Path:
     """The image of a case: the file itself, that of its name in a folder, or the folder of a DICOM series.
 
     Args:
         files: the images of the folder by their names, where somebody has looked already.
+        alone: it is the only case, so that DICOM anywhere in the folder is its own.
 
     Raises:
         InputError: there is none.
@@ -165,7 +166,7 @@ def image_of(images: Path, case: str, files: Mapping[str, Path] | None = None) -
     files = image_cases(images) if files is None else files
     # nnU-Net numbers the channels of a case.
     path = files.get(case) or files.get(f"{case}_0000")
-    if path is None and not files:
+    if path is None and (not files or (alone and all(found.is_dir() for found in files.values()))):
         return images  # a series, or what reading it will say
     if path is None:
         raise InputError(f"'{images}' holds no image named {case}.", "Give images the names of their references.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from object_cases import LABELS, ORIENTATIONS, grid_of, labels_on, save_source
 from seg_files import plain_seg, segment
+from pydicom import dcmread
 from typer.testing import Result
 
 from UNetSegmentLib.io import write_segmentation
@@ -150,3 +152,19 @@ def test_a_report_is_no_segmentation(run: Callable[..., Result], shared_data: Pa
     report = shared_data / "dicom_objects" / "sr-example" / "sr.dcm"
     result = run("evaluate", report, case.plain)
     assert result.exit_code == 3 and "'seg.dcm' beside it" in result.output.replace("\n", " ")
+
+
+def test_the_image_of_one_case_may_lie_deeper_in_its_folder(
+    run: Callable[..., Result], run_json: Callable[..., Any], tmp_path: Path, case: Case
+) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(case.image, study / "T1")
+    scores = run_json("evaluate", case.structures, case.seg, "--images", study)
+    assert [row["dice"] for row in scores["cases"]["structures"]] == [1, 1]
+    shutil.copytree(case.image, study / "T2")
+    for path in (study / "T2").iterdir():
+        data = dcmread(path)
+        data.SeriesInstanceUID, data.SOPInstanceUID = "1.2.8", f"{data.SOPInstanceUID}.1"
+        data.save_as(path)
+    result = run("evaluate", case.structures, case.seg, "--images", study)
+    assert result.exit_code == 3 and "series" in result.output
