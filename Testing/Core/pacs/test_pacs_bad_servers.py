@@ -186,6 +186,21 @@ def test_a_server_that_is_not_there() -> None:
     assert raised.value.cure
 
 
+def test_nobody_waits_for_a_server_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    cancel = CancelToken()
+    with ScriptedServer() as gone:
+        server = gone.server(waits=(3600.0,))
+    caplog.handler.addFilter(lambda record: cancel.cancel() or True)  # it has been said: no need to wait
+    with caplog.at_level("INFO"), pytest.raises(Cancelled):
+        find_series(server, ANY, cancel)
+    said = [record for record in caplog.records if "Trying again in 3600 s." in record.getMessage()]
+    assert [record.levelname for record in said] == ["WARNING"] and "Nothing answers" in said[0].getMessage()
+    caplog.clear()
+    with caplog.at_level("INFO"), pytest.raises(ServerError):
+        find_series(gone.server(waits=(0.0,)), ANY)
+    assert [record.levelname for record in caplog.records if "Trying again" in record.getMessage()] == ["INFO"]
+
+
 def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*ignored: object, **more: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -97,7 +97,7 @@ def check_machine(order: Mapping[str, Any], host: str) -> None:
     if order["program"] != __version__:
         raise WorkerError(
             f"'{host}' has UNetSegment {__version__}, the machine that drives the run {order['program']}.",
-            f"Install the same on all machines: pip install unetsegment=={order['program']}",
+            f"Install {order['program']} on all machines, from one copy of its source: pip install .",
             code=WorkerError.VERSION_SKEW,
         )
     if not Path(order["seen"]).exists():

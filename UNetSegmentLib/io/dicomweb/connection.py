@@ -18,6 +18,7 @@ from .server import Server
 log = logging.getLogger(__name__)
 
 _LOOK = 0.2
+_LONG = 3.0
 _Made = TypeVar("_Made")
 
 
@@ -58,8 +59,12 @@ class Connection:
             except PassingError as error:
                 if wait is None:
                     raise
-                log.info("%s Trying again.", error.cause)
-                _pause(wait if error.wait is None else error.wait, cancel)
+                wait = wait if error.wait is None else error.wait
+                # Nobody is left to wait without a word; what is over at once is none of their business.
+                log.log(
+                    logging.WARNING if wait >= _LONG else logging.INFO, "%s Trying again in %g s.", error.cause, wait
+                )
+                _pause(wait, cancel)
         raise AssertionError("unreachable")
 
     def _once(self, work: Callable[[], _Made]) -> _Made:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...version import __version__
 from ..errors import WorkerError
-from .address import FarHost
+from .address import PYTHON, FarHost
 
 SAID = "UNETSEGMENT-FAR"
 """How a line begins that the first lines of Python on the host write on stderr."""
 LEAST_PYTHON = (3, 11)
+_SOURCE, _OWN = "unetsegment-source", "~/unetsegment/bin/python"  # of the page on far workers
 _LEAST = ".".join(map(str, LEAST_PYTHON))
 
 # What ssh says, in lower case, and what it means; the first that fits. {login}, {host}, {port} and {ssh} are filled in.
@@ -28,7 +30,7 @@ _SSH_WORDS = (
     ),
     (
         "permission denied",
-        "{host} does not let {login} in: no key of this computer fits.",
+        "{host} does not let {who} in: no key of this computer fits.",
         "Put your key there (ssh-copy-id {login}), or load it into the agent (ssh-add); '{ssh}' must work without a"
         " password.",
     ),
@@ -56,8 +58,24 @@ def ssh_by_hand(host: FarHost) -> str:
 
 
 def install_command(host: FarHost) -> str:
-    """The command that brings this version of the library to the host."""
-    return f'{ssh_by_hand(host)} {host.python} -m pip install "unetsegment=={__version__}"'
+    """What brings this version of the library to the host, given in a copy of its source.
+
+    The system's own Python gets an environment, since most Linux systems let pip install nothing into theirs (PEP 668).
+    """
+    copy = f"scp -r{f' -P {host.port}' if host.port else ''} . {_of_scp(host)}:{_SOURCE}"
+    python = host.python.replace(" ", "\\ ")
+    make = f"{PYTHON} -m venv unetsegment && unetsegment/bin/python" if host.python == PYTHON else python
+    return f"{copy} && {ssh_by_hand(host)} '{make} -m pip install ./{_SOURCE}'"
+
+
+def _install_words(host: FarHost) -> str:
+    where = f", and name it in the address: {replace(host, python=_OWN).url}" if host.python == PYTHON else ""
+    return f"From a copy of UNetSegment {__version__}: {install_command(host)}{where}"
+
+
+def _of_scp(host: FarHost) -> str:
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"{host.user}@{name}" if host.user else name
 
 
 def opening_error(host: FarHost, code: int | None, said: str) -> WorkerError:
@@ -93,7 +111,7 @@ def opening_error(host: FarHost, code: int | None, said: str) -> WorkerError:
     return far_error(
         WorkerError.FAR_NO_LIBRARY,
         f"UNetSegmentLib does not start on {host.host}: {last[:200]}",
-        f"Install it again: {install_command(host)}",
+        f"Install it again. {_install_words(host)}",
         said,
     )
 
@@ -103,7 +121,7 @@ def version_error(host: FarHost, theirs: str, detail: str = "") -> WorkerError:
     return far_error(
         WorkerError.FAR_VERSION,
         f"{host.host} has UNetSegmentLib {theirs}, this computer {__version__}.",
-        f"Install the same version there: {install_command(host)}",
+        f"Install the same version there. {_install_words(host)}",
         detail,
     )
 
@@ -130,7 +148,7 @@ def _lacking(host: FarHost, what: str, version: str, said: str) -> WorkerError:
         return far_error(
             WorkerError.FAR_NO_LIBRARY,
             f"UNetSegmentLib is not installed for '{host.python}' on {host.host}.",
-            f"Install it there: {install_command(host)}",
+            f"Install it there. {_install_words(host)}",
             said,
         )
     return version_error(host, version or "of an older version", said)
@@ -140,6 +158,7 @@ def _unreachable(host: FarHost, cause: str, cure: str, said: str) -> WorkerError
     words = {
         "host": host.host,
         "login": host.login,
+        "who": host.user or "you",
         "port": f" on port {host.port}" if host.port else "",
         "ssh": ssh_by_hand(host),
         "known": f'"[{host.host}]:{host.port}"' if host.port and host.port != 22 else host.host,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from object_cases import LABELS, ORIENTATIONS, grid_of, labels_on, save_source
-from seg_files import plain_seg, segment
 from pydicom import dcmread
+from seg_files import plain_seg, segment
 from typer.testing import Result
 
 from UNetSegmentLib.io import write_segmentation

@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -120,7 +121,7 @@ def test_the_remote_command_reaches_a_python_of_any_name(tmp_path) -> None:  # t
         (None, "", "far-unreachable", "not answered in time"),
         (127, "sh: 1: py: not found", "far-no-python", "no Python called 'py'"),
         (1, "UNETSEGMENT-FAR python 3.8", "far-no-python", "Python 3.8; 3.11 or newer"),
-        (1, "Welcome!\nUNETSEGMENT-FAR library", "far-no-library", f'py -m pip install "unetsegment=={__version__}"'),
+        (1, "Welcome!\nUNETSEGMENT-FAR library", "far-no-library", "py -m pip install ./unetsegment-source'"),
         (1, "UNETSEGMENT-FAR old 0.0.1", "far-version", "UNetSegmentLib 0.0.1"),
         (1, "ImportError: numpy is broken", "far-no-library", "numpy is broken"),
     ],
@@ -145,6 +146,21 @@ def test_a_host_names_no_file_of_this_computer() -> None:
         changed = rename_arrays(body, lambda entry: "held")
         assert "thesis" not in repr(changed) and "held" in repr(changed)
     assert from_json(ArrayFile, rename_arrays(told, lambda entry: "held")) == ArrayFile("held", (9,), "|u1")
+
+
+def test_what_is_not_installed_can_be_by_what_is_said() -> None:
+    """No command of an index that has no such package, and none that a system's own Python refuses."""
+    said = "UNETSEGMENT-FAR library"
+    cure = opening_error(FarHost("gpu", "me", 2222), 1, said).cure
+    copy = "scp -r -P 2222 . me@gpu:unetsegment-source && ssh -p 2222 me@gpu "
+    assert f"{copy}'python3 -m venv unetsegment && unetsegment/bin/python -m pip install ./unetsegment-source'" in cure
+    assert cure.endswith("ssh://me@gpu:2222/~/unetsegment/bin/python") and __version__ in cure
+    own = opening_error(FarHost("::1", python="/srv/my env/python"), 1, said).cure
+    assert own.endswith(
+        "scp -r . [::1]:unetsegment-source && ssh ::1 '/srv/my\\ env/python -m pip install ./unetsegment-source'"
+    )
+    page = (Path(__file__).parents[4] / "Resources" / "Docs" / "far-worker.md").read_text(encoding="utf-8")
+    assert "scp -r . me@gpu:unetsegment-source" in page and "/~/unetsegment/bin/python" in page
 
 
 def test_no_name_of_an_image_leaves_this_computer() -> None:
