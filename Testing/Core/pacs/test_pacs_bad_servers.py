@@ -7,13 +7,18 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pacs_series import levels, save_levels
 from pydicom.uid import generate_uid
 from scripted_server import BOUNDARY, MULTIPART, Answer, Asked, ScriptedServer, bytes_of, said_of
 
-from UNetSegmentLib.errors import Cancelled, DependencyError, OutputError, ServerError
+from UNetSegmentLib.cohort.case import CohortCase, Remote, Source
+from UNetSegmentLib.cohort.job import CohortJob
+from UNetSegmentLib.cohort.running.pipeline import Pipeline
+from UNetSegmentLib.cohort.running.steps import Step
+from UNetSegmentLib.errors import Cancelled, DependencyError, ModelError, OutputError, ServerError
 from UNetSegmentLib.io.dicomweb import Query, Server, fetch_series, find_series, store_files
 from UNetSegmentLib.progress import CancelToken
 
@@ -246,6 +251,23 @@ def test_one_bad_study_ends_nothing(scripted: ScriptedServer, uid: str) -> None:
         bad: "127.0.0.1 has trouble of its own (status 500).",
         absent: "127.0.0.1 has no such study.",
     }
+
+
+def test_a_series_that_takes_long_is_no_case_that_stands_still(
+    scripted: ScriptedServer, uid: str, tmp_path: Path
+) -> None:
+    """Each instance that comes is told, so that a case is given up after silence and not after a length of time."""
+    folder = tmp_path / "private" / "series"
+    folder.parent.mkdir()
+    remote = Remote(scripted.server(), STUDY, uid, COUNT)
+    told: list[Step] = []
+
+    def network(read: object, *_: object) -> Any:
+        raise ModelError("It is only read.")
+
+    pipeline = Pipeline(network, CohortJob("m"), "job", tmp_path / "out", steps=lambda name, step: told.append(step))
+    (record,) = pipeline.run([CohortCase("a", (Source(folder, uid, remote),))])
+    assert record.cause == "It is only read." and told.count(Step.READING) == 1 + COUNT
 
 
 def test_a_folder_that_cannot_be_written(scripted: ScriptedServer, uid: str, tmp_path: Path) -> None:

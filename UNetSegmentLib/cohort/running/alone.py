@@ -41,7 +41,7 @@ def run_alone(
     read = None
     try:
         steps(Step.READING)
-        read = read_case(case)
+        read = read_case(case, gets_on=lambda: steps(Step.READING))
         steps(Step.WAITING)
         with lock:
             steps(Step.COMPUTING)

@@ -121,8 +121,9 @@ class Pipeline:
             for case in cases:
                 if self._cancel.cancelled:
                     break
-                self._tell(case, Step.READING)
-                item = self._guarded(case, functools.partial(read_case, case, self._cancel))
+                tell = functools.partial(self._tell, case, Step.READING)
+                tell()
+                item = self._guarded(case, functools.partial(read_case, case, self._cancel, tell))
                 self._tell(case, Step.WAITING)
                 self._put(item)
         except Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...errors import InputError
@@ -52,15 +53,20 @@ class ReadCase:
         return tuple(source.series for source in self.case.images if _UID.fullmatch(source.series))
 
 
-def read_case(case: CohortCase, cancel: CancelToken | None = None) -> ReadCase:
+def read_case(
+    case: CohortCase, cancel: CancelToken | None = None, gets_on: Callable[[], None] = lambda: None
+) -> ReadCase:
     """Reads a case.
+
+    Args:
+        gets_on: called again and again while a server sends, which may take longer than a case may stand still.
 
     Raises:
         InputError, GeometryError, ResourceError, Cancelled: see :func:`UNetSegmentLib.io.guarded.read_volume`.
         ServerError, OutputError: see :func:`UNetSegmentLib.io.dicomweb.fetch_series`.
     """
     started = time.perf_counter()
-    _fetch(case, cancel)
+    _fetch(case, cancel, gets_on)
     try:
         stamp, content = stamp_of(case), content_of(case)
     except OSError as error:
@@ -73,13 +79,13 @@ def read_case(case: CohortCase, cancel: CancelToken | None = None) -> ReadCase:
     return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started)
 
 
-def _fetch(case: CohortCase, cancel: CancelToken | None) -> None:
+def _fetch(case: CohortCase, cancel: CancelToken | None, gets_on: Callable[[], None]) -> None:
     """Brings series of a server to this machine, at their sources' paths; who made the case removes them."""
     from ...io.dicomweb import fetch_series
 
     for source in case.images:
         if (remote := source.remote) is not None:
-            fetch_series(remote.server, remote.study, remote.series, remote.instances, source.path, cancel)
+            fetch_series(remote.server, remote.study, remote.series, remote.instances, source.path, cancel, gets_on)
 
 
 def _reference(case: CohortCase, image: Volume, cancel: CancelToken | None) -> Segmentation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,13 @@ _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
 def fetch_series(
-    server: Server, study: str, series: str, instances: int, folder: Path, cancel: CancelToken | None = None
+    server: Server,
+    study: str,
+    series: str,
+    instances: int,
+    folder: Path,
+    cancel: CancelToken | None = None,
+    arrived: Callable[[], None] = lambda: None,
 ) -> None:
     """Fetches a series, byte for byte as the server sends it.
 
@@ -34,6 +40,7 @@ def fetch_series(
         instances: how many the server said that there are; 0 where it did not say.
         folder: is made, for its owner alone, and holds a file for each instance under its UID; an earlier one is
             replaced. Its parent must be there.
+        arrived: called after each instance.
 
     Raises:
         ServerError: the server refuses, keeps failing, sends fewer instances than it said, or something else.
@@ -49,7 +56,7 @@ def fetch_series(
         shutil.rmtree(temporary, ignore_errors=True)
         try:
             temporary.mkdir(mode=0o700)
-            _fetch(connection, study, series, temporary, cancel)
+            _fetch(connection, f"{server.url}/studies/{study}/series/{series}", series, temporary, cancel, arrived)
         except requests.RequestException:  # an OSError too, but not of the disk
             raise
         except OSError as error:
@@ -64,9 +71,15 @@ def fetch_series(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _fetch(connection: Connection, study: str, series: str, folder: Path, cancel: CancelToken | None) -> None:
+def _fetch(
+    connection: Connection,
+    address: str,
+    series: str,
+    folder: Path,
+    cancel: CancelToken | None,
+    arrived: Callable[[], None],
+) -> None:
     server = connection.server
-    address = f"{server.url}/studies/{study}/series/{series}"
     with connection.session.get(address, headers={"Accept": _ACCEPT}, stream=True) as response:
         try:
             for number, part in enumerate(_parts(server, response)):
@@ -77,6 +90,7 @@ def _fetch(connection: Connection, study: str, series: str, folder: Path, cancel
                     for block in part:
                         file.write(block)
                 _name(server, path, series)
+                arrived()
         except TornError as error:
             raise PassingError(
                 f"{server.host} cut its answer short.", "Try again later (a cohort with --retry-failed).", str(error)
