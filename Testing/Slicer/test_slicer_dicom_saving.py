@@ -225,7 +225,7 @@ class TestDicomSavingAsks(SavingTestCase):
             before = self.section.export
             self.section.ui.dicomProblemLabel.linkActivated.emit("install")
             support.wait_until(lambda: self.section.export is not before)
-            self.assertIn("highdicom>=0.24", str(packaging.record.calls))
+            self.assertIn("highdicom>=0.27", str(packaging.record.calls))
             self.assertIsNone(self.section.export.wait().error)
 
     def test_without_the_dicom_module_it_says_so(self):

@@ -56,8 +56,7 @@ class SegmentationResult:
         timings: seconds per stage; ``network`` and ``restore`` are the two shares of ``segment``.
         warnings: what the user should know.
         settings: how it was done: model, version, digest of its weights, preset, device, tiles and so on, for
-            provenance; ``outputs`` are the
-            labels that the channels of ``probabilities`` stand for.
+            provenance; ``outputs`` are the labels that the channels of ``probabilities`` stand for.
     """
 
     segmentation: Segmentation

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from UNetSegmentLib.io.dicom_objects.needed import OLDEST
 from UNetSegmentLib.version import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -23,6 +24,13 @@ def test_the_citation_names_the_version() -> None:
     yaml = pytest.importorskip("yaml")
     citation = yaml.safe_load((REPOSITORY / ".github" / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == __version__ and citation["license"] == "Apache-2.0"
+
+
+def test_all_ask_for_the_same_highdicom() -> None:
+    """The panel installs what the library then finds new enough; it knows the number by itself, to be able to repair."""
+    panel = REPOSITORY / "UNetSegment" / "UNetSegmentPlugin" / "installing" / "environment.py"
+    for file, count in ((REPOSITORY / "pyproject.toml", 2), (panel, 1)):
+        assert re.findall(r'"highdicom>=([\d.]+)"', file.read_text(encoding="utf-8")) == [OLDEST] * count
 
 
 def test_nothing_else_names_it() -> None:

@@ -18,7 +18,7 @@ from slicer.i18n import tr as _
 REQUESTER = "UNetSegment"
 TORCH_REQUIREMENT = ">=2.6"
 OPENVINO_REQUIREMENT = "openvino>=2024.4"
-DICOM_REQUIREMENT = "highdicom>=0.24"
+DICOM_REQUIREMENT = "highdicom>=0.27"
 """What writes DICOM segmentations and reports; recent Slicers bring it."""
 QUICK_REQUIREMENTS = ("openvino>=2026.0", "nncf>=3.4")
 """What makes quick versions of models, which only needs to be there where they are made."""

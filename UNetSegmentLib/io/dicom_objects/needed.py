@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...errors import DependencyError
 
-_OLDEST = (0, 27)  # Slicer 5.12 brings it
+OLDEST = "0.27"
+"""Slicer 5.12 brings it."""
 
 
 def highdicom() -> Any:
@@ -23,9 +25,15 @@ def highdicom() -> Any:
             "Install it with: pip install highdicom",
             str(error),
         ) from error
-    if tuple(int(part) for part in package.__version__.split(".")[:2]) < _OLDEST:
+    if _release(package.__version__) < _release(OLDEST):
         raise DependencyError(
-            f"DICOM segmentations and reports need highdicom 0.27 or later, and {package.__version__} is installed.",
+            f"DICOM segmentations and reports need highdicom {OLDEST} or later, and {package.__version__} is "
+            "installed.",
             "Bring it up to date with: pip install --upgrade highdicom",
         )
     return package
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Major and minor number, of a version before a release ("0.28b1") too."""
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))

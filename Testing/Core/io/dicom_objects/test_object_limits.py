@@ -25,6 +25,7 @@ from UNetSegmentLib.io.dicom_objects import (
     write_rtstruct,
     write_seg,
 )
+from UNetSegmentLib.io.dicom_objects.needed import highdicom
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
 from UNetSegmentLib.reporting.dicom_report import measured_segments
 from UNetSegmentLib.volume import Segmentation, Volume
@@ -257,3 +258,5 @@ def test_a_highdicom_that_is_too_old_is_said_to_be(
     with pytest.raises(DependencyError, match=r"0\.24\.0 is installed") as caught:
         write_seg(labels_on(source.geometry), source, tmp_path / "a.dcm", AUTHOR)
     assert "--upgrade" in caught.value.cure
+    monkeypatch.setattr("highdicom.__version__", "0.28b1")
+    assert highdicom()
