@@ -153,7 +153,6 @@ def run_cohort(
     check_folder(output)
     part = part or Part()
     mine = part.of(found.cases)
-    run, cancelled = 0, False
     with _own_journal(output, part) as journal:
         clear(output, journal.path)
         state = new_state(part.number, part.count, digest, about, found.cases, len(mine))
@@ -166,35 +165,52 @@ def run_cohort(
         earlier = read_records(output, _journals_of(output, state, states))
         todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
         kept = len(rows)
-        failures = sum(record.status is Status.FAILED for record in rows.values())
-        stage = Stage("cases", len(mine), progress, None, _words(kept, len(mine), failures), done=kept)
         for record in (r for r in rows.values() if earlier.get(r.case) is not r):
             if ended is not None:
                 ended(record)
             journal.add(record)
         del earlier
-        try:
-            for record in engine.run(todo):
-                if record.status is Status.FAILED and (output / record.case).is_dir():
-                    record = replace(record, warnings=(*record.warnings, _EARLIER))
-                if ended is not None:
-                    ended(record)
-                if record.code == OutputError.code:
-                    cure = f"{record.cure} {kept + run} of {len(mine)} cases have ended; the same command goes on."
-                    raise OutputError(record.cause, cure, record.detail)
-                journal.add(record)
-                rows[record.case] = record
-                run += 1
-                failures += record.status is Status.FAILED
-                stage.step(message=_words(kept + run, len(mine), failures))
-        except Cancelled:
-            cancelled = True
+        cancelled = _cancelled_while(engine.run(todo), rows, len(mine), output, journal, ended, progress)
         if not cancelled:
             state.finished(output)
         clear(output, journal.path)
     ended_cases = [rows[case.name] for case in mine if case.name in rows]
     left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
-    return Outcome((*ended_cases, *left), run, kept, cancelled, notes)
+    return Outcome((*ended_cases, *left), len(rows) - kept, kept, cancelled, notes)
+
+
+def _cancelled_while(
+    records: Iterator[Record],
+    rows: dict[str, Record],
+    total: int,
+    output: Path,
+    journal: Journal,
+    ended: Callable[[Record], None] | None,
+    progress: ProgressCallback | None,
+) -> bool:
+    """Keeps records as they come, in ``rows`` too, which hold those that stand; whether the run was cancelled.
+
+    Raises:
+        OutputError: see :func:`run_cohort`.
+    """
+    failures = sum(record.status is Status.FAILED for record in rows.values())
+    stage = Stage("cases", total, progress, None, _words(len(rows), total, failures), done=len(rows))
+    try:
+        for record in records:
+            if record.status is Status.FAILED and (output / record.case).is_dir():
+                record = replace(record, warnings=(*record.warnings, _EARLIER))
+            if ended is not None:
+                ended(record)
+            if record.code == OutputError.code:
+                cure = f"{record.cure} {len(rows)} of {total} cases have ended; the same command goes on."
+                raise OutputError(record.cause, cure, record.detail)
+            journal.add(record)
+            rows[record.case] = record
+            failures += record.status is Status.FAILED
+            stage.step(message=_words(len(rows), total, failures))
+    except Cancelled:
+        return True
+    return False
 
 
 def _own_journal(output: Path, part: Part) -> Journal:

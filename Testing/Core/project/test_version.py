@@ -27,7 +27,7 @@ def test_the_citation_names_the_version() -> None:
 
 
 def test_all_ask_for_the_same_highdicom() -> None:
-    """The panel installs what the library then finds new enough; it knows the number by itself, to be able to repair."""
+    """The panel installs what the library then finds new enough; it imports nothing of it, to be able to repair it."""
     panel = REPOSITORY / "UNetSegment" / "UNetSegmentPlugin" / "installing" / "environment.py"
     for file, count in ((REPOSITORY / "pyproject.toml", 2), (panel, 1)):
         assert re.findall(r'"highdicom>=([\d.]+)"', file.read_text(encoding="utf-8")) == [OLDEST] * count
