@@ -26,6 +26,8 @@ from UNetSegmentLib.models import read_card
 from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.volume import Volume
 
+SCANS = ("s0.nii.gz", "s1.nii.gz", "s2.nii.gz")
+
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
@@ -160,6 +162,21 @@ def test_a_list_of_cases_is_never_written_over_by_the_results(
     assert [Path(case["images"][0]).parent for case in plan["cases"]] == [scans] * 4
     answer = run("batch", "cases.csv", *here)
     assert answer.exit_code != 0 and "columns" in answer.output
+
+
+def test_results_never_lie_among_the_images_that_are_read(
+    run: Callable[..., Result], scans: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run would segment the segmentations, and the one after it theirs."""
+    monkeypatch.chdir(scans)
+    for inputs, output in ((".", "."), (scans, "."), (".", scans), ("../scans", f"{scans}/")):
+        answer = run("batch", inputs, "-o", output, "-m", level_package, "--no-preview")
+        assert answer.exit_code == 5 and "would lie among them" in answer.output.replace("\n", " ")
+    assert sorted(path.name for path in scans.iterdir()) == ["broken.nii.gz", "readme.txt", *SCANS]
+    for _ in range(2):
+        assert run("batch", ".", "-o", "results", "-m", level_package, "--no-preview").exit_code == 0
+        with (scans / "results" / "cases.csv").open(newline="", encoding="utf-8") as file:
+            assert [row["case"] for row in csv.DictReader(file)] == ["broken", "s0", "s1", "s2", "readme.txt"]
 
 
 @pytest.mark.parametrize("nothing", ["", " "])
