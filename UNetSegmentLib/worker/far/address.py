@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -81,6 +82,13 @@ class FarHost:
         if self.python == PYTHON:
             return f"{SCHEME}://{user}{host}{port}"
         return f"{SCHEME}://{user}{host}{port}/{quote(self.python.removeprefix('/'), safe='/~+.-_')}"
+
+    @property
+    def python_word(self) -> str:
+        """The interpreter as a word of a POSIX shell there."""
+        if self.python.startswith("~/"):
+            return f'"$HOME"/{shlex.quote(self.python[2:])}'
+        return shlex.quote(self.python)
 
     @property
     def login(self) -> str:

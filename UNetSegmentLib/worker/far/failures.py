@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 
 from ...version import __version__
@@ -63,9 +64,9 @@ def install_command(host: FarHost) -> str:
     The system's own Python gets an environment, since most Linux systems let pip install nothing into theirs (PEP 668).
     """
     copy = f"scp -r{f' -P {host.port}' if host.port else ''} . {_of_scp(host)}:{_SOURCE}"
-    python = host.python.replace(" ", "\\ ")
-    make = f"{PYTHON} -m venv unetsegment && unetsegment/bin/python" if host.python == PYTHON else python
-    return f"{copy} && {ssh_by_hand(host)} '{make} -m pip install ./{_SOURCE}'"
+    own = host.python_word
+    make = f"{PYTHON} -m venv unetsegment && unetsegment/bin/python" if host.python == PYTHON else own
+    return f"{copy} && {ssh_by_hand(host)} {shlex.quote(f'{make} -m pip install ./{_SOURCE}')}"
 
 
 def _install_words(host: FarHost) -> str:
@@ -105,9 +106,8 @@ def opening_error(host: FarHost, code: int | None, said: str) -> WorkerError:
         )
     last = next((line for line in reversed(said.splitlines()) if line.strip()), f"exit code {code}")
     if code == 255:
-        return _unreachable(
-            host, f"ssh could not connect to {{host}}: {last[:200]}", "'{ssh}' must work by itself.", said
-        )
+        cause = "ssh could not connect to {host}: {last}"
+        return _unreachable(host, cause, "'{ssh}' must work by itself.", said, last[:200])
     return far_error(
         WorkerError.FAR_NO_LIBRARY,
         f"UNetSegmentLib does not start on {host.host}: {last[:200]}",
@@ -154,8 +154,9 @@ def _lacking(host: FarHost, what: str, version: str, said: str) -> WorkerError:
     return version_error(host, version or "of an older version", said)
 
 
-def _unreachable(host: FarHost, cause: str, cure: str, said: str) -> WorkerError:
+def _unreachable(host: FarHost, cause: str, cure: str, said: str, last: str = "") -> WorkerError:
     words = {
+        "last": last,
         "host": host.host,
         "login": host.login,
         "who": host.user or "you",

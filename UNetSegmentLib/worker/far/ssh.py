@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from .address import FarHost
@@ -59,10 +58,4 @@ def far_end_command(host: FarHost, refine: bool = False) -> str:
     """What the login shell of the host is to run (POSIX: sh, bash, zsh, and csh and fish as far as this goes)."""
     words = [FAR_END, REFINE] if refine else [FAR_END]
     arguments = ", ".join(f'"{word}"' for word in words)
-    return f"exec {_quoted(host.python)} -c '{_BEGINNING}sys.argv[1:] = [{arguments}]; {_MAIN}'"
-
-
-def _quoted(python: str) -> str:
-    if python.startswith("~/"):
-        return f'"$HOME"/{shlex.quote(python[2:])}'
-    return shlex.quote(python)
+    return f"exec {host.python_word} -c '{_BEGINNING}sys.argv[1:] = [{arguments}]; {_MAIN}'"
