@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from download_body import BODY
-from web import Proxy, Web, cut, hang, redirect, send, status
+from web import LONG, Proxy, Web, cut, hang, redirect, send, status
 
 from UNetSegmentLib.errors import Cancelled, DownloadError, OutputError
 from UNetSegmentLib.models.library import cache as cache_module
@@ -92,11 +92,11 @@ def test_messages_do_not_show_signed_addresses(web: Web, get: Callable[..., Path
 def test_a_server_that_falls_silent_is_given_up(
     web: Web, get: Callable[..., Path], settings: DownloadSettings, after: int
 ) -> None:
-    address = web.put("/model.zip", body=BODY, plan=[hang(3, after)])
+    address = web.put("/model.zip", body=BODY, plan=[hang(LONG, after)])
     started = time.monotonic()
     with pytest.raises(DownloadError, match="did not answer in time"):
         get(address, settings=replace(settings, timeout=0.3, pauses=()))
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < LONG / 4
 
 
 def test_a_silent_moment_is_survived(web: Web, get: Callable[..., Path], settings: DownloadSettings) -> None:
@@ -106,10 +106,10 @@ def test_a_silent_moment_is_survived(web: Web, get: Callable[..., Path], setting
 
 
 @pytest.mark.parametrize("after", [0, 1000])
-def test_cancelling_takes_under_a_second_and_keeps_what_came(
+def test_cancelling_waits_for_no_server_and_keeps_what_came(
     web: Web, get: Callable[..., Path], settings: DownloadSettings, tmp_path: Path, after: int
 ) -> None:
-    address = web.put("/model.zip", body=BODY, etag='"one"', plan=[hang(5, after)])
+    address = web.put("/model.zip", body=BODY, etag='"one"', plan=[hang(LONG, after)])
     token, cancelled_at = CancelToken(), []
 
     def cancel() -> None:
@@ -119,8 +119,8 @@ def test_cancelling_takes_under_a_second_and_keeps_what_came(
     timer = threading.Timer(0.4, cancel)
     timer.start()
     with pytest.raises(Cancelled):
-        get(address, cancel=token, settings=replace(settings, timeout=30))
-    assert time.monotonic() - cancelled_at[0] < 1
+        get(address, cancel=token, settings=replace(settings, timeout=LONG))
+    assert time.monotonic() - cancelled_at[0] < LONG / 4
     kept = cache_contents(tmp_path / "cache")
     assert [file.bytes for file in kept] == ([after] if after else []) and not any(file.complete for file in kept)
 
@@ -131,8 +131,8 @@ def test_cancelling_between_attempts(web: Web, get: Callable[..., Path], setting
     threading.Timer(0.3, token.cancel).start()
     started = time.monotonic()
     with pytest.raises(Cancelled):
-        get(address, cancel=token, settings=replace(settings, pauses=(20.0,)))
-    assert time.monotonic() - started < 1.3
+        get(address, cancel=token, settings=replace(settings, pauses=(LONG,)))
+    assert time.monotonic() - started < LONG / 4
 
 
 def test_a_disk_too_small_is_noticed_before_starting(

@@ -138,7 +138,11 @@ def redirect(to: str, code: int = 302) -> Answer:
     return lambda handler, resource: handler.answer(code, {"Location": to})
 
 
-def hang(seconds: float, after: int = 0) -> Answer:
+LONG = 120.0
+"""Seconds of silence that nobody may wait for: whoever does is not told apart from a slow machine by less."""
+
+
+def hang(seconds: float = LONG, after: int = 0) -> Answer:
     """Sends ``after`` bytes (none: not even a status) and then nothing for a long time."""
 
     def answer(handler: Handler, resource: Resource) -> None:
