@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ _HERE_ALONE = {
 }
 _STEPS = ("hello", "ready", "progress", "log")
 _MB = 1e6
+_LAST_WORDS = 30.0  # seconds
 _CHUNK = 1 << 16
 
 logger = logging.getLogger(__name__)
@@ -292,7 +294,9 @@ class Relay:
         )
 
     def _unwritten(self) -> None:
-        """Nothing more can be sent: then nothing more is to be waited for, and the reading thread says so."""
+        """Nothing more can be sent. A host that has left may have said why, and that is still on its way: the reading
+        thread ends this process with it. Where nothing comes, the connection is ended."""
+        time.sleep(_LAST_WORDS)
         if self._login is not None:
             self._login.kill()
 
