@@ -117,3 +117,8 @@ def _kept(c: str) -> bool:
 
 def _within(name: str, limit: int) -> str:
     return name.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore").strip("-. ")
+
+
+def plain_number(value: float) -> str:
+    """A measurement for people: four digits that count, and no powers of ten before a thousand million."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"

@@ -43,7 +43,9 @@ def parse_region(text: str, geometry: Geometry) -> Box:
         low, high = (np.array(numbers[end::2]) * (-1.0, -1.0, 1.0) for end in (0, 1))
         box = geometry.box_of(tuple(np.minimum(low, high)), tuple(np.maximum(low, high)))
     if box.empty:
-        raise InputError(f"The region '{text}' lies outside the image ({_extent(geometry)}).", "Choose another region.")
+        raise InputError(
+            f"The region '{text}' lies outside the image ({extent_words(geometry)}).", "Choose another region."
+        )
     return box
 
 
@@ -74,7 +76,8 @@ def _of_markups(path: Path, geometry: Geometry) -> Box:
         return geometry.box_around(sides * roi.size @ np.reshape(roi.axes, (3, 3)).T + roi.center)
 
 
-def _extent(geometry: Geometry) -> str:
+def extent_words(geometry: Geometry) -> str:
+    """Where a grid lies along the patient's axes, as ``R -12 to 30, A ...``: mm RAS, those in which a user points."""
     corners = geometry.corners() * (-1.0, -1.0, 1.0)
     ends = zip("RAS", corners.min(axis=0), corners.max(axis=0), strict=True)
     return ", ".join(f"{axis} {_round(low)} to {_round(high)}" for axis, low, high in ends) + " mm"

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import Box
+from ..io.regions import extent_words
 from ..volume import Segmentation, Volume
 from .boxes import NOWHERE, fits
 from .certain import IN, OUT, Certainty, certain_in
@@ -248,7 +249,10 @@ class Session:
         """The voxels of a prompt that may become what it says."""
         voxels = voxels_of(prompt, self._geometry)
         if not voxels.count:
-            raise InputError(f"The prompt lies outside the image '{self._volume.name}'.", "Draw it on the image.")
+            where = extent_words(self._geometry)
+            raise InputError(
+                f"The prompt lies outside the image '{self._volume.name}' ({where}).", "Draw it on the image."
+            )
         notes = voxels.notes
         if voxels.outside:
             notes += ("A part of the prompt lies outside the image and was left out.",)

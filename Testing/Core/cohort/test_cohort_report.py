@@ -143,3 +143,14 @@ def test_a_histogram_counts_everything() -> None:
     assert "median 2" in svg
     assert histogram([1.0, float("nan"), 2.0], "few") == ""
     assert histogram([3.0] * 4, "all the same")
+
+
+def test_no_size_is_told_in_powers_of_ten(tmp_path: Path) -> None:
+    """Pixels of photographs are many, and a reader of volumes is no programmer."""
+    records = [
+        Record(f"c{voxels}", Status.DONE, segments=(SegmentSize(1, "vessel", voxels, None),))
+        for voxels in (20_688, 26_494, 1_279_070)
+    ]
+    page = write_page(records, tmp_path, "Title", "about").read_text(encoding="utf-8")
+    assert not re.search(r"\de\+\d", page)
+    assert "median 26494 in 3" in page and "20688 to 1279070" in page and "1279070" in page.split("id='data'")[1]

@@ -30,7 +30,10 @@ from UNetSegmentLib.volume import Segmentation, Volume
 )
 def test_a_prompt_outside_the_image(prompt: object) -> None:
     session = begun()
-    untouched(session, lambda: session.add(prompt), InputError, "outside the image 'scan'", "Draw it on the image.")
+    # Said with where the image lies, in the coordinates that a user points in: left and right are easily mistaken.
+    x, y, z = (GRID.corners() * (-1, -1, 1)).min(axis=0).round().astype(int)
+    where = f"outside the image 'scan' (R {x} to "
+    untouched(session, lambda: session.add(prompt), InputError, where, f", A {y} to ", f", S {z} to ", "Draw it on the")
 
 
 def test_what_may_not_change() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from UNetSegmentLib.text import csv_cell, file_name, shown
+from UNetSegmentLib.text import csv_cell, file_name, plain_number, shown
 
 ANY = st.text(st.characters(), max_size=300)
 HOSTILE = st.text(st.sampled_from("\x1b[2J\x07\r\n\u202e\u2066\ud83d\udcff=+-@;,\"'|/\\.: a0\u0301"), max_size=60)
@@ -123,3 +123,8 @@ def _number(text):
     except ValueError:
         return False
     return True
+
+
+def test_measurements_are_told_in_plain_numbers() -> None:
+    numbers = {0.0: "0", 0.13246: "0.1325", 12.0: "12", 26494.4: "26494", -1024.0: "-1024", 1279070.0: "1279070"}
+    assert {number: plain_number(number) for number in numbers} == numbers

@@ -44,6 +44,8 @@ def show_found(found: Found, as_json: bool) -> None:
     if found.left_out:
         say(f"Left out: {len(found.left_out)}")
         output().print(words_table(("Name", "Why"), [(one.name, one.cause) for one in found.left_out[:_SHOWN]]))
+        if (more := len(found.left_out) - _SHOWN) > 0:
+            say(f"... and {more} more; --json lists all.")
 
 
 def _near(source: Source) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...text import shown
+from ...text import plain_number, shown
 
 _WIDTH, _HEIGHT, _FOOT, _HEAD = 300, 134, 18, 36
 _LONGEST = 44
@@ -29,7 +29,8 @@ def histogram(values: Sequence[float], title: str) -> str:
     room = _HEIGHT - _FOOT - _HEAD
     bars = "".join(
         f'<rect x="{n * width + 0.5:.1f}" y="{_HEAD + room * (1 - count / tallest):.1f}" width="{width - 1:.1f}" '
-        f'height="{room * count / tallest:.1f}"><title>{edges[n]:.4g} to {edges[n + 1]:.4g}: {count}</title></rect>'
+        f'height="{room * count / tallest:.1f}">'
+        f"<title>{plain_number(edges[n])} to {plain_number(edges[n + 1])}: {count}</title></rect>"
         for n, count in enumerate(counts)
         if count
     )
@@ -37,12 +38,12 @@ def histogram(values: Sequence[float], title: str) -> str:
     x = (median - edges[0]) / (edges[-1] - edges[0]) * _WIDTH
     line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_HEAD}" y2="{_HEIGHT - _FOOT}"/>'
     foot = (
-        f'<text x="0" y="{_HEIGHT - 4}">{edges[0]:.4g}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{edges[-1]:.4g}</text>'
+        f'<text x="0" y="{_HEIGHT - 4}">{plain_number(edges[0])}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{plain_number(edges[-1])}</text>'
     )
     head = (
         f'<text x="0" y="12" class="title">{html.escape(shown(title, _LONGEST))}</text>'
-        f'<text x="0" y="27">median {median:.4g} in {len(numbers)} cases</text>'
+        f'<text x="0" y="27">median {plain_number(median)} in {len(numbers)} cases</text>'
     )
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" class="chart" role="img">{head}{bars}{line}{foot}</svg>'
 

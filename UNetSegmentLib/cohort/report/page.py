@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ...io.atomic import atomic_path
-from ...text import shown
+from ...text import plain_number, shown
 from ...version import __version__
 from ..record import Record, SegmentSize, Status
 from .charts import histogram
 from .script import SCRIPT
-from .statistics import SegmentValues, segment_values, size_of
+from .statistics import SegmentValues, segment_values
 from .style import STYLE
 from .urgency import ORDER, by_urgency, lowest_dice
 
@@ -128,7 +128,7 @@ def _statistics(values: Sequence[SegmentValues]) -> str:
         cells = [_text(one.name), f"{len(one.sizes)} of {len(one.sizes) + one.missing}"]
         spread = one.spread(one.sizes)
         if spread:
-            low, five, middle, most, high = (f"{number:.4g}" for number in spread)
+            low, five, middle, most, high = map(plain_number, spread)
             cells += [f"{middle} {one.unit}", f"{five} to {most} {one.unit}", f"{low} to {high} {one.unit}"]
         else:
             cells += ["", "", ""]
@@ -182,7 +182,8 @@ def _row(
 
 
 def _segment(segment: SegmentSize, labels: Mapping[tuple[str, str], int]) -> list[Any]:
-    return [labels[segment.name, segment.unit], float(f"{size_of(segment):.5g}"), segment.dice]
+    size = segment.voxels if segment.size is None else float(f"{segment.size:.5g}")
+    return [labels[segment.name, segment.unit], size, segment.dice]
 
 
 def _picture(record: Record, output: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from ...geometry import Geometry
 from ...labels import Label
 from ...photographs import is_photograph
+from ...text import plain_number
 from ...volume import Segmentation, Volume
 from ..measures import SegmentMeasures, measure
 from ..units import SizeKind
@@ -103,4 +104,4 @@ def _size(one: SegmentMeasures) -> str:
 
 def _mean(one: SegmentMeasures, segmentation: Segmentation, volume: Volume) -> tuple[str]:
     value = float(np.mean(volume.voxels[0][segmentation.mask(one.label.value)], dtype=np.float64))
-    return (f"{value:.1f}" if abs(value) < 10_000 else f"{value:.4g}",)
+    return (f"{value:.1f}" if abs(value) < 10_000 else plain_number(value),)

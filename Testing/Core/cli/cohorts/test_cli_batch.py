@@ -185,3 +185,11 @@ def test_no_folder_for_the_results_is_wrong_usage(
 ) -> None:
     answer = run("batch", scans, "-m", level_package, "-o", nothing)
     assert answer.exit_code == 2 and "Name one with -o" in answer.output
+
+
+def test_a_dry_run_says_how_much_it_does_not_show(run: Callable[..., Result], scans: Path, level_package: Path) -> None:
+    for number in range(11):
+        (scans / f"note{number}.txt").write_text("words")
+    shown = run("batch", scans, "-o", scans / "out", "-m", level_package, "--dry-run").output
+    assert "Left out: 12" in shown and "... and 2 more; --json lists all." in shown
+    assert not (scans / "out").exists()

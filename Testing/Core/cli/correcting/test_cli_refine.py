@@ -191,7 +191,7 @@ def test_probabilities_of_every_label_or_of_one(run: Run, image: Path, labels: P
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        ((), 3, "no prompt"),
+        ((), 2, "no prompt"),
         (("--include", "1,2"), 3, "neither coordinates nor a Markups file"),
         (("--include", "1,2,nan"), 3, "neither coordinates"),
         (("--include", "voxel:1,2,3,4,5,6"), 3, "neither coordinates"),
