@@ -193,3 +193,12 @@ def test_a_dry_run_says_how_much_it_does_not_show(run: Callable[..., Result], sc
     shown = run("batch", scans, "-o", scans / "out", "-m", level_package, "--dry-run").output
     assert "Left out: 12" in shown and "... and 2 more; --json lists all." in shown
     assert not (scans / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--ray-actors", "--ray-cpus", "--ray-gpus", "--ray-memory", "--case-timeout"])
+def test_numbers_below_none_are_wrong_usage(
+    run: Callable[..., Result], scans: Path, level_package: Path, option: str, tmp_path: Path
+) -> None:
+    answer = run("batch", scans, "-m", level_package, "-o", tmp_path / "out", option, -1)
+    assert answer.exit_code == 2 and option in answer.output
+    assert not (tmp_path / "out").exists()

@@ -20,12 +20,18 @@ from worker_helpers import PATIENCE, until
 
 from UNetSegmentLib.errors import ModelError, OutputError, UNetSegmentError
 from UNetSegmentLib.worker.far.cache import HostFiles
+from UNetSegmentLib.worker.far.far_end import FarEnd
+from UNetSegmentLib.worker.far.references import encoded
 from UNetSegmentLib.worker.far.relay import _wanted
+from UNetSegmentLib.worker.far.store import ModelStore
 from UNetSegmentLib.worker.far.stream.frames import FrameError, Kind, control, frame, read_frame
 from UNetSegmentLib.worker.far.stream.link import Link
 from UNetSegmentLib.worker.far.stream.pace import LEAST, Packing, Window
 from UNetSegmentLib.worker.far.stream.receiving import Receiver
 from UNetSegmentLib.worker.far.stream.sending import Outgoing, Parcel
+from UNetSegmentLib.worker.protocol.encoding import decode_event
+from UNetSegmentLib.worker.protocol.messages import Failure
+from UNetSegmentLib.worker.serving.stdio import Channel
 
 
 class End:
@@ -302,6 +308,31 @@ def test_a_host_writes_nowhere_but_where_the_client_waits(token: str, tmp_path: 
             _wanted(token, files)
     with pytest.raises(UNetSegmentError):
         _wanted(token, {})
+
+
+def test_an_answer_whose_voxels_are_gone_is_an_error_of_its_request_alone(tmp_path: Path) -> None:
+    """As where somebody has emptied the host's folder for temporary files."""
+    (far, near), (back, out) = os.pipe(), os.pipe()
+    channel = Channel(os.fdopen(far, "rb"), os.fdopen(out, "wb", buffering=0))
+    end = FarEnd(channel, refine=True, store=ModelStore(tmp_path))
+    source = io.FileIO(back, "rb")
+    try:
+        end._link.open(channel.output)
+        for number, path in ((3, tmp_path / "gone"), (4, None)):
+            voxels = {"file": {"path": str(path), "shape": [1], "dtype": "|u1"}} if path else {}
+            end._from_worker(encoded({"type": "refined", "id": number, **voxels}))
+        got = [read_frame(source), read_frame(source)]
+        failure = decode_event(next(each.body for each in got if b"error" in each.body))
+        assert isinstance(failure, Failure) and failure.id == 3 and "gone" in failure.problem.cause
+        assert any(b"refined" in each.body for each in got)
+    finally:
+        end._link.close()
+        end._worker.kill()
+        end._worker.wait()
+        end._files.remove()
+        for file in (channel.input, channel.output, source):
+            file.close()
+        os.close(near)
 
 
 @pytest.mark.parametrize(
