@@ -26,7 +26,7 @@ SKIPPED = (
     (r"Testing/(Benchmarks|Parity)/|correction_pictures", "takes long, and needs ../shared/data"),
     (r"Testing/(Slicer/screenshots|Architecture/draw)\.py", "draws pictures of the pages anew"),
     (r"\bslicer\.util\b", "needs Slicer"),
-    (r"--worker ssh://", "needs a host that ssh reaches; Testing/Core/worker/far starts one"),
+    (r"ssh://me@gpu", "needs a host that ssh reaches; Testing/Core/worker/far starts one"),
     (r"--dicomweb ", "needs a DICOMweb server; Testing/Demos/pacs.py starts one"),
     (r"^from UNetSegmentLib.inference import attention_of\n", "goes on with values of the reader's"),
 )

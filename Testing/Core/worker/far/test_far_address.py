@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -163,7 +164,9 @@ def test_what_is_not_installed_can_be_by_what_is_said() -> None:
         assert copied.endswith("scp -r . [::1]:unetsegment-source")
         assert shlex.split(shlex.split(rest)[0]) == [there, "-m", "pip", "install", "./unetsegment-source"]
     page = (Path(__file__).parents[4] / "Resources" / "Docs" / "far-worker.md").read_text(encoding="utf-8")
-    assert "scp -r . me@gpu:unetsegment-source" in page and "/~/unetsegment/bin/python" in page
+    assert "scp -r . me@gpu:unetsegment-source" in page
+    # Who has followed the page to here has UNetSegment in that Python, and in no other.
+    assert set(re.findall(r"ssh://me@gpu[^`\"\s]*", page)) == {"ssh://me@gpu/~/unetsegment/bin/python"}
 
 
 def test_no_name_of_an_image_leaves_this_computer() -> None:
