@@ -7,6 +7,7 @@ hole), others are joined; a hole that hangs on the outer curve by a bridge there
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from ..contours import mask_of
 ALIGNED = 0.1  # of the distance of two slices: headers round
 _SAME = 0.02
 _INSIDE = 0.9
+_HALF_WAY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ def patches_of(curves: Sequence[Curve], shape: tuple[int, int, int]) -> tuple[li
         if len(chosen) > 1 and min(np.diff(sorted(chosen))) > 1:
             notes["has curves in some slices only, none in their neighbours; nothing was put in between"] = None
     else:
-        chosen = _nearest(levels, heights, shape[0])
+        chosen = _nearest(curves, heights, shape[0])
         notes["has curves between the slices; each slice took the nearest"] = None
     outside = [plane for plane in chosen if not 0 <= plane < shape[0]]
     if outside:
@@ -93,14 +95,30 @@ def _levels(curves: Sequence[Curve]) -> list[list[Curve]]:
     return levels
 
 
-def _nearest(levels: list[list[Curve]], heights: np.ndarray, planes: int) -> dict[int, list[Curve]]:
-    reach = float(np.diff(heights).min()) / 2 if len(heights) > 1 else 0.5
-    chosen = {}
-    for plane in range(planes):
-        off = plane - heights
-        number = int(np.argmin(np.abs(off)))
-        if -reach < off[number] <= reach + 1e-6:
-            chosen[plane] = levels[number]
+def _nearest(curves: Sequence[Curve], heights: np.ndarray, planes: int) -> dict[int, list[Curve]]:
+    """The curves of each plane: each curve reaches half way to the nearest one above or below it.
+
+    Above and below are those that it meets when it is looked at along the axis. Islands each have their own, since a
+    plane that was drawn on a slightly turned series has them at different heights.
+
+    Args:
+        heights: of the levels, ascending.
+    """
+    gaps = np.diff(heights)
+    usual = float(np.median(gaps)) if len(gaps) else 1.0
+    same = min(ALIGNED, usual / 3)
+    places = np.array([curve.height for curve in curves])
+    low, high = (np.array([side(curve.points, axis=0) for curve in curves]) for side in (np.min, np.max))
+    chosen: dict[int, list[Curve]] = {}
+    for number, curve in enumerate(curves):
+        off = np.abs(places - curve.height)
+        meets = ((low <= high[number]) & (high >= low[number])).all(axis=1) & (off > same)
+        reach = float(off[meets].min() if meets.any() else usual) / 2
+        # A plane half way belongs to the lower curve, and to one alone.
+        first = math.floor(curve.height - reach + _HALF_WAY) + 1
+        last = math.floor(curve.height + reach + _HALF_WAY)
+        for plane in range(max(first, 0), min(last, planes - 1) + 1):
+            chosen.setdefault(plane, []).append(curve)
     return chosen
 
 
