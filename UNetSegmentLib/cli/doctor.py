@@ -25,6 +25,11 @@ _OPTIONAL = {
     "Pillow": "pictures, GIF",
     "matplotlib": "training curves",
     "nilearn": "demo",
+    "highdicom": "DICOM objects",
+    "dicomweb-client": "PACS",
+    "keyring": "passwords of PACS",
+    "ray": "cohorts on a cluster",
+    "pyarrow": "tables as Parquet",
 }
 _GB = 1024**3
 

@@ -221,6 +221,7 @@ def test_doctor(run: Run, run_json: RunJson) -> None:
     assert all(test["passed"] for test in report["self_test"])
     assert report["backends"].keys() >= {"torch", "openvino", "onnx"} and report["backends"]["torch"]
     shown = run("doctor")
+    assert {"highdicom", "dicomweb-client", "keyring", "ray", "pyarrow"} <= set(report["packages"])
     assert shown.exit_code == 0 and "All is well" in shown.stdout
 
 

@@ -68,9 +68,14 @@ class DicomResult:
                 f"--dicom {self.kind} is about a DICOM object, and '{self.target.name}' is none.",
                 "Let OUTPUT end with .dcm, or leave --dicom out.",
             )
-        from ...io.dicom_objects.frames.encoding import check_compression
+        from ...io.dicom_objects.frames.encoding import JPEGLS, check_compression
 
         check_compression(self.compression)
+        if self.compression == JPEGLS and not (self.wanted and self.kind in (KINDS[0], FRACTIONAL)):
+            raise InputError(
+                "--dicom-compression is about a DICOM segmentation of labels or fractions, and the output is none.",
+                f"Leave it out, or use --dicom {KINDS[0]}.",
+            )
         if self.report is None:
             return
         if self.report.suffix.lower() != ENDING:

@@ -146,6 +146,10 @@ def test_batch_writes_dicom_for_dicom(
         (["{series}", "out.dcm", "-m", "{model}", "--dicom", "mesh"], "no kind of DICOM object"),
         (["{series}", "out.dcm", "-m", "{model}", "--report", "sr.txt"], "is a .dcm file"),
         (["{series}", "out.dcm", "-m", "{model}", "--dicom-compression", "zip"], "no compression"),
+        # Nobody is to believe that it was done: these are never compressed.
+        (["{series}", "o.dcm", "-m", "{model}", "--dicom", "binary", "--dicom-compression", "jpegls"], "is about a"),
+        (["{series}", "o.dcm", "-m", "{model}", "--dicom", "rtstruct", "--dicom-compression", "jpegls"], "is about a"),
+        (["{series}", "o.nii.gz", "-m", "{model}", "--dicom-compression", "jpegls"], "is about a"),
         (["{series}", "out.dcm", "-m", "{model}", "--report-page", "page.docx"], ".pdf"),
         (["{series}", "out.dcm", "-m", "{model}", "--page-patient"], "none is asked for"),
         (["{image}", "out.seg.nrrd", "-m", "{model}", "--report-page", "page.dcm"], "is not DICOM"),
