@@ -297,12 +297,14 @@ def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> Non
 def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
     """The tables of all parts as one."""
     from ...cohort.joining import has_results, joined
+    from ...cohort.record import Status
 
     if not has_results(target):
         raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
     whole = joined(target)
     written = _write(whole.records, target, _cases_words(whole.records).capitalize(), "joined parts", anonymous)
-    _say_outcome(whole.records, 0, len(whole.records), written, as_json, whole.faults)
+    kept = sum(record.status is not Status.LEFT_OUT for record in whole.records)
+    _say_outcome(whole.records, 0, kept, written, as_json, whole.faults)
     if whole.faults:
         raise typer.Exit(1)
 

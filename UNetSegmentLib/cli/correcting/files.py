@@ -164,6 +164,11 @@ class Files:
         from ...io.outputs import Output, OutputFolder, check_outputs
         from ...io.segmentations import check_segmentation_ending, table_beside
 
+        if self.target.suffix.lower() == ".dcm":
+            raise OutputError(
+                f"A correction is no DICOM object yet, and '{self.target.name}' would be one.",
+                "Write .seg.nrrd, and make it one: unetsegment convert OUT.seg.nrrd OUT.dcm --image SERIES --corrected",
+            )
         check_segmentation_ending(self.target)
         if self.preview is not None and full_suffix(self.preview) != ".png":
             raise OutputError(

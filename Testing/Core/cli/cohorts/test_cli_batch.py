@@ -187,6 +187,16 @@ def test_no_folder_for_the_results_is_wrong_usage(
     assert answer.exit_code == 2 and "Name one with -o" in answer.output
 
 
+def test_joined_parts_count_what_was_left_out_once(
+    run: Callable[..., Result], scans: Path, tmp_path: Path, level_package: Path
+) -> None:
+    output = tmp_path / "results"
+    for part in ("1/2", "2/2"):
+        run("batch", scans, "-o", output, "-m", level_package, "--no-preview", "--part", part)
+    words = run("batch", "-o", output, "--join").output
+    assert "3 done, 1 failed, 1 left out; 0 run now, 4 kept." in words
+
+
 def test_a_dry_run_says_how_much_it_does_not_show(run: Callable[..., Result], scans: Path, level_package: Path) -> None:
     for number in range(11):
         (scans / f"note{number}.txt").write_text("words")

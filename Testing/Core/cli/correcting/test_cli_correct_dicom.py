@@ -106,3 +106,19 @@ def test_another_image_is_refused(run: Callable[..., Result], tmp_path: Path, ob
     for labels in ("seg", "structures"):
         result = run("refine", other, objects[labels], tmp_path / "x.nrrd", "-s", "liver", "--include", place)
         assert result.exit_code == 3 and "another frame of reference" in result.output.replace("\n", " ")
+
+
+def test_a_correction_becomes_an_object_as_it_is_said(
+    run: Callable[..., Result], tmp_path: Path, objects: dict[str, Path]
+) -> None:
+    given = ("refine", objects["series"], objects["seg"])
+    asked = ("-s", "1", "--include", "voxel:1,1,1")
+    result = run(*given, tmp_path / "OUT.dcm", *asked)
+    said = result.output.replace("\n", " ")
+    assert result.exit_code == 5 and not (tmp_path / "OUT.dcm").exists()
+    command = "convert OUT.seg.nrrd OUT.dcm --image SERIES --corrected"
+    assert f"unetsegment {command}" in said
+    assert run(*given, tmp_path / "OUT.seg.nrrd", *asked).exit_code == 0
+    places = {"OUT.seg.nrrd": tmp_path / "OUT.seg.nrrd", "OUT.dcm": tmp_path / "OUT.dcm", "SERIES": objects["series"]}
+    assert run(*(places.get(word, word) for word in command.split())).exit_code == 0
+    assert (tmp_path / "OUT.dcm").exists()
