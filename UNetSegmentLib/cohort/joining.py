@@ -20,10 +20,11 @@ _LEFT_OUT = "left-out.jsonl"
 @dataclass(frozen=True)
 class Joined:
     """All rows in the order of their names, left out ones last; ``faults`` are sentences on what is missing or does not
-    belong together."""
+    belong together; ``about`` is the job of the part that was begun last, in words."""
 
     records: tuple[Record, ...]
     faults: tuple[str, ...]
+    about: str = ""
 
 
 def joined(output: Path) -> Joined:
@@ -35,8 +36,10 @@ def joined(output: Path) -> Joined:
     records = sorted(read_records(output).values(), key=lambda record: record.case)
     states = read_states(output)
     faults: list[str] = []
+    about = ""
     if states:
         last = max(states, key=lambda state: state.begun)
+        about = last.about
         current = [state for state in states if state.parts == last.parts]
         faults = _faults(output, current)
         jobs = {state.job for state in current}
@@ -44,7 +47,7 @@ def joined(output: Path) -> Joined:
         if len(now) < len(records):
             faults.append(f"{len(records) - len(now)} cases of an earlier run with other settings are no rows.")
         records = now
-    return Joined((*records, *_left_out(output)), tuple(faults))
+    return Joined((*records, *_left_out(output)), tuple(faults), about)
 
 
 def keep_left_out(output: Path, left_out: Sequence[LeftOut]) -> None:

@@ -302,7 +302,8 @@ def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
     if not has_results(target):
         raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
     whole = joined(target)
-    written = _write(whole.records, target, _cases_words(whole.records).capitalize(), "joined parts", anonymous)
+    about = f"{whole.about}, joined parts" if whole.about else "joined parts"
+    written = _write(whole.records, target, _cases_words(whole.records).capitalize(), about, anonymous)
     kept = sum(record.status is not Status.LEFT_OUT for record in whole.records)
     _say_outcome(whole.records, 0, kept, written, as_json, whole.faults)
     if whole.faults:

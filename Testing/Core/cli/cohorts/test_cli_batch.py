@@ -195,6 +195,8 @@ def test_joined_parts_count_what_was_left_out_once(
         run("batch", scans, "-o", output, "-m", level_package, "--no-preview", "--part", part)
     words = run("batch", "-o", output, "--join").output
     assert "3 done, 1 failed, 1 left out; 0 run now, 4 kept." in words
+    page = (output / "report.html").read_text(encoding="utf-8")
+    assert "levels 1.0, preset balanced, .seg.nrrd, joined parts" in page
 
 
 def test_a_dry_run_says_how_much_it_does_not_show(run: Callable[..., Result], scans: Path, level_package: Path) -> None:
