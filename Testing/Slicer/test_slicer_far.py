@@ -33,9 +33,9 @@ class FarRunTestCase(RunTestCase):
             super().setUp()
         self.addCleanup(far_desk.use, None)
 
-    def run_slowly(self):
+    def run_slowly(self, model="threshold-slow"):
         """A run of many tiles that has begun."""
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = model
         run = self.click()
         self.wait_for_first_tile(run)
         return run
@@ -74,7 +74,7 @@ class TestFarRuns(FarRunTestCase):
         self.assertTrue(again.warm)
         self.assertEqual(asked.call_count, 1)
         before = self.scene()
-        slow = self.run_slowly()
+        slow = self.run_slowly("threshold-endless")
         self.panel.run.ui.segmentButton.click()
         self.assertEqual(self.finish(slow).state.value, "cancelled")
         self.assertEqual(self.scene(), before)
@@ -112,7 +112,7 @@ class TestFarRuns(FarRunTestCase):
 
         far_desk.use(self.host)
         hosts.permit_models(self.host.url)
-        run = self.run_slowly()
+        run = self.run_slowly("threshold-endless")
         self.panel.parameters.model = "threshold"
         waiting = self.runner.submit(self.panel.order())
         self.host.break_connections()
@@ -122,7 +122,7 @@ class TestFarRuns(FarRunTestCase):
         # It had only waited, and was asked again.
         self.assertIsNone(self.finish(waiting).error)
         before = self.scene()
-        run = self.run_slowly()
+        run = self.run_slowly("threshold-endless")
         waiting = self.runner.submit(self.panel.order())
         self.host.switch_off()
         self.assertEqual(self.finish(run).error.code, "far-broken")

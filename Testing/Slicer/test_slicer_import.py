@@ -185,7 +185,7 @@ class TrustTest(ImportTestCase):
         self.program = models.made_by("program_model.py") / "brightness.ts"
         self.panel.runner.shutdown()
         # The workers' list of trusted programs lies under the home folder.
-        for client in (self.installer._client, self.panel.runner._client):
+        for client in (self.installer._client, self.panel.runner._here.client):
             home = mock.patch.dict(client._connection._environment, {"HOME": str(self.scratch)})
             home.start()
             self.addCleanup(home.stop)

@@ -54,9 +54,11 @@ class RunTestCase(support.SlicerTestCase):
         return run
 
     def wait_for_first_tile(self, run) -> None:
-        support.wait_until(
-            lambda: run.progress is not None and run.progress.stage == "segment" and run.progress.done, 180, "a tile"
-        )
+        def begun() -> bool:
+            return run.progress is not None and run.progress.stage == "segment" and bool(run.progress.done)
+
+        support.wait_until(lambda: begun() or run.state.final, 180, "a tile")
+        self.assertTrue(begun(), run.error)
 
     @staticmethod
     def scene() -> list[str]:
@@ -94,7 +96,7 @@ class RunsTest(RunTestCase):
         np.testing.assert_array_equal(found != 0, expected)
 
     def test_cancel_leaves_the_scene_as_it_was_and_the_next_run_works(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         before = self.scene()
         run = self.click()
         self.wait_for_first_tile(run)
@@ -116,7 +118,7 @@ class RunsTest(RunTestCase):
         self.assertEqual(self.finish(self.click()).state.value, "done")
 
     def test_a_killed_worker_is_told_and_replaced(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         run = self.click()
         self.wait_for_first_tile(run)
         os.kill(self.runner.process_id, getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -129,7 +131,7 @@ class RunsTest(RunTestCase):
         self.assertEqual(self.panel.run.ui.runProblemLabel.text, "")
 
     def test_runs_queue_and_each_can_be_cancelled(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         first = self.click()
         self.panel.run.ui.queueButton.click()
         self.panel.parameters.model = "threshold"
@@ -150,7 +152,7 @@ class RunsTest(RunTestCase):
         self.assertEqual(run.error.code, "worker-crashed")
 
     def test_a_run_that_waited_behind_a_killed_worker_runs_all_the_same(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         first = self.click()
         self.panel.parameters.model = "threshold"
         self.panel.run.ui.queueButton.click()
@@ -160,7 +162,7 @@ class RunsTest(RunTestCase):
         self.assertEqual(self.finish(second).state.value, "done", second.error)
 
     def test_a_waiting_run_whose_image_has_changed_since_is_not_asked_again(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         first = self.click()
         self.panel.run.ui.queueButton.click()
         second = self.runner.runs[1]
@@ -170,7 +172,7 @@ class RunsTest(RunTestCase):
         self.assertEqual(self.finish(second).error.code, "worker-crashed")
 
     def test_input_deleted_during_the_run(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         before = self.scene()
         run = self.click()
         self.wait_for_first_tile(run)
@@ -181,7 +183,7 @@ class RunsTest(RunTestCase):
         self.assertIn("Choose an image.", self.panel.input_errors())
 
     def test_scene_closed_during_the_run(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         run = self.click()
         self.wait_for_first_tile(run)
         slicer.mrmlScene.Clear(0)
@@ -287,7 +289,7 @@ class ShortcutTest(RunTestCase):
         support.press_key(self.panel.run.root, key)
 
     def test_ctrl_return_starts_and_escape_cancels(self):
-        self.panel.parameters.model = "threshold-slow"
+        self.panel.parameters.model = "threshold-endless"
         self.press("Ctrl+Return")
         self.assertEqual(len(self.runner.runs), 1)
         run = self.runner.runs[0]

@@ -1,8 +1,8 @@
 """Makes model packages whose answer is known: run by the worker's Python, which has torch.
 
 The networks are U-Nets whose logits come from thresholding intensity: above 50 is Low, above 150 is High (of the sum of
-channels). ``python threshold_model.py FOLDER`` writes the packages ``threshold``, ``threshold-pair`` (two channels)
-and ``threshold-slow`` (many small tiles).
+channels). ``python threshold_model.py FOLDER`` writes the packages ``threshold``, ``threshold-pair`` (two channels),
+``threshold-slow`` (many small tiles) and ``threshold-endless`` (for runs that a test ends).
 """
 
 import sys
@@ -24,6 +24,9 @@ def main(folder: str) -> None:
     slow = replace(one.inference, patch=(8, 8, 8), overlap=0.5)
     save_model(replace(one, name="threshold-slow", title="Threshold, slow", inference=slow), [weights(1)],
                target / "threshold-slow")  # fmt: skip
+    endless = replace(one.inference, patch=(8, 8, 8), overlap=0.88)
+    save_model(replace(one, name="threshold-endless", title="Threshold, endless", inference=endless), [weights(1)],
+               target / "threshold-endless")  # fmt: skip
 
 
 def card(channels: int):
