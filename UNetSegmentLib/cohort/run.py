@@ -65,6 +65,11 @@ class Outcome:
         """Whether there were cases and none is done: something is wrong that they share."""
         return bool(self.count(Status.FAILED)) and not self.count(Status.DONE)
 
+    @property
+    def unsent(self) -> int:
+        """How many results a server should have and has not."""
+        return sum(bool(record.not_stored) for record in self.records)
+
     def count(self, status: Status) -> int:
         """How many rows ended so."""
         return sum(record.status is status for record in self.records)

@@ -158,6 +158,14 @@ def test_what_could_not_be_stored_is_said_and_sent_later(run: Run, scripted: Scr
     assert len(scripted.stored) == len({str(one.SOPInstanceUID) for one in scripted.stored}) == 6
 
 
+def test_a_command_whose_results_were_not_all_stored_does_not_end_well(run: Run, scripted: ScriptedServer) -> None:
+    scripted.rule("POST", Answer(403), times=1)
+    command = words(scripted, run.package, run.output, "--study", STUDY, "--store")
+    first, again = (CliRunner().invoke(app, command) for _ in range(2))
+    assert (first.exit_code, "1 not stored" in first.output) == (9, True), first.output
+    assert (again.exit_code, "3 stored" in again.output) == (0, True), again.output
+
+
 def test_a_server_that_tells_nothing_of_single_instances(run: Run, scripted: ScriptedServer) -> None:
     scripted.rule("/metadata", Answer(501))
     assert len(run.found()[0].cases) == 3

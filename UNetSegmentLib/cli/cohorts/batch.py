@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import Cancelled, InputError, UsageError
+from ...errors import Cancelled, InputError, ServerError, UsageError
 from ...progress import CancelToken
 from ..terminal.console import progress_bar, say
 from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, print_json, session
@@ -230,6 +230,8 @@ def batch(
             raise typer.Exit(Cancelled.exit_code)
         if outcome.failed_altogether:
             raise typer.Exit(1)
+        if store and outcome.unsent:
+            raise typer.Exit(ServerError.exit_code)
 
 
 def _planned(
