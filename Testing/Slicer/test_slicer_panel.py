@@ -106,7 +106,7 @@ class ModelSectionTest(PanelTestCase):
             box.text = text
             self.assertEqual(self.visible(), expected if text != "phantom pair" else ["Threshold of two"], text)
         box.text = "high"
-        self.assertEqual(len(self.visible()), 3)
+        self.assertEqual(len(self.visible()), 4)
         box.text = ""
         self.assertEqual(len(self.visible()), len(self.panel.cards))
 

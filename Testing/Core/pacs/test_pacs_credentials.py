@@ -25,7 +25,7 @@ FAR = "https://pacs.example.org/dicom-web"
 
 def secret(path: Path, text: str, mode: int = 0o600) -> str:
     path.touch(mode=mode)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     return str(path)
 
