@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
 # The narrowest that the panel has to be read at.
 WIDTH = 360
+
+
+def draw_alone(draw: Callable[..., None]) -> None:
+    """The program of a script that draws one section: ``[FOLDER] [WIDTH]``. Never returns.
+
+    Args:
+        draw: takes the folder, the module's widget, its panel and the width.
+    """
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "Resources" / "Screenshots"
+    width = int(sys.argv[2]) if len(sys.argv) > 2 else WIDTH
+    sys.path[:0] = [str(HERE), str(HERE.parent)]
+    import SlicerHarness
+
+    folder.mkdir(parents=True, exist_ok=True)
+    SlicerHarness.boot()
+    import support
+    from SlicerHarness.application import factory
+
+    module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
+    widget, panel = module.widgetRepresentation(), support.panel().panel
+    panel.run.root.setMinimumWidth(0)
+    draw(folder, widget, panel, width)
+    panel.cleanup()
+    sys.stdout.flush()
+    # Interpreter shutdown destroys Qt and VTK objects in any order; nothing is left to do here.
+    os._exit(0)
 
 
 def both(path: Path, widget, width: int = WIDTH) -> None:

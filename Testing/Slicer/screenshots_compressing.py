@@ -8,33 +8,14 @@ Needs ../shared/data/msd_hippocampus (the Decathlon's hippocampi), OpenVINO and 
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from unittest import mock
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
+from panel_pictures import HERE, both, draw_alone
+
 CASES = 12
 MODEL = "hippocampus-t1"
 NAMES = ("Anterior hippocampus", "Posterior hippocampus")
-
-
-def main(folder: Path, width: int) -> None:
-    """Writes the pictures of this section alone to ``folder``."""
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
-    import SlicerHarness
-
-    folder.mkdir(parents=True, exist_ok=True)
-    SlicerHarness.boot()
-    import support
-    from SlicerHarness.application import factory
-
-    module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
-    widget, panel = module.widgetRepresentation(), support.panel().panel
-    panel.run.root.setMinimumWidth(0)
-    draw_quick(folder, widget, panel, width)
-    panel.cleanup()
 
 
 def draw_quick(folder: Path, widget, panel, width: int) -> None:
@@ -42,7 +23,6 @@ def draw_quick(folder: Path, widget, panel, width: int) -> None:
     import screenshots_training as training
     import slicer
     import support
-    from panel_pictures import both
     from UNetSegmentPlugin.running.worker_process import python_executable
 
     if not training.HIPPOCAMPI.is_dir():
@@ -85,7 +65,6 @@ def draw_card(folder: Path, widget, panel, width: int) -> None:
     import screenshots_training as training
     import slicer
     import support
-    from panel_pictures import both
 
     panel.quick.ui.quickUseButton.click()
     panel.model.ui.modelMoreButton.checked = True
@@ -122,8 +101,4 @@ def _is_measuring(compression) -> bool:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "Resources" / "Screenshots"
-    main(target, int(sys.argv[2]) if len(sys.argv) > 2 else 360)
-    sys.stdout.flush()
-    # Interpreter shutdown destroys Qt and VTK objects in any order; nothing is left to do here.
-    os._exit(0)
+    draw_alone(draw_quick)

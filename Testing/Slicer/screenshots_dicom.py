@@ -8,29 +8,9 @@ Needs highdicom.
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-
-
-def main(folder: Path, width: int) -> None:
-    """Writes the pictures of this section alone to ``folder``."""
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
-    import SlicerHarness
-
-    folder.mkdir(parents=True, exist_ok=True)
-    SlicerHarness.boot()
-    import support
-    from SlicerHarness.application import factory
-
-    module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
-    widget, panel = module.widgetRepresentation(), support.panel().panel
-    panel.run.root.setMinimumWidth(0)
-    draw_dicom(folder, widget, panel, width)
-    panel.cleanup()
+from panel_pictures import both, draw_alone
 
 
 def draw_dicom(folder: Path, widget, panel, width: int) -> None:
@@ -38,7 +18,6 @@ def draw_dicom(folder: Path, widget, panel, width: int) -> None:
     import dicom_desk
     import screenshots_training as training
     import support
-    from panel_pictures import both
 
     with dicom_desk.opened() as desk, training.alone(panel, panel.report), contextlib.chdir(desk.folder.parent):
         panel.parameters.result = dicom_desk.write(desk)
@@ -62,8 +41,4 @@ def draw_dicom(folder: Path, widget, panel, width: int) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "Resources" / "Screenshots"
-    main(target, int(sys.argv[2]) if len(sys.argv) > 2 else 360)
-    sys.stdout.flush()
-    # Interpreter shutdown destroys Qt and VTK objects in any order; nothing is left to do here.
-    os._exit(0)
+    draw_alone(draw_dicom)

@@ -7,44 +7,23 @@ The host is this computer, behind a program that stands in for ssh.
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from pathlib import Path
 from unittest import mock
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
+from panel_pictures import both, draw_alone
 
 
-def main(folder: Path, width: int) -> None:
-    """Writes the pictures of this section alone to ``folder``."""
-    sys.path[:0] = [str(HERE), str(HERE.parent)]
-    import SlicerHarness
-
-    folder.mkdir(parents=True, exist_ok=True)
-    SlicerHarness.boot()
-    import support
-    from SlicerHarness.application import factory
-
-    module = factory.load(REPOSITORY / "UNetSegment" / "UNetSegment.py")
-    widget, panel = module.widgetRepresentation(), support.panel().panel
-    panel.run.root.setMinimumWidth(0)
-    with tempfile.TemporaryDirectory(prefix="far-desk-") as place:
-        draw_far(folder, widget, panel, width, Path(place))
-    panel.cleanup()
-
-
-def draw_far(folder: Path, widget, panel, width: int, place: Path) -> None:
+def draw_far(folder: Path, widget, panel, width: int) -> None:
     """The lines in Advanced, and a run."""
     import far_desk
     import known_models
     import screenshots_training as training
     import support
-    from panel_pictures import both
     from test_slicer_panel import GRIDS, ball_volume
 
-    with known_models.at_hand():
+    with tempfile.TemporaryDirectory(prefix="far-desk-") as temporary, known_models.at_hand():
+        place = Path(temporary)
         host = far_desk.FarHost(place)
         far_desk.use(host)
         panel.reload_models()
@@ -77,8 +56,4 @@ def _try(panel, support) -> None:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else REPOSITORY / "Resources" / "Screenshots"
-    main(target, int(sys.argv[2]) if len(sys.argv) > 2 else 360)
-    sys.stdout.flush()
-    # Interpreter shutdown destroys Qt and VTK objects in any order; nothing is left to do here.
-    os._exit(0)
+    draw_alone(draw_far)

@@ -61,14 +61,18 @@ def test_a_cohort_survives_the_death_of_an_actor(tmp_path: Path, level_package: 
     assert (again.run, again.kept) == (0, 8)
 
 
-class DeadlyActor:
-    """Ends itself with one of the cases."""
+class ReadyActor:
+    """Needs no model."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         pass
 
     def prepare(self) -> dict[str, Any]:
         return {"ready": "here"}
+
+
+class DeadlyActor(ReadyActor):
+    """Ends itself with one of the cases."""
 
     def run(self, line: dict[str, Any]) -> dict[str, Any]:
         if line["name"] == "c1":
@@ -86,14 +90,8 @@ def test_a_case_that_ends_its_actor_twice_is_a_row(tmp_path: Path) -> None:
     assert "ended the process" in records["c1"].cause
 
 
-class StuckActor:
+class StuckActor(ReadyActor):
     """Gives one of the cases up, as :class:`CaseActor` does with one that stands still."""
-
-    def __init__(self, order: dict[str, Any]) -> None:
-        pass
-
-    def prepare(self) -> dict[str, Any]:
-        return {"ready": "here"}
 
     def run(self, line: dict[str, Any]) -> dict[str, Any]:
         if line["name"] == "c1":

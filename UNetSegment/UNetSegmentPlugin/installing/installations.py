@@ -3,11 +3,9 @@
 The process starts with the first request and leaves after the last one.
 """
 
-import time
 from collections.abc import Callable
 
 import qt
-import slicer
 
 from UNetSegmentLib.errors import Cancelled, UNetSegmentError
 from UNetSegmentLib.models import locations
@@ -15,7 +13,7 @@ from UNetSegmentLib.progress import ProgressEvent
 from UNetSegmentLib.worker.client.client import ImportRequest, InstallRequest, Listener, WorkerClient, default_command
 from UNetSegmentLib.worker.protocol.messages import ImportedModel
 
-from ..running.runs import RunState
+from ..running.runs import RunState, wait_for
 from ..running.worker_process import QProcessTransport, python_executable
 
 # The importer and the downloader look at their token often; whoever does not answer for so long is replaced.
@@ -98,11 +96,7 @@ class Installer(Listener):
 
     def wait(self, installation: Installation, timeout: float = 3600.0) -> Installation:
         """Keeps the application alive until it is finished. For scripts; the panel never waits."""
-        end = time.monotonic() + timeout
-        while not installation.state.final and time.monotonic() < end:
-            slicer.app.processEvents()
-            time.sleep(0.005)
-        return installation
+        return wait_for(installation, timeout)
 
     def shutdown(self) -> None:
         """Stops the process now; whatever is unfinished is cancelled."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import Cancelled, UNetSegmentError
@@ -21,7 +20,7 @@ from UNetSegmentLib.worker.client.listener import Listener
 from UNetSegmentLib.worker.errors import WorkerError
 from UNetSegmentLib.worker.transport.launch import default_command
 
-from ..running.runs import RunState
+from ..running.runs import RunState, wait_for
 from ..running.worker_process import QProcessTransport, python_executable
 from .export import PairExport
 
@@ -94,11 +93,7 @@ class JobWorker(Listener, Generic[_Job]):
 
     def wait(self, job: _Job, timeout: float = 3600.0) -> _Job:
         """Keeps the application alive until it has ended. For scripts; the panel never waits."""
-        end = time.monotonic() + timeout
-        while not job.state.final and time.monotonic() < end:
-            slicer.app.processEvents()
-            time.sleep(0.005)
-        return job
+        return wait_for(job, timeout)
 
     def shutdown(self) -> None:
         """Stops the process now; a job that is at work is cancelled."""
