@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,17 @@ from ...errors import InputError
 from ...io.grid import place_on_grid
 from ...labels import CodedTerm
 from ...volume import Segmentation, Volume
-from .author import MANUFACTURER, VERSION, Author
+from .author import MANUFACTURER, Author
 from .descriptions import code_of
 from .needed import highdicom
+from .new_series import about_series, image_series
 from .plane_headers import check_reference, pictures_of, pixel_measures, refer
 from .saving import check_target, save
 from .source import SourceSeries
 from .texts import set_character_set, short_text
 
 _SERIES_NUMBER = 904
+_CURE = "Write .nii.gz, or export the series again with complete headers."
 _BODY = CodedTerm("SCT", "38266002", "Entire body")
 _NARROWEST = 1e-3  # of the grey window
 _LARGEST = 2**32 - 2
@@ -66,16 +67,8 @@ def write_map(volume: Volume, quantity: Quantity, source: SourceSeries, path: Pa
     planes = place_on_grid(Segmentation(values, volume.geometry), source.geometry, "The map").voxels
     if planes.nbytes > _LARGEST:
         raise InputError(f"'{volume.name}' is too large for one DICOM file.", "Write .nii.gz.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            made = _header(quantity, (float(planes.min()), float(planes.max())), source, author)
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise InputError(
-                f"No parametric map can be made about series {source.name}: its headers lack what that needs.",
-                "Write .nii.gz, or export the series again with complete headers.",
-                str(error),
-            ) from error
+    with about_series(source, "parametric map", _CURE):
+        made = _header(quantity, (float(planes.min()), float(planes.max())), source, author)
     set_character_set(made, source.files[0], (author.name, author.version))
     shared = made.SharedFunctionalGroupsSequence[0]
     shared.FrameAnatomySequence = [_anatomy()]
@@ -106,14 +99,7 @@ def _header(quantity: Quantity, extent: tuple[float, float], source: SourceSerie
     return hd.pm.ParametricMap(
         source_images=pictures_of(source),
         pixel_array=np.zeros((len(source.frames), 1, 1), np.float32),
-        series_instance_uid=hd.UID(),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=hd.UID(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=short_text(author.name) or MANUFACTURER,
-        software_versions=VERSION,
-        device_serial_number="0",
+        **image_series(_SERIES_NUMBER, author),
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
         window_center=(low + high) / 2,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .author import Author
 from .object_header import object_header
+from .plane_headers import file_references
 from .saving import save
 from .source import SourceSeries
 from .texts import short_text
@@ -24,20 +25,13 @@ def write_pdf(document: bytes, title: str, source: SourceSeries, path: Path | st
     Raises:
         OutputError: it cannot be written.
     """
-    from pydicom import Dataset
-
     first = source.files[0]
     data = object_header(first, author, _STORAGE, "DOC", _NUMBER, "Report page")
     data.ContentDate, data.ContentTime, data.AcquisitionDateTime = data.SeriesDate, data.SeriesTime, ""
     data.ConversionType, data.BurnedInAnnotation = "WSD", "YES"
     data.DocumentTitle, data.MIMETypeOfEncapsulatedDocument = short_text(title), "application/pdf"
     data.ConceptNameCodeSequence = []
-    references = []
-    for file in source.files:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
-        references.append(item)
-    data.SourceInstanceSequence = references
+    data.SourceInstanceSequence = file_references(source)
     data.EncapsulatedDocumentLength = len(document)
     data.EncapsulatedDocument = document + b"\0" * (len(document) % 2)
     return save(data, path)

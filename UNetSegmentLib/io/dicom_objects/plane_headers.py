@@ -72,13 +72,7 @@ def pictures_of(source: SourceSeries) -> list[Any]:
 
 def refer(made: Any, source: SourceSeries) -> list[int]:
     """Sets references to the files in place of planes; the plane of each frame."""
-    from pydicom import Dataset
-
-    whole = []
-    for file in source.files:
-        item = Dataset()
-        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
-        whole.append(item)
+    whole = file_references(source)
     made.SourceImageSequence = whole
     made.ReferencedSeriesSequence[0].ReferencedInstanceSequence = whole
     planes: list[int] = []
@@ -103,6 +97,18 @@ def refer(made: Any, source: SourceSeries) -> list[int]:
             if several:
                 item.ReferencedFrameNumber = index + 1
     return planes
+
+
+def file_references(source: SourceSeries) -> list[Any]:
+    """An item that refers to it for each file of the series."""
+    from pydicom import Dataset
+
+    items = []
+    for file in source.files:
+        item = Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = file.SOPClassUID, file.SOPInstanceUID
+        items.append(item)
+    return items
 
 
 def _positions(source: SourceSeries) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ...labels import CodedTerm, Label, Terminology
 from .author import MANUFACTURER, VERSION, Author
 from .descriptions import UNKNOWN, code_of, tracking_id, tracking_uid
 from .needed import highdicom
+from .new_series import about_series, new_series
 from .saving import save
 from .source import SourceSeries
 from .texts import meanings_of, set_character_set, short_text
@@ -77,19 +77,11 @@ def write_report(
     highdicom()
     from pydicom import dcmread
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            made = dcmread(seg, stop_before_pixels=True)
-            authors = others or {}
-            groups = [_group(one, made, source, authors.get(one.label.value, author)) for one in segments]
-            document = _document(groups, made, source, author, _texts(segments, (author, *authors.values())))
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise InputError(
-                f"No report can be made about series {source.name}: its headers lack what that needs.",
-                "Write the table of sizes (--table) in its place.",
-                str(error),
-            ) from error
+    with about_series(source, "report", "Write the table of sizes (--table) in its place."):
+        made = dcmread(seg, stop_before_pixels=True)
+        authors = others or {}
+        groups = [_group(one, made, source, authors.get(one.label.value, author)) for one in segments]
+        document = _document(groups, made, source, author, _texts(segments, (author, *authors.values())))
     return save(document, path)
 
 
@@ -103,11 +95,7 @@ def _document(groups: Sequence[Any], seg: Any, source: SourceSeries, author: Aut
     document = hd.sr.Comprehensive3DSR(
         evidence=[*source.files, seg],
         content=report,
-        series_instance_uid=hd.UID(),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=hd.UID(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
+        **new_series(_SERIES_NUMBER),
         series_description=short_text(f"Measurements by {author.name or MANUFACTURER}"),
         is_complete=True,
         is_final=False,
