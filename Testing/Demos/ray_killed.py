@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "Testing" / "Core" / "cohort")]
+sys.path[:0] = [str(ROOT), str(ROOT / "Testing"), str(ROOT / "Testing" / "Core" / "cohort")]
 
 from demo_tools import claim  # noqa: E402
 from killed_cohort import descendants  # noqa: E402

@@ -140,8 +140,8 @@ class TestRealSsh(FarRunTestCase):
     """The machine's own ssh, and an sshd of this test's."""
 
     def test_a_trial_and_a_run(self):
-        folder = str(support.REPOSITORY / "Testing" / "Core" / "worker" / "far")
-        with mock.patch.object(sys, "path", [folder, *sys.path]):
+        testing = support.REPOSITORY / "Testing"
+        with mock.patch.object(sys, "path", [str(testing / "Core" / "worker" / "far"), str(testing), *sys.path]):
             import loopback_sshd
         if loopback_sshd.MISSING:
             self.skipTest(loopback_sshd.MISSING)

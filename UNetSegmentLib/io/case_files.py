@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..errors import InputError
@@ -58,4 +59,5 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _holds_dicom(folder: Path) -> bool:
-    return any(path.is_file() and is_dicom(path) for path in folder.rglob("*"))
+    paths = (Path(parent) / name for parent, _, names in os.walk(folder) for name in names)
+    return any(path.is_file() and is_dicom(path) for path in paths)

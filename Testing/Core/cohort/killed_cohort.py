@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from changing_folders import names_in
 
 from UNetSegmentLib.io import read_segmentation
 
@@ -129,10 +130,9 @@ class KilledCohort:
         """What the run was at, by what lies there."""
         if not self.output.exists():
             return "starting"
-        if any(item.name.startswith(".") and ".tmp" in item.name for item in self.output.iterdir()):
+        if any(name.startswith(".") and ".tmp" in name for name in names_in(self.output)):
             return "table"
-        staging = self.output / ".unetsegment" / "staging"
-        if staging.is_dir() and any(staging.iterdir()):
+        if names_in(self.output / ".unetsegment" / "staging"):
             return "writing"
         ended = self.ended()
         return "starting" if ended == before < self.cases else "ending" if ended == self.cases else "reading, network"

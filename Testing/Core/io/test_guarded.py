@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from changing_folders import sizes_below
 from PIL import Image
 
 from UNetSegmentLib.errors import Cancelled, InputError, ResourceError
@@ -153,7 +154,7 @@ def test_a_program_that_is_no_python_reads_here(picture: Path, monkeypatch: pyte
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL") or not Path("/proc/self/fd").is_dir(), reason="needs Linux")
 def test_voxels_lie_in_no_file_with_a_name(picture: Path, reader: Reader, temporary: Path) -> None:
     collect = reader.begin(picture, None, False, None)
-    while list(temporary.glob("unetsegment-voxels-*")):
-        assert all(not path.stat().st_size for path in temporary.glob("unetsegment-voxels-*"))
+    while sizes := sizes_below(temporary):
+        assert not any(sizes.values())
         time.sleep(0.01)
     assert collect().voxels.shape == (3, 1, 9, 8)

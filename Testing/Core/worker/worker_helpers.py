@@ -48,6 +48,16 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     return value
 
 
+def children(pid: int) -> list[int]:
+    """Processes that a process has started. Only where there is /proc."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has ended
+                found += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
 def ended(pid: int) -> bool:
     """Gone, or a zombie that a container's first process does not collect."""
     if not processes.alive(pid):

@@ -13,6 +13,7 @@ The folder is all that a training needs to go on, in another process or on anoth
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -253,5 +254,8 @@ def _last_number(path: Path) -> int:
 
 
 def _touched(folder: Path) -> float:
-    times = [path.stat().st_mtime for name in (ORDER, LOG, OUTCOME) if (path := folder / name).is_file()]
-    return max(times, default=0.0)
+    times = [0.0]
+    for name in (ORDER, LOG, OUTCOME):
+        with contextlib.suppress(OSError):
+            times.append((folder / name).stat().st_mtime)
+    return max(times)

@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from changing_folders import names_in
+
 from UNetSegmentLib.worker.far.address import FarHost
 from UNetSegmentLib.worker.transport.launch import default_environment
 
@@ -91,7 +93,12 @@ class LoopbackHost:
 
     def left_behind(self) -> list[str]:
         """What there is in the far ends' folder for temporary files."""
-        return [path.name for path in self.temporary.iterdir() if path.name.startswith("unetsegment-")]
+        return [name for name in names_in(self.temporary) if name.startswith("unetsegment-")]
+
+    def received(self) -> set[str]:
+        """Names of the models that have been sent to it, and of those that are arriving."""
+        folders = [parent for parent, _, _ in os.walk(self.folder / "home") if Path(parent).name == "received"]
+        return {name for folder in folders for name in names_in(Path(folder))}
 
     @property
     def temporary(self) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from loopback_sshd import LoopbackHost
-from worker_helpers import ENVIRONMENT, Recorder, ended, until
+from worker_helpers import ENVIRONMENT, Recorder, children, ended, until
 
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.refinement import Point
@@ -31,14 +31,6 @@ BIG = Geometry((256, 256, 128), (1.0, 1.0, 1.0))
 def noise() -> Volume:
     """16 MB that cannot be packed."""
     return Volume(np.random.default_rng(0).integers(0, 65536, (1, *BIG.shape), np.uint16).view(np.int16), BIG)
-
-
-def children(pid: int) -> list[int]:
-    """Processes that a process has started. Only where there is /proc."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(text) for text in (task / "children").read_text().split()]
-    return found
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from loopback_sshd import LoopbackHost
 from refining_helpers import Undisturbed, case, random_calls
-from worker_helpers import ENVIRONMENT
+from worker_helpers import ENVIRONMENT, children
 
 from UNetSegmentLib.errors import InputError, UNetSegmentError
 from UNetSegmentLib.refinement import Point
@@ -24,8 +23,7 @@ def ssh_of(session: RefineSession) -> int:
     """The ssh process behind a session's relay."""
     hello = session.client.hello
     assert hello is not None
-    tasks = Path(f"/proc/{hello.pid}/task").iterdir()
-    return next(int(word) for task in tasks for word in (task / "children").read_text().split())
+    return children(hello.pid)[0]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found through /proc")

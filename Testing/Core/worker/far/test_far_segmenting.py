@@ -68,7 +68,7 @@ def test_it_gives_what_a_worker_here_gives(
     same(expected, result)
     assert far.segment(request).warm
     assert not far.client.pending
-    stored = {folder.name for folder in (loopback.folder / "home").rglob("received/*")}
+    stored = loopback.received()
     assert stored and all(len(name) == 64 for name in stored)
 
 
@@ -103,10 +103,10 @@ def test_a_package_that_was_altered_is_not_stored(
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    before = set((loopback.folder / "home").rglob("received/*"))
+    before = loopback.received()
     with pytest.raises(ModelError, match="altered"):
         far.load(str(package), "cpu")
-    until(lambda: set((loopback.folder / "home").rglob("received/*")) == before, "the end of what has begun to arrive")
+    until(lambda: loopback.received() == before, "the end of what has begun to arrive")
 
 
 def test_neither_the_relay_nor_the_far_end_loads_torch() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from changing_folders import sizes_below
 from serving_marks import Start, posix
 from worker_helpers import ENVIRONMENT, FAKE, PATIENCE, RawWorker, ended, request, until, volume
 
@@ -68,7 +69,7 @@ sys.stdin.read()
 
 
 def files_with_voxels(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_size]
+    return [path for path, size in sizes_below(folder).items() if size]
 
 
 @posix
