@@ -31,18 +31,19 @@ def examine(where: Where, as_json: bool) -> None:
 
 def _show(url: str, report: FarReport) -> None:
     devices = [f"{device.name} ({device.title}{_memory(device.free_memory)})" for device in report.devices]
-    rows = [
-        ("Reachable", "yes" if report.reachable else "no"),
-        ("Python", report.python or "?"),
-        ("UNetSegmentLib", report.library or "?"),
-        ("torch", report.torch or "?"),
-        ("Devices", ", ".join(devices) or "?"),
-        ("Worker ready after", f"{report.seconds:.1f} s"),
-        ("Round trip", _number(report.round_trip, "ms")),
-        ("Voxels there", _number(report.upload, "MB/s")),
-        ("Voxels back", _number(report.download, "MB/s")),
-    ]
-    output().print(words_table((url, ""), rows))
+    found = {
+        "Reachable": "yes" if report.reachable else "no",
+        "Python": report.python,
+        "UNetSegmentLib": report.library,
+        "torch": report.torch,
+        "Devices": ", ".join(devices),
+        "Worker ready after": f"{report.seconds:.1f} s" if report.problem is None else "",
+        "Round trip": _number(report.round_trip, "ms"),
+        "Voxels there": _number(report.upload, "MB/s"),
+        "Voxels back": _number(report.download, "MB/s"),
+    }
+    # What was not reached is not said; the problem below says why.
+    output().print(words_table((url, ""), [(name, value) for name, value in found.items() if value]))
     if report.problem is None:
         say("All is well.")
     else:
@@ -50,7 +51,7 @@ def _show(url: str, report: FarReport) -> None:
 
 
 def _number(value: float | None, unit: str) -> str:
-    return "?" if value is None else f"{value:.1f} {unit}"
+    return "" if value is None else f"{value:.1f} {unit}"
 
 
 def _memory(free: int | None) -> str:

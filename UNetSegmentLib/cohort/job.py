@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..errors import InputError
+from ..errors import UsageError
 from ..models.card import ModelCard
 from ..version import __version__
 
@@ -44,11 +44,11 @@ class CohortJob:
 
     def __post_init__(self) -> None:
         if self.ending not in ENDINGS:
-            raise InputError(f"Segmentations cannot end in '{self.ending}'.", f"Use one of {', '.join(ENDINGS)}.")
+            raise UsageError(f"Segmentations cannot end in '{self.ending}'.", f"Use one of {', '.join(ENDINGS)}.")
         if self.dicom not in KINDS:
-            raise InputError(f"There is no kind of SEG '{self.dicom}'.", f"Use {' or '.join(KINDS)}.")
+            raise UsageError(f"There is no kind of SEG '{self.dicom}'.", f"Use {' or '.join(KINDS)}.")
         if self.dicom != KINDS[0] and self.ending != DICOM:
-            raise InputError(
+            raise UsageError(
                 f"--dicom {self.dicom} is about DICOM, and segmentations end in '{self.ending}'.",
                 "Use --format .dcm (or --store), or leave --dicom out.",
             )

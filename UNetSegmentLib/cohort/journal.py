@@ -13,13 +13,14 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
 from ..io.atomic import output_error
 from ..io.locks import lacks_locks, try_lock
+from .case import CohortCase
 from .record import Record
 
 log = logging.getLogger(__name__)
@@ -144,26 +145,34 @@ def journals(output: Path) -> list[Path]:
     return []
 
 
-def read_records(output: Path, paths: Iterable[Path] | None = None) -> dict[str, Record]:
+def read_records(
+    output: Path, paths: Iterable[Path] | None = None, cases: Iterable[CohortCase] = ()
+) -> dict[str, Record]:
     """The last record of every case, over all parts; the later one where two parts ran the same.
 
     Args:
         paths: of journals; None for all.
+        cases: whose paths the records share instead of keeping their own: there may be a million of them.
     """
     found: dict[str, Record] = {}
+    known = {case.name: case for case in cases}
     for path in journals(output) if paths is None else paths:
-        for record in _records(path):
+        for record in _records(path, known):
             before = found.get(record.case)
             if before is None or before.finished <= record.finished:
                 found[record.case] = record
     return found
 
 
-def _records(path: Path) -> Iterator[Record]:
+def _records(path: Path, known: Mapping[str, CohortCase]) -> Iterator[Record]:
     try:
         with path.open("rb") as file:
             for line in file:
                 with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-                    yield Record.from_json(json.loads(line.decode("utf-8", "surrogateescape")))
+                    value = json.loads(line.decode("utf-8", "surrogateescape"))
+                    if (case := known.get(value["case"])) is not None:
+                        texts = [str(source) for source in case.images]
+                        value["inputs"] = texts if value.get("inputs") == texts else value.get("inputs", [])
+                    yield Record.from_json(value)
     except OSError:
         return

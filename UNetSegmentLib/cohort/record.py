@@ -10,7 +10,7 @@ from typing import Any
 
 from .case import LeftOut
 
-_SHARED = frozenset({"job", "code", "cure", "name", "unit", "stored_at"})
+_SHARED = frozenset({"case", "folder", "job", "code", "cure", "name", "unit", "stored_at"})
 CASE, SEGMENTATION, REPORT = "case.json", "segmentation", "report.dcm"
 """In a case's folder: its record and how it was done; the segmentation, without its ending; a DICOM report."""
 

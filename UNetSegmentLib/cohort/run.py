@@ -167,7 +167,7 @@ def run_cohort(
         state.write(output)
         if part.number == 1:
             keep_left_out(output, found.left_out)
-        earlier = read_records(output, _journals_of(output, state, states))
+        earlier = read_records(output, _journals_of(output, state, states), mine)
         todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
         kept = len(rows)
         for record in (r for r in rows.values() if earlier.get(r.case) is not r):

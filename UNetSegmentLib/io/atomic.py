@@ -15,6 +15,8 @@ from ..errors import OutputError
 # ITK chooses the format by the ending, so the temporary file must keep the whole of it.
 _DOUBLE_SUFFIXES = (".nii.gz", ".seg.nrrd", ".seg.nhdr", ".tar.gz")
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_MAY_WRITE = "Choose a folder that you may write to, or change its permissions."
 
 
 def full_suffix(path: Path | str) -> str:
@@ -46,6 +48,24 @@ def check_writable(path: Path | str) -> None:
         temporary.touch()
     except OSError as error:
         raise output_error(target, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable_folder(folder: Path) -> None:
+    """Refuses a folder in which no file can be made.
+
+    Raises:
+        OutputError: it does not allow writing, or the disk is full.
+    """
+    temporary = folder / f".{secrets.token_hex(4)}.tmp"
+    try:
+        temporary.touch()
+    except OSError as error:
+        if error.errno in _REFUSED:
+            raise OutputError(f"The folder '{folder}' does not allow writing.", _MAY_WRITE, str(error)) from error
+        raise output_error(folder, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -87,11 +107,9 @@ def output_error(target: Path, error: OSError) -> OutputError:
             "Free some space or choose a folder on another disk. The previous file, if any, is unchanged.",
             str(error),
         )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+    if error.errno in _REFUSED:
         return OutputError(
-            f"The folder '{target.parent}' does not allow writing '{target.name}'.",
-            "Choose a folder that you may write to, or change its permissions.",
-            str(error),
+            f"The folder '{target.parent}' does not allow writing '{target.name}'.", _MAY_WRITE, str(error)
         )
     if error.errno == errno.ENAMETOOLONG:
         return OutputError(

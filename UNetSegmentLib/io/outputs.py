@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError
-from .atomic import check_writable, output_error
+from .atomic import check_writable, check_writable_folder, output_error
 from .own_outputs import Job, is_of_same_sources, is_own
 
 Place = tuple[object, ...]
@@ -102,7 +102,7 @@ def check_folder(folder: Path) -> None:
             raise OutputError(f"'{there}' is a file, no folder.", "Give the path of a folder.")
     except OSError as error:
         raise output_error(folder, error) from error
-    check_writable(there / "unetsegment")
+    check_writable_folder(there)
     for part in folder.parts:
         if len(os.fsencode(part)) > 255:
             raise OutputError(f"The path of '{folder}' is too long for the file system.", "Use a shorter one.")

@@ -29,6 +29,18 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def check_there(path: Path) -> None:
+    """Refuses the name of nothing; files and folders pass.
+
+    Raises:
+        InputError: missing, a link to nothing, or a name that no file can have.
+    """
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        raise _unreachable(path, error) from error
+
+
 def require_plain_file(path: Path | str) -> None:
     """Refuses what is no ordinary file, without opening it; a link counts as what it points at.
 

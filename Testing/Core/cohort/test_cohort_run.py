@@ -172,6 +172,18 @@ def test_a_torn_line_costs_its_case_alone(tmp_path: Path) -> None:
     assert set(read_records(tmp_path)) == {"a", "c"}
 
 
+def test_records_of_a_million_cases_keep_no_paths_of_their_own(tmp_path: Path) -> None:
+    case = CohortCase("a", (Source(tmp_path / "a.nii.gz"),))
+    moved = Record("b", Status.DONE, ("elsewhere/b.nii.gz",), folder="b")
+    with Journal(tmp_path) as journal:
+        journal.add(Record("a", Status.DONE, (str(case.images[0]),), folder="a"))
+        journal.add(moved)
+    records = read_records(tmp_path, cases=[case, CohortCase("b", (Source(tmp_path / "b.nii.gz"),))])
+    assert records["a"].inputs[0] is str(case.images[0])
+    assert records["a"].case is records["a"].folder
+    assert records["b"] == moved
+
+
 def test_parts_share_the_cases_and_are_joined(tmp_path: Path, level_package: Path) -> None:
     found, output = cases_of(tmp_path / "in", 5), tmp_path / "out"
     for number in (1, 2):

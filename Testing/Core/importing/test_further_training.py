@@ -77,7 +77,7 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(tmp_path: Path) ->
     out = tmp_path / "run"
     for arguments, code, words in (
         ((coloured, "--from", base), 4, "takes 1 channels, the data set has 3"),
-        ((coloured, "--from", base, "--network", "attention"), 3, "keeps its network"),
+        ((coloured, "--from", base, "--network", "attention"), 2, "keeps its network"),
         ((coloured, "--from", tmp_path / "nothing"), 4, "no model"),
     ):
         result = run("train", *arguments, "-o", out, "--minutes", "0.05", "--device", "cpu")

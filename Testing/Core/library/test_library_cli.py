@@ -83,4 +83,4 @@ def test_get_without_a_network_says_what_to_do(
     web.resources.clear()
     failed = run("get", "liver", "--accept-licence", "--to", tmp_path, "--cache", tmp_path / "c", "--proxy", "none")
     assert failed.exit_code == 9 and "import it from file" in failed.stderr
-    assert run("get", "liver", "--accept-licence", "--proxy", "nonsense").exit_code == 3
+    assert run("get", "liver", "--accept-licence", "--proxy", "nonsense").exit_code == 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import Cancelled, InputError
+from ...errors import Cancelled, UsageError
 from ..terminal.console import output, progress_bar, say, words_table, working
 from ..terminal.session import ChannelOption, DebugOption, JsonOption, print_json, session
 
@@ -45,7 +45,7 @@ def benchmark(
     with session(debug, json, stopping="Ending the table. Press Ctrl-C again to stop at once.") as cancel:
         patches = [_patch(text) for text in patch or []]
         if any(count < 1 for count in threads or []):
-            raise InputError("At least one thread is needed.", "Give --threads a positive number.")
+            raise UsageError("At least one thread is needed.", "Give --threads a positive number.")
         with working("Loading torch, the model and the image", not json):
             from ...compression.benchmark import benchmark as run
             from ...compression.benchmark import ways
@@ -70,7 +70,7 @@ def benchmark(
 def _patch(text: str) -> tuple[int, int, int]:
     parts = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
     if len(parts) != 3 or min(parts) < 1:
-        raise InputError(f"'{text[:40]}' is no size of a tile.", "Give three whole numbers: --patch 96,96,96")
+        raise UsageError(f"'{text[:40]}' is no size of a tile.", "Give three whole numbers: --patch 96,96,96")
     x, y, z = parts
     return z, y, x
 

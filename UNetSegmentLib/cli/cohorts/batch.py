@@ -283,7 +283,7 @@ def _part(text: str) -> Part:
 
     number, _, count = text.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise InputError(f"'{text}' is no part.", "Write it as 3/8: the third of eight.")
+        raise UsageError(f"'{text}' is no part.", "Write it as 3/8: the third of eight.")
     return Part(int(number), int(count))
 
 
@@ -316,7 +316,8 @@ def _cases_words(records: tuple[Record, ...]) -> str:
     from ...cohort.record import Status
 
     count = sum(record.status is not Status.LEFT_OUT for record in records)
-    return f"{count} case{'' if count == 1 else 's'}"
+    left = f", {len(records) - count} left out" if len(records) > count else ""
+    return f"{count} case{'' if count == 1 else 's'}{left}"
 
 
 def _write(

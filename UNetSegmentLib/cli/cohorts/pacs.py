@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import UsageError
 
 if TYPE_CHECKING:
     from ...cohort.case import Found
@@ -108,19 +108,19 @@ class Pacs:
             inputs: whether files or folders were named.
 
         Raises:
-            InputError: options without a server, or a server beside files that is not asked to store.
+            UsageError: options without a server, or a server beside files that is not asked to store.
         """
         about = [self.studies, self.series, self.query, self.store, self.keep_images, self.user]
         if not self.url:
             if any(about) or self.password_file or self.token_file or self.ca:
-                raise InputError("Options about a server were given, and no server.", "Name it with --dicomweb URL.")
+                raise UsageError("Options about a server were given, and no server.", "Name it with --dicomweb URL.")
             return
         if inputs and self.fetches:
-            raise InputError(
+            raise UsageError(
                 "Files and series of a server were named.", "Run them one after the other, into the same folder."
             )
         if inputs and not self.store:
-            raise InputError(
+            raise UsageError(
                 "A server was named beside files, and it has nothing to do.",
                 "Add --store to send their results, or name no files and --study, --series or --query.",
             )
@@ -129,12 +129,12 @@ class Pacs:
         """Format of the segmentations: what is stored must be DICOM.
 
         Raises:
-            InputError: another one was asked for.
+            UsageError: another one was asked for.
         """
         if not self.store:
             return given or ".seg.nrrd"
         if given not in (None, ".dcm"):
-            raise InputError(f"What a server stores is DICOM, not '{given}'.", "Leave --format out, or --store.")
+            raise UsageError(f"What a server stores is DICOM, not '{given}'.", "Leave --format out, or --store.")
         from ...io.dicom_objects.needed import highdicom
 
         highdicom()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import UsageError
 from ...progress import CancelToken, ProgressCallback
 from ..options.numbers import check_number
 
@@ -57,7 +57,7 @@ class Distilling:
         }
         given = [name for name, value in alone.items() if value is not None]
         if self.size is None and given:
-            raise InputError(f"{given[0]} is of a student's training.", "Add --distill 0.25, or leave it out.")
+            raise UsageError(f"{given[0]} is of a student's training.", "Add --distill 0.25, or leave it out.")
 
 
 def distilling_step(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import UsageError
 from ...progress import CancelToken, ProgressCallback
 from ..options.numbers import check_number
 
@@ -55,7 +55,7 @@ class Pruning:
         if self.share is not None:
             check_number("prune", self.share, 0.01, 0.99)
             if self.exit is not None:
-                raise InputError(
+                raise UsageError(
                     "--prune and --prune-exit are for different networks.",
                     "Give --prune-exit for a U-Net++ and --prune for any other U-Net.",
                 )

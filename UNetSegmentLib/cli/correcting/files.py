@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import InputError, OutputError
+from ...errors import InputError, OutputError, UsageError
 from ...io.own_outputs import Job, remember
 from ...labels import Label
 from ...progress import CancelToken
@@ -111,7 +111,7 @@ def open_case(
     from ...io.segment_names import find_segment, read_algorithms
 
     if new is not None and segment is not None:
-        raise InputError("--new begins a segment, --segment chooses one.", "Give one of the two.")
+        raise UsageError("--new begins a segment, --segment chooses one.", "Give one of the two.")
     volume = read_volume(image, series, cancel=cancel)
     if source is None:
         labels = Segmentation(np.zeros(volume.geometry.shape, np.uint8), volume.geometry)
@@ -135,7 +135,7 @@ def _begun(labels: Segmentation, name: str, file: str) -> Label:
 
     known = known_segments(labels)
     if not name.strip():
-        raise InputError("A segment needs a name.", "Give --new NAME.")
+        raise UsageError("A segment needs a name.", "Give --new NAME.")
     if any(folded(label.name) == folded(name) for label in known):
         raise InputError(f"'{file}' has a segment '{shown(name)}' already.", "Correct it: --segment NAME.")
     value = max((label.value for label in known), default=0) + 1

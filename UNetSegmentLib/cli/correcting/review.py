@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, OutputError
+from ...errors import OutputError, UsageError
 from ...io.own_outputs import Job, remember
 from ...io.regions import HELP as REGION_HELP
 from ...progress import CancelToken
@@ -210,12 +210,12 @@ def _check_asked(model: str | None, image: Path | None, preview: Path | None, of
         of_model: options that are the model's alone, with what was given.
     """
     if model is not None and image is None:
-        raise InputError("There is no image for the model to look at.", "Add --image, or leave --model out.")
+        raise UsageError("There is no image for the model to look at.", "Add --image, or leave --model out.")
     if preview is not None and image is None:
-        raise InputError("There is no image to draw the places in.", "Add --image, or leave --preview out.")
+        raise UsageError("There is no image to draw the places in.", "Add --image, or leave --preview out.")
     idle = [option for option, given in of_model.items() if given]
     if model is None and idle:
-        raise InputError(
+        raise UsageError(
             f"{' and '.join(idle)} say what the model sees, and there is none.",
             f"Add --model, or leave {' and '.join(idle)} out.",
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, OutputError
+from ...errors import OutputError, UsageError
 from ...io.own_outputs import Job, remember
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...text import csv_cell
@@ -105,7 +105,7 @@ def evaluate(
         with progress_bar(not json) as progress:
             if model is not None:
                 if prediction is not None or data is None or fold is None:
-                    raise InputError(
+                    raise UsageError(
                         "--model is scored on a data set's held-out fold.",
                         "Add --data FOLDER and --fold NUMBER, and give no predictions.",
                     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import InputError
+from ...errors import InputError, UsageError
 from ...text import shown
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def open_pairs(given: Pairs) -> tuple[list[Pair], tuple[str, ...]]:
     from ...io.segment_names import SegmentNames, match_names, read_names, same_names
 
     if given.prediction is None or given.reference is None:
-        raise InputError("There is nothing to compare.", "Give predictions and references, or --model and --data.")
+        raise UsageError("There is nothing to compare.", "Give predictions and references, or --model and --data.")
     files, notes = _files(given.prediction, given.reference)
     files = files[: given.limit]
     if given.by_value:

@@ -89,7 +89,7 @@ def _fold(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdigit():
-        raise InputError(f"'{text}' is no fold.", "Give its number, such as 0, or 'all'.")
+        raise UsageError(f"'{text}' is no fold.", "Give its number, such as 0, or 'all'.")
     return int(text)
 
 
@@ -101,7 +101,7 @@ def _patch(text: str | None, card: ModelCard) -> tuple[int, int, int] | None:
     parts = text.split(",")
     if len(parts) != count or not all(part.strip().isdigit() for part in parts):
         form = "x,y,z" if count == 3 else "x,y"
-        raise InputError(f"'{text}' is no patch for a {count}D network.", f"Give whole numbers of voxels: {form}.")
+        raise UsageError(f"'{text}' is no patch for a {count}D network.", f"Give whole numbers of voxels: {form}.")
     sizes = [int(part) for part in parts][::-1]
     z, y, x = [1, *sizes] if count == 2 else sizes
     return z, y, x

@@ -181,7 +181,7 @@ def _licence_accepted(entry: Entry) -> bool:
 
 
 def _settings(proxy: str | None) -> Any:
-    from ...errors import InputError
+    from ...errors import UsageError
     from ...models.library import DownloadSettings
 
     if proxy is None:
@@ -189,7 +189,7 @@ def _settings(proxy: str | None) -> Any:
     if proxy.lower() == "none":
         return DownloadSettings(proxies={})
     if not proxy.startswith(("http://", "https://")):
-        raise InputError(f"'{proxy}' is no proxy's address.", "Give it like http://host:port, or 'none'.")
+        raise UsageError(f"'{proxy}' is no proxy's address.", "Give it like http://host:port, or 'none'.")
     return DownloadSettings(proxies={"http": proxy, "https": proxy})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, OutputError
+from ...errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from ...io.dicom_objects import Author, SourceSeries
@@ -58,13 +58,13 @@ class DicomResult:
         """Refuses what does not go together.
 
         Raises:
-            InputError, OutputError: an unknown kind or compression, a kind for what is no DICOM object, or a report
+            UsageError, OutputError: an unknown kind or compression, a kind for what is no DICOM object, or a report
                 without a SEG of labels.
         """
         if self.kind not in KINDS:
-            raise InputError(f"There is no kind of DICOM object '{self.kind}'.", f"Use one of {', '.join(KINDS)}.")
+            raise UsageError(f"There is no kind of DICOM object '{self.kind}'.", f"Use one of {', '.join(KINDS)}.")
         if self.kind != KINDS[0] and not self.wanted:
-            raise InputError(
+            raise UsageError(
                 f"--dicom {self.kind} is about a DICOM object, and '{self.target.name}' is none.",
                 "Let OUTPUT end with .dcm, or leave --dicom out.",
             )
@@ -72,7 +72,7 @@ class DicomResult:
 
         check_compression(self.compression)
         if self.compression == JPEGLS and not (self.wanted and self.kind in (KINDS[0], FRACTIONAL)):
-            raise InputError(
+            raise UsageError(
                 "--dicom-compression is about a DICOM segmentation of labels or fractions, and the output is none.",
                 f"Leave it out, or use --dicom {KINDS[0]}.",
             )
@@ -81,7 +81,7 @@ class DicomResult:
         if self.report.suffix.lower() != ENDING:
             raise OutputError(f"A report is a .dcm file; '{self.report.name}' is not.", "Let the name end with .dcm.")
         if not self.wanted or self.kind in (FRACTIONAL, RTSTRUCT):
-            raise InputError(
+            raise UsageError(
                 "A report refers to a DICOM segmentation of labels, and the output is none.",
                 "Let OUTPUT end with .dcm, as a labelmap or binary.",
             )

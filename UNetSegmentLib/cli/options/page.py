@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...errors import InputError
+from ...errors import UsageError
 from .dicom import ENDING
 
 if TYPE_CHECKING:
@@ -43,15 +43,15 @@ class ReportPage:
         """Refuses what does not go together.
 
         Raises:
-            InputError, OutputError: a patient's name without a page; a name with another ending.
+            UsageError, OutputError: a patient's name without a page; a name with another ending.
         """
         if self.path is None:
             if self.patient:
-                raise InputError("--page-patient is about a page, and none is asked for.", "Add --report-page.")
-        elif not self.in_dicom:
+                raise UsageError("--page-patient is about a page, and none is asked for.", "Add --report-page.")
+        else:
             from ...reporting.page import check_page_ending
 
-            check_page_ending(self.path)
+            check_page_ending(self.path, ENDING)
 
     def source(self, image: Path, series: str | None) -> SourceSeries | None:
         """The headers of the image's series, where the page needs them: it is DICOM, or names the patient.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ...errors import InputError
+from ...errors import UsageError
 
 if TYPE_CHECKING:
     from ...worker.far.address import FarHost
@@ -82,12 +82,13 @@ def where_of(worker: str | None, ssh: str | None, send_model: bool = False) -> W
     """What the options ask for; None: no worker.
 
     Raises:
-        InputError: an address that is none, or options without one.
+        InputError: an address that is none.
+        UsageError: options without an address.
     """
     if worker in (None, HERE):
         if ssh is not None or send_model:
             option = "--ssh" if ssh is not None else "--send-model"
-            raise InputError(f"{option} is about a far worker.", f"Add {_OPTION} ssh://HOST, or leave it out.")
+            raise UsageError(f"{option} is about a far worker.", f"Add {_OPTION} ssh://HOST, or leave it out.")
         return None if worker is None else Where()
     assert worker is not None
     from ...worker.far.address import FarHost

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError, OutputError
+from ...errors import OutputError, UsageError
 from ...geometry import in_xyz
 from ...io.outputs import Input
 from ...io.own_outputs import Job, remember
@@ -131,7 +131,7 @@ def _slice(number: str) -> int | None:
     try:
         return int(number)
     except ValueError:
-        raise InputError(f"'{number}' is no slice.", "Give its number, from 0, or 'auto'.") from None
+        raise UsageError(f"'{number}' is no slice.", "Give its number, from 0, or 'auto'.") from None
 
 
 def _check_targets(target: Path, volume: Path | None, inputs: Sequence[Input], job: Job, force: bool) -> None:

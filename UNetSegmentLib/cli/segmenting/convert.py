@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import InputError
+from ...errors import UsageError
 from ...io.own_outputs import Job, remember
 from ..options.dicom import ENDING, CompressionOption, DicomOption, DicomResult, ReportOption
 from ..options.page import PageOption, PagePatientOption, ReportPage
@@ -106,27 +106,30 @@ class Conversion:
         """Refuses what does not go together, or would destroy something.
 
         Raises:
-            InputError: probabilities of a segmentation; no image where one is needed.
+            UsageError: probabilities of a segmentation; no image where one is needed.
+            InputError: there is no segmentation.
             OutputError: an ending that cannot be written; files that would be replaced.
         """
         from ...io.outputs import Input, check_outputs
+        from ...io.plain_files import check_there
         from ...io.segmentations import check_segmentation_ending
 
         self.result.check()
         self.page.check()
+        check_there(self.segmentation)
         if self.result.of_probabilities:
-            raise InputError(
+            raise UsageError(
                 "A fractional SEG holds a model's probabilities, which a segmentation has no more.",
                 "Use 'segment --dicom fractional', or convert to a labelmap.",
             )
         if not self.result.wanted:
             check_segmentation_ending(self.result.target, (ENDING,))
         if self.image is None and self.result.wanted:
-            raise InputError(
+            raise UsageError(
                 "A DICOM object is about a series, and none is named.", "Name the folder of the series with --image."
             )
         if self.image is None and self.page.path is not None:
-            raise InputError("A report page shows the image, and none is named.", "Name it with --image.")
+            raise UsageError("A report page shows the image, and none is named.", "Name it with --image.")
         inputs = [Input(self.segmentation, "SEGMENTATION"), *([Input(self.image, "--image")] if self.image else [])]
         return check_outputs(self.outputs(), inputs, job, force)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ...errors import InputError, OutputError
+from ...errors import Cancelled, InputError, OutputError
 from ...io.own_outputs import Job, remember
 from ...progress import CancelToken
 from ...text import file_name
@@ -17,7 +17,7 @@ from ..terminal.console import write_text
 
 if TYPE_CHECKING:
     from ...inference import SegmentationResult
-    from ...io.dicom_objects import SourceSeries
+    from ...io.dicom_objects import Author, SourceSeries
     from ...io.outputs import Input, Output, OutputFolder
     from ...labels import Label
     from ...volume import Volume
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Result: TypeAlias = SegmentationResult | SegmentResult
 
 _TWO_SCANS = "'segment' takes one scan; a pattern such as *.nii.gz gave two names, of which the second is OUTPUT."
+_AGAIN = "The same command writes all of them anew."
 
 
 @dataclass(frozen=True)
@@ -111,45 +112,50 @@ class Files:
 
         Args:
             about: the series, where a DICOM object or a page is about it.
+
+        Raises:
+            Cancelled: between two files; it says which are there.
         """
+        written: list[Path] = []
+        try:
+            for path in self._one_by_one(volume, result, about, cancel):
+                remember(path, job)
+                written.append(path)
+        except Cancelled as error:
+            names = ", ".join(f"'{path}'" for path in written)
+            raise Cancelled(f"The run was cancelled while it wrote its results: {names} are there.", _AGAIN) from error
+        hidden = self._table_beside()
+        return [path for path in written if path != hidden]
+
+    def _one_by_one(
+        self, volume: Volume, result: Result, about: SourceSeries | None, cancel: CancelToken
+    ) -> Iterator[Path]:
+        """Every file as soon as it is written."""
         from ... import reporting
-        from ...io import write_volume
         from ...io.dicom_objects import author_of
 
         author = author_of(result.settings)
-        written = self._write_result(volume, result, about, job)
-        for path, image in ((self.probabilities, result.probabilities), (self.uncertainty, result.uncertainty)):
-            if path is not None and image is not None:
-                cancel.raise_if_cancelled()
-                if path == self.uncertainty and self._map_in_dicom and about is not None:
-                    from ...io.dicom_objects import write_map
-                    from ...io.dicom_objects.map_writing import UNCERTAINTY
-
-                    write_map(image, UNCERTAINTY, about, path, author)
-                else:
-                    write_volume(image, path)
-                written.append(path)
-        cancel.raise_if_cancelled()
-        page = self.page.write(volume, result.segmentation, result.settings, result.warnings, about, author)
-        written += [page] if page else []
+        yield from self._write_result(volume, result, about, author)
+        yield from self._write_maps(result, about, author, cancel)
+        if self.page.path is not None:
+            cancel.raise_if_cancelled()
+            self.page.write(volume, result.segmentation, result.settings, result.warnings, about, author)
+            yield self.page.path
         if self.table is not None:
             write_text(reporting.to_csv(reporting.measure(result.segmentation)), self.table)
-            written.append(self.table)
+            yield self.table
         if self.preview is not None:
             cancel.raise_if_cancelled()
             reporting.write_preview(volume, result.segmentation, self.preview)
-            written.append(self.preview)
-        for path in written[1:]:
-            remember(path, job)
+            yield self.preview
         if self.surfaces is not None:
-            written += _write_surfaces(result, self.surfaces, cancel, job)
-        return written
+            yield from _write_surfaces(result, self.surfaces, cancel)
 
-    def _write_result(self, volume: Volume, result: Result, about: SourceSeries | None, job: Job) -> list[Path]:
+    def _write_result(
+        self, volume: Volume, result: Result, about: SourceSeries | None, author: Author
+    ) -> Iterator[Path]:
         from ...io import write_segmentation
-        from ...io.dicom_objects import author_of
 
-        author = author_of(result.settings)
         if not self.result.wanted or about is None:
             write_segmentation(result.segmentation, self.target, algorithm=f"{author.name} {author.version}")
         elif self.result.of_probabilities and result.probabilities is not None:
@@ -157,11 +163,29 @@ class Files:
             self.result.write_probabilities(result.probabilities, values, labels, about, author)
         else:
             self.result.write(result.segmentation, volume, about, author)
-        beside = self._table_beside()
-        if beside is not None:
-            remember(beside, job)
-        remember(self.target, job)
-        return [self.target, *([self.result.report] if self.result.report else [])]
+        yield self.target
+        yield from (path for path in (self._table_beside(), self.result.report) if path is not None)
+
+    def _write_maps(
+        self, result: Result, about: SourceSeries | None, author: Author, cancel: CancelToken
+    ) -> Iterator[Path]:
+        from ...io import write_volume
+
+        if self.probabilities is not None and result.probabilities is not None:
+            cancel.raise_if_cancelled()
+            write_volume(result.probabilities, self.probabilities)
+            yield self.probabilities
+        if self.uncertainty is None or result.uncertainty is None:
+            return
+        cancel.raise_if_cancelled()
+        if self._map_in_dicom and about is not None:
+            from ...io.dicom_objects import write_map
+            from ...io.dicom_objects.map_writing import UNCERTAINTY
+
+            write_map(result.uncertainty, UNCERTAINTY, about, self.uncertainty, author)
+        else:
+            write_volume(result.uncertainty, self.uncertainty)
+        yield self.uncertainty
 
     def _table_beside(self) -> Path | None:
         from ...io.segmentations import table_beside
@@ -193,23 +217,19 @@ def surface_path(folder: Path, label: Label) -> Path:
     return folder / f"{label.value}-{file_name(label.name)}.stl"
 
 
-def _write_surfaces(result: Result, folder: Path, cancel: CancelToken, job: Job) -> list[Path]:
+def _write_surfaces(result: Result, folder: Path, cancel: CancelToken) -> Iterator[Path]:
     from ... import reporting
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder '{folder}' cannot be made.", "Choose another one.", str(error)) from error
-    written = []
     for label in result.segmentation.labels:
         cancel.raise_if_cancelled()
-        if not result.segmentation.mask(label.value).any():
-            continue
-        path = surface_path(folder, label)
-        reporting.write_surface(reporting.surface(result.segmentation, label.value), path)
-        remember(path, job)
-        written.append(path)
-    return written
+        if result.segmentation.mask(label.value).any():
+            path = surface_path(folder, label)
+            reporting.write_surface(reporting.surface(result.segmentation, label.value), path)
+            yield path
 
 
 def _is_image(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...errors import InputError, OutputError
+from ...errors import OutputError, UsageError
 from ...io.outputs import Input, Output, check_outputs
 from ...io.own_outputs import Job, remember
 from ..terminal.console import say, working
@@ -32,7 +32,7 @@ def augmentations(
     """
     with session(debug):
         if labels is not None and image is None:
-            raise InputError("There are labels but no image.", "Add --image FILE.")
+            raise UsageError("There are labels but no image.", "Add --image FILE.")
         if target.suffix.lower() != ".png":
             raise OutputError(f"The picture is a PNG; '{target.name}' ends otherwise.", "Let the name end with .png.")
         given = {"--image": image, "--labels": labels, "--config": config}

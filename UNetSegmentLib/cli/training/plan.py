@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import InputError, OutputError
+from ...errors import InputError, OutputError, UsageError
 from ...geometry import in_xyz
 from ...progress import CancelToken, ProgressCallback
 from ...text import shown
@@ -204,7 +204,7 @@ def _check_folds(data: Dataset, given: PlanOptions, every_fold: bool) -> None:
     if given.folds is None:
         return
     if given.folds < 2:
-        raise InputError(f"{given.folds} folds hold nothing out.", "Give 2 or more.")
+        raise UsageError(f"{given.folds} folds hold nothing out.", "Give 2 or more.")
     if data.folds and len(data.folds) != given.folds:
         raise InputError(
             f"The data set {data.name} comes with {len(data.folds)} folds of its own, not {given.folds}.",
@@ -217,7 +217,7 @@ def _request(source: Path, given: PlanOptions, folder: Path, every_fold: bool) -
     from ...training.planning.configuration import FOLDS
 
     if given.start_from is not None and (given.network is not None or given.pretrained is not None):
-        raise InputError(
+        raise UsageError(
             "A training that begins with a model (--from) keeps its network and its weights.",
             "Leave --network and --pretrained out, or leave --from out.",
         )
@@ -252,7 +252,7 @@ def _fold(text: str | None) -> int | None:
     if text.lower() in ("none", "all"):
         return None
     if not (text.isascii() and text.isdigit()):
-        raise InputError(f"'{text}' is no fold.", "Give a number from 0, or 'none' to train on every case.")
+        raise UsageError(f"'{text}' is no fold.", "Give a number from 0, or 'none' to train on every case.")
     return int(text)
 
 

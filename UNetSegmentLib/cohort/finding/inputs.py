@@ -134,6 +134,9 @@ class _Places:
         """The real path."""
         if path.is_symlink():
             return str(path.resolve())
-        if path.parent not in self._folders:
-            self._folders[path.parent] = str(path.parent.resolve())
-        return os.path.join(self._folders[path.parent], path.name)  # noqa: PTH118 (no new object for each case)
+        parent = path.parent
+        if parent not in self._folders:
+            self._folders[parent] = str(parent.resolve())
+        if self._folders[parent] == str(parent):
+            return str(path)  # which it keeps: no new text for each case
+        return os.path.join(self._folders[parent], path.name)  # noqa: PTH118 (no new path either)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -22,10 +22,7 @@ def with_own_names(cases: Sequence[CohortCase]) -> tuple[CohortCase, ...]:
     Names that differ in case alone count as one: some file systems take them for one.
     """
     plain = [file_name(case.name)[:_LONGEST] for case in cases]
-    groups: dict[str, list[int]] = defaultdict(list)
-    for number, name in enumerate(plain):
-        groups[_folded(name)].append(number)
-    for group in (group for group in groups.values() if len(group) > 1):
+    for group in _of_one_name(plain):
         folders = [cases[number].images[0].path.parent.parts for number in group]
         depth = _telling_depth(folders)
         for number, parts in zip(group, folders, strict=True):
@@ -49,6 +46,16 @@ def renamed(before: Sequence[CohortCase], after: Sequence[CohortCase]) -> tuple[
     return (f"{len(changed)} cases have a name that others have too, and are called otherwise: {listed}{more}.",)
 
 
+def _of_one_name(names: Sequence[str]) -> list[list[int]]:
+    """Numbers of those that share a name. There may be a million names, and few of them shared."""
+    shared = {name for name, count in Counter(map(_folded, names)).items() if count > 1}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(names) if shared else ():
+        if (folded := _folded(name)) in shared:
+            groups[folded].append(number)
+    return list(groups.values())
+
+
 def _telling_depth(folders: Sequence[tuple[str, ...]]) -> int:
     """How many of the innermost folders tell apart what lies in different ones; 0 where all lie in one."""
     different = set(folders)
@@ -67,11 +74,13 @@ def _numbered(names: Sequence[str]) -> Iterator[str]:
     taken: set[str] = set()
     following: dict[str, int] = {}
     for plain in names:
-        name, number = plain, following.get(_folded(plain), 2)
-        while _folded(name) in taken:
-            name, number = f"{plain}-{number}", number + 1
-        following[_folded(plain)] = number
-        taken.add(_folded(name))
+        name = plain
+        if (folded := _folded(plain)) in taken:
+            number = following.get(folded, 2)
+            while (folded := _folded(name)) in taken:
+                name, number = f"{plain}-{number}", number + 1
+            following[_folded(plain)] = number
+        taken.add(folded)
         yield name
 
 

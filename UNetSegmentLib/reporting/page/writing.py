@@ -16,16 +16,20 @@ _ENDINGS = (".png", ".pdf")
 _QUALITY = 94  # of the picture in a PDF, which is a JPEG
 
 
-def check_page_ending(path: Path) -> None:
+def check_page_ending(path: Path, *others: str) -> None:
     """Refuses a name that a page cannot be written to.
 
+    Args:
+        others: endings that the caller writes besides.
+
     Raises:
-        OutputError: it ends neither in .png nor in .pdf.
+        OutputError: it ends neither in .png nor in .pdf, nor as the caller writes it.
     """
-    if full_suffix(path) not in _ENDINGS:
+    if full_suffix(path) not in (*_ENDINGS, *others):
+        *most, last = (*_ENDINGS, *others)
         raise OutputError(
             f"A report page is a PNG picture or a PDF; '{path.name}' ends otherwise.",
-            "Let the name end with .png or .pdf.",
+            f"Let the name end with {', '.join(most)} or {last}.",
         )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import re
+import shutil
+import time
 from pathlib import Path, PurePosixPath
 
 from ...errors import ModelError
@@ -14,8 +18,11 @@ from ...models.registry import find_model
 from ...models.staging import staging_folder
 from .packages import digest_at
 
+log = logging.getLogger(__name__)
+
 _FOLDER = "received"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_UNUSED_SECONDS = 90 * 24 * 3600.0
 
 
 class ModelStore:
@@ -39,6 +46,7 @@ class ModelStore:
         for path in places:
             if path is not None and digest_at(path) == digest:
                 self._paths[digest] = path
+                self._note_use(path)
                 return path
         return None
 
@@ -75,6 +83,8 @@ class ModelStore:
                 raise ModelError("The model that arrived is not the one that was announced.", "Send it again.")
             load_model(self._new)
             swap_in(self._new, self._folder / digest)
+            self._note_use(self._folder / digest)
+            self._forget_unused()
         finally:
             self.give_up()
         self._paths[digest] = self._folder / digest
@@ -90,3 +100,17 @@ class ModelStore:
             return find_model(name)
         except ModelError:
             return None
+
+    def _note_use(self, path: Path) -> None:
+        if path.parent == self._folder:
+            with contextlib.suppress(OSError):  # stored by another user, or read-only: then nobody tidies it either
+                os.utime(path)
+
+    def _forget_unused(self) -> None:
+        """Removes received models that nobody has asked for in 90 days; who wants one again is asked to send it."""
+        oldest = time.time() - _UNUSED_SECONDS
+        with contextlib.suppress(OSError):
+            for path in self._folder.iterdir():
+                if _DIGEST.fullmatch(path.name) and path.stat().st_mtime < oldest:
+                    log.info("A model that was not used for 90 days is removed: %s", path)
+                    shutil.rmtree(path, ignore_errors=True)

@@ -37,7 +37,7 @@ def test_a_model_gets_a_student(run_json: Callable[..., Any], package: Path, cas
         (("--distill", 0), 2, "--distill 0"),
         (("--distill", 0.001, "--fold", 0), 3, "smallest of this kind"),
         (("--distill", 0.95, "--minutes", "nan"), 2, "--minutes nan"),
-        (("--steps", 3, "--int8"), 3, "--steps is of a student's training"),
+        (("--steps", 3, "--int8"), 2, "--steps is of a student's training"),
         (("--distill", 0.95, "--fold", 0, "--steps", 1, "--max-loss", 0.0001), 4, "No package was written"),
     ],
 )

@@ -56,7 +56,7 @@ def test_programs_get_a_document(run_json: Callable[..., Any], package: Path, ca
         (("--prune", 0.5), 3, "not said which cases are held out"),
         (("--prune", 1.5, "--fold", 0), 2, "--prune 1.5 makes no sense"),
         (("--prune", "nan", "--fold", 0), 2, "--prune nan makes no sense"),
-        (("--prune", 0.5, "--prune-exit", 1), 3, "different networks"),
+        (("--prune", 0.5, "--prune-exit", 1), 2, "different networks"),
         (("--prune-exit", 1), 4, "no U-Net++"),
         (("--prune", 0.99, *QUICK, "--prune-multiple", 4), 3, "as far as can be"),
         (("--prune", 0.5, "--fold", 9), 3, "no fold 9"),

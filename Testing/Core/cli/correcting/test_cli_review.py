@@ -113,7 +113,7 @@ def test_segments_are_chosen_by_name_or_value(run_json: Callable, run: Run, case
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--preview", "p.png"), 3, "no image"),
+        (("--preview", "p.png"), 2, "no image"),
         (("--preview", "p.jpg"), 5, "does not end with .png"),
         (("--points", "p.fcsv"), 5, "does not end with .json"),
         (("-s", "spleen"), 3, "no segment 'spleen'"),
@@ -139,7 +139,7 @@ def test_bad_input(
 )
 def test_options_of_the_model_need_one(run: Run, case: Path, options: tuple[str, ...], named: str) -> None:
     result = run("review", case / "labels.seg.nrrd", "--image", case / "image.nii.gz", *options)
-    assert result.exit_code == 3 and named in result.stderr and "Add --model" in result.stderr
+    assert result.exit_code == 2 and named in result.stderr and "Add --model" in result.stderr
 
 
 def test_a_grey_image_is_not_reviewed_or_corrected(run: Run, case: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_chosen_slice_and_region(run: Run, image: Path, gated, tmp_path: Path)
     assert "no slice 20; the image has 20" in outside.stderr
     assert target.read_bytes() == before
     words = run("attention", image, target, "-m", model, "--slice", "middle")
-    assert words.exit_code == 3
+    assert words.exit_code == 2
     assert "'middle' is no slice" in words.stderr
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import signal
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from UNetSegmentLib.cli.segmenting import outputs as writing
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_segmentation, write_segmentation, write_volume
 from UNetSegmentLib.labels import Label
@@ -236,3 +238,25 @@ def test_a_slice_of_a_photograph_keeps_its_names(run: Run, tmp_path: Path) -> No
     write_volume(Volume(np.zeros((1, 1, 4, 4), np.uint8), Geometry((4, 4, 1))), tmp_path / "scan.nii.gz")
     result = run("segment", tmp_path / "scan.nii.gz", tmp_path / "scan.nii.gz", "-m", "none")
     assert result.exit_code == 5 and "INPUT and OUTPUT at once" in result.stderr
+
+
+def test_a_cancel_while_files_are_written_says_which_are_there(
+    run: Run, image: Path, level_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, table, preview = tmp_path / "o.seg.nrrd", tmp_path / "sizes.csv", tmp_path / "p.png"
+    command = ("segment", image, target, "-m", level_package, "--table", table, "--preview", preview, "--device", "cpu")
+    write, stopped = writing.write_text, []
+
+    def write_and_stop(text: str, path: Path) -> None:
+        write(text, path)
+        if not stopped:
+            stopped.append(path)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(writing, "write_text", write_and_stop)
+    result = run(*command)
+    assert result.exit_code == 130
+    assert str(target) in result.stderr and str(table) in result.stderr and str(preview) not in result.stderr
+    assert target.is_file() and table.is_file() and not preview.exists()
+    # They are this command's own: it replaces them without being forced.
+    assert run(*command).exit_code == 0 and preview.is_file()
