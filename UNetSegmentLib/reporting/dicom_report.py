@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..io.dicom_objects.report_writing import MeasuredSegment, Measurement
-from ..io.dicom_objects.seg_writing import LABELMAP
+from ..io.dicom_objects.writing.report import MeasuredSegment, Measurement
+from ..io.dicom_objects.writing.seg import LABELMAP
 from ..volume import Segmentation, Volume
 from .measures import SegmentMeasures, measure
 from .units import SizeKind

@@ -18,7 +18,7 @@ from ..errors import GeometryError, InputError, UNetSegmentError
 from ..io.atomic import output_error
 from ..io.dicom_objects.author import Author
 from ..io.dicom_objects.needed import highdicom
-from ..io.dicom_objects.seg_writing import LABELMAP
+from ..io.dicom_objects.writing.seg import LABELMAP
 from ..volume import Segmentation, Volume
 
 if TYPE_CHECKING:

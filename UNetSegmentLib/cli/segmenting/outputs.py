@@ -180,7 +180,7 @@ class Files:
         cancel.raise_if_cancelled()
         if self._map_in_dicom and about is not None:
             from ...io.dicom_objects import write_map
-            from ...io.dicom_objects.map_writing import UNCERTAINTY
+            from ...io.dicom_objects.writing.parametric_map import UNCERTAINTY
 
             write_map(result.uncertainty, UNCERTAINTY, about, self.uncertainty, author)
         else:

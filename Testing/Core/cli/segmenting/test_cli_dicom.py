@@ -183,9 +183,7 @@ def test_convert_says_that_a_series_is_not_there(run: Callable[..., Result], tmp
     assert (result.exit_code, "does not exist" in result.output.replace("\n", " ")) == (3, True)
 
 
-def test_convert_says_that_a_segmentation_is_not_there_before_all_else(
-    run: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_convert_says_first_that_a_segmentation_is_not_there(run: Callable[..., Result], tmp_path: Path) -> None:
     result = run("convert", tmp_path / "nothere.dcm", tmp_path / "b.dcm")
     assert (result.exit_code, "nothere.dcm' does not exist" in result.output.replace("\n", "")) == (3, True)
 

@@ -17,7 +17,7 @@ from pydicom import dcmread
 
 from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.io.dicom_objects import Author, source_of, write_map
-from UNetSegmentLib.io.dicom_objects.map_writing import UNCERTAINTY
+from UNetSegmentLib.io.dicom_objects.writing.parametric_map import UNCERTAINTY
 from UNetSegmentLib.volume import Volume
 
 pytest.importorskip("highdicom")

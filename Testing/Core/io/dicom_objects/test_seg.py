@@ -99,7 +99,7 @@ def test_fractions_count_from_one_half(tmp_path: Path) -> None:
     shares[1, 1:3, 1:3] = (0.8, 0.2)
     shares[2, 1:3, 1:3] = (0.3, 0.7)
     shares[3, 1:3, 1:3] = (0.4, 0.4)
-    from UNetSegmentLib.io.dicom_objects.descriptions import segment_descriptions
+    from UNetSegmentLib.io.dicom_objects.writing.descriptions import segment_descriptions
 
     made = hd.seg.Segmentation(
         list(source.files),
@@ -123,7 +123,7 @@ def test_fractions_count_from_one_half(tmp_path: Path) -> None:
 def test_overlapping_segments_are_refused_in_words(tmp_path: Path) -> None:
     import highdicom as hd
 
-    from UNetSegmentLib.io.dicom_objects.descriptions import segment_descriptions
+    from UNetSegmentLib.io.dicom_objects.writing.descriptions import segment_descriptions
 
     grid = grid_of(ORIENTATIONS["axial"])
     source = source_of(save_source(tmp_path / "ct", grid))

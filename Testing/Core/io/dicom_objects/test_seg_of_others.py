@@ -22,9 +22,9 @@ from seg_files import highdicom_seg
 
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io.dicom_objects import Author, read_seg, source_of
-from UNetSegmentLib.io.dicom_objects.descriptions import segment_descriptions
 from UNetSegmentLib.io.dicom_objects.reading.cielab import rgb_of
 from UNetSegmentLib.io.dicom_objects.reading.image_grid import grid_of_series
+from UNetSegmentLib.io.dicom_objects.writing.descriptions import segment_descriptions
 from UNetSegmentLib.volume import Segmentation
 
 hd: Any = pytest.importorskip("highdicom")

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
-from ...io.grid import place_on_grid
-from ...labels import CodedTerm
-from ...volume import Segmentation, Volume
-from .author import MANUFACTURER, Author
+from ....errors import InputError
+from ....labels import CodedTerm
+from ....volume import Segmentation, Volume
+from ...grid import place_on_grid
+from ..author import MANUFACTURER, Author
+from ..needed import highdicom
+from ..source import SourceSeries
+from ..texts import set_character_set, short_text
 from .descriptions import code_of
-from .needed import highdicom
 from .new_series import about_series, image_series
 from .plane_headers import check_reference, pictures_of, pixel_measures, refer
 from .saving import check_target, save
-from .source import SourceSeries
-from .texts import set_character_set, short_text
 
 _SERIES_NUMBER = 904
 _CURE = "Write .nii.gz, or export the series again with complete headers."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError, OutputError
-from ...labels import Label
-from ...volume import Segmentation, values_in
-from ..atomic import atomic_path
+from ....errors import InputError, OutputError
+from ....labels import Label
+from ....volume import Segmentation, values_in
+from ...atomic import atomic_path
 
 _MOST = 65_535
 

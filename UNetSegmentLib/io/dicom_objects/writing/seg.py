@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
-from ...labels import Label
-from ...volume import Segmentation, Volume
-from .author import Author
-from .frames.encoding import RLE, check_compression, store_frames
+from ....errors import InputError
+from ....labels import Label
+from ....volume import Segmentation, Volume
+from ..author import Author
+from ..frames.encoding import RLE, check_compression, store_frames
+from ..source import SourceSeries
 from .saving import check_target, nothing_found, present, save
 from .seg_header import Segments, seg_header
-from .source import SourceSeries
 
 LABELMAP, BINARY, FRACTIONAL = "labelmap", "binary", "fractional"
 KINDS = (LABELMAP, BINARY)

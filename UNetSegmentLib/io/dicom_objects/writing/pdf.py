@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .author import Author
+from ..author import Author
+from ..source import SourceSeries
+from ..texts import short_text
 from .object_header import object_header
 from .plane_headers import file_references
 from .saving import save
-from .source import SourceSeries
-from .texts import short_text
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1.104.1"
 _NUMBER = 903

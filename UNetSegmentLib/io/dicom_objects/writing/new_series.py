@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import InputError
-from .author import MANUFACTURER, VERSION, Author
-from .needed import highdicom
-from .source import SourceSeries
-from .texts import short_text
+from ....errors import InputError
+from ..author import MANUFACTURER, VERSION, Author
+from ..needed import highdicom
+from ..source import SourceSeries
+from ..texts import short_text
 
 
 def new_series(number: int) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...labels import CodedTerm, Label, Terminology
-from .author import MANUFACTURER, Author
-from .needed import highdicom
-from .texts import LONGEST, short_text
+from ....labels import CodedTerm, Label, Terminology
+from ..author import MANUFACTURER, Author
+from ..needed import highdicom
+from ..texts import LONGEST, short_text
 
 _TISSUE = CodedTerm("SCT", "85756007", "Tissue")
 UNKNOWN = Terminology(_TISSUE, _TISSUE)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .author import MANUFACTURER, VERSION, Author
-from .texts import set_character_set, short_text
+from ..author import MANUFACTURER, VERSION, Author
+from ..texts import set_character_set, short_text
 
 _PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName")

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
-from ...geometry import Geometry
-from ...labels import CodedTerm, Label
-from ...volume import Segmentation
-from .author import Author
-from .contours import contours_of
+from ....errors import InputError
+from ....geometry import Geometry
+from ....labels import CodedTerm, Label
+from ....volume import Segmentation
+from ..author import Author
+from ..contours import contours_of
+from ..reading.rtstruct import STORAGE
+from ..source import SourceSeries
+from ..texts import meanings_of, short_text
 from .object_header import object_header
-from .reading.rtstruct import STORAGE
 from .saving import present, save
-from .source import SourceSeries
-from .texts import meanings_of, short_text
 
 _LONGEST_CODE = 16  # characters (PS3.3, 8.1)
 

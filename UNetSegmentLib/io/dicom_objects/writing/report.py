@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
-from ...labels import CodedTerm, Label, Terminology
-from .author import MANUFACTURER, VERSION, Author
+from ....errors import InputError
+from ....labels import CodedTerm, Label, Terminology
+from ..author import MANUFACTURER, VERSION, Author
+from ..needed import highdicom
+from ..source import SourceSeries
+from ..texts import meanings_of, set_character_set, short_text
 from .descriptions import UNKNOWN, code_of, tracking_id, tracking_uid
-from .needed import highdicom
 from .new_series import about_series, new_series
 from .saving import save
-from .source import SourceSeries
-from .texts import meanings_of, set_character_set, short_text
 
 _SERIES_NUMBER = 902
 _UNITS = {

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InputError
-from .needed import highdicom
-from .source import SourceSeries
+from ....errors import InputError
+from ..needed import highdicom
+from ..source import SourceSeries
 
 # What is smaller than a picometre is the arithmetic's, not the scanner's.
 _DIGITS = 9

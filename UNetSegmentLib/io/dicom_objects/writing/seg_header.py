@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ...labels import Label
-from .author import MANUFACTURER, Author
+from ....labels import Label
+from ..author import MANUFACTURER, Author
+from ..needed import highdicom
+from ..source import SourceSeries
+from ..texts import meanings_of, set_character_set, short_text
 from .descriptions import segment_descriptions
-from .needed import highdicom
 from .new_series import about_series, image_series
 from .plane_headers import check_reference, pictures_of, pixel_measures, refer
-from .source import SourceSeries
-from .texts import meanings_of, set_character_set, short_text
 
 _SERIES_NUMBER = 900
 _CURE = "Write .seg.nrrd or .nii.gz, or export the series again with complete headers."

@@ -1,0 +1,1 @@
+"""SEG, RTSTRUCT, reports, parametric maps and PDFs as files of a series."""
