@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from level_model import NAMES, save_level_model
 
 TESTING = Path(__file__).parent
+_LOCALE = locale.setlocale(locale.LC_ALL)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Several test processes share the processor, and so do those that they start. torch is not imported yet.
@@ -171,6 +173,14 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_locale() -> Iterator[None]:
+    """GDCM, by which some tests write DICOM files, leaves the locale C behind, and text of the next one is ASCII."""
+    yield
+    if locale.setlocale(locale.LC_ALL) != _LOCALE:
+        locale.setlocale(locale.LC_ALL, _LOCALE)
 
 
 @pytest.fixture(scope="session")

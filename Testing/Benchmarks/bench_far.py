@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import TESTING_FAR, head_ct, model_of, small_unet, table
+from common import TESTING, TESTING_FAR, head_ct, model_of, small_unet, table
 
+sys.path.insert(0, str(TESTING))
 sys.path.insert(0, str(TESTING_FAR))
 
 from loopback_sshd import MISSING, start_sshd
@@ -51,10 +52,12 @@ class Watch:
         return sum(end - begin for stage, (begin, end) in self.stages.items() if stage.startswith(word))
 
 
-def timed(work):
+def timed(name, work):
     started = time.perf_counter()
     answer = work()
-    return time.perf_counter() - started, answer
+    seconds = time.perf_counter() - started
+    print(f"{name}: {seconds:.2f} s", flush=True)
+    return seconds, answer
 
 
 def request_of(small, folder):
@@ -99,12 +102,11 @@ def measure(request, host, rounds, cold_rounds):
     cold = {"here": [], "far": []}
     for number in range(cold_rounds + 1):
         for name, command in (("here", None), ("far", far)):
-            started = time.perf_counter()
             with WorkerSession(command=command) as worker:
-                worker.segment(request)
-                # The first one of all sends the model, and brings the disk's cache.
-                if number:
-                    cold[name].append(time.perf_counter() - started)
+                seconds, _ = timed(f"cold, {name}", lambda worker=worker: worker.segment(request))
+            # The first one of all sends the model, and brings the disk's cache.
+            if number:
+                cold[name].append(seconds)
     watch = Watch()
     warm = {"here": [], "far, new image": [], "far, image there still": []}
     with WorkerSession() as here, WorkerSession(watch.log, command=far) as there:
@@ -113,11 +115,15 @@ def measure(request, host, rounds, cold_rounds):
         sending = []
         for number in range(rounds):
             new = changed(request, number + 1)
-            warm["here"].append(timed(lambda new=new: here.segment(new))[0])
+            warm["here"].append(timed("warm, here", lambda new=new: here.segment(new))[0])
             watch.stages.clear()
-            warm["far, new image"].append(timed(lambda new=new: there.segment(new, watch.progress))[0])
+            warm["far, new image"].append(
+                timed("warm, far, new image", lambda new=new: there.segment(new, watch.progress))[0]
+            )
             sending.append(watch.seconds("sending"))
-            warm["far, image there still"].append(timed(lambda new=new: there.segment(new))[0])
+            warm["far, image there still"].append(
+                timed("warm, far, image there still", lambda new=new: there.segment(new))[0]
+            )
     rows = [[f"cold, {name}", min(times), min(times) / min(cold["here"])] for name, times in cold.items()]
     rows += [[f"warm, {name}", min(times), min(times) / min(warm["here"])] for name, times in warm.items()]
     rows = [[text, f"{seconds:.3f}", f"{ratio:.3f}"] for text, seconds, ratio in rows]

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-TESTING_FAR = Path(__file__).resolve().parents[1] / "Core" / "worker" / "far"
+TESTING = Path(__file__).resolve().parents[1]
+TESTING_FAR = TESTING / "Core" / "worker" / "far"
 
 
 def side_by_side(candidates, rounds=3, warmup=True):

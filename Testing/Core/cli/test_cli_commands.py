@@ -198,7 +198,7 @@ def test_cases_without_a_segment_on_either_side_are_said(run: Run, run_json: Run
 
 @pytest.mark.parametrize("arguments", [(), ("--model", "levels"), ("--model", "levels", "--data", "x")])
 def test_nothing_to_evaluate(run: Run, arguments: tuple[str, ...]) -> None:
-    assert run("evaluate", *arguments).exit_code == 3
+    assert run("evaluate", *arguments).exit_code == 2
 
 
 def test_model_on_a_held_out_fold(run_json: RunJson, level_package: Path, tmp_path: Path) -> None:

@@ -27,4 +27,4 @@ def test_no_two_share_a_name_and_whoever_is_alone_keeps_it(files: list[tuple[str
     assert len({folded(case.name) for case in named}) == len(cases)
     stems = [folded(stem) for _, stem in files]
     if len(set(stems)) == len(stems):
-        assert [case.name for case in named] == [stem for _, stem in files]
+        assert [folded(case.name) for case in named] == stems

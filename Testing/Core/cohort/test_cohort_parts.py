@@ -127,7 +127,7 @@ def test_a_part_reads_no_journal_but_its_own(tmp_path: Path, found: Found, monke
         run_part(found, tmp_path, number, 3)
     read: list[str] = []
     records = journal._records
-    monkeypatch.setattr(journal, "_records", lambda path: read.append(path.name) or records(path))
+    monkeypatch.setattr(journal, "_records", lambda path, *known: read.append(path.name) or records(path, *known))
     assert run_part(found, tmp_path, 2, 3)[1] == []
     assert read == ["journal-2-of-3.jsonl"]
 

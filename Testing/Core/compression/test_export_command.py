@@ -126,7 +126,7 @@ def test_a_tensorrt_engine_with_the_file_that_describes_it(
         ([], 2, "No format"),
         (["--onnx", "a.onnx", "--fold", "first"], 2, "is no fold"),
         (["--onnx", "a.onnx", "--fold", "7"], 4, "no fold 7"),
-        (["--onnx", "a.onnx", "--patch", "16,16"], 3, "x,y,z"),
+        (["--onnx", "a.onnx", "--patch", "16,16"], 2, "x,y,z"),
         (["--onnx", "a.onnx", "--patch", "15,16,16"], 3, "multiples of 2 x 2 x 2"),
         (["--onnx", "a.pb"], 3, ".onnx"),
         (["--torchscript", "a.zip"], 3, ".ts"),

@@ -75,9 +75,14 @@ def test_a_host_that_is_not_there_is_an_error_and_writes_nothing(
 
 def test_options_that_make_no_sense(level_package: Path, tmp_path: Path) -> None:
     words = ("segment", image(tmp_path), tmp_path / "out.nii.gz", "-m", level_package)
-    for more in (("--ssh", "ssh"), ("--send-model", "--worker"), ("--worker=gpu",), ("--worker", "ssh://-x")):
+    for code, *more in (
+        (2, "--ssh", "ssh"),
+        (2, "--send-model", "--worker"),
+        (3, "--worker=gpu"),
+        (3, "--worker", "ssh://-x"),
+    ):
         result = run(*words, *more)
-        assert result.exit_code == 3, result.output
+        assert result.exit_code == code, result.output
 
 
 def test_worker_may_stand_alone() -> None:

@@ -117,5 +117,5 @@ def test_neither_the_relay_nor_the_far_end_loads_torch() -> None:
         "import sys\nfrom UNetSegmentLib.worker.far import check, far_end, relay\n"
         "print(sorted({'torch', 'SimpleITK', 'scipy'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True).stdout
     assert told.strip() == "[]"
