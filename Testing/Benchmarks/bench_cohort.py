@@ -32,6 +32,7 @@ def main():
     parser.add_argument("--small", action="store_true", help="few cases, one round, to try it out")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="of every process; its own choice by default")
+    parser.add_argument("--features", type=int, help="of the nnU-Net's first stage; 32 as planned, 6 with --small")
     parser.add_argument("--json", type=Path, help="write the rows there too")
     parser.add_argument("--work", type=Path, help="folder for inputs and results; a temporary one by default")
     arguments = parser.parse_args()
@@ -56,7 +57,8 @@ def _measured(section, arguments, work):
         rows = loops.measure("hippocampi", hippocampi, HIPPOCAMPUS, work, rounds, threads)
         return rows + loops.measure("fundus photographs", photographs, VESSELS, work, rounds, threads)
     if section == "nnunet":
-        return nnunet_runs.measure(hippocampi, work, DATA, rounds, threads, small)
+        features = arguments.features or (6 if small else 32)
+        return nnunet_runs.measure(hippocampi, work, DATA, rounds, threads, features, small)
     if section == "ray":
         rows = ray_runs.measure("hippocampi", hippocampi, HIPPOCAMPUS, work, rounds)
         return rows + ray_runs.measure("fundus photographs", photographs, VESSELS, work, rounds)

@@ -14,9 +14,12 @@ sys.path.insert(0, str(LIBRARY / "Testing" / "Parity"))
 _ITERATIONS = {True: 5, False: 60}  # small or not; 60 as in the parity tests: labels like those of a real model
 
 
-def model_of_nnunet(work, data, small):
-    """nnU-Net's folder of a hippocampus model as its own planner makes it, trained for a little, and our package."""
-    root = work / f"nnunet-{'small' if small else 'full'}"
+def model_of_nnunet(work, data, features, small):
+    """nnU-Net's folder of a hippocampus model as its own planner makes it, trained for a little, and our package.
+
+    ``features`` are those of the first stage; nnU-Net's own plan has 32.
+    """
+    root = work / f"nnunet-{features}{'-small' if small else ''}"
     told_where = root / "folder.txt"
     if not told_where.exists():
         shutil.rmtree(root, ignore_errors=True)
@@ -28,7 +31,7 @@ def model_of_nnunet(work, data, small):
         with nnunet(root):
             dataset = hippocampus(root, data, cases=12)
             description = json.loads((root / "raw" / dataset / "dataset.json").read_text())
-            plans = plan(dataset, features=6 if small else 32)
+            plans = plan(dataset, features=features)
             folder = save_trained(plans, "3d_fullres", description, _ITERATIONS[small], mirror_axes=(0, 1, 2))
         from UNetSegmentLib.models.importing import import_model
 
@@ -38,9 +41,9 @@ def model_of_nnunet(work, data, small):
     return Path(told_where.read_text()), package
 
 
-def measure(files, work, data, rounds, threads, small):
+def measure(files, work, data, rounds, threads, features, small):
     """Rows: nnU-Net as it is and at its best, ours with the same mirrors and without pictures, which it writes none."""
-    folder, package = model_of_nnunet(work, data, small)
+    folder, package = model_of_nnunet(work, data, features, small)
     theirs_in = linked(files, work / "in" / "nnunet", "_0000")
     ours_in = linked(files, work / "in" / "ours")
 
@@ -59,8 +62,8 @@ def measure(files, work, data, rounds, threads, small):
 
     rows = []
     for section, preset, options in (
-        ("nnU-Net's model, mirrors", "exact", ()),
-        ("nnU-Net's model, no mirrors", "balanced", ("--disable_tta",)),
+        (f"nnU-Net's model, {features} features, mirrors", "exact", ()),
+        (f"nnU-Net's model, {features} features, no mirrors", "balanced", ("--disable_tta",)),
     ):
         candidates = {
             "nnUNetv2_predict": theirs(*options),
