@@ -24,11 +24,11 @@ from refinement.measures import dice
 from refinement.robot import click, scribble
 
 from UNetSegmentLib.refinement import Point, Session
-from UNetSegmentLib.reporting.agreement import EXTRA, MISSED
-from UNetSegmentLib.reporting.canvas import MUTED, TEXT, Canvas, Color
-from UNetSegmentLib.reporting.marks import Mark, MarkKind
-from UNetSegmentLib.reporting.panels import Column, Panels, layers_of, view_around
-from UNetSegmentLib.reporting.views import AXIAL, CORONAL, SAGITTAL, slice_plane
+from UNetSegmentLib.reporting.drawing.agreement import EXTRA, MISSED
+from UNetSegmentLib.reporting.drawing.canvas import MUTED, TEXT, Canvas, Color
+from UNetSegmentLib.reporting.drawing.marks import Mark, MarkKind
+from UNetSegmentLib.reporting.drawing.panels import Column, Panels, layers_of, view_around
+from UNetSegmentLib.reporting.drawing.views import AXIAL, CORONAL, SAGITTAL, slice_plane
 from UNetSegmentLib.volume import Segmentation
 
 SHOWN: dict[str, tuple[str, str, Any]] = {

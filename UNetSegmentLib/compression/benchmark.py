@@ -22,7 +22,7 @@ from ..inference.segmenter import SegmentationResult, Segmenter
 from ..inference.settings import EngineSettings
 from ..models.model import Model
 from ..progress import CancelToken, ProgressCallback, Stage
-from ..reporting.metrics import compare
+from ..reporting.measuring.metrics import compare
 from ..training.loop.threads import torch_threads
 from ..volume import Segmentation, Volume
 

@@ -16,7 +16,7 @@ from ..inference.settings import EngineSettings
 from ..models.card import ModelCard
 from ..models.model import Model
 from ..progress import CancelToken, ProgressCallback, Stage
-from ..reporting.metrics import LabelScores, compare
+from ..reporting.measuring.metrics import LabelScores, compare
 from ..training.scoring.evaluation import score_case
 from ..volume import Segmentation
 from .cases import CompressionCase, read_image, read_labels

@@ -13,7 +13,7 @@ from UNetSegmentLib.errors import InputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.reporting import LabelScores
-from UNetSegmentLib.reporting.agreement import (
+from UNetSegmentLib.reporting.drawing.agreement import (
     BACKGROUND,
     CONFUSED,
     EXTRA,
@@ -25,10 +25,10 @@ from UNetSegmentLib.reporting.agreement import (
     foreground,
     mistakes,
 )
-from UNetSegmentLib.reporting.attention_picture import AttentionPicture, heat, shown_range, write_attention
-from UNetSegmentLib.reporting.case_picture import ShownCase, write_case
-from UNetSegmentLib.reporting.extremes import extremes, heading, mean_dice, score_words
-from UNetSegmentLib.reporting.flat import enlarged, flat_view
+from UNetSegmentLib.reporting.drawing.flat import enlarged, flat_view
+from UNetSegmentLib.reporting.measuring.extremes import extremes, heading, mean_dice, score_words
+from UNetSegmentLib.reporting.pictures.attention import AttentionPicture, heat, shown_range, write_attention
+from UNetSegmentLib.reporting.pictures.case import ShownCase, write_case
 from UNetSegmentLib.volume import Segmentation, Volume
 
 PHOTOGRAPH = Geometry((60, 50, 1))

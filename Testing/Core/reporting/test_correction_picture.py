@@ -10,9 +10,9 @@ import pytest
 
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting import correction_picture
-from UNetSegmentLib.reporting.correction_picture import Correction, write_correction
-from UNetSegmentLib.reporting.marks import ADDED, REMOVED, Mark, MarkKind
+from UNetSegmentLib.reporting.drawing.marks import ADDED, REMOVED, Mark, MarkKind
+from UNetSegmentLib.reporting.pictures import correction as correction_picture
+from UNetSegmentLib.reporting.pictures.correction import Correction, write_correction
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Image = pytest.importorskip("PIL.Image")

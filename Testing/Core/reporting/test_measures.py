@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.reporting import measure, to_json, to_table
-from UNetSegmentLib.reporting.diameter import largest_distance
+from UNetSegmentLib.reporting.measuring.diameter import largest_distance
 from UNetSegmentLib.reporting.units import SizeKind, size_kind
 from UNetSegmentLib.volume import Segmentation
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from UNetSegmentLib.errors import InputError
-from UNetSegmentLib.reporting.pixel_metrics import pixel_scores, roc_auc
+from UNetSegmentLib.reporting.measuring.pixel_metrics import pixel_scores, roc_auc
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 

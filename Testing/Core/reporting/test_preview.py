@@ -17,10 +17,10 @@ from UNetSegmentLib.errors import DependencyError, GeometryError, OutputError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.postprocessing import label_boxes
-from UNetSegmentLib.reporting import preview, rendering, write_preview
-from UNetSegmentLib.reporting.canvas import Canvas, round_length
-from UNetSegmentLib.reporting.shading import grey, grey_window, paint_label, visible_color
-from UNetSegmentLib.reporting.views import (
+from UNetSegmentLib.reporting import write_preview
+from UNetSegmentLib.reporting.drawing.canvas import Canvas, round_length
+from UNetSegmentLib.reporting.drawing.shading import grey, grey_window, paint_label, visible_color
+from UNetSegmentLib.reporting.drawing.views import (
     AXIAL,
     CORONAL,
     SAGITTAL,
@@ -30,6 +30,8 @@ from UNetSegmentLib.reporting.views import (
     cut_label,
     slice_plane,
 )
+from UNetSegmentLib.reporting.pictures import preview
+from UNetSegmentLib.reporting.surfaces import rendering
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Image = pytest.importorskip("PIL.Image")

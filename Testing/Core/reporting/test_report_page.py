@@ -15,7 +15,7 @@ from PIL import Image
 from UNetSegmentLib.errors import GeometryError, OutputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting.canvas import Canvas
+from UNetSegmentLib.reporting.drawing.canvas import Canvas
 from UNetSegmentLib.reporting.page import PageText, facts_of_run, write_page
 from UNetSegmentLib.reporting.page.content import size_table
 from UNetSegmentLib.volume import Segmentation, Volume

@@ -11,11 +11,12 @@ import pytest
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.postprocessing import label_boxes
-from UNetSegmentLib.reporting import preview, write_preview
-from UNetSegmentLib.reporting.shading import cover_thin, is_thin
-from UNetSegmentLib.reporting.slice_picture import slice_pictures, slice_view
+from UNetSegmentLib.reporting import write_preview
+from UNetSegmentLib.reporting.drawing.shading import cover_thin, is_thin
+from UNetSegmentLib.reporting.drawing.views import slice_plane
+from UNetSegmentLib.reporting.pictures import preview
+from UNetSegmentLib.reporting.pictures.slices import slice_pictures, slice_view
 from UNetSegmentLib.reporting.units import size_words
-from UNetSegmentLib.reporting.views import slice_plane
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Image = pytest.importorskip("PIL.Image")

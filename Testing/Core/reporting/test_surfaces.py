@@ -14,7 +14,7 @@ import pytest
 from UNetSegmentLib.errors import DependencyError, InputError, OutputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.reporting import surface, write_surface
-from UNetSegmentLib.reporting.meshes import pieces, to_arrays
+from UNetSegmentLib.reporting.surfaces.meshes import pieces, to_arrays
 from UNetSegmentLib.volume import Segmentation
 
 pytest.importorskip("vtk")

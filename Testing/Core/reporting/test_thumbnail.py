@@ -11,7 +11,7 @@ import pytest
 from UNetSegmentLib.errors import GeometryError
 from UNetSegmentLib.geometry import Box, Geometry
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting.thumbnail import write_thumbnail
+from UNetSegmentLib.reporting.pictures.thumbnail import write_thumbnail
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Image = pytest.importorskip("PIL.Image")

@@ -13,7 +13,7 @@ import torch
 from UNetSegmentLib.errors import Cancelled, InputError
 from UNetSegmentLib.models import load_model, read_card
 from UNetSegmentLib.progress import CancelToken
-from UNetSegmentLib.reporting.pixel_metrics import pixel_scores
+from UNetSegmentLib.reporting.measuring.pixel_metrics import pixel_scores
 from UNetSegmentLib.training import cross_validate, evaluate_fold
 from UNetSegmentLib.training.layouts import LAYOUTS
 from UNetSegmentLib.training.layouts.recognition import Layout

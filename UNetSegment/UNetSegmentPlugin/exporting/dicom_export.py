@@ -11,8 +11,8 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from UNetSegmentLib.errors import UNetSegmentError
-from UNetSegmentLib.reporting.dicom_process import order_line
-from UNetSegmentLib.reporting.dicom_saving import STEPS, DicomOrder
+from UNetSegmentLib.reporting.dicom.process import order_line
+from UNetSegmentLib.reporting.dicom.saving import STEPS, DicomOrder
 from UNetSegmentLib.worker.errors import error_from_code
 from UNetSegmentLib.worker.transport.launch import default_environment
 
@@ -20,7 +20,7 @@ from ..running.runs import RunState, wait_for
 from ..running.worker_process import QProcessTransport, python_executable
 from .labels import Gathered
 
-_PROCESS = ("-m", "UNetSegmentLib.reporting.dicom_process")
+_PROCESS = ("-m", "UNetSegmentLib.reporting.dicom.process")
 _LAST = 4000
 
 

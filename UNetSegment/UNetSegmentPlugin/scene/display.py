@@ -19,7 +19,7 @@ def is_flat(segmentation_node) -> bool:
 def show_thin_as_film(segmentation_node, segment_id: str, mask: np.ndarray) -> None:
     """Leaves the outline of a segment out of the slice views where it would cover all that there is to see: on vessels
     a pixel or two wide. ``mask`` holds its voxels in a single slice, (z, y, x)."""
-    from UNetSegmentLib.reporting.shading import is_thin
+    from UNetSegmentLib.reporting.drawing.shading import is_thin
 
     flat = mask.reshape([length for length in mask.shape if length > 1] or [1])
     if flat.ndim == 2 and is_thin(flat.astype(np.float32), _OUTLINE_PIXELS):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...io.outputs import Input
     from ...io.seg_nrrd import Algorithm
     from ...refinement import Change, Prompt, Session
-    from ...reporting.marks import Mark
+    from ...reporting.drawing.marks import Mark
     from ...worker.refining import RefineSession
     from ..options.where import Where
     from .prompts import Given
@@ -199,8 +199,8 @@ class Files:
 
 def _write_preview(case: Case, corrected: Segmentation, steps: Sequence[tuple[Given, Change]], path: Path) -> None:
     """Through the prompt that changed most."""
-    from ...reporting.correction_picture import Correction, write_correction
-    from ...reporting.marks import MarkKind
+    from ...reporting.drawing.marks import MarkKind
+    from ...reporting.pictures.correction import Correction, write_correction
 
     marks = [_mark(given.prompt) for given, _ in steps]
     largest = marks[max(range(len(steps)), key=lambda n: steps[n][1].voxels)]
@@ -212,7 +212,7 @@ def _write_preview(case: Case, corrected: Segmentation, steps: Sequence[tuple[Gi
 
 def _mark(prompt: Prompt) -> Mark:
     from ...refinement import BoxPrompt, Point, Scribble
-    from ...reporting.marks import Mark, MarkKind
+    from ...reporting.drawing.marks import Mark, MarkKind
 
     if isinstance(prompt, Point):
         return Mark(np.array([prompt.position]), prompt.include)

@@ -244,7 +244,7 @@ def _write(
         labels = [str(number) for number in range(1, len(places) + 1)]
         write_points(list(zip([place.position for place in places], labels, words, strict=True)), points)
     if preview is not None and case.volume is not None:
-        from ...reporting.places_picture import ShownPlace, write_places
+        from ...reporting.pictures.places import ShownPlace, write_places
 
         drawn = [
             ShownPlace(w, place.position, place.box, place.inside, _COLORS[place.kind.value][1], _segments(place))

@@ -35,7 +35,7 @@ _NAMED = 5
 if TYPE_CHECKING:
     from ...io.outputs import Input
     from ...reporting import LabelScores, Table
-    from ...reporting.pixel_metrics import PixelScores
+    from ...reporting.measuring.pixel_metrics import PixelScores
 
     Scores = dict[str, list[LabelScores]]
 
@@ -135,7 +135,7 @@ def _inputs(
 def _check(csv: Path | None, pictures: Path | None, inputs: list[Input], job: Job, force: bool) -> None:
     """Refuses what could not be written, or would destroy something, before anything is read."""
     from ...io.outputs import Output, OutputFolder, check_outputs
-    from ...reporting.case_picture import case_path
+    from ...reporting.pictures.case import case_path
 
     outputs: list[Output | OutputFolder] = [] if csv is None else [Output(csv, "--csv")]
     if pictures is not None:

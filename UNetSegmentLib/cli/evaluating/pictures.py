@@ -38,9 +38,9 @@ class Drawing:
         Raises:
             InputError: a case has no image, or one on another grid.
         """
-        from ...reporting.agreement import agreement
-        from ...reporting.case_picture import ShownCase, case_path, unit_of, write_case
-        from ...reporting.extremes import extremes, heading, mean_dice, score_words
+        from ...reporting.drawing.agreement import agreement
+        from ...reporting.measuring.extremes import extremes, heading, mean_dice, score_words
+        from ...reporting.pictures.case import ShownCase, case_path, unit_of, write_case
 
         files = {pair.name: pair for pair in pairs}
         means = mean_dice(scores)

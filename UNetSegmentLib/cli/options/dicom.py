@@ -111,7 +111,7 @@ class DicomResult:
             return
         write_seg(segmentation, source, self.target, author, self.kind, self.compression)
         if self.report is not None:
-            from ...reporting.dicom_report import measured_segments
+            from ...reporting.dicom.report import measured_segments
 
             segments = measured_segments(segmentation, image, self.kind, source.modality)
             write_report(segments, self.target, source, self.report, author)

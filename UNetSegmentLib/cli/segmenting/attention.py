@@ -84,8 +84,8 @@ def attention(
             loaded, volumes = _read(model, image, channel or [], series, cancel)
             from ...inference import Segmenter, attention_of
             from ...inference import preset as settings_of
-            from ...reporting.attention_picture import AttentionPicture, write_attention
-            from ...reporting.flat import flat_view
+            from ...reporting.drawing.flat import flat_view
+            from ...reporting.pictures.attention import AttentionPicture, write_attention
 
             if wanted is not None:
                 flat_view(volumes[0].geometry).at(wanted)  # refused before the run

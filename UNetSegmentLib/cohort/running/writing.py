@@ -78,7 +78,7 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
     if not job.preview:
         return notes
     try:
-        from ...reporting.thumbnail import write_thumbnail
+        from ...reporting.pictures.thumbnail import write_thumbnail
 
         write_thumbnail(read.volumes[0], result.segmentation, folder / PREVIEW, read.region)
     except OutputError:
@@ -91,7 +91,7 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
 def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind: str) -> list[str]:
     """A SEG on the case's series, and the report that refers to it; nothing but a note where nothing was found."""
     from ...io.dicom_objects import author_of, source_of, write_report, write_seg
-    from ...reporting.dicom_report import measured_segments
+    from ...reporting.dicom.report import measured_segments
 
     first = read.case.images[0]
     source = source_of(first.path, first.series or None)

@@ -13,7 +13,7 @@ from ...labels import Label
 from ...photographs import is_photograph
 from ...text import plain_number
 from ...volume import Segmentation, Volume
-from ..measures import SegmentMeasures, measure
+from ..measuring.measures import SegmentMeasures, measure
 from ..units import SizeKind
 
 Facts = tuple[tuple[str, str], ...]

@@ -10,13 +10,13 @@ from ...postprocessing.boxes import label_boxes
 from ...text import shown
 from ...version import __version__
 from ...volume import Segmentation, Volume
-from ..canvas import PANEL, Canvas, Color
+from ..drawing.canvas import PANEL, Canvas, Color
+from ..drawing.panels import Panels, layers_of
+from ..drawing.shading import visible_color
+from ..drawing.views import AXIAL, CORONAL, SAGITTAL, choose_view, has_patient_axes, slice_plane
 from ..optional import needs
-from ..panels import Panels, layers_of
-from ..rendering import render
-from ..shading import visible_color
-from ..slice_picture import shrunk, slice_pictures, slice_view
-from ..views import AXIAL, CORONAL, SAGITTAL, choose_view, has_patient_axes, slice_plane
+from ..pictures.slices import shrunk, slice_pictures, slice_view
+from ..surfaces.rendering import render
 from .content import PageText, SizeTable, size_table
 
 WIDTH, HEIGHT, DPI = 1654, 2339, 200

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...io.atomic import atomic_path, check_writable
-from ...reporting.canvas import MUTED, PANEL, TEXT, Canvas
-from ...reporting.shading import grey, paint_label
+from ...reporting.drawing.canvas import MUTED, PANEL, TEXT, Canvas
+from ...reporting.drawing.shading import grey, paint_label
 from ..config.values import AugmentationConfig
 from .gallery import Example, Scene, gallery
 

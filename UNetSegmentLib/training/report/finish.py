@@ -14,8 +14,8 @@ from ...geometry import in_xyz
 from ...inference import EngineSettings
 from ...models import Model, load_model, save_model
 from ...progress import CancelToken, ProgressCallback
-from ...reporting.extremes import mean_dice
-from ...reporting.pixel_metrics import PixelScores
+from ...reporting.measuring.extremes import mean_dice
+from ...reporting.measuring.pixel_metrics import PixelScores
 from ..cases.dataset import open_dataset
 from ..config.config import TrainingConfig
 from ..layouts.naming import numbered_like

@@ -12,10 +12,10 @@ from ...inference import EngineSettings, Segmenter
 from ...models import Model
 from ...progress import CancelToken, ProgressCallback, Stage
 from ...reporting import LabelScores
-from ...reporting.agreement import agreement
-from ...reporting.case_picture import ShownCase, case_path, unit_of, write_case
-from ...reporting.extremes import extremes, heading, mean_dice, score_words
-from ...reporting.pixel_metrics import pixel_scores
+from ...reporting.drawing.agreement import agreement
+from ...reporting.measuring.extremes import extremes, heading, mean_dice, score_words
+from ...reporting.measuring.pixel_metrics import pixel_scores
+from ...reporting.pictures.case import ShownCase, case_path, unit_of, write_case
 from ..cases.dataset import read_pair
 from ..layouts.dataset import Dataset, Region
 

@@ -14,7 +14,7 @@ from ...io.atomic import atomic_path
 from ...io.json_files import read_json
 from ...models import Model, typed_json
 from ...progress import CancelToken, ProgressCallback
-from ...reporting.pixel_metrics import PixelScores, pixel_scores
+from ...reporting.measuring.pixel_metrics import PixelScores, pixel_scores
 from ..layouts.dataset import Dataset
 from ..layouts.naming import numbered_like
 from .evaluation import Evaluation, evaluate_fold

@@ -10,7 +10,7 @@ import numpy as np
 from ...inference import EngineSettings, Segmenter
 from ...models import Accuracy, Model, PixelAccuracy
 from ...progress import CancelToken, ProgressCallback, Stage
-from ...reporting.pixel_metrics import PixelScores, pixel_scores
+from ...reporting.measuring.pixel_metrics import PixelScores, pixel_scores
 from ..cases.dataset import read_pair
 from ..layouts import Dataset
 

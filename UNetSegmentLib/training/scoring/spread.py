@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...models.card import Accuracy
-from ...reporting.pixel_metrics import PixelScores, pixel_scores
+from ...reporting.measuring.pixel_metrics import PixelScores, pixel_scores
 from .fold_scores import THRESHOLD, FoldScores, LabelLine
 from .pixels import Pixels, joined, with_pixels
 

@@ -15,8 +15,8 @@ from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_volume, write_segmentation, write_volume
 from UNetSegmentLib.io.markups import PointList, read_markups
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting import places_picture
-from UNetSegmentLib.reporting.agreement import EXTRA, MISSED
+from UNetSegmentLib.reporting.drawing.agreement import EXTRA, MISSED
+from UNetSegmentLib.reporting.pictures import places as places_picture
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Run = Callable[..., Result]

@@ -15,7 +15,7 @@ from typer.testing import Result
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import write_segmentation, write_volume
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting.agreement import EXTRA, MISSED, RIGHT
+from UNetSegmentLib.reporting.drawing.agreement import EXTRA, MISSED, RIGHT
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Run = Callable[..., Result]

@@ -9,7 +9,7 @@ from object_cases import LABELS, ORIENTATIONS, grid_of, labels_on, save_source
 from pydicom import dcmread
 
 from UNetSegmentLib.io.dicom_objects import Author, source_of, write_report, write_seg
-from UNetSegmentLib.reporting.dicom_report import measured_segments
+from UNetSegmentLib.reporting.dicom.report import measured_segments
 
 pytest.importorskip("highdicom")
 

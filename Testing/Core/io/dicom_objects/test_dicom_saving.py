@@ -14,13 +14,13 @@ from pydicom import dcmread
 from UNetSegmentLib.errors import GeometryError, InputError, OutputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io.dicom_objects import Author, read_seg
-from UNetSegmentLib.reporting.dicom_process import order_line
-from UNetSegmentLib.reporting.dicom_saving import STEPS, DicomOrder, save_beside
+from UNetSegmentLib.reporting.dicom.process import order_line
+from UNetSegmentLib.reporting.dicom.saving import STEPS, DicomOrder, save_beside
 from UNetSegmentLib.volume import Segmentation
 
 pytest.importorskip("highdicom")
 
-PROCESS = [sys.executable, "-m", "UNetSegmentLib.reporting.dicom_process"]
+PROCESS = [sys.executable, "-m", "UNetSegmentLib.reporting.dicom.process"]
 AUTHOR = Author("levels", "1.2")
 
 

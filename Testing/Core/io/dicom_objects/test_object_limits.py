@@ -27,7 +27,7 @@ from UNetSegmentLib.io.dicom_objects import (
 )
 from UNetSegmentLib.io.dicom_objects.needed import highdicom
 from UNetSegmentLib.labels import CodedTerm, Label, Terminology
-from UNetSegmentLib.reporting.dicom_report import measured_segments
+from UNetSegmentLib.reporting.dicom.report import measured_segments
 from UNetSegmentLib.volume import Segmentation, Volume
 
 pytest.importorskip("highdicom")

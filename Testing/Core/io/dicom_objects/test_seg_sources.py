@@ -20,7 +20,7 @@ from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_volume
 from UNetSegmentLib.io.dicom_objects import Author, read_seg, source_of, write_report, write_rtstruct, write_seg
-from UNetSegmentLib.reporting.dicom_report import measured_segments
+from UNetSegmentLib.reporting.dicom.report import measured_segments
 from UNetSegmentLib.volume import Segmentation
 
 pytest.importorskip("highdicom")

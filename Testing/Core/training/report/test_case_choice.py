@@ -14,7 +14,7 @@ from UNetSegmentLib.inference import EngineSettings
 from UNetSegmentLib.models import Model
 from UNetSegmentLib.networks import build
 from UNetSegmentLib.reporting import compare
-from UNetSegmentLib.reporting.agreement import EXTRA, MISSED, RIGHT, UNJUDGED
+from UNetSegmentLib.reporting.drawing.agreement import EXTRA, MISSED, RIGHT, UNJUDGED
 from UNetSegmentLib.training.cases.dataset import open_dataset, read_pair
 from UNetSegmentLib.training.layouts.dataset import Region
 from UNetSegmentLib.training.report.pictures import painted, write_cases

@@ -10,7 +10,7 @@ import pytest
 
 from UNetSegmentLib.inference import EngineSettings, Segmenter
 from UNetSegmentLib.models import Model, find_model, load_model
-from UNetSegmentLib.reporting.pixel_metrics import pixel_scores
+from UNetSegmentLib.reporting.measuring.pixel_metrics import pixel_scores
 from UNetSegmentLib.training import load_config
 from UNetSegmentLib.training.cases.dataset import open_dataset, read_pair
 from UNetSegmentLib.training.scoring.pixels import joined, judged_pixels

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..io.atomic import atomic_path, check_writable
-from ..volume import Segmentation, Volume
-from .canvas import MUTED, TEXT, Canvas
-from .marks import ADDED, RADIUS, REMOVED, Mark, draw_point
-from .panels import Column, Panels, layers_of, view_around
-from .shading import visible_color
-from .units import size_words
-from .views import AXIAL, CORONAL, SAGITTAL, has_patient_axes, slice_plane
+from ...io.atomic import atomic_path, check_writable
+from ...volume import Segmentation, Volume
+from ..drawing.canvas import MUTED, TEXT, Canvas
+from ..drawing.marks import ADDED, RADIUS, REMOVED, Mark, draw_point
+from ..drawing.panels import Column, Panels, layers_of, view_around
+from ..drawing.shading import visible_color
+from ..drawing.views import AXIAL, CORONAL, SAGITTAL, has_patient_axes, slice_plane
+from ..units import size_words
 
 _SIDE, _FLAT_SIDE = 460, 620
 _EDGE, _GAP, _HEAD, _FOOT = 36, 14, 128, 92

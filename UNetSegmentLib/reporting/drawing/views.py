@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from ..geometry import Box, Geometry
-from ..photographs import is_photograph
-from ..volume import Segmentation, Volume
+from ...geometry import Box, Geometry
+from ...photographs import is_photograph
+from ...volume import Segmentation, Volume
 
 _MARGIN = 0.18
 _LEAST_MARGIN_VOXELS = 8

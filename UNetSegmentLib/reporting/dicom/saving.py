@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GeometryError, InputError, UNetSegmentError
-from ..io.atomic import output_error
-from ..io.dicom_objects.author import Author
-from ..io.dicom_objects.needed import highdicom
-from ..io.dicom_objects.writing.seg import LABELMAP
-from ..volume import Segmentation, Volume
+from ...errors import GeometryError, InputError, UNetSegmentError
+from ...io.atomic import output_error
+from ...io.dicom_objects.author import Author
+from ...io.dicom_objects.needed import highdicom
+from ...io.dicom_objects.writing.seg import LABELMAP
+from ...volume import Segmentation, Volume
 
 if TYPE_CHECKING:
-    from ..io.dicom_objects.source import SourceSeries
+    from ...io.dicom_objects.source import SourceSeries
 
 STEPS = ("series", "segmentation", "measures", "report")
 """What :func:`save_beside` tells, in this order."""
@@ -66,8 +66,8 @@ def save_beside(order: DicomOrder, segmentation: Segmentation, tell: Callable[[s
         DependencyError: highdicom is not installed.
         OutputError: the folder cannot be written to.
     """
-    from ..io.dicom_objects import write_report, write_seg
-    from .dicom_report import measured_segments
+    from ...io.dicom_objects import write_report, write_seg
+    from .report import measured_segments
 
     highdicom()
     try:
@@ -97,7 +97,7 @@ def save_beside(order: DicomOrder, segmentation: Segmentation, tell: Callable[[s
 def _source(order: DicomOrder) -> tuple[Path, SourceSeries]:
     """The series, and a path that means it: one of its files, or a folder of links to exactly these where others lie
     among them, or they lie in several folders."""
-    from ..io.dicom_objects import source_of
+    from ...io.dicom_objects import source_of
 
     if len({file.parent for file in order.files}) == 1:
         with contextlib.suppress(InputError):
@@ -121,7 +121,7 @@ def _link(file: Path, target: Path) -> None:
 
 
 def _placed(segmentation: Segmentation, source: SourceSeries) -> Segmentation:
-    from ..io import place_on_grid
+    from ...io import place_on_grid
 
     try:
         return place_on_grid(segmentation, source.geometry)
@@ -135,7 +135,7 @@ def _placed(segmentation: Segmentation, source: SourceSeries) -> Segmentation:
 
 def _image(series: Path) -> tuple[Volume | None, tuple[str, ...]]:
     """For the mean intensity, without which a report is still worth having."""
-    from ..io import read_volume
+    from ...io import read_volume
 
     try:
         return read_volume(series), ()

@@ -1,4 +1,4 @@
-"""``python -m UNetSegmentLib.reporting.dicom_process``: :func:`~.dicom_saving.save_beside` in a process of its own, for
+"""``python -m UNetSegmentLib.reporting.dicom.process``: :func:`~.saving.save_beside` in a process of its own, for
 programs whose window must not stand still.
 
 stdin: a line of JSON (:func:`order_line`), then the label map's bytes. stdout: lines of JSON, ``{"step": name}`` for
@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UNetSegmentError
-from ..geometry import Geometry
-from ..io.dicom_objects.author import Author
-from ..labels import Label, Terminology
-from ..volume import Segmentation
-from .dicom_saving import DicomOrder, save_beside
+from ...errors import UNetSegmentError
+from ...geometry import Geometry
+from ...io.dicom_objects.author import Author
+from ...labels import Label, Terminology
+from ...volume import Segmentation
+from .saving import DicomOrder, save_beside
 
 
 def order_line(order: DicomOrder, segmentation: Segmentation) -> bytes:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import Box, Geometry
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation, Volume
+from ...geometry import Box, Geometry
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation, Volume
 from .canvas import MUTED, PANEL, TEXT, Canvas, Color
 from .marks import Mark, draw_marks
 from .shading import grey, grey_window, paint_label

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..io.dicom_objects.writing.report import MeasuredSegment, Measurement
-from ..io.dicom_objects.writing.seg import LABELMAP
-from ..volume import Segmentation, Volume
-from .measures import SegmentMeasures, measure
-from .units import SizeKind
+from ...io.dicom_objects.writing.report import MeasuredSegment, Measurement
+from ...io.dicom_objects.writing.seg import LABELMAP
+from ...volume import Segmentation, Volume
+from ..measuring.measures import SegmentMeasures, measure
+from ..units import SizeKind
 
 
 def measured_segments(

@@ -18,8 +18,8 @@ import numpy as np
 
 
 def main() -> None:
-    """Reads a scene (see :mod:`UNetSegmentLib.reporting.rendering`) from stdin and writes RGB bytes, shape (rows,
-    columns, 3), to stdout."""
+    """Reads a scene (see :mod:`UNetSegmentLib.reporting.surfaces.rendering`) from stdin and writes RGB bytes, shape
+    (rows, columns, 3), to stdout."""
     target = os.dup(1)
     os.dup2(2, 1)  # what VTK prints is no part of the picture
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()

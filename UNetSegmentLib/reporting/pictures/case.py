@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry import Box, Geometry
-from ..io.atomic import atomic_path, check_writable
-from ..volume import Volume
-from .agreement import BACKGROUND, OUTCOMES, UNJUDGED, colours, foreground, mistakes
-from .canvas import MUTED, TEXT, Canvas, Color
-from .flat import Flat, as_bytes, enlarged, flat_view, picture_of
-from .views import AXIAL, CORONAL, has_patient_axes
+from ...geometry import Box, Geometry
+from ...io.atomic import atomic_path, check_writable
+from ...volume import Volume
+from ..drawing.agreement import BACKGROUND, OUTCOMES, UNJUDGED, colours, foreground, mistakes
+from ..drawing.canvas import MUTED, TEXT, Canvas, Color
+from ..drawing.flat import Flat, as_bytes, enlarged, flat_view, picture_of
+from ..drawing.views import AXIAL, CORONAL, has_patient_axes
 
 _SIDE, _FLAT_SIDE = 620, 1200
 _EDGE, _GAP, _HEAD, _FOOT, _LINE, _TEXT_LINE = 36, 16, 86, 58, 44, 32
@@ -33,7 +33,7 @@ class ShownCase:
     Args:
         heading: what it is: ``Worst of 5: case 21``.
         scores: its numbers, in words; may have several lines.
-        outcomes: of :func:`~.agreement.agreement`, (z, y, x).
+        outcomes: of :func:`~..drawing.agreement.agreement`, (z, y, x).
         geometry: their grid.
         volume: the image on that grid; None draws the outcomes alone.
     """

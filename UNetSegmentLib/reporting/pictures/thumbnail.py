@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import GeometryError
-from ..geometry import Box
-from ..io.atomic import atomic_path, check_writable
-from ..volume import Segmentation, Volume
-from .canvas import MUTED, PANEL, TEXT, Canvas
-from .flat import Flat, as_bytes
-from .optional import needs
-from .shading import grey, grey_window, visible_color
-from .views import AXIAL, CORONAL, SAGITTAL, Plane, has_patient_axes, slice_plane
+from ...errors import GeometryError
+from ...geometry import Box
+from ...io.atomic import atomic_path, check_writable
+from ...volume import Segmentation, Volume
+from ..drawing.canvas import MUTED, PANEL, TEXT, Canvas
+from ..drawing.flat import Flat, as_bytes
+from ..drawing.shading import grey, grey_window, visible_color
+from ..drawing.views import AXIAL, CORONAL, SAGITTAL, Plane, has_patient_axes, slice_plane
+from ..optional import needs
 
 _SIDE, _FLAT_SIDE, _GAP, _EDGE, _LEGEND, _LINE_HEIGHT = 360, 600, 8, 8, 12, 30
 _CODES = {AXIAL.name: "LPS", CORONAL.name: "LIP", SAGITTAL.name: "PIL"}

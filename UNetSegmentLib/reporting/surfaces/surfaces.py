@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..budget import require_memory
-from ..errors import InputError, OutputError
-from ..geometry import Box
-from ..io.atomic import atomic_path, full_suffix
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation
+from ...budget import require_memory
+from ...errors import InputError, OutputError
+from ...geometry import Box
+from ...io.atomic import atomic_path, full_suffix
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation
+from ..optional import needs
 from .meshes import scaled_to_volumes, to_arrays, to_poly, volumes, without_unused
-from .optional import needs
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPolyData

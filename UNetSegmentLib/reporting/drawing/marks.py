@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Geometry
+from ...geometry import Geometry
 from .agreement import EXTRA, MISSED
 from .canvas import BACKGROUND, TEXT, Canvas, Color
 from .views import Plane, View

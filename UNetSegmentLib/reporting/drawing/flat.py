@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import InputError
-from ..geometry import AxisMap, Box, Geometry
-from ..volume import Volume
+from ...errors import InputError
+from ...geometry import AxisMap, Box, Geometry
+from ...volume import Volume
+from ..optional import needs
 from .canvas import PANEL
-from .optional import needs
 from .shading import grey, grey_window
 from .views import AXIAL, CORONAL, SAGITTAL, Plane, has_patient_axes
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry import Box
-from ..io.atomic import atomic_path, check_writable
-from ..version import __version__
-from ..volume import Segmentation, Volume
-from .canvas import MUTED, TEXT, Canvas, Color
-from .flat import Flat, as_bytes, flat_view, picture_of, smoothed
-from .shading import paint_label, visible_color
-from .views import AXIAL, CORONAL
+from ...geometry import Box
+from ...io.atomic import atomic_path, check_writable
+from ...version import __version__
+from ...volume import Segmentation, Volume
+from ..drawing.canvas import MUTED, TEXT, Canvas, Color
+from ..drawing.flat import Flat, as_bytes, flat_view, picture_of, smoothed
+from ..drawing.shading import paint_label, visible_color
+from ..drawing.views import AXIAL, CORONAL
 
 _SIDE = 460
 _EDGE, _GAP, _HEAD, _FOOT, _UNDER = 36, 18, 124, 56, 82
@@ -58,7 +58,7 @@ def write_attention(picture: AttentionPicture, path: str | Path, number: int | N
     """Draws one slice as PNG.
 
     Args:
-        number: of the slice, see :class:`~.flat.Flat`; None takes the one with most of the segments.
+        number: of the slice, see :class:`~..drawing.flat.Flat`; None takes the one with most of the segments.
 
     Raises:
         InputError: there is no such slice.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..text import shown
-from ..version import __version__
-from .optional import needs
+from ...text import shown
+from ...version import __version__
+from ..optional import needs
 from .typeface import typeset
 
 Color = tuple[int, int, int]

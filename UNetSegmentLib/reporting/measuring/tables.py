@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..text import csv_cell, shown
+from ...text import csv_cell, shown
+from ..units import SizeKind
 from .measures import SegmentMeasures
 from .metrics import LabelScores, LabelSummary
-from .units import SizeKind
 
 Row = SegmentMeasures | LabelScores | LabelSummary
 
@@ -114,7 +114,7 @@ def _fields(row: Row) -> dict[str, Any]:
 
 
 def _sizes(row: SegmentMeasures) -> dict[str, Any]:
-    """What may be told of a segment's size; see :class:`~.units.SizeKind`."""
+    """What may be told of a segment's size; see :class:`~..units.SizeKind`."""
     centroid = row.centroid or (None, None, None)
     if row.kind is SizeKind.PIXELS:
         lengths = dict(zip(("width_px", "height_px"), row.extent_mm, strict=False))

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..geometry import Box
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation
+from ...geometry import Box
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation
+from ..drawing.shading import Color
 from .meshes import to_arrays
-from .shading import Color
 from .surfaces import surface
 
 log = logging.getLogger(__name__)

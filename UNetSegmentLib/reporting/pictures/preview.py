@@ -7,18 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import GeometryError, OutputError
-from ..geometry import Box
-from ..io.atomic import atomic_path, check_writable, full_suffix
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation, Volume
-from .canvas import MUTED, PANEL, TEXT, Canvas, LegendEntry
-from .optional import needs
-from .rendering import render, screen_axes
-from .shading import grey, grey_window, paint_label, visible_color
-from .slice_picture import shrunk, slice_pictures, slice_view
-from .units import size_words
-from .views import (
+from ...errors import GeometryError, OutputError
+from ...geometry import Box
+from ...io.atomic import atomic_path, check_writable, full_suffix
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation, Volume
+from ..drawing.canvas import MUTED, PANEL, TEXT, Canvas, LegendEntry
+from ..drawing.shading import grey, grey_window, paint_label, visible_color
+from ..drawing.views import (
     AXIAL,
     CORONAL,
     SAGITTAL,
@@ -30,6 +26,10 @@ from .views import (
     has_patient_axes,
     slice_plane,
 )
+from ..optional import needs
+from ..surfaces.rendering import render, screen_axes
+from ..units import size_words
+from .slices import shrunk, slice_pictures, slice_view
 
 Boxes = dict[int, Box]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import GeometryError, InputError
-from ..geometry import Box
-from ..labels import Label
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation
+from ...errors import GeometryError, InputError
+from ...geometry import Box
+from ...labels import Label
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation
 from .boundary import boundary_distances, share_within, weighted_percentile
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry import Box, Geometry, Triple
-from ..labels import Label
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation
+from ...geometry import Box, Geometry, Triple
+from ...labels import Label
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation
+from ..units import SizeKind, normal_axis, size_kind
 from .diameter import largest_distance
-from .units import SizeKind, normal_axis, size_kind
 
 
 @dataclass(frozen=True)

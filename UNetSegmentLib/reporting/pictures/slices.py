@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import SimpleITK as sitk
 
-from ..geometry import Box, Geometry
-from ..volume import Segmentation, Volume
-from .canvas import PANEL
-from .optional import needs
-from .shading import cover_thin, grey, grey_window, is_thin, paint_label, visible_color
-from .views import Plane, View, choose_view, cut_array, cut_image
+from ...geometry import Box, Geometry
+from ...volume import Segmentation, Volume
+from ..drawing.canvas import PANEL
+from ..drawing.shading import cover_thin, grey, grey_window, is_thin, paint_label, visible_color
+from ..drawing.views import Plane, View, choose_view, cut_array, cut_image
+from ..optional import needs
 
 _FINER = 2
 _LINE = 2.0

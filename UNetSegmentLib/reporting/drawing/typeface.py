@@ -6,8 +6,8 @@ import unicodedata
 from functools import cache
 from typing import Any
 
-from ..text import shown
-from .optional import needs
+from ...text import shown
+from ..optional import needs
 
 # Pillow's typeface holds ASCII alone; these are found by name where a system has them.
 _SYSTEM = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ..text import shown
+from ...text import shown
 from .metrics import LabelScores
 
 # More labels than this do not fit into a line.

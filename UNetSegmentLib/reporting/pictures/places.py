@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry import Box, Triple
-from ..io.atomic import atomic_path, check_writable
-from ..postprocessing.boxes import label_boxes
-from ..volume import Segmentation, Volume
-from .canvas import MUTED, TEXT, Canvas, Color
-from .panels import Layer, Margin, Panels, view_around
-from .shading import visible_color
-from .views import AXIAL, CORONAL, SAGITTAL, has_patient_axes, slice_plane
+from ...geometry import Box, Triple
+from ...io.atomic import atomic_path, check_writable
+from ...postprocessing.boxes import label_boxes
+from ...volume import Segmentation, Volume
+from ..drawing.canvas import MUTED, TEXT, Canvas, Color
+from ..drawing.panels import Layer, Margin, Panels, view_around
+from ..drawing.shading import visible_color
+from ..drawing.views import AXIAL, CORONAL, SAGITTAL, has_patient_axes, slice_plane
 
 _SIDE, _EDGE, _GAP, _HEAD, _FOOT, _TITLE = 340, 36, 14, 96, 52, 44
 _MARGIN = Margin(1.0, 16)

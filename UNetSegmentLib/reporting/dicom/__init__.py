@@ -1,0 +1,1 @@
+"""Results saved as DICOM: measurements as a report, and a process that writes."""

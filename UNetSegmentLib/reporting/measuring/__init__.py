@@ -1,0 +1,1 @@
+"""Figures: sizes of segments, and how well two segmentations agree."""

@@ -1,0 +1,1 @@
+"""Pictures of cases, slices, corrections and doubtful places."""

@@ -1,0 +1,1 @@
+"""Surfaces of segments, and their pictures in 3D."""
