@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from .config import AnyNetwork, NetworkConfig, OpaqueNetwork
-from .monai_configs import check_monai
+from .monai.configs import check_monai
 from .validation import check_opaque, check_unet
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 BUILDERS: dict[str, str | None] = {
     "unet": "unet",
-    "residual-unet": "residual_unet",
-    "basic-unet": "basic_unet",
-    "segresnet": "segresnet",
-    "attention-unet": "attention_unet",
+    "residual-unet": "monai.residual_unet",
+    "basic-unet": "monai.basic_unet",
+    "segresnet": "monai.segresnet",
+    "attention-unet": "monai.attention_unet",
     # Files of their own, which cannot be built.
     "torchscript": None,
     "onnx": None,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .monai_configs import MonaiNetwork
+from .monai.configs import MonaiNetwork
 
 Kernel = tuple[int, ...]
 

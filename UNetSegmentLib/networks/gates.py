@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import AnyNetwork, NetworkConfig
-from .monai_configs import AttentionUNetConfig
+from .monai.configs import AttentionUNetConfig
 
 _LINEAR = {2: "bilinear", 3: "trilinear"}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from .config import NetworkConfig
+
 # Importing the built-in parts is what registers them.
-from . import (  # noqa: F401
+from .parts import (  # noqa: F401
     attention,
     blocks,
     decoder,
@@ -17,8 +19,7 @@ from . import (  # noqa: F401
     strided_residual,
     transformer,
 )
-from .config import NetworkConfig
-from .layers import LEAKY_SLOPE, convolution
+from .parts.layers import LEAKY_SLOPE, convolution
 from .registry import DECODERS, ENCODERS
 from .validation import check_unet
 

@@ -10,7 +10,7 @@ import pytest
 
 from UNetSegmentLib.compression.exporting import ExportSettings, export
 from UNetSegmentLib.models.card import InferenceContract
-from UNetSegmentLib.networks.monai_configs import (
+from UNetSegmentLib.networks.monai.configs import (
     Activation,
     AttentionUNetConfig,
     BasicUNetConfig,

@@ -18,8 +18,8 @@ from UNetSegmentLib.compression.pruning.work import Work
 from UNetSegmentLib.errors import InputError, ModelError
 from UNetSegmentLib.models.weights import check_fit
 from UNetSegmentLib.networks import NetworkConfig, OpaqueNetwork, build, cost
-from UNetSegmentLib.networks.light import light_features
-from UNetSegmentLib.networks.monai_configs import BasicUNetConfig
+from UNetSegmentLib.networks.monai.configs import BasicUNetConfig
+from UNetSegmentLib.networks.parts.light import light_features
 
 PATCH = (8, 16, 16)
 

@@ -18,7 +18,7 @@ from UNetSegmentLib.models import Model
 from UNetSegmentLib.models.card import Companion, InputChannel, Normalization, StructureSize, TrainingFingerprint
 from UNetSegmentLib.networks import NetworkConfig, build
 from UNetSegmentLib.networks.gates import attention_maps, gates, has_gates
-from UNetSegmentLib.networks.monai_configs import AttentionUNetConfig
+from UNetSegmentLib.networks.monai.configs import AttentionUNetConfig
 from UNetSegmentLib.volume import Volume
 
 # Axes turned and flipped, voxels of three different lengths.

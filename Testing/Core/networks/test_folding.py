@@ -12,8 +12,8 @@ from torch import nn
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.networks import NetworkConfig, build
 from UNetSegmentLib.networks.folding import folded, folded_description, folded_tensors
-from UNetSegmentLib.networks.light import light_features
-from UNetSegmentLib.networks.monai_configs import AttentionUNetConfig, BasicUNetConfig, Norm, ResidualUNetConfig
+from UNetSegmentLib.networks.monai.configs import AttentionUNetConfig, BasicUNetConfig, Norm, ResidualUNetConfig
+from UNetSegmentLib.networks.parts.light import light_features
 
 UNET = NetworkConfig(
     dimension=3,

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-import UNetSegmentLib.networks.frugal as frugal
-from UNetSegmentLib.networks.frugal import FrugalConv3d, norm_in_place
+import UNetSegmentLib.networks.parts.frugal as frugal
+from UNetSegmentLib.networks.parts.frugal import FrugalConv3d, norm_in_place
 
 
 @pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 3, 3), (5, 3, 1), (1, 1, 1)])

@@ -10,7 +10,7 @@ from torch import nn
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.networks import SKIPS, NetworkConfig, build
-from UNetSegmentLib.networks.light import light_features
+from UNetSegmentLib.networks.parts.light import light_features
 
 
 def small(dimension: int = 3, **changes) -> NetworkConfig:

@@ -10,16 +10,16 @@ from torch import nn
 
 from UNetSegmentLib.errors import ModelError
 from UNetSegmentLib.networks import NetworkConfig, build, cost
-from UNetSegmentLib.networks.attention import AttentionGate
 from UNetSegmentLib.networks.gates import attention_maps
-from UNetSegmentLib.networks.light import (
+from UNetSegmentLib.networks.parts.attention import AttentionGate
+from UNetSegmentLib.networks.parts.light import (
     LIGHT_ENCODERS,
     InvertedResidual,
     LightEncoder,
     light_features,
     pretrained_encoder,
 )
-from UNetSegmentLib.networks.nested import pruned
+from UNetSegmentLib.networks.parts.nested import pruned
 
 
 def unet(dimension: int, **changes: object) -> NetworkConfig:

@@ -12,7 +12,7 @@ from ...models.validation import MAX_NAME
 from ...networks.architectures import check_config
 from ...networks.config import NetworkConfig, OpaqueNetwork
 from ...networks.costs import cost
-from ...networks.light import LIGHT_ENCODERS, light_features
+from ...networks.parts.light import LIGHT_ENCODERS, light_features
 from ...training.planning.topology import topology_of
 from ...training.planning.variants import make_network
 from .recipe import DistillationRecipe

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...errors import ModelError
 from ...networks.config import AnyNetwork, NetworkConfig
-from ...networks.light import LIGHT_ENCODERS
+from ...networks.parts.light import LIGHT_ENCODERS
 from .spaces import Axes, ChannelSpaces, Projection, Space, Widths
 
 BLOCKS = ("plain", "plain-squeeze", "residual", "residual-squeeze", "residual-strided")

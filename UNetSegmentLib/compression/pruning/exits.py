@@ -15,7 +15,7 @@ from ...models import Model, load_model, save_model
 from ...models.card import ModelCard
 from ...networks import build, cost
 from ...networks.config import NetworkConfig
-from ...networks.nested import pruned
+from ...networks.parts.nested import pruned
 from ...progress import CancelToken, ProgressCallback
 from ...training.planning.configuration import FOLDS
 from ..cases import find_cases

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...errors import DependencyError, InputError, ModelError
 from ...networks.config import AnyNetwork, NetworkConfig
-from ...networks.light import LIGHT_ENCODERS, LightEncoder, pretrained_encoder
+from ...networks.parts.light import LIGHT_ENCODERS, LightEncoder, pretrained_encoder
 
 TIMM = "timm"
 _TIMM_NAMES = {

@@ -32,7 +32,7 @@ def _light(encoder: str) -> Callable[[NetworkConfig], NetworkConfig]:
     """
 
     def change(network: NetworkConfig) -> NetworkConfig:
-        from ...networks.light import light_features
+        from ...networks.parts.light import light_features
 
         features = light_features(encoder, network.features[0])
         dimension, stages = network.dimension, len(features)

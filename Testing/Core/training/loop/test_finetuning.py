@@ -11,7 +11,7 @@ from UNetSegmentLib.errors import InputError, ModelError
 from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import ModelCard, load_model
 from UNetSegmentLib.networks import build
-from UNetSegmentLib.networks.monai_configs import BasicUNetConfig
+from UNetSegmentLib.networks.monai.configs import BasicUNetConfig
 from UNetSegmentLib.training.loop.export import export_model
 from UNetSegmentLib.training.loop.state import start_state
 from UNetSegmentLib.training.loop.transfer import answer_axes, common_channels

@@ -21,7 +21,7 @@ from UNetSegmentLib.labels import Label
 from UNetSegmentLib.models import InferenceContract, Preparation, load_model, save_model
 from UNetSegmentLib.models.importing import import_model
 from UNetSegmentLib.networks import build
-from UNetSegmentLib.networks.monai_configs import ResidualUNetConfig, SegResNetConfig
+from UNetSegmentLib.networks.monai.configs import ResidualUNetConfig, SegResNetConfig
 from UNetSegmentLib.training import load_config, save_config, train
 from UNetSegmentLib.training.layouts import open_layout
 from UNetSegmentLib.training.loop.export import is_extra_head

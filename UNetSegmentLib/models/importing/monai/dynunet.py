@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ....networks.config import Kernel, NetworkConfig
-from ....networks.monai_configs import Activation, Norm
+from ....networks.monai.configs import Activation, Norm
 from .configuration import Component
 from .layers import read_activation, read_norm
 from .refusal import refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....networks.monai_configs import Activation, Norm
+from ....networks.monai.configs import Activation, Norm
 from .refusal import refused
 from .values import flag, number, whole
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....networks.monai_configs import AttentionUNetConfig, ResidualUNetConfig, SegResNetConfig
+from ....networks.monai.configs import AttentionUNetConfig, ResidualUNetConfig, SegResNetConfig
 
 # Inside a convolution unit: MONAI keeps norm and activation in a block of their own.
 _UNIT = {"conv": "conv", "norm": "adn.N", "activation": "adn.A"}

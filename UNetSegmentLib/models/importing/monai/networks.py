@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ....networks.config import AnyNetwork
-from ....networks.monai_configs import (
+from ....networks.monai.configs import (
     AttentionUNetConfig,
     BasicUNetConfig,
     ResidualUNetConfig,

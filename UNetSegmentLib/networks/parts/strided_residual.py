@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..config import Kernel, NetworkConfig
+from ..registry import BLOCKS
 from .blocks import PlainBlock
-from .config import Kernel, NetworkConfig
 from .layers import activation, convolution, norm
-from .registry import BLOCKS
 
 
 class _Normed(nn.Module):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from ..errors import ModelError
-from .config import Kernel, NetworkConfig
+from ...errors import ModelError
+from ..config import Kernel, NetworkConfig
 from .frugal import FrugalConv3d
 
 _CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: FrugalConv3d}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .config import Kernel, NetworkConfig
+from ..config import Kernel, NetworkConfig
+from ..registry import BLOCKS
 from .frugal import norm_in_place
 from .layers import activation, average_pooling, convolution, dropout, norm
-from .registry import BLOCKS
 
 
 @BLOCKS.register("plain")

@@ -15,11 +15,11 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ..errors import ModelError
+from ...errors import ModelError
+from ..config import NetworkConfig
+from ..registry import ENCODERS
 from .blocks import stack
-from .config import NetworkConfig
 from .layers import average_to_one, convolution, depthwise_convolution, norm
-from .registry import ENCODERS
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..config import NetworkConfig
+from ..registry import ENCODERS
 from .blocks import stack
-from .config import NetworkConfig
-from .registry import ENCODERS
 
 
 @ENCODERS.register("unet")

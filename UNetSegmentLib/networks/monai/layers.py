@@ -1,4 +1,4 @@
-"""The layers that the networks of :mod:`.monai_configs` share."""
+"""The layers that the networks of :mod:`.configs` share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .monai_configs import Activation, Kernel, Norm
+from .configs import Activation, Kernel, Norm
 
 CONVOLUTION: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Callable[..., nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

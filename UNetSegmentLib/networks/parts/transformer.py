@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ModelError
-from .config import NetworkConfig
+from ...errors import ModelError
+from ..config import NetworkConfig
+from ..registry import ENCODERS
 from .encoder import Encoder
-from .registry import ENCODERS
 
 _GRID = 8  # places of the learnt positional encoding along each axis
 _EXPANSION = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..config import Kernel, NetworkConfig
+from ..registry import BLOCKS, SKIPS
 from .blocks import PlainBlock, ResidualBlock
-from .config import Kernel, NetworkConfig
-from .registry import BLOCKS, SKIPS
 from .skips import fit
 
 

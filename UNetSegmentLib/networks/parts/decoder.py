@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ModelError
+from ...errors import ModelError
+from ..config import Kernel, NetworkConfig
+from ..registry import DECODERS, SKIPS
 from .blocks import stack
-from .config import Kernel, NetworkConfig
 from .layers import convolution, transposed_convolution
-from .registry import DECODERS, SKIPS
 
 UPSAMPLINGS = ("transposed", "interpolate")
 

@@ -1,12 +1,12 @@
-"""The basic U-Net of MONAI bundles, see :class:`~.monai_configs.BasicUNetConfig`."""
+"""The basic U-Net of MONAI bundles, see :class:`~.configs.BasicUNetConfig`."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .monai_configs import BasicUNetConfig, check_monai
-from .monai_layers import CONVOLUTION, LINEAR, TRANSPOSED, ConvolutionUnit, HeadedNetwork, convolution, cube, joined
+from .configs import BasicUNetConfig, check_monai
+from .layers import CONVOLUTION, LINEAR, TRANSPOSED, ConvolutionUnit, HeadedNetwork, convolution, cube, joined
 
 _POOLING = {2: functional.max_pool2d, 3: functional.max_pool3d}
 LEVELS = 5

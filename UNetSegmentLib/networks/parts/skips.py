@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ModelError
-from .config import NetworkConfig
-from .registry import SKIPS
+from ...errors import ModelError
+from ..config import NetworkConfig
+from ..registry import SKIPS
 
 
 def fit(x: Tensor, size: torch.Size) -> Tensor:

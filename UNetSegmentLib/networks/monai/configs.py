@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from ..errors import ModelError
+from ...errors import ModelError
 
 Kernel = tuple[int, ...]
 

@@ -1,12 +1,12 @@
-"""The attention U-Net of MONAI bundles, see :class:`~.monai_configs.AttentionUNetConfig`."""
+"""The attention U-Net of MONAI bundles, see :class:`~.configs.AttentionUNetConfig`."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .monai_configs import Activation, AttentionUNetConfig, Kernel, Norm, check_monai
-from .monai_layers import ConvolutionUnit, HeadedNetwork, convolution, cube, joined, norm, transposed
+from .configs import Activation, AttentionUNetConfig, Kernel, Norm, check_monai
+from .layers import ConvolutionUnit, HeadedNetwork, convolution, cube, joined, norm, transposed
 
 _RELU = Activation("relu")
 _BATCH = Norm("batch", True)
@@ -48,7 +48,7 @@ class Gate(nn.Module):
 
     @property
     def scorer(self) -> nn.Module:
-        """See :class:`~.gates.Gate`."""
+        """See :class:`~..gates.Gate`."""
         return self.weight
 
     def forward(self, up: Tensor, skip: Tensor) -> Tensor:

@@ -13,11 +13,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
+from ...errors import ModelError
+from ..config import Kernel, NetworkConfig
+from ..registry import DECODERS
 from .blocks import stack
-from .config import Kernel, NetworkConfig
 from .decoder import upsampling
-from .registry import DECODERS
 from .skips import fit
 
 

@@ -1,4 +1,4 @@
-"""Attention gates on the skip connections; :mod:`.gates` looks at what they attend to.
+"""Attention gates on the skip connections; :mod:`..gates` looks at what they attend to.
 
 Oktay et al. 2018, arXiv:1804.03999: the coarser map of the decoder (the gating signal) says where the encoder's map
 matters. One coefficient per voxel, the same for all channels.
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import NetworkConfig
+from ..config import NetworkConfig
+from ..registry import SKIPS
 from .layers import convolution, norm
-from .registry import SKIPS
 from .skips import fit
 
 _MODE = {2: "bilinear", 3: "trilinear"}
@@ -42,7 +42,7 @@ class AttentionGate(nn.Module):
 
     @property
     def scorer(self) -> nn.Module:
-        """See :class:`~.gates.Gate`."""
+        """See :class:`~..gates.Gate`."""
         return self.psi[0]
 
     def coefficients(self, skip: Tensor, gate: Tensor) -> Tensor:

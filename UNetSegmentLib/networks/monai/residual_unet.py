@@ -1,4 +1,4 @@
-"""The residual U-Net of MONAI bundles, see :class:`~.monai_configs.ResidualUNetConfig`."""
+"""The residual U-Net of MONAI bundles, see :class:`~.configs.ResidualUNetConfig`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 
 from torch import Tensor, nn
 
-from .monai_configs import Kernel, ResidualUNetConfig, check_monai
-from .monai_layers import ConvolutionUnit, convolution, cube, joined, transposed
+from .configs import Kernel, ResidualUNetConfig, check_monai
+from .layers import ConvolutionUnit, convolution, cube, joined, transposed
 
 
 class ResidualUnit(nn.Module):

@@ -1,12 +1,12 @@
-"""SegResNet, see :class:`~.monai_configs.SegResNetConfig`."""
+"""SegResNet, see :class:`~.configs.SegResNetConfig`."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .monai_configs import SegResNetConfig, check_monai
-from .monai_layers import LINEAR, TRANSPOSED, HeadedNetwork, activation, convolution, cube, norm
+from .configs import SegResNetConfig, check_monai
+from .layers import LINEAR, TRANSPOSED, HeadedNetwork, activation, convolution, cube, norm
 
 
 class PreactivationBlock(nn.Module):

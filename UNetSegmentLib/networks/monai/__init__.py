@@ -1,0 +1,1 @@
+"""The networks that MONAI bundles use, as their weights name them."""
