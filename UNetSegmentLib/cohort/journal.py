@@ -19,7 +19,7 @@ from typing import IO
 
 from ..errors import InputError
 from ..io.atomic import output_error
-from ..io.locks import lacks_locks, try_lock
+from ..io.locks import lacks_locks, taken_within
 from .case import CohortCase
 from .record import Record
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 1.0
 FOLDER = ".unetsegment"
-_PATIENCE, _POLL = 3.0, 0.05
+_PATIENCE = 3.0
 _NAME = re.compile(r"journal-(\d+)-of-(\d+)\.jsonl")
 
 
@@ -86,18 +86,13 @@ class Journal:
                 self._file.close()
 
     def _locked(self, file: IO[bytes]) -> bool:
-        end = time.monotonic() + self._patience
         try:
-            while not try_lock(file.fileno()):
-                if time.monotonic() > end:
-                    return False
-                time.sleep(_POLL)
+            return taken_within(file.fileno(), self._patience)
         except OSError as error:
             if not lacks_locks(error):
                 raise
             log.warning("'%s' lies on a file system without locks", self.path.parent.parent)
             return not self._alive()
-        return True
 
     def add(self, record: Record) -> None:
         """Keeps a record.

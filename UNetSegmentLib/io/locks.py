@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 import time
@@ -12,7 +13,10 @@ from pathlib import Path
 
 from ..progress import CancelToken
 
+log = logging.getLogger(__name__)
+
 _POLL = 0.1
+_QUICK_POLL = 0.05
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
@@ -20,7 +24,7 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 def file_lock(
     path: Path, cancel: CancelToken | None = None, waiting: Callable[[], None] | None = None
 ) -> Iterator[None]:
-    """Holds the lock file at ``path``, waiting for whoever has it.
+    """Holds the lock file at ``path``, waiting for whoever has it; on a file system without locks nobody is waited for.
 
     Args:
         path: created if missing; stays behind, empty.
@@ -34,7 +38,7 @@ def file_lock(
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         told = False
-        while not try_lock(handle):
+        while not _taken(handle, path):
             if not told and waiting is not None:
                 waiting()
             told = True
@@ -45,6 +49,32 @@ def file_lock(
     finally:
         # Closing drops the lock on every system.
         os.close(handle)
+
+
+def _taken(handle: int, path: Path) -> bool:
+    """Whether we have the lock, or nobody can have it."""
+    try:
+        return try_lock(handle)
+    except OSError as error:
+        if not lacks_locks(error):
+            raise
+        # Refusing would make all of it useless there; what is guarded is checked or replaced whole anyway.
+        log.warning("'%s' lies on a file system without locks", path)
+        return True
+
+
+def taken_within(handle: int, seconds: float) -> bool:
+    """Takes the lock of an open file, waiting so long for whoever has it; whether we have it.
+
+    Raises:
+        OSError: the file system refuses, see :func:`lacks_locks`.
+    """
+    end = time.monotonic() + seconds
+    while not try_lock(handle):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_QUICK_POLL)
+    return True
 
 
 def lacks_locks(error: OSError) -> bool:

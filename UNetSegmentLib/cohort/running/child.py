@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...errors import Cancelled, InputError
-from ...io.locks import try_lock
+from ...io.locks import lacks_locks, taken_within
 from ...progress import CancelToken, ProgressEvent
 from ..case import CohortCase
 from ..job import CohortJob
@@ -91,21 +91,30 @@ def _serve(order: dict[str, Any], source: BinaryIO, output: _Output) -> None:
 def _only_one(folder: Path, owner: str) -> Iterator[None]:
     """No two processes write the results of one run: the child of a run that was killed may live a moment longer.
 
+    Where the file system keeps no locks nobody can tell, and we go on: such a child ends by itself with its stdin.
+
     Raises:
         InputError: it does not end.
     """
     path = folder / FOLDER / f"child-{owner}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        end = time.monotonic() + _PATIENCE
-        while not try_lock(file.fileno()):
-            if time.monotonic() > end:
-                raise InputError(
-                    f"A process of an earlier run still works on '{folder}' and does not end.",
-                    "End it, or choose another folder.",
-                )
-            time.sleep(0.05)
+        if not _free(file.fileno(), _PATIENCE):
+            raise InputError(
+                f"A process of an earlier run still works on '{folder}' and does not end.",
+                "End it, or choose another folder.",
+            )
         yield
+
+
+def _free(handle: int, patience: float) -> bool:
+    """Whether nobody else has the lock of an open file, as far as the file system can tell."""
+    try:
+        return taken_within(handle, patience)
+    except OSError as error:
+        if not lacks_locks(error):
+            raise
+        return True
 
 
 def _listen(source: BinaryIO, waiting: queue.Queue[CohortCase | None], cancel: CancelToken) -> None:

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ...io.locks import try_lock
+from ...io.locks import lacks_locks, try_lock
 from .. import processes
 
 _PREFIX = "unetsegment"
@@ -77,7 +77,8 @@ class ExchangeFolder:
         # mkdtemp makes it with mode 0700 under a name that nobody else holds.
         self.path = Path(tempfile.mkdtemp(prefix=folder_prefix(os.getpid()), dir=where)).absolute()
         self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try_lock(self._lock)
+        with contextlib.suppress(OSError):  # a file system without locks: our number tells that we live
+            try_lock(self._lock)
         self._count = 0
 
     def file(self, name: str) -> HeldFile:
@@ -134,6 +135,8 @@ def _is_abandoned(folder: Path, surely_dead: bool = False) -> bool:
     try:
         if not try_lock(handle):
             return False
+    except OSError as error:
+        return lacks_locks(error) and not processes.alive(int(pid))
     finally:
         os.close(handle)
     # The number may have gone to another process; a folder that has a lock nobody holds is dead all the same, unless
