@@ -30,6 +30,7 @@ class Volume:
         name: what to call it in messages, often the file's name.
         notes: sentences on what reading or preparing chose for the user; every result and table passes them on.
         modality: how it was made, in DICOM's word (CT, MR); empty where the file does not say.
+        series: UID of the DICOM series that it was read from; empty where there is none.
 
     Raises:
         GeometryError: the array does not fit the grid.
@@ -40,6 +41,7 @@ class Volume:
     name: str = "image"
     notes: tuple[str, ...] = ()
     modality: str = ""
+    series: str = ""
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 4 or self.voxels.shape[1:] != self.geometry.shape:

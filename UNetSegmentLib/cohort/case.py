@@ -28,9 +28,11 @@ class Source:
     """One image: a file, or a series (by its UID, number or description) in a folder of DICOM files.
 
     Args:
-        path: where it lies; of one that is ``remote``, where it is put when its turn comes.
+        path: where it lies, a folder or a file, which stands for its series; of one that is ``remote``, where it is put
+            when its turn comes.
         remote: where it is fetched from.
-        files: of a series whose folder holds others too, relative to it; empty for all that the folder holds.
+        files: of a series, relative to its folder, where that holds others too or ``path`` is one of them; empty for
+            all that ``path`` holds.
     """
 
     path: Path

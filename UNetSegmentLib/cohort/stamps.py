@@ -15,14 +15,16 @@ _BLOCK = 1 << 20
 
 
 def stamp_of(case: CohortCase) -> str:
-    """A digest of names, sizes and times of change of all files, and of UIDs and numbers of instances of series on a
-    server; nothing is read.
+    """A digest of names, sizes and times of change of all files, of the names of series, and of UIDs and numbers of
+    instances of series on a server; nothing is read.
 
     Raises:
         OSError: one of them cannot be looked at.
     """
     digest = hashlib.sha256()
     for source in case.images:
+        # A corrected table names another series of the same folder.
+        digest.update(f"{source.series}\0".encode("utf-8", "surrogateescape"))
         if source.remote is not None:
             remote = source.remote
             digest.update(f"{remote.study}\0{remote.series}\0{remote.instances}\0".encode())
@@ -34,13 +36,15 @@ def stamp_of(case: CohortCase) -> str:
 
 
 def content_of(case: CohortCase) -> str:
-    """A digest of what all files hold, whatever they are called and whenever they were written; series of a server
-    must have been fetched.
+    """A digest of what all files hold, whatever they are called and whenever they were written, and of the names of
+    series; series of a server must have been fetched.
 
     Raises:
         OSError: one of them cannot be read.
     """
     digest = hashlib.sha256()
+    for source in case.images:
+        digest.update(f"{source.series}\0".encode("utf-8", "surrogateescape"))
     for path, state in _files(case):
         digest.update(f"{state.st_size}\0".encode())
         with path.open("rb") as file:
@@ -57,7 +61,8 @@ def _files(case: CohortCase, local: bool = False) -> Iterator[tuple[Path, os.sta
         if local and source.remote is not None:
             continue
         if source.files:
-            yield from ((path, path.stat()) for path in (source.path / name for name in source.files))
+            folder = source.path if source.path.is_dir() else source.path.parent
+            yield from ((path, path.stat()) for path in (folder / name for name in source.files))
             continue
         state = source.path.stat()
         if stat.S_ISDIR(state.st_mode):

@@ -257,7 +257,9 @@ def _volume(answer: dict[str, Any], handle: BinaryIO, path: Path) -> Volume:
         # A private mapping: the file has no name any more, and what is changed here goes nowhere.
         voxels = np.frombuffer(mmap.mmap(handle.fileno(), size, access=mmap.ACCESS_COPY), dtype)
     geometry = Geometry(*(tuple(answer[name]) for name in ("size", "spacing", "origin", "direction")))  # type: ignore[arg-type]
-    return Volume(voxels.reshape(shape), geometry, path.name, tuple(answer["notes"]), answer["modality"])
+    return Volume(
+        voxels.reshape(shape), geometry, path.name, tuple(answer["notes"]), answer["modality"], answer["series"]
+    )
 
 
 def _error(answer: dict[str, Any]) -> UNetSegmentError:

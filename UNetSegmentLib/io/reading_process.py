@@ -75,6 +75,7 @@ def _written(volume: Volume, file: BinaryIO) -> dict[str, Any]:
         "direction": geometry.direction,
         "notes": volume.notes,
         "modality": volume.modality,
+        "series": volume.series,
     }
 
 

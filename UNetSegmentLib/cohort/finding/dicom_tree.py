@@ -18,14 +18,19 @@ from ...text import shown
 from ..case import CohortCase, Found, LeftOut, Source
 from .wanted import Wanted
 
+Place = Path | tuple[int, int]
 _CHANNELS = "The model takes {} images of a case, and a tree of DICOM does not say which belong together."
 
 
-def find_series(folder: Path, wanted: Wanted, files: Iterable[Path] | None = None) -> Found:
-    """Every series under ``folder``: a case, or left out with the reason.
+def find_series(
+    folder: Path, wanted: Wanted, files: Iterable[Path] | None = None, only: Set[Place] | None = None
+) -> Found:
+    """Every series under ``folder``: a case, or left out with the reason. Single pictures without a place in the
+    patient are a case each.
 
     Args:
         files: those that are looked at, where they have been found already.
+        only: files that were asked for, each of which stands for its series; all else is passed over.
 
     Raises:
         InputError: the folder cannot be listed.
@@ -33,22 +38,23 @@ def find_series(folder: Path, wanted: Wanted, files: Iterable[Path] | None = Non
     contents = contents_of(folder) if files is None else contents_of_files(files)
     shared = _shared_folders(contents.series)
     cases: list[CohortCase] = []
-    left = [_other(other) for other in contents.others]
-    for series in contents.series:
+    left = [_other(other) for other in contents.others if _asked(other.path, only)]
+    every = [series for series in contents.series if any(_asked(item.path, only) for item in series.slices)]
+    for series in every:
         lost = lost_slices(series, contents.broken)
         reason = _objection(series, wanted) or (f"{lost[0].path.name} {lost[0].fault}" if lost else "")
         if reason:
             left.append(_left(series, reason, bool(lost)))
         else:
-            cases.append(_case(series, shared))
-    known = {broken.path for series in contents.series for broken in lost_slices(series, contents.broken)}
+            cases += _cases(series, shared, only)
+    known = {broken.path for series in every for broken in lost_slices(series, contents.broken)}
     left += [
         LeftOut(shown(broken.path.name), broken.path, f"It {broken.fault}", "Export it again, if it is wanted.")
         for broken in contents.broken
-        if broken.content == "dicom" and broken.path not in known
+        if broken.content == "dicom" and broken.path not in known and _asked(broken.path, only)
     ]
-    studies = len({series.slices[0].study for series in contents.series})
-    note = f"{len(contents.series)} series of {studies} studies under {folder.name}: {len(cases)} suit the model."
+    studies = len({series.slices[0].study for series in every})
+    note = f"{len(every)} series of {studies} studies under {folder.name}: {len(cases)} suit the model."
     return Found(tuple(cases), tuple(left), (note,))
 
 
@@ -62,6 +68,34 @@ def name_of(study: str, number: str, series: str) -> str:
     """The name of UIDs and the series' number."""
     number = "".join(c for c in number if c.isdigit())[:6]
     return f"study-{_digest(study)}-series-{number or 'x'}-{_digest(series)}"
+
+
+def place_of(path: Path) -> Place:
+    """What tells one file from all others, however its name is spelt; the path where the system has no such numbers."""
+    try:
+        state = path.stat()
+    except OSError:
+        return path
+    return (state.st_dev, state.st_ino) if state.st_ino else path
+
+
+def _asked(path: Path, only: Set[Place] | None) -> bool:
+    return only is None or place_of(path) in only
+
+
+def _cases(series: Series, shared: Set[Path], only: Set[Place] | None) -> list[CohortCase]:
+    if not series.is_collection:
+        return [_case(series, shared)]
+    first = series.slices[0]
+    return [
+        CohortCase(
+            name_of(first.study or str(first.path.parent), series.number, f"{series.uid}/{item.path.name}"),
+            (Source(item.path),),
+            origin=str(series),
+        )
+        for item in series.slices
+        if _asked(item.path, only)
+    ]
 
 
 def _case(series: Series, shared: Set[Path]) -> CohortCase:
@@ -93,6 +127,8 @@ def _objection(series: Series, wanted: Wanted) -> str:
         return "It is grey, and the model takes colours."
     if series.localizer:
         return "It is a localizer."
+    if series.is_collection and wanted.volumes:
+        return "Its pictures do not say where they lie, and the model takes volumes."
     return wanted.objection(series.modality, sum(len(item.frames) for item in series.slices))
 
 

@@ -14,7 +14,7 @@ from ...io.dicom import is_dicom
 from ...io.plain_files import is_folder
 from ...text import shown
 from ..case import CohortCase, Found, LeftOut
-from .dicom_tree import find_series
+from .dicom_tree import find_series, place_of
 from .image_files import by_folder, file_cases
 from .names import renamed, with_own_names
 from .table import ENDINGS, table_cases
@@ -42,15 +42,25 @@ def find_cases(inputs: Sequence[str | Path], wanted: Wanted, output: Path | None
     parts: list[Found] = []
     skipped = output.resolve() if output is not None else None
     files: list[Path] = []
+    dicom: list[Path] = []
     for path in map(_whole, _expanded(inputs)):
         if is_folder(path) or not path.exists() or path.suffix.lower() in ENDINGS:
             parts.append(_of_one(path, wanted, skipped))
+        elif not image_ending(path) and is_dicom(path):
+            dicom.append(path)
         else:
             files.append(path)
+    parts += [_series_of(folder, together, wanted) for folder, together in by_folder(dicom).items()]
     parts += [file_cases(together, wanted) for together in by_folder(files).values()]
     found = _without_duplicates(Found().joined(*parts))
     named = with_own_names(found.cases)
     return replace(found, cases=named, notes=found.notes + renamed(found.cases, named))
+
+
+def _series_of(folder: Path, given: Sequence[Path], wanted: Wanted) -> Found:
+    """The series that DICOM files of a folder belong to: a case each, however many of its files were given."""
+    beside = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return find_series(folder, wanted, beside, frozenset(map(place_of, given)))
 
 
 def _expanded(inputs: Iterable[str | Path]) -> list[str]:

@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 from ...errors import InputError
-from ...io.case_names import case_name, plain_text
-from ...io.plain_files import read_limited
+from ...io.case_names import case_name, image_ending, plain_text
+from ...io.dicom import choose_series, is_dicom
+from ...io.dicom.folder import Contents, contents_of
+from ...io.plain_files import is_folder, read_limited
 from ..case import CohortCase, Found, LeftOut, Source
 from .wanted import Wanted
 
 ENDINGS = (".csv", ".tsv")
 _LARGEST = 1 << 28
+_FOLDERS = 4  # whose headers are kept: lines of one folder mostly follow one another
 _KNOWN = ("id", "image", "roi", "reference", "series")
 Row = dict[str, str]
 
@@ -29,16 +34,19 @@ def table_cases(file: Path, wanted: Wanted) -> Found:
     rows, columns = _rows(file)
     cases: list[CohortCase] = []
     left: list[LeftOut] = []
+    contents = lru_cache(_FOLDERS)(partial(contents_of, deep=False))
     for number, row in rows:
         where = f"line {number} of {file.name}"
         try:
-            cases.append(_case(file.parent, row, columns, wanted, where))
+            cases.append(_case(file.parent, row, columns, wanted, where, contents))
         except InputError as error:
             left.append(LeftOut.because(plain_text(row.get("id", "")) or where, file, error))
     return Found(tuple(cases), tuple(left))
 
 
-def _case(folder: Path, row: Row, columns: list[str], wanted: Wanted, where: str) -> CohortCase:
+def _case(
+    folder: Path, row: Row, columns: list[str], wanted: Wanted, where: str, contents: Callable[[Path], Contents]
+) -> CohortCase:
     cells = [row[column] for column in columns if row.get(column)]
     if not cells or not row.get("image"):
         raise InputError(f"The {where} names no image.", "Fill the column 'image'.")
@@ -47,10 +55,26 @@ def _case(folder: Path, row: Row, columns: list[str], wanted: Wanted, where: str
         raise InputError(
             f"The {where} names {len(cells)} images; the model takes {wanted.channels}.", "Fill a column for each."
         )
-    images = tuple(Source(_file(folder, cell, where), row.get("series", "")) for cell in cells)
+    images = tuple(_source(_file(folder, cell, where), row.get("series", ""), contents) for cell in cells)
     reference = _file(folder, row["reference"], where) if row.get("reference") else None
     name = plain_text(row.get("id", "")) or case_name(images[0].path)
     return CohortCase(name, images, row.get("roi", ""), reference, where)
+
+
+def _source(path: Path, series: str, contents: Callable[[Path], Contents]) -> Source:
+    """An image; of a DICOM file all files of its series, whose changes count.
+
+    Args:
+        contents: of a folder.
+    """
+    if image_ending(path) or is_folder(path) or not is_dicom(path):
+        return Source(path, series)
+    try:
+        chosen = choose_series(path, series or None, contents(path.parent))
+    except InputError:  # said when its turn comes
+        return Source(path, series)
+    own = sorted(item.path.name for item in chosen.slices)
+    return Source(path, series, files=tuple(own) if len(own) > 1 else ())
 
 
 def _file(folder: Path, cell: str, where: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +15,6 @@ from ...progress import CancelToken
 from ...volume import Segmentation, Volume
 from ..case import CohortCase
 from ..stamps import content_of, stamp_of
-
-# A series may be named by its number too.
-_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +45,8 @@ class ReadCase:
 
     @property
     def uids(self) -> tuple[str, ...]:
-        """Of the DICOM series."""
-        return tuple(source.series for source in self.case.images if _UID.fullmatch(source.series))
+        """Of the DICOM series that were read."""
+        return tuple(volume.series for volume in self.volumes if volume.series)
 
 
 def read_case(

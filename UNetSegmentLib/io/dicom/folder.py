@@ -35,6 +35,11 @@ class Series:
     localizer: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_collection(self) -> bool:
+        """Whether it is several single pictures that do not say where they lie, such as the photographs of a visit."""
+        return len(self.slices) > 1 and all(item.frames[0].position is None for item in self.slices)
+
     def __str__(self) -> str:
         name = shown(self.description, 60) or "no description"
         kind = f"{shown(self.modality, 16) or '?'}, series {shown(self.number, 16) or '?'}"

@@ -24,7 +24,7 @@ def find_series(folder: Path) -> list[Series]:
     return sorted(contents_of(folder).series, key=lambda series: series.localizer)
 
 
-def choose_series(path: Path, wanted: str | None = None) -> Series:
+def choose_series(path: Path, wanted: str | None = None, contents: Contents | None = None) -> Series:
     """The one series that ``path`` (a folder, or a file of the series) and ``wanted`` mean.
 
     A file means the series that it belongs to, within its own folder. In a folder with several, localizers are left
@@ -32,13 +32,14 @@ def choose_series(path: Path, wanted: str | None = None) -> Series:
 
     Args:
         wanted: UID, number or description of a series.
+        contents: of the folder, where its headers have been read already.
 
     Raises:
         InputError: no series, several and none chosen, or none of that name (the message lists what there is); what is
             asked for is no image; files that may be slices of it cannot be read.
     """
     folder = path if path.is_dir() else path.parent
-    contents = contents_of(folder, deep=path.is_dir())
+    contents = contents or contents_of(folder, deep=path.is_dir())
     if path.is_file():
         path = _listed(path, contents)
         _check_image(path, contents, wanted)
@@ -76,7 +77,7 @@ def _check_image(path: Path, contents: Contents, wanted: str | None) -> None:
 def _around(path: Path, contents: Contents) -> Series:
     """The series that a file belongs to; the file alone where the series is a collection of single pictures."""
     series = next(one for one in contents.series if any(item.path == path for item in one.slices))
-    if len(series.slices) == 1 or any(item.frames[0].position is not None for item in series.slices):
+    if not series.is_collection:
         return series
     alone = tuple(item for item in series.slices if item.path == path)
     note = f"'{shown(path.name)}' was read alone: the files of series {series} are single pictures without a place."
