@@ -39,18 +39,23 @@ class Sender:
         self._server, self._output, self._cancel = server, output, cancel
         self._asked = server
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self._cancel is not None and self._cancel.cancelled
+
     def wants(self, record: Record) -> bool:
         """Whether something of the case is not on the server yet, as far as the record knows."""
-        if record.status is not Status.DONE:
-            return False
-        there = record.stored if record.stored_at == self._server.url else ()
-        return len(there) < len(self._files(record))
+        return record.status is Status.DONE and len(self._there(record)) < len(self._files(record))
 
     def sent(self, record: Record) -> Record:
-        """The record after its files have been sent; a server that fails is written in it."""
+        """The record after its files have been sent; a server that fails is written in it.
+
+        What is known to be stored stays known, also where this attempt does not get as far.
+        """
         if not self.wants(record):
             return record
-        stored: list[str] = []
+        stored = list(self._there(record))
         why = ""
         try:
             store_files(self._asked, self._files(record), self._cancel, stored.append)
@@ -61,7 +66,12 @@ class Sender:
             if isinstance(error, PassingError):
                 self._asked = replace(self._server, waits=())
             why = f"{error} {_LATER}"
-        return replace(record, stored=tuple(stored), stored_at=self._server.url if stored else "", not_stored=why)
+        if not stored:  # another server may have it, and still does
+            return replace(record, not_stored=why)
+        return replace(record, stored=tuple(dict.fromkeys(stored)), stored_at=self._server.url, not_stored=why)
+
+    def _there(self, record: Record) -> tuple[str, ...]:
+        return record.stored if record.stored_at == self._server.url else ()
 
     def _files(self, record: Record) -> list[Path]:
         folder = self._output / record.folder
@@ -109,7 +119,7 @@ def send_earlier(
     ended: Callable[[Record], None] | None = None,
     progress: ProgressCallback | None = None,
 ) -> int:
-    """Sends results of earlier runs that stand and are not on the server.
+    """Sends results of earlier runs that stand and are not on the server; once cancelled, leaves the rest as it is.
 
     Args:
         found, digest, output, part, ended, progress: see :func:`~..run.run_cohort`.
@@ -126,7 +136,10 @@ def send_earlier(
         _, stand = still_to_do(part.of(found.cases), read_records(output), digest, output)
         unsent = [record for record in stand.values() if sender.wants(record)]
         stage = Stage("sending results of before", len(unsent), progress)
-        for record in map(sender.sent, unsent):
+        for number, one in enumerate(unsent):
+            if sender.cancelled:
+                return number
+            record = sender.sent(one)
             if ended is not None:
                 ended(record)
             journal.add(record)

@@ -5,8 +5,10 @@ Only lengths are looked at; nothing is decoded.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
+import warnings
 import zlib
 from typing import BinaryIO
 
@@ -21,7 +23,8 @@ _UNKNOWN_LENGTH = 0xFFFFFFFF
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _CHUNK = 1 << 20
-_FIRST_GROUP = 2048
+_META_GROUP, _COMMAND_GROUP = 0x0002, 0x0000
+_UNPACKED = "Save it uncompressed, or use a machine with more memory."
 _SHORT_OF = "ends before its last pixel"
 
 
@@ -84,15 +87,31 @@ def check_deflated(file: BinaryIO, name: str) -> None:
         ResourceError: it would.
     """
     begin = file.tell()
-    head = file.read(_FIRST_GROUP)
-    if _DEFLATED.encode() in head:
-        # The file's first group is never compressed; its length is stated at a fixed place.
-        skip = 144 + struct.unpack_from("<I", head, 140)[0] if len(head) > 144 else 0
+    if _goes_to_packed(file):
         unpacker, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        file.seek(begin + skip)
-        rest = file.read(_CHUNK)
-        while rest:
-            size += len(unpacker.decompress(rest, _CHUNK))
-            require_memory(2 * size, f"Unpacking '{name}'", "Save it uncompressed, or use a machine with more memory.")
-            rest = unpacker.unconsumed_tail or file.read(_CHUNK)
+        # Damage is told by who reads the file; what comes before it has been counted.
+        with contextlib.suppress(zlib.error):
+            rest = file.read(_CHUNK)
+            while rest and not unpacker.eof:
+                size += len(unpacker.decompress(rest, _CHUNK))
+                require_memory(2 * size, f"Unpacking '{name}'", _UNPACKED)
+                rest = unpacker.unconsumed_tail or file.read(_CHUNK)
     file.seek(begin)
+
+
+def _goes_to_packed(file: BinaryIO) -> bool:
+    """Whether what follows the file's first group is deflated; leaves ``file`` there.
+
+    Lengths that the file states of its groups may be wrong: pydicom goes by the elements, and so does this.
+    """
+    from pydicom.filereader import read_dataset, read_preamble
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read_preamble(file, force=True)
+            meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != _META_GROUP)
+            read_dataset(file, True, True, stop_when=lambda tag, vr, length: tag >> 16 != _COMMAND_GROUP)
+            return str(meta.get("TransferSyntaxUID", "")) == _DEFLATED
+    except Exception:  # a damaged header fails in as many ways as there are types; reading it will say what is wrong
+        return False

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import GeometryError, InputError
 from ...geometry import Geometry
 from ...volume import Segmentation
+from ..dicom.opening import read_dataset
 from ..dicom.recognition import is_dicom
 from ..dicom.series import choose_series
 from ..dicom.stacking import stack
@@ -89,8 +90,6 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
         InputError: nothing there, no DICOM, or headers that lack what objects about them need.
         GeometryError: slices that make no grid (a tilted gantry, missing or unevenly spaced ones).
     """
-    from pydicom import dcmread
-
     path = Path(path)
     if not is_folder(path):
         require_plain_file(path)
@@ -109,7 +108,7 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
             "'Acquisition geometry regularization', segment that, and write .seg.nrrd or .nii.gz.",
         ) from error
     paths = list(dict.fromkeys(item.path for item, _ in stacked.planes))
-    files = tuple(_tidied(dcmread(file, stop_before_pixels=True), stacked.geometry) for file in paths)
+    files = tuple(_tidied(read_dataset(file, stop_before_pixels=True), stacked.geometry) for file in paths)
     numbers = {file: number for number, file in enumerate(paths)}
     for data, file in zip(files, paths, strict=True):
         lacking = [name for name in _NEEDED if not str(getattr(data, name, "") or "")]

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...errors import ServerError
+from ...errors import InputError, ServerError
 from ...progress import CancelToken
 from ...text import shown
 from ..atomic import output_error
+from ..dicom.opening import read_dataset
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
 from .json_model import is_uid
 from .multipart import TornError, boundary_of, parts_of
 from .server import Server
 
+_DAMAGES = (ValueError, TypeError, KeyError, EOFError, AttributeError, NotImplementedError)
 _BLOCK = 1 << 20
 # As they are stored: what was compressed travels compressed. Servers that cannot send that choose what they can.
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -44,6 +46,7 @@ def fetch_series(
 
     Raises:
         ServerError: the server refuses, keeps failing, sends fewer instances than it said, or something else.
+        ResourceError: it sends a deflated file that would unpack to more than memory holds.
         OutputError: the folder cannot be written.
         Cancelled: the token was set.
     """
@@ -112,14 +115,13 @@ def _parts(server: Server, response: Any) -> Iterator[Iterator[bytes]]:
 
 def _name(server: Server, path: Path, series: str) -> None:
     """Gives a file the name of its instance, once it is sure that it is one of this series."""
-    import pydicom
     from pydicom.errors import InvalidDicomError
 
     try:
         tags = ["SOPInstanceUID", "SeriesInstanceUID"]
-        data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
+        data = read_dataset(path, stop_before_pixels=True, specific_tags=tags)
         uid, of = str(data.get("SOPInstanceUID", "")), str(data.get("SeriesInstanceUID", ""))
-    except (InvalidDicomError, ValueError, TypeError, KeyError, EOFError, AttributeError, NotImplementedError) as error:
+    except (InputError, InvalidDicomError, *_DAMAGES) as error:
         raise ServerError(
             f"{server.host} sent something that is not DICOM.", "Check the series in another program.", str(error)[:200]
         ) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import InputError, ServerError
 from ...progress import CancelToken
+from ..dicom.opening import read_dataset
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
 from .json_model import text_in
@@ -92,11 +93,10 @@ def _answer(connection: Connection, data: Any) -> Any:
 
 
 def _read(file: Path) -> Any:
-    import pydicom
     from pydicom.errors import InvalidDicomError
 
     try:
-        data = pydicom.dcmread(file)
+        data = read_dataset(file)
         if data.StudyInstanceUID and data.SeriesInstanceUID and data.SOPInstanceUID:
             return data
     except (OSError, InvalidDicomError, AttributeError, ValueError, EOFError) as error:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ....errors import InputError
 from ....geometry import Geometry
+from ...dicom.opening import read_dataset
 from ...dicom.recognition import is_dicom
 from ...dicom.series import choose_series
 from ...dicom.stacking import stack
@@ -72,12 +73,10 @@ class ImageGrid:
 
 
 def _space_of(path: Path) -> str:
-    from pydicom import dcmread
-
     if is_folder(path):
         return ""
     try:
-        data = dcmread(path, specific_tags=["FrameOfReferenceUID"], stop_before_pixels=True, force=True)
+        data = read_dataset(path, specific_tags=["FrameOfReferenceUID"], stop_before_pixels=True, force=True)
         return str(data.get("FrameOfReferenceUID", "") or "")
     # A damaged header fails in as many ways as there are types of elements.
     except Exception:

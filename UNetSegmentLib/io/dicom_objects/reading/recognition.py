@@ -10,6 +10,7 @@ from ....errors import InputError
 from ....text import shown
 from ...dicom.folder import contents_of
 from ...dicom.kinds import kind_of
+from ...dicom.opening import read_dataset
 from ...dicom.recognition import is_dicom
 from ...plain_files import is_folder
 from .rtstruct import STORAGE as RTSTRUCT_STORAGE
@@ -110,12 +111,12 @@ def _sop_class(path: Path) -> str:
 
 def _header(path: Path, name: str) -> Any:
     """One element of a file, as a data set; an empty one where it cannot be read."""
-    from pydicom import Dataset, dcmread
+    from pydicom import Dataset
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return dcmread(path, specific_tags=[name], stop_before_pixels=True, force=True)
+            return read_dataset(path, specific_tags=[name], stop_before_pixels=True, force=True)
         # A damaged header fails in as many ways as there are types of elements; reading it will say what is wrong.
         except Exception:
             return Dataset()

@@ -15,6 +15,7 @@ from ....geometry import Geometry
 from ....labels import Label, Terminology
 from ....text import shown
 from ....volume import Segmentation
+from ...dicom.opening import read_dataset
 from ...dicom.values import items, numbers
 from .image_grid import ImagePlace, check_space
 from .seg_segments import ANATOMY, chosen, code_in
@@ -86,13 +87,12 @@ class _Structure:
 
 
 def _opened(path: Path) -> Any:
-    from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            data = dcmread(path)
+            data = read_dataset(path)
             sop_class = data.get("SOPClassUID")
         except InvalidDicomError as error:
             raise InputError(f"'{path.name}' is not DICOM.", "Give a structure set (RTSTRUCT).", str(error)) from error

@@ -15,6 +15,7 @@ import numpy as np
 from ....errors import DependencyError, InputError, UNetSegmentError
 from ....text import shown
 from ...dicom.kinds import kind_of
+from ...dicom.opening import read_dataset
 from ...dicom.pixel_data import check_deflated, fault_of_pixels, pixel_bytes
 from ...dicom.recognition import is_dicom
 from ...dicom.values import Dataset, count, element, item, items, number, numbers
@@ -113,14 +114,15 @@ def segments_header(path: Path) -> tuple[Dataset, str]:
 
     Raises:
         InputError: damaged.
+        ResourceError: it would unpack to more than memory holds.
     """
-    from pydicom import dcmread
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            data = dcmread(path, stop_before_pixels=True, force=True)
+            data = read_dataset(path, stop_before_pixels=True, force=True)
             return data, _stated_kind(data)
+    except UNetSegmentError:
+        raise
     except Exception as error:  # as of open_seg
         raise damaged(path, "its header is damaged", str(error)) from error
 
