@@ -133,6 +133,13 @@ def journal_path(output: Path, part: int, parts: int) -> Path:
     return output / FOLDER / f"journal-{part}-of-{parts}.jsonl"
 
 
+def part_of(journal: Path) -> tuple[int, int]:
+    """Which part of how many a journal of :func:`journals` belongs to."""
+    match = _NAME.fullmatch(journal.name)
+    assert match is not None
+    return int(match[1]), int(match[2])
+
+
 def journals(output: Path) -> list[Path]:
     """The journals of all parts."""
     with contextlib.suppress(OSError):

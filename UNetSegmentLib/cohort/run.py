@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -15,10 +14,11 @@ from ..errors import Cancelled, OutputError
 from ..io.outputs import check_folder
 from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
+from .holding import own_journal
 from .joining import keep_left_out
 from .journal import Journal, journal_path, journals, read_records
 from .leftovers import clear
-from .parts import PartState, differences, new_state, read_states, state_of
+from .parts import PartState, differences, new_state, read_states
 from .record import CASE, Record, Status
 from .stamps import content_of, stamp_of
 
@@ -153,12 +153,12 @@ def run_cohort(
     Raises:
         OutputError: results or journal cannot be written (a full disk ends the run; what has ended is kept, and the
             case that found no room is run again by the next run).
-        InputError: another run writes there now.
+        InputError: another run writes there now that has this part, or is divided otherwise.
     """
     check_folder(output)
     part = part or Part()
     mine = part.of(found.cases)
-    with _own_journal(output, part) as journal:
+    with own_journal(output, part.number, part.count) as journal:
         clear(output, journal.path)
         state = new_state(part.number, part.count, digest, about, found.cases, len(mine))
         # Not before: a run that is just ending may still add to them.
@@ -216,14 +216,6 @@ def _cancelled_while(
     except Cancelled:
         return True
     return False
-
-
-def _own_journal(output: Path, part: Part) -> Journal:
-    before = state_of(output, part.number, part.count)
-    if before is None:
-        return Journal(output, part.number, part.count)
-    alive = functools.partial(before.seems_alive, output)
-    return Journal(output, part.number, part.count, holder=before.where, alive=alive)
 
 
 def _notes(state: PartState, states: Sequence[PartState]) -> tuple[str, ...]:

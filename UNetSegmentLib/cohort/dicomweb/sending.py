@@ -15,8 +15,9 @@ from ...io.dicomweb.storing import store_files
 from ...io.outputs import check_folder
 from ...progress import CancelToken, ProgressCallback, Stage
 from ..case import CohortCase, Found
+from ..holding import own_journal
 from ..job import DICOM
-from ..journal import Journal, read_records
+from ..journal import read_records
 from ..record import REPORT, SEGMENTATION, Record, Status
 from ..run import Engine, Part, still_to_do
 
@@ -132,7 +133,7 @@ def send_earlier(
     """
     part = part or Part()
     check_folder(output)
-    with Journal(output, part.number, part.count) as journal:
+    with own_journal(output, part.number, part.count) as journal:
         _, stand = still_to_do(part.of(found.cases), read_records(output), digest, output)
         unsent = [record for record in stand.values() if sender.wants(record)]
         stage = Stage("sending results of before", len(unsent), progress)

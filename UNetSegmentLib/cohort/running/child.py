@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from ...errors import Cancelled, InputError
 from ...io.locks import lacks_locks, taken_within
@@ -89,7 +89,8 @@ def _serve(order: dict[str, Any], source: BinaryIO, output: _Output) -> None:
 
 @contextlib.contextmanager
 def _only_one(folder: Path, owner: str) -> Iterator[None]:
-    """No two processes write the results of one run: the child of a run that was killed may live a moment longer.
+    """No two processes write the same results: the child of a run that was killed may live a moment longer, also of one
+    that was divided otherwise.
 
     Where the file system keeps no locks nobody can tell, and we go on: such a child ends by itself with its stdin.
 
@@ -99,7 +100,9 @@ def _only_one(folder: Path, owner: str) -> Iterator[None]:
     path = folder / FOLDER / f"child-{owner}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
-        if not _free(file.fileno(), _PATIENCE):
+        end = time.monotonic() + _PATIENCE
+        others = [one for one in path.parent.glob("child-*.lock") if _division(one) != _division(path)]
+        if not (_free(file, end) and all(_ended(one, end) for one in others)):
             raise InputError(
                 f"A process of an earlier run still works on '{folder}' and does not end.",
                 "End it, or choose another folder.",
@@ -107,10 +110,23 @@ def _only_one(folder: Path, owner: str) -> Iterator[None]:
         yield
 
 
-def _free(handle: int, patience: float) -> bool:
-    """Whether nobody else has the lock of an open file, as far as the file system can tell."""
+def _division(lock: Path) -> str:
+    """Into how many parts the run of a child is divided, by the name of its lock."""
+    return lock.stem.rpartition("-")[2]
+
+
+def _ended(lock: Path, end: float) -> bool:
     try:
-        return taken_within(handle, patience)
+        with lock.open("rb+") as file:
+            return _free(file, end)
+    except (FileNotFoundError, PermissionError):  # of another user: nobody can tell
+        return True
+
+
+def _free(file: IO[bytes], end: float) -> bool:
+    """Whether nobody else has the lock of an open file until then, as far as the file system can tell."""
+    try:
+        return taken_within(file.fileno(), end - time.monotonic())
     except OSError as error:
         if not lacks_locks(error):
             raise
