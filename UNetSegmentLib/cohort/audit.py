@@ -17,9 +17,8 @@ from ..models.card import ModelCard
 from ..version import __version__
 from .job import CohortJob
 from .journal import end_torn_line
+from .own_files import audit_name
 from .record import Record
-
-FILE = "audit.jsonl"
 
 
 def auditor(output: Path, card: ModelCard, job: CohortJob, part: int = 1, parts: int = 1) -> Callable[[Record], None]:
@@ -53,7 +52,7 @@ def auditor(output: Path, card: ModelCard, job: CohortJob, part: int = 1, parts:
             "job": record.job,
             **about,
         }
-        path = output / (FILE if parts == 1 else f"audit-{part}-of-{parts}.jsonl")
+        path = output / audit_name(part, parts)
         try:
             with path.open("ab+") as file:
                 end_torn_line(file)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from .joining import has_results
-from .report.page import PAGE
-from .report.table import CSV, PARQUET
+from .own_files import CSV, PAGE, PARQUET
 
 
 def check_target(output: Path, inputs: Iterable[str | Path]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -116,6 +117,23 @@ def test_one_bad_case_never_ends_a_run(tmp_path: Path, level_package: Path) -> N
     assert run_cohort(found, Pipe(level_package, output), JOB, output).records[1].status is Status.DONE
 
 
+@pytest.mark.parametrize("what", ["long", "file", "link"])
+def test_a_case_whose_folder_cannot_be_is_a_row(what: str, tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 3), tmp_path / "out"
+    name = "患" * 90 if what == "long" else "bad"
+    found = replace(found, cases=(found.cases[0], replace(found.cases[1], name=name), found.cases[2]))
+    output.mkdir()
+    if what == "file":
+        (output / "bad").write_text("of somebody")
+    if what == "link":
+        (output / "bad").symlink_to(tmp_path / "nowhere")
+    outcome = run_cohort(found, Pipe(level_package, output), JOB, output)
+    assert [record.status for record in outcome.records] == [Status.DONE, Status.FAILED, Status.DONE]
+    assert outcome.records[1].code == "cannot-write-case" and "--retry-failed" in outcome.records[1].cure
+    assert what != "file" or (output / "bad").read_text() == "of somebody"
+    assert run_cohort(found, Pipe(level_package, output), JOB, output).run == 0
+
+
 def test_an_earlier_result_beside_a_failure_is_told(tmp_path: Path, level_package: Path) -> None:
     found, output = cases_of(tmp_path / "in", 1), tmp_path / "out"
     run_cohort(found, Pipe(level_package, output), JOB, output)
@@ -207,6 +225,20 @@ def test_a_disk_that_is_full_ends_the_run(tmp_path: Path, level_package: Path, m
     monkeypatch.undo()
     again = run_cohort(found, Pipe(level_package, output), JOB, output)
     assert [record.status for record in again.records] == [Status.DONE] * 2, "it stood for a failure"
+
+
+def test_a_disk_that_is_full_as_a_folder_is_put_there_ends_the_run(
+    tmp_path: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from UNetSegmentLib.cohort.running import writing
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(writing, "_swap", full)
+    found, output = cases_of(tmp_path / "in", 2), tmp_path / "out"
+    with pytest.raises(OutputError, match="disk is full"):
+        run_cohort(found, Pipe(level_package, output), JOB, output)
 
 
 def test_a_reference_gives_dice(tmp_path: Path, level_package: Path) -> None:

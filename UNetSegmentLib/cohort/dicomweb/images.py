@@ -11,10 +11,9 @@ from pathlib import Path
 from ...io.atomic import output_error
 from ..case import CohortCase
 from ..journal import FOLDER
+from ..own_files import IMAGES
 from ..record import Record
 from ..run import Engine, Part
-
-KEPT = "images"
 
 
 def images_folder(output: Path, part: Part, keep: bool) -> Path:
@@ -23,7 +22,7 @@ def images_folder(output: Path, part: Part, keep: bool) -> Path:
     Nothing is made here.
     """
     if keep:
-        return output / KEPT
+        return output / IMAGES
     return output / FOLDER / f"fetched-{part.number}-of-{part.count}" / secrets.token_hex(4)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ...io.atomic import atomic_path
 from ...text import plain_number, shown
 from ...version import __version__
+from ..own_files import PAGE
 from ..record import Record, SegmentSize, Status
 from .charts import histogram
 from .script import SCRIPT
@@ -20,7 +21,7 @@ from .statistics import SegmentValues, segment_values
 from .style import STYLE
 from .urgency import ORDER, by_urgency, lowest_dice
 
-PAGE, PREVIEW = "report.html", "preview.png"
+PREVIEW = "preview.png"
 
 _MOST_CHARTS = 12
 _MOST_STATISTICS = 150

@@ -13,9 +13,8 @@ from typing import Any
 
 from ...io.atomic import atomic_path
 from ...text import csv_cell, shown
+from ..own_files import CSV, PARQUET
 from ..record import Record, SegmentSize
-
-CSV, PARQUET = "cases.csv", "cases.parquet"
 
 _ROWS = 10_000  # kept in memory at once as columns of Parquet
 _HEAD = (

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ...budget import is_out_of_memory, out_of_memory
-from ...errors import UNetSegmentError
+from ...errors import OutputError, UNetSegmentError
+from ...io.atomic import DISK_FULL, output_error
 from ..case import CohortCase
 from ..record import Record, Status
 from ..stamps import stamp_of
 
 UNEXPECTED = "unexpected"
+
+
+class CaseFolderError(OutputError):
+    """The folder of one case cannot be written. Others can: a plain :class:`OutputError` ends the run."""
+
+    code = "cannot-write-case"
 
 
 def failed(
@@ -50,6 +60,23 @@ def in_words(error: Exception) -> UNetSegmentError:
     if isinstance(error, UNetSegmentError):
         return error
     return out_of_memory(error) if is_out_of_memory(error) else _unexpected(error)
+
+
+@contextlib.contextmanager
+def at_case_folder(folder: Path) -> Iterator[None]:
+    """Where a case's folder is put in its place: what the system refuses there is this one's trouble.
+
+    Raises:
+        CaseFolderError: the system refuses.
+        OutputError: the disk is full, which is every case's trouble.
+    """
+    try:
+        yield
+    except OSError as error:
+        known = output_error(folder, error)
+        if error.errno in DISK_FULL:
+            raise known from error
+        raise CaseFolderError(known.cause, f"{known.cure} --retry-failed runs it again.", known.detail) from error
 
 
 def now() -> str:

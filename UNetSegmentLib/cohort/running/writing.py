@@ -24,7 +24,7 @@ from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..leftovers import STAGING
 from ..record import CASE, REPORT, SEGMENTATION, Record, SegmentSize, Status
-from .failures import now
+from .failures import CaseFolderError, at_case_folder, now
 from .reading import ReadCase
 
 log = logging.getLogger(__name__)
@@ -40,24 +40,27 @@ def write_case(read: ReadCase, result: SegmentationResult, job: CohortJob, diges
         output: folder of the run; the case's own lies in it.
 
     Raises:
-        OutputError: it cannot be written.
+        CaseFolderError: a folder of its name cannot be put there.
+        OutputError: nothing can be written.
     """
     started = time.perf_counter()
     target = output / read.case.name
     record = _record(read, result, job, digest)
+    staging = output / FOLDER / STAGING
     try:
-        staging = output / FOLDER / STAGING
         staging.mkdir(parents=True, exist_ok=True)
         with staging_folder(staging) as folder:
             new = folder / "case"
             new.mkdir()
             notes = _fill(new, read, result, job)
-            kept = _keep_changed(target)
+            with at_case_folder(target):
+                kept = _keep_changed(target)
             notes += [f"The earlier result was changed by somebody and is kept as '{kept.name}'."] if kept else []
             seconds = read.seconds + result.timings.get("total", 0.0) + time.perf_counter() - started
             record = replace(record, warnings=record.warnings + tuple(notes), seconds=round(seconds, 3))
             _write_case_file(new, record, result)
-            _swap(new, target, folder / "old")
+            with at_case_folder(target):
+                _swap(new, target, folder / "old")
     except OSError as error:
         raise output_error(target, error) from error
     return record
@@ -201,8 +204,20 @@ def _write_case_file(folder: Path, record: Record, result: SegmentationResult) -
 
 
 def _keep_changed(folder: Path) -> Path | None:
-    """Moves a folder away in which a file is not as a run wrote it; returns where it is then."""
-    if not folder.exists() or not _changed(folder):
+    """Moves a folder away in which a file is not as a run wrote it; returns where it is then.
+
+    Raises:
+        CaseFolderError: what lies there is no folder, so that no run has made it.
+        OSError: it cannot be looked at or moved.
+    """
+    if not _there(folder):
+        return None
+    if not folder.is_dir():
+        raise CaseFolderError(
+            f"'{folder}' is a file of somebody, and the results would lie there.",
+            "Move it away or give the case another name; --retry-failed runs it again.",
+        )
+    if not _changed(folder):
         return None
     number = 1
     while (kept := folder.with_name(f"{folder.name}-kept-{number}")).exists():
@@ -212,10 +227,23 @@ def _keep_changed(folder: Path) -> Path | None:
     return kept
 
 
+def _there(path: Path) -> bool:
+    """Whether anything has this name, links that lead nowhere too.
+
+    Raises:
+        OSError: the system does not say.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _swap(new: Path, target: Path, old: Path) -> None:
     """Puts ``new`` in the place of an earlier result. That one goes by way of ``old``, in the staging folder: where a
     killed run leaves it, it is known for a remainder."""
-    if not target.exists():
+    if not _there(target):
         new.replace(target)
         return
     target.replace(old)
