@@ -201,6 +201,7 @@ def batch(
             _finish_all(target, anonymous_report, json)
             return
         from ...cohort.job import CohortJob
+        from ...cohort.leftovers import writing_tables
         from ...cohort.target import check_target
 
         if backend and not ray:  # of Ray's machines only they themselves know
@@ -216,7 +217,8 @@ def batch(
         cluster = Cluster(ray, ray_actors, ray_cpus, ray_gpus, ray_memory)
         plan = _planned(inputs or [], target, job, _part(part), retry_failed, cluster, case_timeout, pacs, cancel, json)
         if listed is not None:
-            list_cases(plan.found, listed)
+            with writing_tables(listed.absolute().parent):  # which may be the folder of a run
+                list_cases(plan.found, listed)
         if dry_run or listed is not None:
             show_found(plan.found, json)
             return
@@ -323,10 +325,12 @@ def _cases_words(records: tuple[Record, ...]) -> str:
 def _write(
     records: tuple[Record, ...], target: Path, title: str, about: str, anonymous: bool, notes: tuple[str, ...] = ()
 ) -> list[Path]:
+    from ...cohort.leftovers import writing_tables
     from ...cohort.report.page import write_page
     from ...cohort.report.table import write_table
 
-    return [*write_table(records, target), write_page(records, target, title, about, anonymous, notes)]
+    with writing_tables(target):
+        return [*write_table(records, target), write_page(records, target, title, about, anonymous, notes)]
 
 
 def _say_outcome(
