@@ -22,14 +22,13 @@ from ..inference.segmenter import SegmentationResult, Segmenter
 from ..inference.settings import EngineSettings
 from ..models.model import Model
 from ..progress import CancelToken, ProgressCallback, Stage
-from ..reporting.measuring.metrics import compare
+from ..reporting.measuring.metrics import dice_scores
 from ..training.loop.threads import torch_threads
 from ..volume import Segmentation, Volume
 
 log = logging.getLogger(__name__)
 
 _ROUNDS = 3
-_TOLERANCE_MM = 1.0
 _TILES_ACROSS = 1.7  # two of them, with their overlap
 _CANCELLED = "not run: cancelled"
 
@@ -278,8 +277,7 @@ def _row(run: _Runs, plain: SegmentationResult | None, reference: Segmentation |
 
 def _dice(found: Segmentation, reference: Segmentation) -> float:
     values = [label.value for label in found.labels]
-    scores = [score.dice for score in compare(found, reference, _TOLERANCE_MM, values)]
-    known = [score for score in scores if score is not None]
+    known = [score for score in dice_scores(found, reference, values).values() if score is not None]
     return float(np.mean(known)) if known else math.nan
 
 

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "SizeKind": "units",
         "Table": "measuring.tables",
         "compare": "measuring.metrics",
+        "dice_scores": "measuring.metrics",
         "measure": "measuring.measures",
         "plain_text": "measuring.tables",
         "summarize": "measuring.metrics",

@@ -89,6 +89,14 @@ def test_rows_are_made_sorted_and_found(tmp_path: Path) -> None:
     assert answers["found"] == answers["failed"] == ["broken"]
 
 
+def test_a_small_size_is_not_shown_as_none(tmp_path: Path) -> None:
+    page = write_page([case("cell", 1.6e-08), case("bead", 0.0123), case("lobe", 3.25)], tmp_path, "Small", "")
+    answers = ask(
+        page, "answers.sizes = [...document.querySelectorAll('.sizes b')].map(node => node.textContent);", tmp_path
+    )
+    assert sorted(answers["sizes"]) == ["0.012", "1.6e-8", "3.25"]
+
+
 def test_ten_thousand_cases_open_with_few_rows_and_print_with_all(tmp_path: Path) -> None:
     page = write_page([case(f"c{number:05}", float(number)) for number in range(10_000)], tmp_path, "Many", "")
     answers = ask(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cohort_files import write_image
+from cohort_files import level_voxels, write_image
 
 from UNetSegmentLib.cohort.case import CohortCase, Found, Source
 from UNetSegmentLib.cohort.job import CohortJob
@@ -20,9 +20,10 @@ from UNetSegmentLib.cohort.running.network import SegmenterNetwork
 from UNetSegmentLib.cohort.running.pipeline import Pipeline
 from UNetSegmentLib.cohort.stamps import stamp_of
 from UNetSegmentLib.errors import Cancelled, InputError, OutputError
-from UNetSegmentLib.io import read_segmentation
+from UNetSegmentLib.io import read_segmentation, write_volume
 from UNetSegmentLib.models import load_model, read_card
 from UNetSegmentLib.progress import CancelToken
+from UNetSegmentLib.volume import Volume
 
 JOB = "job"
 
@@ -249,6 +250,14 @@ def test_a_reference_gives_dice(tmp_path: Path, level_package: Path) -> None:
     assert [s.dice for s in record.segments] == [1.0, 1.0]
 
 
+def test_a_reference_counts_within_the_region_alone(tmp_path: Path, level_package: Path) -> None:
+    found, output = cases_of(tmp_path / "in", 1), tmp_path / "out"
+    case = replace(found.cases[0], reference=write_image(tmp_path / "ref.nii.gz", 0), roi="voxels:0,6,0,12,0,10")
+    record = run_cohort(Found((case,)), Pipe(level_package, output), JOB, output).records[0]
+    assert [s.dice for s in record.segments] == [1.0, 1.0]
+    assert "Dice is that within the region (roi) alone." in record.warnings
+
+
 def test_the_digest_of_a_job_counts_what_decides_a_result(level_package: Path) -> None:
     card = read_card(level_package)
     job = CohortJob("m")
@@ -299,3 +308,13 @@ def test_a_case_has_its_small_picture(tmp_path: Path, level_package: Path) -> No
     record = run_cohort(found, Pipe(level_package, output, CohortJob(str(level_package))), JOB, output).records[0]
     assert (output / record.folder / "preview.png").read_bytes().startswith(b"\x89PNG")
     assert record.warnings == ()
+
+
+def test_a_found_segment_is_never_of_no_size(tmp_path: Path, level_package: Path) -> None:
+    """A cell of a microscope's image has far less than a ten thousandth of a millilitre."""
+    output, path = tmp_path / "out", tmp_path / "cell.nrrd"
+    write_volume(Volume.from_array(level_voxels(0), spacing=(0.01, 0.01, 0.01)), path)
+    found = Found((CohortCase("cell", (Source(path),)),))
+    record = run_cohort(found, Pipe(level_package, output), JOB, output).records[0]
+    assert [s.size for s in record.segments] == [pytest.approx(s.voxels * 1e-9, rel=1e-4) for s in record.segments]
+    assert all(s.voxels for s in record.segments)

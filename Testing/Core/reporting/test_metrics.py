@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from UNetSegmentLib.errors import GeometryError, InputError
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_segmentation
 from UNetSegmentLib.labels import Label
-from UNetSegmentLib.reporting import compare, summarize
+from UNetSegmentLib.reporting import compare, dice_scores, summarize
 from UNetSegmentLib.volume import Segmentation
 
 published_warnings = pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")
@@ -108,6 +109,16 @@ def test_different_grids_and_senseless_tolerances_are_refused() -> None:
     for tolerance in (-1.0, math.nan, math.inf):
         with pytest.raises(InputError):
             compare(boxes(), boxes(), tolerance_mm=tolerance)
+
+
+def test_dice_alone_is_the_dice_of_all_scores() -> None:
+    prediction, reference = boxes(1), boxes()
+    prediction = replace(prediction, labels=(*prediction.labels, Label(9, "nowhere")))
+    every = {score.label.value: score.dice for score in compare(prediction, reference)}
+    assert dice_scores(prediction, reference) == every and every[9] is None
+    assert dice_scores(prediction, reference, [1]) == {1: every[1]}
+    with pytest.raises(GeometryError):
+        dice_scores(prediction, boxes(spacing=(2.0, 1.0, 1.0)))
 
 
 def test_a_summary_counts_misses_apart() -> None:

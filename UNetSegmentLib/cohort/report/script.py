@@ -34,7 +34,9 @@ SCRIPT = r"""
     if (text !== undefined) node.textContent = text;
     return node;
   };
-  const number = x => x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toFixed(2);
+  // What was found is never 0.00, however small.
+  const number = x => x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x >= 0.1 || !x ? x.toFixed(2)
+    : String(+x.toPrecision(2));
 
   function cells(row) {
     const line = make('tr'), picture = make('td', 'picture'), who = make('td', 'who');

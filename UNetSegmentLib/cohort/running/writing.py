@@ -10,10 +10,9 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from ...errors import OutputError, UNetSegmentError
 from ...inference import SegmentationResult
@@ -26,6 +25,7 @@ from ..leftovers import STAGING
 from ..record import CASE, REPORT, SEGMENTATION, Record, SegmentSize, Status
 from .failures import CaseFolderError, at_case_folder, now
 from .reading import ReadCase
+from .scoring import dice_with
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind:
 
 def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str) -> Record:
     estimate = _quality(result) if job.quality else None
-    reference, notes = _numbered_like(result.segmentation, read.reference)
+    scores, notes = dice_with(result.segmentation, read.reference, read.region)
     return Record(
         case=read.case.name,
         status=Status.DONE,
@@ -119,7 +119,7 @@ def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: 
         content=read.content,
         job=digest,
         folder=read.case.name,
-        segments=_segments(result.segmentation, reference),
+        segments=_segments(result.segmentation, scores),
         quality=estimate,
         warnings=(*result.warnings, *notes),
         finished=now(),
@@ -127,10 +127,9 @@ def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: 
     )
 
 
-def _segments(segmentation: Segmentation, reference: Segmentation | None) -> tuple[SegmentSize, ...]:
+def _segments(segmentation: Segmentation, scores: Mapping[int, float]) -> tuple[SegmentSize, ...]:
     from ...reporting import SizeKind, measure
 
-    scores = _dice(segmentation, reference)
     rows = []
     for one in measure(segmentation):
         size, unit = {
@@ -138,50 +137,10 @@ def _segments(segmentation: Segmentation, reference: Segmentation | None) -> tup
             SizeKind.AREA: (one.area_mm2, "mm²"),
             SizeKind.PIXELS: (None, "px"),
         }[one.kind]
-        size = None if size is None else round(size, 4)
+        # Not by decimals: a cell has 1e-12 mL, a liver 1500.
+        size = None if size is None else float(f"{size:.5g}")
         rows.append(SegmentSize(one.label.value, one.label.name, one.voxels, size, unit, scores.get(one.label.value)))
     return tuple(rows)
-
-
-def _numbered_like(found: Segmentation, reference: Segmentation | None) -> tuple[Segmentation | None, tuple[str, ...]]:
-    """The reference with its segments under the values of the model's labels of equal code or name, and notes on it.
-
-    Other segments of it become background. Where no name or code is common, as in a plain label image, values decide.
-    """
-    if reference is None or not reference.labels:
-        return reference, () if reference is None else reference.notes
-    from ...io.label_names import listed
-    from ...io.segment_codes import matched
-
-    values = matched(reference.labels, found.labels)
-    others = [f"'{label.name}'" for label in reference.labels if label.value not in values]
-    if not values:
-        note = f"No name of the reference is one of the model's, so values are compared; it has {listed(others)}."
-        return reference, (*reference.notes, note)
-    left = (f"Left out of the reference, since the model does not find it: {listed(others)}.",) if others else ()
-    notes = (*reference.notes, *left)
-    if all(label.value == values.get(label.value) for label in reference.labels):
-        return reference, notes
-    voxels = np.zeros_like(reference.voxels, np.uint16)
-    for there, here in values.items():
-        voxels[reference.voxels == there] = here
-    return replace(reference, voxels=voxels, labels=found.labels), notes
-
-
-def _dice(found: Segmentation, reference: Segmentation | None) -> dict[int, float]:
-    """By label value; nothing without a reference.
-
-    Raises:
-        GeometryError: the reference does not lie on the image's grid.
-    """
-    if reference is None:
-        return {}
-    from ...io import place_on_grid
-    from ...reporting import compare
-
-    placed = place_on_grid(reference, found.geometry, "The reference")
-    scores = compare(found, placed)
-    return {score.label.value: round(score.dice, 5) for score in scores if score.dice is not None}
 
 
 def _quality(result: SegmentationResult) -> float | None:
