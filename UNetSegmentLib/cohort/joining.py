@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,46 +12,55 @@ from ..io.atomic import atomic_path
 from .case import LeftOut
 from .journal import FOLDER, journal_path, journals, read_records
 from .parts import PartState, differences, numbers, read_states
+from .present import names_of, present
 from .record import Record
 
 _LEFT_OUT = "left-out.jsonl"
+_CASES = ("cases of earlier runs are not", "case of an earlier run is not")
 
 
 @dataclass(frozen=True)
 class Joined:
     """All rows in the order of their names, left out ones last; ``faults`` are sentences on what is missing or does not
-    belong together; ``about`` is the job of the part that was begun last, in words."""
+    belong together; ``about`` is the job of the part that was begun last, in words; ``notes`` are sentences on what is
+    as it should be and worth knowing."""
 
     records: tuple[Record, ...]
     faults: tuple[str, ...]
     about: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def joined(output: Path) -> Joined:
     """What all parts have written so far.
 
-    Parts of the division that was begun last count. Cases that ended with other settings than any of these parts has
-    now, in an earlier run, are no rows.
+    Parts of the division that was begun last count. Cases of earlier runs are no rows that ended with other settings
+    than any of these parts has now, or that are in no part's list any more.
     """
     records = sorted(read_records(output).values(), key=lambda record: record.case)
     states = read_states(output)
-    faults: list[str] = []
-    about = ""
-    if states:
-        last = max(states, key=lambda state: state.begun)
-        about = last.about
-        current = [state for state in states if state.parts == last.parts]
-        faults = _faults(output, current)
-        jobs = {state.job for state in current}
-        now = [record for record in records if record.job in jobs]
-        if len(now) < len(records):
-            faults.append(f"{len(records) - len(now)} cases of an earlier run with other settings are no rows.")
-        records = now
-    return Joined((*records, *_left_out(output)), tuple(faults), about)
+    if not states:
+        return Joined((*records, *_left_out(output, None)), ())
+    last = max(states, key=lambda state: state.begun)
+    current = [state for state in states if state.parts == last.parts]
+    names = present(output, states, last.parts)
+    listed = [record for record in records if names is None or record.case in names]
+    jobs = {state.job for state in current}
+    rows = [record for record in listed if record.job in jobs]
+    faults = _faults(output, current)
+    if len(rows) < len(listed):
+        faults.append(f"{len(listed) - len(rows)} cases of an earlier run with other settings are no rows.")
+    gone = len(records) - len(listed)
+    notes = [f"{gone} {_CASES[gone == 1]} in the lists of the parts any more and no row{'s' * (gone > 1)}."]
+    left = _left_out(output, {state.listing for state in current})
+    return Joined((*rows, *left), tuple(faults), last.about, tuple(notes if gone else ()))
 
 
-def keep_left_out(output: Path, left_out: Sequence[LeftOut]) -> None:
+def keep_left_out(output: Path, left_out: Sequence[LeftOut], listing: str) -> None:
     """Keeps what a run has found and left out, for those who join its parts.
+
+    Args:
+        listing: digest of the names of the cases that were found beside it.
 
     Raises:
         OutputError: it cannot be written.
@@ -60,20 +69,25 @@ def keep_left_out(output: Path, left_out: Sequence[LeftOut]) -> None:
     if not left_out and not path.exists():
         return
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write("\n")
+        # Older versions pass over a line that is no record.
+        file.write(json.dumps({"listing": listing}) + "\n")
         for one in left_out:
             file.write(json.dumps(Record.left_out(one).to_json(), ensure_ascii=False) + "\n")
 
 
-def _left_out(output: Path) -> list[Record]:
-    found = []
+def _left_out(output: Path, listings: Set[str] | None) -> list[Record]:
+    """What was left out; nothing where it was found beside other cases than those of the lists, in an earlier run."""
+    found: list[Record] = []
     with (
         contextlib.suppress(OSError),
         (output / FOLDER / _LEFT_OUT).open(encoding="utf-8", errors="surrogateescape") as file,
     ):
         for line in file:
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
-                found.append(Record.from_json(json.loads(line)))
+                value = json.loads(line)
+                if listings is not None and value.get("listing", "") not in ("", *listings):
+                    return []
+                found.append(Record.from_json(value))
     return found
 
 
@@ -88,10 +102,17 @@ def _faults(output: Path, states: Sequence[PartState]) -> list[str]:
         faults.append(f"Part{'s' * many} {numbers(missing)} of {count} {'have' if many else 'has'} not begun.")
     for state in states:
         if not state.ended:
-            there = len(read_records(output, [journal_path(output, state.part, count)]))
+            there = _standing(output, state)
             place = f"{there} of its {state.cases} cases stand in its journal; {state.where.partition(', ')[2]}"
             faults.append(f"{str(state).capitalize()} has not ended: {place}.")
     return faults + differences(states[0], states)
+
+
+def _standing(output: Path, state: PartState) -> int:
+    """How many of a part's cases stand in its journal as it runs them now."""
+    names = names_of(output, state)
+    records = read_records(output, [journal_path(output, state.part, state.parts)]).values()
+    return sum(record.job == state.job and (names is None or record.case in names) for record in records)
 
 
 def has_results(output: Path) -> bool:

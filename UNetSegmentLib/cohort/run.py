@@ -19,6 +19,7 @@ from .joining import keep_left_out
 from .journal import Journal, journal_path, journals, read_records
 from .leftovers import clear
 from .parts import PartState, differences, new_state, read_states
+from .present import keep_names
 from .record import CASE, Record, Status
 from .stamps import content_of, stamp_of
 
@@ -164,9 +165,10 @@ def run_cohort(
         # Not before: a run that is just ending may still add to them.
         states = read_states(output)
         notes = _notes(state, states)
+        keep_names(output, state, mine)
         state.write(output)
         if part.number == 1:
-            keep_left_out(output, found.left_out)
+            keep_left_out(output, found.left_out, state.listing)
         earlier = read_records(output, _journals_of(output, state, states), mine)
         todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
         kept = len(rows)

@@ -307,9 +307,9 @@ def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
         raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
     whole = joined(target)
     about = f"{whole.about}, joined parts" if whole.about else "joined parts"
-    written = _write(whole.records, target, _cases_words(whole.records).capitalize(), about, anonymous)
+    written = _write(whole.records, target, _cases_words(whole.records).capitalize(), about, anonymous, whole.notes)
     kept = sum(record.status is not Status.LEFT_OUT for record in whole.records)
-    _say_outcome(whole.records, 0, kept, written, as_json, whole.faults)
+    _say_outcome(whole.records, 0, kept, written, as_json, (*whole.notes, *whole.faults))
     if whole.faults:
         raise typer.Exit(1)
 
