@@ -243,6 +243,7 @@ def _write(
 
         labels = [str(number) for number in range(1, len(places) + 1)]
         write_points(list(zip([place.position for place in places], labels, words, strict=True)), points)
+        remember(points, job)
     if preview is not None and case.volume is not None:
         from ...reporting.pictures.places import ShownPlace, write_places
 
@@ -252,10 +253,8 @@ def _write(
         ]
         legend = [_COLORS[kind] for kind in dict.fromkeys(place.kind.value for place in places[:_MOST_DRAWN])]
         write_places(case.volume, case.segmentation, drawn, preview, legend)
-    written = [path for path in (points, preview) if path is not None]
-    for path in written:
-        remember(path, job)
-    return written
+        remember(preview, job)
+    return [path for path in (points, preview) if path is not None]
 
 
 def _segments(place: DoubtfulPlace) -> tuple[int, ...]:

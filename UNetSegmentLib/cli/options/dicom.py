@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,19 +102,31 @@ class DicomResult:
             highdicom()
         return source_of(image, series)
 
-    def write(self, segmentation: Segmentation, image: Volume | None, source: SourceSeries, author: Author) -> None:
-        """Writes the object of labels, and the report where one is wanted."""
+    def write(
+        self, segmentation: Segmentation, image: Volume | None, source: SourceSeries, author: Author
+    ) -> Iterator[Path]:
+        """Writes the object of labels, and the report where one is wanted.
+
+        Yields:
+            Each file as soon as it is there, so that the first is known where the second fails.
+
+        Raises:
+            OutputError: one of them cannot be written.
+        """
         from ...io.dicom_objects import write_report, write_rtstruct, write_seg
 
         if self.kind == RTSTRUCT:
             write_rtstruct(segmentation, source, self.target, author)
+            yield self.target
             return
         write_seg(segmentation, source, self.target, author, self.kind, self.compression)
+        yield self.target
         if self.report is not None:
             from ...reporting.dicom.report import measured_segments
 
             segments = measured_segments(segmentation, image, self.kind, source.modality)
             write_report(segments, self.target, source, self.report, author)
+            yield self.report
 
     def write_probabilities(
         self,

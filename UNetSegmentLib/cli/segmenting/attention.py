@@ -28,12 +28,13 @@ from ..terminal.session import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ...geometry import Box
     from ...inference import Attention
     from ...models import Model
     from ...progress import CancelToken
+    from ...reporting.pictures.attention import AttentionPicture
     from ...volume import Volume
 
 _AUTO = "auto"
@@ -85,7 +86,7 @@ def attention(
             from ...inference import Segmenter, attention_of
             from ...inference import preset as settings_of
             from ...reporting.drawing.flat import flat_view
-            from ...reporting.pictures.attention import AttentionPicture, write_attention
+            from ...reporting.pictures.attention import AttentionPicture as Picture
 
             if wanted is not None:
                 flat_view(volumes[0].geometry).at(wanted)  # refused before the run
@@ -95,12 +96,13 @@ def attention(
             seen = attention_of(loaded, volumes, region, device, settings, progress, cancel)
             found = Segmenter(loaded, device, preset).segment(volumes, region, progress, cancel)
         cancel.raise_if_cancelled()
-        picture = AttentionPicture(
+        picture = Picture(
             volumes[0], found.segmentation, seen.maps, seen.steps, loaded.card.title, region, not maps_only
         )
-        written = [write_attention(picture, target, wanted), *_write_levels(seen, volume)]
-        for path in written:
+        written: list[Path] = []
+        for path in _written(picture, target, wanted, seen, volume):
             remember(path, job)
+            written.append(path)
         warnings = list(dict.fromkeys([*seen.warnings, *found.warnings]))
         _report(_summary(seen, region), written, warnings, json)
 
@@ -158,18 +160,26 @@ def level_path(volume: Path, number: int) -> Path:
     return volume.with_name(f"{stem(volume)}-{number}{full_suffix(volume)}")
 
 
-def _write_levels(seen: Attention, volume: Path | None) -> list[Path]:
+def _written(
+    picture: AttentionPicture, target: Path, number: int | None, seen: Attention, volume: Path | None
+) -> Iterator[Path]:
+    """Every file as soon as it is written."""
+    from ...reporting.pictures.attention import write_attention
+
+    yield write_attention(picture, target, number)
+    yield from _write_levels(seen, volume)
+
+
+def _write_levels(seen: Attention, volume: Path | None) -> Iterator[Path]:
     """One file for each gate: as scalar volumes Slicer can put each over the image, which a 4D file would not do."""
     if volume is None:
-        return []
+        return
     from ...io import write_volume
 
-    written = []
     for number, level in enumerate(seen.levels, start=1):
         path = level_path(volume, number)
         write_volume(level, path)
-        written.append(path)
-    return written
+        yield path
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,10 +65,8 @@ def convert(
         conversion = Conversion(segmentation, image, series, segment or (), result, page)
         job = Job("convert", (segmentation, *([image] if image else [])))
         notes = conversion.check(job, force)
-        read = conversion.run(name, corrected, cancel)
+        read = conversion.run(name, corrected, cancel, lambda path: remember(path, job))
         written = [output.path for output in conversion.outputs()]
-        for path in written:
-            remember(path, job)
         if json:
             print_json({"files": [str(path) for path in written], "notes": [*notes, *read.notes]})
             return
@@ -133,17 +131,18 @@ class Conversion:
         inputs = [Input(self.segmentation, "SEGMENTATION"), *([Input(self.image, "--image")] if self.image else [])]
         return check_outputs(self.outputs(), inputs, job, force)
 
-    def run(self, name: str, corrected: bool, cancel: CancelToken) -> Segmentation:
+    def run(self, name: str, corrected: bool, cancel: CancelToken, wrote: Callable[[Path], None]) -> Segmentation:
         """Reads and writes.
 
         Args:
             name: of who made it.
             corrected: by hand.
+            wrote: told each file as soon as it is there.
         """
         from ...io.dicom_objects import Author, source_of
         from ...io.grid import place_on_grid
         from ...io.guarded import read_grid, read_segmentation, read_volume
-        from ...io.segmentations import write_segmentation
+        from ...io.segmentations import table_beside, write_segmentation
 
         source = volume = None
         if self.image is not None and (self.result.wanted or self.page.in_dicom or self.page.patient):
@@ -156,10 +155,16 @@ class Conversion:
             found = place_on_grid(found, volume.geometry, "The segmentation")
         author = Author(name or "UNetSegment", corrected=corrected)
         if self.result.wanted and source is not None:
-            self.result.write(found, volume, source, author)
+            for path in self.result.write(found, volume, source, author):
+                wrote(path)
         else:
             write_segmentation(found, self.result.target, algorithm=name, algorithm_type=author.kind)
+            wrote(self.result.target)
+            if (table := table_beside(self.result.target)) is not None:
+                wrote(table)
         if volume is not None:
             made_by = {"model": name or "not stated"}
             self.page.write(volume, found, made_by, (*volume.notes, *found.notes), source, author)
+            if self.page.path is not None:
+                wrote(self.page.path)
         return found

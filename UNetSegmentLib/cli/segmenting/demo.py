@@ -66,13 +66,14 @@ def demo(
         seconds = time.monotonic() - before
         card = segmenter.model.card
         write_segmentation(result, files[0], algorithm=f"{card.name} {card.version}")
+        remember(files[0], job)
         measures = reporting.measure(result)
         write_text(reporting.to_csv(measures), files[1])
+        remember(files[1], job)
         cancel.raise_if_cancelled()
         with working("Drawing the preview"):
             reporting.write_preview(volume, result, files[2])
-        for path in files:
-            remember(path, job)
+        remember(files[2], job)
         output().print(table(reporting.to_table(measures), "Hippocampi of the ICBM-152 average head", MEASURES_HIDDEN))
         say(f"Both hippocampi in {duration(seconds)}, {duration(clock.seconds())} in all. Written:")
         for path, what in zip(files, ("segmentation, opens in 3D Slicer", "table", "preview picture"), strict=True):

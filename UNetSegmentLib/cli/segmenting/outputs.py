@@ -158,13 +158,13 @@ class Files:
 
         if not self.result.wanted or about is None:
             write_segmentation(result.segmentation, self.target, algorithm=f"{author.name} {author.version}")
+            yield from (path for path in (self.target, self._table_beside()) if path is not None)
         elif self.result.of_probabilities and result.probabilities is not None:
             values, labels = result.settings["outputs"], result.segmentation.labels
             self.result.write_probabilities(result.probabilities, values, labels, about, author)
+            yield self.target
         else:
-            self.result.write(result.segmentation, volume, about, author)
-        yield self.target
-        yield from (path for path in (self._table_beside(), self.result.report) if path is not None)
+            yield from self.result.write(result.segmentation, volume, about, author)
 
     def _write_maps(
         self, result: Result, about: SourceSeries | None, author: Author, cancel: CancelToken

@@ -13,7 +13,8 @@ from object_checks import assert_valid
 from pydicom import dcmread
 from typer.testing import Result
 
-from UNetSegmentLib.io import read_segmentation, read_volume, write_segmentation
+from UNetSegmentLib.errors import OutputError
+from UNetSegmentLib.io import dicom_objects, read_segmentation, read_volume, write_segmentation
 from UNetSegmentLib.io.dicom_objects import read_rtstruct, source_of
 
 pytest.importorskip("highdicom")
@@ -48,6 +49,32 @@ def test_segment_writes_a_seg_and_a_report_on_its_series(
     assert found == {(*p[:3], min(p[3], 2)) for p in points_of(truth)}
     data = dcmread(target)
     assert (data.PatientID, data.SegmentSequence[-1].SegmentAlgorithmType) == ("P-1", "AUTOMATIC")
+    assert dcmread(report).Modality == "SR"
+
+
+@pytest.mark.parametrize("command", ["segment", "convert"])
+def test_a_seg_whose_report_fails_is_replaced_by_the_next_run(
+    run: Callable[..., Result],
+    series: Path,
+    tmp_path: Path,
+    level_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """It is this command's own file, though the command did not get to its end."""
+    target, report, drawn = tmp_path / "seg.dcm", tmp_path / "sr.dcm", tmp_path / "a.seg.nrrd"
+    write_segmentation(labels_on(grid_of(ORIENTATIONS["sagittal"])), drawn)
+    about = [series, target, "-m", level_package] if command == "segment" else [drawn, target, "--image", series]
+
+    def full(*arguments: object) -> None:
+        raise OutputError("The disk is full.", "Free some space.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dicom_objects, "write_report", full, raising=False)
+        failed = run(command, *about, "--report", report)
+    assert failed.exit_code == 5 and "disk is full" in failed.stderr and target.exists()
+    again = run(command, *about, "--report", report)
+    assert again.exit_code == 0, again.stderr
     assert dcmread(report).Modality == "SR"
 
 
