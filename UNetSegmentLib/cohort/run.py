@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..errors import Cancelled, OutputError
 from ..io.outputs import check_folder
+from ..io.plain_files import is_folder
 from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
 from .holding import own_journal
@@ -204,7 +205,7 @@ def _cancelled_while(
     stage = Stage("cases", total, progress, None, _words(len(rows), total, failures), done=len(rows))
     try:
         for record in records:
-            if record.status is Status.FAILED and os.path.isdir(output / record.case):  # noqa: PTH112 (any name may be asked)
+            if record.status is Status.FAILED and is_folder(output / record.case):
                 record = replace(record, warnings=(*record.warnings, _EARLIER))
             if ended is not None:
                 ended(record)
