@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import locale
 import os
 import sys
@@ -142,6 +143,14 @@ SLOW_TESTS = (
     "Core/training/planning/test_threads.py::test_measured_here",
 )
 """Tests of a second or more in files that are quick otherwise."""
+
+
+with contextlib.suppress(ImportError):
+    from hypothesis import HealthCheck, settings
+
+    # A busy machine may halt for longer than an example, or what is drawn for it, may take.
+    settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:

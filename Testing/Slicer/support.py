@@ -47,6 +47,8 @@ def wait(seconds: float) -> None:
     """Run the event loop for a while."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= end, timeout=seconds + 10)
+    # What came due while this machine halted.
+    slicer.app.processEvents()
 
 
 def press_key(widget, key: str, focus=None) -> None:

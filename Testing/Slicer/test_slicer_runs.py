@@ -106,12 +106,13 @@ class RunsTest(RunTestCase):
         self.assertTrue(self.panel.run.ui.runLogText.isVisibleTo(self.panel.run.root))
         self.runner.on_log("INFO", "a line for the log", None)
         self.assertIn("a line for the log", self.panel.run.ui.runLogText.toPlainText())
-        clicked = time.monotonic()
+        clicked, process = time.monotonic(), self.runner.process_id
         self.panel.run.ui.segmentButton.click()
         self.finish(run)
         print(f"\ncancel to idle {time.monotonic() - clicked:.2f} s")
-        self.assertLess(time.monotonic() - clicked, 3.0)
         self.assertEqual(run.state.value, "cancelled")
+        # It ended between two tiles: one that takes longer to hear of it is killed.
+        self.assertEqual((self.runner.process_id, self.runner.state), (process, WorkerState.READY))
         self.assertEqual(self.scene(), before)
         self.assertIn("Cancelled", self.panel.run.ui.runStatusLabel.text)
         self.panel.parameters.model = "threshold"

@@ -121,7 +121,9 @@ def test_several_volumes_are_refused_or_channels(tmp_path: Path, sizes: tuple[in
 _numbers = st.floats(-1, 1).filter(lambda v: abs(v) > 1e-3)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     st.tuples(_numbers, _numbers, _numbers, _numbers),
     st.tuples(*[st.floats(0.1, 9)] * 3),

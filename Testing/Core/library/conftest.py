@@ -32,8 +32,8 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def settings() -> DownloadSettings:
-    """No proxies of this machine, short patience."""
-    return DownloadSettings(proxies={}, timeout=1.0, pauses=(0.01, 0.01, 0.01), spare_bytes=0, chunk=4096)
+    """No proxies of this machine, short pauses."""
+    return DownloadSettings(proxies={}, timeout=60.0, pauses=(0.01, 0.01, 0.01), spare_bytes=0, chunk=4096)
 
 
 @pytest.fixture

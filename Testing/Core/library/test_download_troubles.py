@@ -9,13 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from download_body import BODY
-from web import LONG, Proxy, Web, cut, hang, redirect, send, status
+from web import LONG, Handler, Proxy, Resource, Web, cut, hang, redirect, send, status
 
 from UNetSegmentLib.errors import Cancelled, DownloadError, OutputError
 from UNetSegmentLib.models.library import cache as cache_module
+from UNetSegmentLib.models.library import fetching
 from UNetSegmentLib.models.library.cache import cache_contents
 from UNetSegmentLib.models.library.settings import DownloadSettings
 from UNetSegmentLib.progress import CancelToken
@@ -100,24 +102,41 @@ def test_a_server_that_falls_silent_is_given_up(
 
 
 def test_a_silent_moment_is_survived(web: Web, get: Callable[..., Path], settings: DownloadSettings) -> None:
-    address = web.put("/model.zip", body=BODY, etag='"one"', plan=[hang(1, 40_000), send])
-    assert get(address, settings=replace(settings, timeout=0.3)).read_bytes() == BODY
-    assert web.requests[1][1]["range"] == "bytes=40000-"
+    def silent(handler: Handler, resource: Resource) -> None:
+        # A client that this machine has held up for so long that nothing came by then asks for all of it again.
+        resource.plan.append(silent)
+        (send if "Range" in handler.headers else hang(LONG, 40_000))(handler, resource)
+
+    address = web.put("/model.zip", body=BODY, etag='"one"', plan=[silent])
+    assert get(address, settings=replace(settings, timeout=1.0)).read_bytes() == BODY
+    assert web.requests[-1][1]["range"] == "bytes=40000-"
 
 
 @pytest.mark.parametrize("after", [0, 1000])
 def test_cancelling_waits_for_no_server_and_keeps_what_came(
-    web: Web, get: Callable[..., Path], settings: DownloadSettings, tmp_path: Path, after: int
+    web: Web,
+    get: Callable[..., Path],
+    settings: DownloadSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
 ) -> None:
     address = web.put("/model.zip", body=BODY, etag='"one"', plan=[hang(LONG, after)])
     token, cancelled_at = CancelToken(), []
+    came, write = [0], fetching._write
+
+    def counted(opened: BinaryIO, data: bytes) -> None:
+        write(opened, data)
+        came[0] += len(data)
 
     def cancel() -> None:
+        while not web.requests or came[0] < after:
+            time.sleep(0.01)
         cancelled_at.append(time.monotonic())
         token.cancel()
 
-    timer = threading.Timer(0.4, cancel)
-    timer.start()
+    monkeypatch.setattr(fetching, "_write", counted)
+    threading.Thread(target=cancel, daemon=True).start()
     with pytest.raises(Cancelled):
         get(address, cancel=token, settings=replace(settings, timeout=LONG))
     assert time.monotonic() - cancelled_at[0] < LONG / 4
@@ -163,10 +182,10 @@ def test_a_disk_that_fills_up_on_the_way(web: Web, get: Callable[..., Path], mon
 def test_no_network_says_how_to_import_from_file(get: Callable[..., Path]) -> None:
     with contextlib.closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    address = f"http://127.0.0.1:{port}/model.zip"
-    with pytest.raises(DownloadError, match="could not be reached") as caught:
-        get(address)
+        # It stays bound, so that nobody else listens there meanwhile.
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}/model.zip"
+        with pytest.raises(DownloadError, match="could not be reached") as caught:
+            get(address)
     assert "import from file" in caught.value.cure and "--file" in caught.value.cure and address in caught.value.cure
 
 
@@ -200,6 +219,6 @@ def test_a_dead_proxy_is_named(get: Callable[..., Path], settings: DownloadSetti
     with contextlib.closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    address = web.put("/model.zip", body=BODY)
-    with pytest.raises(DownloadError, match="through the proxy"):
-        get(address, settings=replace(settings, proxies={"http": dead}, pauses=()))
+        address = web.put("/model.zip", body=BODY)
+        with pytest.raises(DownloadError, match="through the proxy"):
+            get(address, settings=replace(settings, proxies={"http": dead}, pauses=()))

@@ -93,7 +93,7 @@ class Proxy(Web):
             def do_GET(self) -> None:
                 self.web.requests.append((self.path, dict(self.headers.items())))
                 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-                with opener.open(self.path, timeout=5) as response:
+                with opener.open(self.path, timeout=LONG) as response:
                     self.answer(response.status, {"Content-Type": "application/zip"}, response.read())
 
         self._server.RequestHandlerClass = Forward

@@ -103,6 +103,10 @@ class ScriptedServer:
         """Requests that fit."""
         return sum(bool(re.search(pattern, one.line)) for one in self.asked)
 
+    def last(self, line: str) -> Asked:
+        """The latest request of this line; others may have come since."""
+        return next(one for one in reversed(self.asked) if one.line == line)
+
     def answer(self, asked: Asked) -> Answer:
         self.asked.append(asked)
         for rule in self.rules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -183,26 +183,30 @@ def test_waiting_for_a_server_can_be_cancelled(scripted: ScriptedServer) -> None
         find_series(scripted.server(waits=(3600.0,)), ANY, cancel)
 
 
-def test_a_server_that_is_not_there() -> None:
-    with ScriptedServer() as gone:
-        server = gone.server(waits=())
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address at which nobody listens, and which nobody else can get meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/dicom-web"
+
+
+def test_a_server_that_is_not_there(nowhere: str) -> None:
     with pytest.raises(ServerError, match="Nothing answers") as raised:
-        find_series(server, ANY)
+        find_series(Server(nowhere, waits=()), ANY)
     assert raised.value.cure
 
 
-def test_nobody_waits_for_a_server_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_waits_for_a_server_without_a_word(nowhere: str, caplog: pytest.LogCaptureFixture) -> None:
     cancel = CancelToken()
-    with ScriptedServer() as gone:
-        server = gone.server(waits=(3600.0,))
     caplog.handler.addFilter(lambda record: cancel.cancel() or True)  # it has been said: no need to wait
     with caplog.at_level("INFO"), pytest.raises(Cancelled):
-        find_series(server, ANY, cancel)
+        find_series(Server(nowhere, waits=(3600.0,)), ANY, cancel)
     said = [record for record in caplog.records if "Trying again in 3600 s." in record.getMessage()]
     assert [record.levelname for record in said] == ["WARNING"] and "Nothing answers" in said[0].getMessage()
     caplog.clear()
     with caplog.at_level("INFO"), pytest.raises(ServerError):
-        find_series(gone.server(waits=(0.0,)), ANY)
+        find_series(Server(nowhere, waits=(0.0,)), ANY)
     assert [record.levelname for record in caplog.records if "Trying again" in record.getMessage()] == ["INFO"]
 
 
@@ -330,7 +334,7 @@ def test_an_answer_that_got_lost_stores_nothing_twice(scripted: ScriptedServer, 
     file = min((tmp_path / "in").iterdir())
 
     def stored_and_silent(line: str) -> Answer:
-        scripted.answer_store(scripted.asked[-1])
+        scripted.answer_store(scripted.last(line))
         return Answer(504, headers={"Retry-After": "0"})
 
     scripted.rule("POST", stored_and_silent, times=1)

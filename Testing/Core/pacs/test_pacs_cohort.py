@@ -268,7 +268,7 @@ def test_a_run_that_is_killed_stores_nothing_twice(run: Run, scripted: ScriptedS
         reached[number].set()
         return Answer(hold=True)
 
-    scripted.rule("POST", lambda line: scripted.answer_store(scripted.asked[-1]), times=1)
+    scripted.rule("POST", lambda line: scripted.answer_store(scripted.last(line)), times=1)
     scripted.rule("POST", lambda line: hold(0), times=1)
     last = run.found()[0].cases[-1].images[0].series
     scripted.rule(FETCH.format(last), lambda line: hold(1), times=1)

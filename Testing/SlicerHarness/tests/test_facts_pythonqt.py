@@ -365,6 +365,7 @@ def test_missing_program_is_an_error_without_an_end():
     process.errorOccurred.connect(lambda error: seen.append(("error", int(error))))
     process.connect("finished(int,QProcess::ExitStatus)", lambda *_: seen.append("finished"))
     process.start("/nonexistent/program", [])
+    support.wait_until(lambda: seen)
     support.wait(0.1)
     assert seen == [("error", 0)]
 

@@ -190,10 +190,14 @@ def test_interrupt_leaves_no_half_written_file(level_package: Path, tmp_path: Pa
         cwd=Path(__file__).parents[4],
     )
     try:
-        time.sleep(5)
+        assert process.stderr is not None
+        # From then on it is at the image, for far longer than the second that follows.
+        told = next((line for line in process.stderr if "loaded" in line), "")
+        assert told, "the run ended before it could be interrupted"
+        time.sleep(1)
         assert process.poll() is None, "the run was over before it could be interrupted"
         process.send_signal(signal.SIGINT)
-        stderr = process.communicate(timeout=30)[1]
+        stderr = process.communicate(timeout=300)[1]
     finally:
         process.kill()
     assert process.returncode == 130, stderr

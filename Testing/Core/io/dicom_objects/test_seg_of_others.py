@@ -62,7 +62,9 @@ def volumes(draw: st.DrawFn) -> tuple[Any, str]:
     return volume, draw(st.sampled_from(["BINARY", "LABELMAP", "FRACTIONAL"]))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(case=volumes(), seed=st.integers(0, 2**32))
 def test_whatever_highdicom_writes_is_read_at_its_place(
     tmp_path: Path, source: Any, case: tuple[Any, str], seed: int

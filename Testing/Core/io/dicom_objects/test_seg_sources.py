@@ -53,7 +53,9 @@ def test_dcmqi_finds_every_voxel_in_every_turn(tmp_path: Path, turn: tuple[float
     assert points_of(read_by_dcmqi(path, tmp_path / "dcmqi")) == points_of(truth)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     angles=st.tuples(*[st.floats(-np.pi, np.pi)] * 3),
     codes=st.sampled_from(CODES),

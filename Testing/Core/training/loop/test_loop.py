@@ -136,7 +136,7 @@ def test_rules_that_need_validation_need_a_fold(make_config, rule):
 def test_a_run_that_was_cut_off_can_be_packaged(make_config, tmp_path):
     token = CancelToken()
     with pytest.raises(Cancelled):
-        train(make_config(steps=8), lambda e: token.cancel() if e.stage == "train" else None, token)
+        train(make_config(steps=8), lambda e: token.cancel() if e.stage == "train" and e.done >= 4 else None, token)
     package = package_checkpoint(make_config(steps=8))
     saved = weights(tmp_path / "run")
     assert saved["step"] == 4

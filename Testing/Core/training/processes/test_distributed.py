@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -56,8 +55,8 @@ def _check_shared_overlap(rank: int) -> None:
     torch.testing.assert_close(gradient / 2, expected)
 
 
-def _process(rank: int, port: int, path: str) -> None:
-    _join(rank, port)
+def _process(rank: int, path: str) -> None:
+    _join(rank, path)
     result = train(load_config(path))
     assert (result.dice is None) == (rank != 0)
     _check_shared_overlap(rank)
@@ -65,16 +64,11 @@ def _process(rank: int, port: int, path: str) -> None:
     os._exit(0)
 
 
-def _join(rank: int, port: int) -> None:
+def _join(rank: int, path: str) -> None:
     torch.set_num_threads(1)
-    address = f"tcp://127.0.0.1:{port}"
-    distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    # They find each other by a file: a port that is free now may be another program's when they have started.
+    place = Path(path).with_name("meeting").as_uri()
+    distributed.init_process_group("gloo", init_method=place, rank=rank, world_size=2)
 
 
 @needs_gloo
@@ -94,7 +88,7 @@ def test_two_processes_train_the_network_that_one_trains(make_config, tmp_path):
     config: TrainingConfig = make_config(optimizer=OptimizerConfig("sgd", 0.05), **settings)
     path = tmp_path / "config.json"
     save_config(config, path)
-    multiprocessing.spawn(_process, (_free_port(), str(path)), nprocs=2, join=True)
+    multiprocessing.spawn(_process, (str(path),), nprocs=2, join=True)
     two = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
     one = train(dataclasses.replace(config, output=str(tmp_path / "alone")))
     alone = torch.load(tmp_path / "alone" / "checkpoint.pt", weights_only=True)
@@ -110,8 +104,8 @@ def test_two_processes_train_the_network_that_one_trains(make_config, tmp_path):
     assert longer.dice is not None
 
 
-def _lost(rank: int, port: int, path: str) -> None:
-    _join(rank, port)
+def _lost(rank: int, path: str) -> None:
+    _join(rank, path)
 
     def leave(event: ProgressEvent) -> None:
         if isinstance(event, TrainingEvent):
@@ -128,7 +122,7 @@ def _lost(rank: int, port: int, path: str) -> None:
 def test_a_process_that_is_lost_is_missed_at_once(make_config, tmp_path):
     path = tmp_path / "config.json"
     save_config(make_config(steps=100, validate_every=2), path)
-    multiprocessing.spawn(_lost, (_free_port(), str(path)), nprocs=2, join=True)
+    multiprocessing.spawn(_lost, (str(path),), nprocs=2, join=True)
     said = (tmp_path / "said.txt").read_text()
     assert "Another of the 2 processes" in said
     assert "--resume" in said
@@ -142,8 +136,8 @@ def test_a_batch_is_shared_whole():
         worlds[0].part(2)
 
 
-def _stopped(rank: int, port: int, path: str) -> None:
-    _join(rank, port)
+def _stopped(rank: int, path: str) -> None:
+    _join(rank, path)
     token = CancelToken()
 
     def stop(event: ProgressEvent) -> None:
@@ -162,7 +156,7 @@ def test_processes_stop_after_the_same_step(make_config, tmp_path):
     """Only the first one was told to."""
     path = tmp_path / "config.json"
     save_config(make_config(steps=100, validate_every=3, checkpoint_every=50), path)
-    multiprocessing.spawn(_stopped, (_free_port(), str(path)), nprocs=2, join=True)
+    multiprocessing.spawn(_stopped, (str(path),), nprocs=2, join=True)
     assert [(tmp_path / f"said{rank}.txt").read_text() for rank in range(2)] == [
         "The training was stopped after step 3 of 100."
     ] * 2

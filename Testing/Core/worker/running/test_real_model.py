@@ -160,7 +160,8 @@ def test_killed_in_the_middle_and_the_next_run_works(
     start: Callable[..., tuple[Any, Any]], package: Path, image: Volume
 ) -> None:
     client, listener = start(default_command())
-    number = client.segment(SegmentRequest([image], str(package), device="cpu", settings={"overlap": 0.9}))
+    slow = SegmentRequest([image], str(package), device="cpu", settings={"overlap": 0.95, "spacing_scale": 0.5})
+    number = client.segment(slow)
     until(lambda: tiles_done(listener), "the first tile")
     os.kill(client.hello.pid, signal.SIGKILL)
     assert listener.answer(number).code == "worker-crashed"

@@ -146,25 +146,25 @@ for name in ("torch", "SimpleITK", "scipy"):
 def test_the_client_costs_little_to_import() -> None:
     script = """
 import sys, time
-import numpy
-before = set(sys.modules)
 started = time.process_time()
+import numpy
+before, between = set(sys.modules), time.process_time()
 import UNetSegmentLib.worker.client.client, UNetSegmentLib.worker.transport.pipes, UNetSegmentLib.worker.client.session
-print(time.process_time() - started)
+print((time.process_time() - between) / (between - started))
 for name in ("torch", "SimpleITK", "scipy", "safetensors", "asyncio", "multiprocessing", "UNetSegmentLib.networks"):
     assert name not in sys.modules, name
 print(len(set(sys.modules) - before))
 """
     environment = {**os.environ, **default_environment()}
-    seconds = []
+    shares = []
     for _ in range(3):
         done = subprocess.run(
             [sys.executable, "-c", script], env=environment, check=True, capture_output=True, encoding="utf-8"
         )
         first, count = done.stdout.split()
-        seconds.append(float(first))
+        shares.append(float(first))
     assert int(count) < 105  # our own packages and what they need of the standard library
-    assert min(seconds) < 0.3, seconds  # processor time: about 0.05 s
+    assert min(shares) < 4, shares  # processor time in that of numpy's import: about 1.5
 
 
 def test_a_blocking_run(tmp_path: Path) -> None:
