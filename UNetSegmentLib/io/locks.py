@@ -85,12 +85,20 @@ def lacks_locks(error: OSError) -> bool:
 if sys.platform == "win32":
     import msvcrt
 
+    _LOCKED_BYTE = (1 << 31) - 2
+
     def try_lock(handle: int) -> bool:
         """Takes the lock of an open file unless somebody else holds it. Closing the file drops it."""
+        # Windows locks bytes from where the file stands, which is another place for whoever has it open: all take one
+        # byte far behind the end of any of these files, which need not be there.
+        stands = os.lseek(handle, 0, os.SEEK_CUR)
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
+        finally:
+            os.lseek(handle, stands, os.SEEK_SET)
         return True
 
 else:
