@@ -10,7 +10,7 @@ import pytest
 from orthanc import Orthanc, missing_orthanc
 from scripted_server import ScriptedServer
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "io" / "dicom")]
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("io/dicom", "cohort")]
 
 
 @pytest.fixture(autouse=True)

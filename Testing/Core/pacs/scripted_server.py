@@ -68,6 +68,8 @@ class ScriptedServer:
         self.asked: list[Asked] = []
         self.most = 1 << 30  # answers of a page
         self.pages = True
+        # Attributes that searches are answered with.
+        self.told = {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"}
         self.released = threading.Event()
         self._http = _Quiet(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -142,7 +144,7 @@ class ScriptedServer:
         items = []
         for one in {one.get(level): one for one in known}.values():
             count = sum(other.SeriesInstanceUID == one.SeriesInstanceUID for other in known)
-            item = _headers(one, {"StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"})
+            item = _headers(one, self.told)
             if level == "SeriesInstanceUID":
                 item["00201209"] = {"vr": "IS", "Value": [count]}
             items.append(item)

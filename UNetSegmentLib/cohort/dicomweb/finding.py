@@ -40,7 +40,8 @@ def find_on_server(
         ServerError: the server could not be asked at all.
         Cancelled: the token was set.
     """
-    everything, troubles = find_series(server, query, cancel)
+    said: list[str] = []
+    everything, troubles = find_series(server, query, cancel, said.append)
     series = [one for one in everything if one.modality not in _NO_IMAGES]
     cases: list[CohortCase] = []
     left = [LeftOut.because(name_of(t.study, "", t.study), _address(server, t.study), t.error) for t in troubles]
@@ -64,6 +65,7 @@ def find_on_server(
     if len(everything) > len(series):
         kinds = sorted({one.modality for one in everything if one.modality in _NO_IMAGES})
         notes.append(f"{len(everything) - len(series)} series hold no images ({', '.join(kinds)}).")
+    notes += said
     if not server.encrypted:
         notes.append(_CLEAR.format(server.host))
     return Found(tuple(sorted(cases, key=lambda case: case.name)), tuple(left), tuple(notes))
@@ -99,8 +101,9 @@ def _name(series: SeriesOnServer) -> str:
 
 
 def _words(series: SeriesOnServer) -> str:
-    parts = [f"series {series.number}" if series.number else "", series.modality, series.description]
-    return ", ".join(filter(None, (*parts, f"{series.instances} instances" if series.instances else "")))
+    """Nothing that an operator typed: it gets into tables and pages."""
+    counted = f"{series.instances} instances" if series.instances else ""
+    return ", ".join(filter(None, (series.modality, counted, f"UID {series.uid}")))
 
 
 def _address(server: Server, study: str, series: str = "") -> Path:

@@ -66,7 +66,7 @@ def series_name(series: Series) -> str:
 
 def name_of(study: str, number: str, series: str) -> str:
     """The name of UIDs and the series' number."""
-    number = "".join(c for c in number if c.isdigit())[:6]
+    number = number[:6] if number.isdecimal() else ""
     return f"study-{_digest(study)}-series-{number or 'x'}-{_digest(series)}"
 
 
@@ -102,7 +102,9 @@ def _case(series: Series, shared: Set[Path]) -> CohortCase:
     folder = _folder_of(series)
     # What else lies there, or comes to lie there, is none of the case's business.
     own = sorted(str(item.path.relative_to(folder)) for item in series.slices) if folder in shared else ()
-    source = Source(folder, series.uid or series.number or series.description, files=tuple(dict.fromkeys(own)))
+    wanted = series.identifier or (series.number if series.number.isdecimal() else "")
+    # Where it has no name but what an operator typed, one of its files stands for it.
+    source = Source(folder, wanted, files=tuple(dict.fromkeys(own))) if wanted else Source(series.slices[0].path)
     return CohortCase(series_name(series), (source,), origin=str(series))
 
 
@@ -134,7 +136,8 @@ def _objection(series: Series, wanted: Wanted) -> str:
 
 def _left(series: Series, reason: str, damaged: bool) -> LeftOut:
     cure = "Copy or export the series again." if damaged else "Name it in a CSV table, if it is wanted all the same."
-    return LeftOut(series_name(series), series.slices[0].path.parent, f"{reason} ({series})", cure)
+    told = f"{series.kind}, UID {series.identifier}" if series.identifier else series.kind
+    return LeftOut(series_name(series), series.slices[0].path.parent, f"{reason} ({told})", cure)
 
 
 def _other(other: Other) -> LeftOut:

@@ -11,6 +11,9 @@ from pathlib import Path
 from ...budget import is_out_of_memory, out_of_memory
 from ...errors import OutputError, UNetSegmentError
 from ...io.atomic import DISK_FULL, output_error
+from ...io.dicom.recognition import is_dicom
+from ...io.dicom.series import without_listing
+from ...io.plain_files import is_folder
 from ..case import CohortCase
 from ..record import Record, Status
 from ..stamps import stamp_of
@@ -39,6 +42,9 @@ def failed(
         stamp, content: of its inputs, where they are known, see :mod:`..stamps`.
         notes: what reading had to tell.
     """
+    cause, detail = error.cause, error.detail
+    if _tells_of_headers(case):
+        cause, detail = without_listing(cause), _without_words(error)
     return Record(
         case=case.name,
         status=Status.FAILED,
@@ -48,9 +54,9 @@ def failed(
         job=digest,
         warnings=notes,
         code=error.code,
-        cause=error.cause,
+        cause=cause,
         cure=error.cure,
-        detail=error.detail,
+        detail=detail,
         finished=now(),
     )
 
@@ -92,7 +98,29 @@ def _unexpected(error: Exception) -> UNetSegmentError:
         "".join(traceback.format_exception(error))[-2000:],
     )
     found.code = UNEXPECTED
+    found.__cause__ = error
     return found
+
+
+def of_dicom(path: Path) -> bool:
+    """Whether a path means DICOM, whose headers hold words about a patient: a folder, or such a file."""
+    return is_folder(path) or is_dicom(path)
+
+
+def _tells_of_headers(case: CohortCase) -> bool:
+    paths = [*(source.path for source in case.images), *([case.reference] if case.reference else [])]
+    return any(source.remote is not None for source in case.images) or any(map(of_dicom, paths))
+
+
+def _without_words(error: UNetSegmentError) -> str:
+    """Where an error came from. What libraries say in their own words may quote a header."""
+    lines: list[str] = []
+    one: BaseException | None = error.__cause__
+    while one is not None:
+        where = traceback.format_tb(one.__traceback__) if error.code == UNEXPECTED else []
+        lines = [*where, f"{type(one).__name__}\n", *lines]
+        one = one.__cause__ or one.__context__
+    return "".join(lines).strip()[-2000:]
 
 
 def _stamp(case: CohortCase) -> str:

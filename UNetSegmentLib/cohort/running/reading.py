@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import InputError
 from ...geometry import Box
@@ -13,8 +13,9 @@ from ...io.dicom_objects.reading.image_grid import ImageGrid
 from ...io.regions import parse_region
 from ...progress import CancelToken
 from ...volume import Segmentation, Volume
-from ..case import CohortCase
+from ..case import CohortCase, Source
 from ..stamps import content_of, stamp_of
+from .failures import of_dicom
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +70,17 @@ def read_case(
         raise InputError(
             f"'{case.images[0].path.name}' cannot be read ({error.strerror or error}).", "Check the file and its disk."
         ) from error
-    volumes = tuple(guarded.read_volume(s.path, s.series or None, cancel=cancel) for s in case.images)
+    volumes = tuple(_read(source, cancel) for source in case.images)
     region = parse_region(case.roi, volumes[0].geometry) if case.roi else None
     reference = None if case.reference is None else _reference(case, volumes[0], cancel)
     return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started)
+
+
+def _read(source: Source, cancel: CancelToken | None) -> Volume:
+    """An image. A series is called by its folder or file: its description, which may be about the patient, would get
+    into notes and so into the table."""
+    volume = guarded.read_volume(source.path, source.series or None, cancel=cancel)
+    return replace(volume, name=source.path.name) if of_dicom(source.path) else volume
 
 
 def _fetch(case: CohortCase, cancel: CancelToken | None, gets_on: Callable[[], None]) -> None:

@@ -16,6 +16,7 @@ from .kinds import Other
 
 # An empty file that macOS keeps in folders with a picture of their own.
 _MAC_ICON = "Icon\r"
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
@@ -41,8 +42,24 @@ class Series:
         return len(self.slices) > 1 and all(item.frames[0].position is None for item in self.slices)
 
     def __str__(self) -> str:
+        """Without its description, which may be about the patient: sentences get into tables, pages and logs."""
+        return f"UID {self.identifier} ({self.kind})" if self.identifier else f"without UID ({self.kind})"
+
+    @property
+    def identifier(self) -> str:
+        """The UID where it is one; a header may hold anything in its place."""
+        return self.uid if _UID.fullmatch(self.uid) else ""
+
+    @property
+    def kind(self) -> str:
+        """Modality, number of files, whether it is a localizer."""
+        return f"{self.modality or '?'}, {self._counted()}{', a localizer' if self.localizer else ''}"
+
+    @property
+    def listed(self) -> str:
+        """By all its names, for somebody who has to choose one at a terminal."""
         name = shown(self.description, 60) or "no description"
-        kind = f"{shown(self.modality, 16) or '?'}, series {shown(self.number, 16) or '?'}"
+        kind = f"{self.modality or '?'}, series {shown(self.number, 16) or '?'}"
         identifier = f", UID {shown(self.uid, 70)}" if self.uid else ""
         return f"'{name}' ({kind}, {self._counted()}{', a localizer' if self.localizer else ''}{identifier})"
 
@@ -94,7 +111,7 @@ def contents_of_files(paths: Iterable[Path]) -> Contents:
         else:
             broken.append(found)
     series = [_series(slices) for group in groups.values() for slices in _studies(group)]
-    series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), str(one)))
+    series.sort(key=lambda one: (-sum(len(item.frames) for item in one.slices), one.listed))
     return Contents(tuple(series), tuple(others), tuple(broken))
 
 

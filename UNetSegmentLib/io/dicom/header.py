@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import DependencyError, InputError, ResourceError
 from ..plain_files import open_plain
 from .frames import Frame, applied_by_gdcm, frames_of, is_localizer, is_mosaic
-from .kinds import Other, kind_of
+from .kinds import Other, kind_of, known_modality
 from .pixel_data import check_deflated, fault_of_pixels, pixel_bytes
 from .recognition import HEAD, looks_like_dicom
 from .values import Dataset, count, element, item, number, text
@@ -194,7 +194,7 @@ def _fault(file: BinaryIO, data: Dataset) -> str:
 def _slice(path: Path, data: Dataset, uid: str) -> Slice:
     series_number, modality, description = (text(data, tag) for tag in (_SERIES_NUMBER, _MODALITY, _DESCRIPTION))
     patient = text(data, _PATIENT_ID) or text(data, _PATIENT_NAME)
-    key = SeriesKey(uid, series_number, modality, description, is_localizer(data), patient)
+    key = SeriesKey(uid, series_number, known_modality(modality), description, is_localizer(data), patient)
     bits = count(data, "BitsStored") or count(data, "BitsAllocated", 16)
     signed = count(data, "PixelRepresentation") == 1
     high = count(data, "HighBit", bits - 1)

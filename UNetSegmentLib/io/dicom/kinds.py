@@ -38,6 +38,14 @@ _KINDS = {
     f"{_STORAGE}481.5": "RT plan",
     f"{_STORAGE}481.8": "RT plan",
 }
+# PS3.3, C.7.3.1.1.1, those that are retired included.
+_MODALITIES = """
+ANN AR AS ASMT AU BDUS BI BMD CD CF CFM CP CR CS CT CTPROTOCOL DD DF DG DM DMS DOC DS DX EC ECG EEG EMG EOG
+EPS ES FA FID FS GM HC HD IO IOL IVOCT IVUS KER KO LEN LP LS M3D MA MG MR MS NM OAM OCT OP OPM OPR OPT OPTBSV
+OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN
+RTSTRUCT RWV SEG SM SMR SR SRF ST STAIN TEXTUREMAP TG US VA VF XA XAPROTOCOL XC
+""".split()  # noqa: SIM905 (a hundred words, a line each)
+_OTHER = "OT"
 _DRAWN_ON = "Give the image series that it was drawn on. 'unetsegment convert' turns it into a label map."
 _CURES = {
     "segmentation (SEG)": _DRAWN_ON,
@@ -66,6 +74,12 @@ class Other:
     @property
     def cure(self) -> str:
         return _CURES.get(self.kind, "Give an image series.")
+
+
+def known_modality(text: str) -> str:
+    """A modality as it is stated, or DICOM's word for others: what stands there may be anything, a patient's name too,
+    and modalities are told in tables and messages. Empty where none is stated."""
+    return text if not text or text.upper() in _MODALITIES else _OTHER
 
 
 def kind_of(sop_class: str) -> str | None:

@@ -34,7 +34,7 @@ def read_series(series: Series) -> Volume:
     table = (_TABLE,) if any(item.table for item, _ in stacked.planes) else ()
     notes = series.notes + stacked.notes + turned + table + _bits(stacked.planes)
     modality = shown(series.modality, 16)
-    return Volume(voxels, stacked.geometry, series.description or "series", notes, modality, series.uid)
+    return Volume(voxels, stacked.geometry, series.description or "series", notes, modality, series.identifier)
 
 
 def _bits(planes: Sequence[tuple[Slice, int]]) -> tuple[str, ...]:

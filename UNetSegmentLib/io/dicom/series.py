@@ -16,6 +16,7 @@ from .kinds import Other, counted
 
 _LISTED = 12
 _IN_SENTENCE = 3
+_LISTED_BELOW = " It holds:"
 _CHOOSE = "Choose one: give one of its files, or its UID, number or description as the series (--series)."
 
 
@@ -151,16 +152,23 @@ def _same(name: str) -> str:
 
 
 def _held(series: Sequence[Series]) -> str:
-    return f"It holds:{_listing(series)}" if series else "It holds no image series."
+    return f"{_LISTED_BELOW.strip()}{_listing(series)}" if series else "It holds no image series."
 
 
 def _listing(series: Sequence[Series]) -> str:
-    """What there is, a series a line, not more than fit on a screen."""
+    """What there is, a series a line, not more than fit on a screen; see :func:`without_listing`."""
     alike = Counter(map(_names, series))
-    lines = [f"- {one}{_example(one) if alike[_names(one)] > 1 else ''}" for one in series[:_LISTED]]
+    lines = [f"- {one.listed}{_example(one) if alike[_names(one)] > 1 else ''}" for one in series[:_LISTED]]
     if len(series) > _LISTED:
         lines.append(f"- and {len(series) - _LISTED} more with fewer slices")
     return "\n".join(["", *lines])
+
+
+def without_listing(text: str) -> str:
+    """An error's text without the list of series that people choose from: their descriptions may be about a patient,
+    and must not get into files."""
+    first, *more = text.split("\n")
+    return f"{first.removesuffix(_LISTED_BELOW).rstrip(':.')}." if more else first
 
 
 def _names(series: Series) -> tuple[str, ...]:

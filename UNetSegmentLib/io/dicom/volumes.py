@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from ...text import shown
 from .frames import Frame
 
 _SHOWN = 6
+_NUMBERS = re.compile(r"[-+0-9.,eE\\ ]*")
 _CURE = (
     "Split it into single volumes first, for example with Slicer's DICOM module or dcm2niix, or move the files of the "
     "volume that you want into a folder of their own."
@@ -33,11 +35,9 @@ def several_volumes(name: str, frames: Sequence[Frame], places: np.ndarray) -> I
         for frame, place in zip(frames, places, strict=True):
             groups[dict(frame.marks).get(mark, "")].append(int(place))
         if all(len(group) == len(set(group)) == total for group in groups.values()):
-            listed = ", ".join(shown(value, 40) or "none" for value in values[:_SHOWN])
-            more = ", ..." if len(values) > _SHOWN else ""
             return InputError(
-                f"Series {name} holds {len(groups)} volumes of {total} slices, which differ in their {mark} "
-                f"({listed}{more}).",
+                f"Series {name} holds {len(groups)} volumes of {total} slices, which differ in their {mark}"
+                f"{_listed(values)}.",
                 _CURE,
             )
     places_there = "one place" if total == 1 else f"{total} places"
@@ -46,6 +46,14 @@ def several_volumes(name: str, frames: Sequence[Frame], places: np.ndarray) -> I
         "several acquisitions.",
         _CURE,
     )
+
+
+def _listed(values: Sequence[str]) -> str:
+    """Values, if they are numbers: words of a header may be about the patient, and this gets into tables."""
+    if not all(_NUMBERS.fullmatch(value) for value in values):
+        return ""
+    listed = ", ".join(shown(value, 40) or "none" for value in values[:_SHOWN])
+    return f" ({listed}{', ...' if len(values) > _SHOWN else ''})"
 
 
 def _differing(frames: Sequence[Frame]) -> list[tuple[str, list[str]]]:

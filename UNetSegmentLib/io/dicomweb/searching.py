@@ -9,9 +9,11 @@ from typing import Any
 from ...errors import InputError, ServerError
 from ...progress import CancelToken
 from ...text import shown
+from ..dicom.kinds import known_modality
 from .connection import Connection, connected
 from .failures import PassingError, no_dicomweb
 from .json_model import is_uid, number_in, text_in, values_in
+from .matching import Matching
 from .server import Server
 
 _PAGE = 200
@@ -93,7 +95,6 @@ class SeriesOnServer:
     uid: str
     modality: str = ""
     number: str = ""
-    description: str = ""
     instances: int = 0
     frames: int = 1
     sop_class: str = ""
@@ -109,18 +110,28 @@ class StudyTrouble:
 
 
 def find_series(
-    server: Server, query: Query, cancel: CancelToken | None = None
+    server: Server, query: Query, cancel: CancelToken | None = None, note: Callable[[str], None] | None = None
 ) -> tuple[list[SeriesOnServer], list[StudyTrouble]]:
     """All series that fit, in the order of the server, and the studies that could not be looked into.
+
+    Args:
+        note: told in a sentence which parts of the query the server passed over, and which could not be checked.
 
     Raises:
         ServerError: the server could not be asked at all.
         Cancelled: the token was set.
     """
     search = _Search(connected(server), cancel)
+    found = _found(server, query, search)
+    if note is not None:
+        for sentence in search.matching.notes:
+            note(sentence)
+    return found
+
+
+def _found(server: Server, query: Query, search: _Search) -> tuple[list[SeriesOnServer], list[StudyTrouble]]:
     if query.series and not (query.studies or query.studies_by):
         filters = [{"SeriesInstanceUID": uid, **query.series_by} for uid in query.series]
-        # Servers that do not know a filter pass it over: what was not asked for is not taken.
         found = [series for one in filters for series in search.series(None, one) if series.uid in query.series]
         there = {series.uid for series in found}
         lost = [StudyTrouble(uid, _not_there(server, "series")) for uid in query.series if uid not in there]
@@ -171,7 +182,7 @@ def look_closer(server: Server, series: SeriesOnServer, cancel: CancelToken | No
         instances=series.instances or len(instances),
         frames=max(number_in(headers, "NumberOfFrames"), 1),
         sop_class=text_in(headers, "SOPClassUID") or text_in(first, "SOPClassUID"),
-        modality=series.modality or shown(text_in(headers, "Modality"), 16).upper(),
+        modality=series.modality or known_modality(text_in(headers, "Modality").upper()),
         localizer="LOCALIZER" in kinds,
     )
 
@@ -181,6 +192,7 @@ class _Search:
 
     def __init__(self, connection: Connection, cancel: CancelToken | None) -> None:
         self._connection, self._cancel = connection, cancel
+        self.matching = Matching(connection.server.host)
 
     def studies(self, query: Query) -> list[str]:
         """UIDs of the studies to look into; those that were named are not asked about where nothing else is asked."""
@@ -188,28 +200,34 @@ class _Search:
             return list(query.studies)
         search = self._connection.client.search_for_studies
         named: list[dict[str, str]] = [{"StudyInstanceUID": uid} for uid in query.studies] or [{}]
+        fields = list(query.studies_by)  # so that it can be seen whether they fit
         found = [
             text_in(item, "StudyInstanceUID")
             for name in named
-            for item in self._pages(search, "StudyInstanceUID", search_filters={**name, **query.studies_by})
+            for item in self._pages(
+                search, "StudyInstanceUID", search_filters={**name, **query.studies_by}, fields=fields
+            )
+            if self.matching.fits(item, query.studies_by)
         ]
         return [uid for uid in dict.fromkeys(found) if is_uid(uid) and uid in (query.studies or (uid,))]
 
     def series(self, study: str | None, filters: Mapping[str, str]) -> Iterator[SeriesOnServer]:
         """Series of a study, or of all."""
         search = self._connection.client.search_for_series
-        fields = ["NumberOfSeriesRelatedInstances", "SeriesDescription"]
+        # Servers pass over a filter that they do not know: what was not asked for is not taken.
+        fields = ["NumberOfSeriesRelatedInstances", *filters]
         for item in self._pages(
             search, "SeriesInstanceUID", study_instance_uid=study, search_filters=dict(filters), fields=fields
         ):
             uid, of = text_in(item, "SeriesInstanceUID"), text_in(item, "StudyInstanceUID") or study or ""
-            if is_uid(uid) and is_uid(of) and of == (study or of):  # they become parts of addresses
+            if not (is_uid(uid) and is_uid(of) and of == (study or of)):  # they become parts of addresses
+                continue
+            if self.matching.fits(item, filters):
                 yield SeriesOnServer(
                     of,
                     uid,
-                    shown(text_in(item, "Modality"), 16).upper(),
+                    known_modality(text_in(item, "Modality").upper()),
                     shown(text_in(item, "SeriesNumber"), 16),
-                    shown(text_in(item, "SeriesDescription"), 64),
                     number_in(item, "NumberOfSeriesRelatedInstances"),
                 )
 

@@ -64,7 +64,7 @@ def _forbidden(path: Path) -> None:
 @pytest.mark.parametrize("harm", [_empty, _zeros, _half, _without_last_byte, _page, _dangling, _forbidden])
 def test_a_slice_that_cannot_be_read_is_named(series: Path, place: str, harm: Callable[[Path], object]) -> None:
     harm(series / place)
-    with pytest.raises(InputError, match=f"'{place}' may be a slice of series 'T1'.*cannot be read: it "):
+    with pytest.raises(InputError, match=f"'{place}' may be a slice of series UID 1.2.3 .*cannot be read: it "):
         read_volume(series)
     with pytest.raises(InputError, match=f"'{place}' may be a slice"):
         read_volume(series / "IM0002")
@@ -190,11 +190,11 @@ def test_places_of_several_frames_of_reference_are_said(tmp_path: Path) -> None:
 
 def test_slices_without_position(series: Path, tmp_path: Path) -> None:
     save_slice(series / "IM0006", None)
-    with pytest.raises(InputError, match=r"1 of the 6 slices of series 'T1'.*do not say where in the patient they lie"):
+    with pytest.raises(InputError, match=r"1 of the 6 slices of series UID 1.2.3 .*do not say where in the patient"):
         read_volume(series)
     for number in range(3):
         save_slice(tmp_path / "all" / f"IM{number}", None, orientation=None)
-    with pytest.raises(InputError, match=r"The slices of series 'T1'.*do not say where in the patient they lie"):
+    with pytest.raises(InputError, match=r"The slices of series UID 1.2.3 .*do not say where in the patient they lie"):
         read_volume(tmp_path / "all")
 
 
@@ -204,7 +204,7 @@ def test_one_of_several_pictures_without_a_place_is_read_alone(tmp_path: Path) -
         save_slice(tmp_path / f"IM{number}", None, pixels, orientation=None, sop_class=STORAGE + "6.1")
     volume = read_volume(tmp_path / "IM1")
     assert volume.voxels.shape == (1, 1, 4, 5) and (volume.voxels == 1).all()
-    assert volume.notes[0].startswith("'IM1' was read alone: the files of series 'T1'")
+    assert volume.notes[0].startswith("'IM1' was read alone: the files of series UID 1.2.3 (MR, ")
 
 
 def test_a_film_is_no_volume(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_localizer_is_left_out_and_said(series: Path) -> None:
         path = save_slice(where / "loc", (0, 0, 0), orientation=(0, 1, 0, 0, 0, -1), SeriesInstanceUID=uid, **kind)
         volume = read_volume(series.parent)
         assert volume.voxels.shape[1] == 5
-        assert "Left out as localizers: 'scout' (MR, series 7, 1 file, a localizer" in " ".join(volume.notes)
+        assert f"Left out as localizers: UID {uid} (MR, 1 file, a localizer" in " ".join(volume.notes)
         assert read_volume(series, "1.2.3").voxels.shape[1] == 5
         path.unlink()
     # It can still be asked for, and is read where there is nothing else.
@@ -242,7 +242,10 @@ def test_the_series_above_others_is_read_and_said(series: Path) -> None:
     save_series(series / "derived", _HEIGHTS, SeriesInstanceUID="1.2.4", SeriesDescription="smoothed")
     volume = read_volume(series)
     assert volume.voxels.shape[1] == 5
-    assert "series in the folder itself was read, 'T1'" in volume.notes[0] and "'smoothed'" in volume.notes[0]
+    assert (
+        "series in the folder itself was read, UID 1.2.3 (MR, " in volume.notes[0]
+        and "UID 1.2.4 (MR, " in volume.notes[0]
+    )
     assert read_volume(series, "smoothed").notes == ()
     with pytest.raises(InputError, match="holds 2 DICOM series"):
         read_volume(series.parent)
@@ -364,7 +367,7 @@ def test_compressed_pictures_larger_than_memory_are_refused(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("UNetSegmentLib.budget.available_memory", lambda swap=False: 10_000_000)
-    with pytest.raises(ResourceError, match=r"Series 'CT Body 3.0'.*20 x 512 x 512 voxels.*would take"):
+    with pytest.raises(ResourceError, match=r"Series without UID .CT, 20 files.*20 x 512 x 512 voxels.*would take"):
         read_volume(shared_data / "ct" / "dicom_series")
 
 
