@@ -100,3 +100,17 @@ def test_photographs_of_a_visit_are_a_case_each(tmp_path: Path) -> None:
     assert only.images[0].path == tmp_path / "slice1.dcm"
     refused = find_cases([tmp_path], Wanted(volumes=True))
     assert not refused.cases and "do not say where they lie" in refused.left_out[0].cause
+
+
+def test_a_series_that_has_no_name_of_its_own_is_watched_as_a_whole(tmp_path: Path) -> None:
+    write_series(tmp_path, description="typed by somebody")
+    for path in tmp_path.iterdir():
+        data = dcmread(path)
+        data.SeriesInstanceUID, data.SeriesNumber = "", None
+        data.save_as(path)
+    (case,) = find_cases([tmp_path], ANY).cases
+    assert case.images[0].series == "" and "typed" not in case.origin
+    before = read_case(case)
+    changed(tmp_path / "slice3.dcm")
+    after = read_case(case)
+    assert after.volumes[0].voxels.shape[1] == 5 and after.stamp != before.stamp and after.content != before.content

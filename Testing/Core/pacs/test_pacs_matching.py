@@ -35,6 +35,8 @@ TAGS = {
         ("SeriesDescription", "FLAIR", ["flair"], False),
         ("SeriesDescription", "FLAIR", [], False),
         ("SeriesDescription", "*", ["T1"], True),
+        ("SeriesDescription", "*", [], True),
+        ("SeriesDescription", "", ["T1"], True),
         ("SeriesDescription", "T?*[1]", ["T2 ax [1]"], True),
         ("SeriesDescription", "T?*[1]", ["T2 ax 1"], False),
         ("SeriesDescription", "Sch\u00e4del", ["Scha\u0308del"], True),

@@ -103,8 +103,12 @@ def _case(series: Series, shared: Set[Path]) -> CohortCase:
     # What else lies there, or comes to lie there, is none of the case's business.
     own = sorted(str(item.path.relative_to(folder)) for item in series.slices) if folder in shared else ()
     wanted = series.identifier or (series.number if series.number.isdecimal() else "")
-    # Where it has no name but what an operator typed, one of its files stands for it.
-    source = Source(folder, wanted, files=tuple(dict.fromkeys(own))) if wanted else Source(series.slices[0].path)
+    if wanted:
+        source = Source(folder, wanted, files=tuple(dict.fromkeys(own)))
+    else:  # it has no name but what an operator typed: one of its files stands for it
+        first = series.slices[0].path
+        beside = sorted({item.path.name for item in series.slices if item.path.parent == first.parent})
+        source = Source(first, files=tuple(beside) if len(beside) > 1 else ())
     return CohortCase(series_name(series), (source,), origin=str(series))
 
 

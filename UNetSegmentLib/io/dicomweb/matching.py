@@ -57,6 +57,8 @@ def _fits(item: Mapping[str, Any], key: str, asked: str) -> bool | None:
     tag = tag_for_keyword(key)
     if tag is None or f"{tag:08X}" not in item:
         return None
+    if not asked.strip("* "):  # universal matching, PS3.4, C.2.2.2.3: anything fits, nothing too
+        return True
     vr = dictionary_VR(tag)
     wanted = re.split(r"[\\,]" if vr == "UI" else r"\\", asked)
     values = [text for value in values_in(item, key) for text in _texts(value)]
