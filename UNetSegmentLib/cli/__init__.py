@@ -10,6 +10,15 @@ _COLLECTED_AFTER = 100_000  # objects
 
 def main() -> None:
     """The console script ``unetsegment``."""
+    import sys
+
+    try:
+        _run()
+    except KeyboardInterrupt:  # before the command has begun to listen for it
+        sys.exit(130)
+
+
+def _run() -> None:
     import gc
     import sys
 

@@ -297,3 +297,14 @@ def test_help_says_all_of_what_it_was_given(run: Run, monkeypatch: pytest.Monkey
             words = (getattr(option, "help", None) or "").split()
             assert not any("[" in word for word in words), f"{name}: {option.name}"
             assert not words or words[-1] in shown, f"{name}: {option.name}"
+
+
+def test_an_interrupt_before_a_command_has_begun_is_no_traceback() -> None:
+    script = (
+        "import sys, UNetSegmentLib.cli as cli\n"
+        "def interrupted():\n    raise KeyboardInterrupt\n"
+        "cli._run = interrupted\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (130, "")
