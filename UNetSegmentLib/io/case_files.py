@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ..errors import InputError
@@ -11,12 +12,17 @@ from .case_names import case_name, cases_by_name, is_image_file
 from .dicom.recognition import is_dicom
 from .dicom_objects.reading.recognition import is_object, object_at
 
+# How a cohort's run names the result in a case's folder, and the folder of a result that it must not replace.
+_RESULT = "segmentation"
+_KEPT = re.compile(r"(.+)-kept-\d+")
+
 
 def label_files(folder: Path) -> dict[str, Path]:
     """The segmentations of a folder by the names of their cases, sorted by file names.
 
     Label images, SEG and structure sets (by their content: ``NAME.dcm`` or ``NAME``). Where there is none of these,
-    each sub-folder that holds one SEG or structure set is a case of its name.
+    each sub-folder that holds one SEG or structure set, or a label image called ``segmentation`` as ``batch`` writes
+    it, is a case of its name. What ``batch`` has kept of a case beside its new result is none.
 
     Raises:
         InputError: no such folder, two files of one case, or a sub-folder with several segmentations.
@@ -25,16 +31,30 @@ def label_files(folder: Path) -> dict[str, Path]:
     here = [path for path in files if is_image_file(path) or (path.is_file() and is_object(path))]
     if here:
         return cases_by_name(here)
+    folders = {path.name: path for path in files if path.is_dir()}
     found = {}
-    for path in files:
-        if path.is_dir():
-            try:
-                inside = object_at(path)
-            except InputError as error:
-                raise InputError(f"Case {shown(path.name, 60)}: {error.cause}", error.cure, error.detail) from error
-            if inside is not None:
-                found[case_name(path)] = inside
+    for name, path in folders.items():
+        kept = _KEPT.fullmatch(name)
+        inside = None if kept and kept[1] in folders else _within(path)
+        if inside is not None:
+            found[case_name(path)] = inside
     return found
+
+
+def _within(folder: Path) -> Path | None:
+    """The segmentation of the case that has a folder of its own; None where it holds none.
+
+    Raises:
+        InputError: it holds several.
+    """
+    images = [path for path in _visible(folder) if is_image_file(path) and case_name(path) == _RESULT]
+    try:
+        if len(images) > 1:
+            names = " and ".join(f"'{path.name}'" for path in images)
+            raise InputError(f"The folder holds several results: {names}.", "Leave the one that is meant.")
+        return images[0] if images else object_at(folder)
+    except InputError as error:
+        raise InputError(f"Case {shown(folder.name, 60)}: {error.cause}", error.cure, error.detail) from error
 
 
 def image_cases(folder: Path) -> dict[str, Path]:
