@@ -19,7 +19,7 @@ from . import seg_nrrd
 from .atomic import check_writable, full_suffix
 from .formats.recognition import read_header
 from .formats.stored import load
-from .grid import place_on_grid
+from .grid import put_back
 from .itk import to_image, write_image
 from .label_names import find_label
 from .label_table import check_table_target, read_label_table, table_path, write_label_table
@@ -312,7 +312,7 @@ def _uncropped(segmentation: Segmentation, reference: Geometry | None, path: Pat
     if reference is None:
         return segmentation
     try:
-        return place_on_grid(segmentation, reference, f"'{path.name}'")
+        return put_back(segmentation, reference, f"'{path.name}'")
     except GeometryError as error:
         _log.info("%s stays on its own grid: %s", path.name, error.cause)
         return segmentation

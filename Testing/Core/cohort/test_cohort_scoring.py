@@ -75,3 +75,12 @@ def test_within_a_region_the_reference_counts_there_alone(labels: tuple[Label, .
 
 def test_without_a_reference_there_is_nothing_to_say() -> None:
     assert dice_with(two_organs(LIVER), None) == ({}, ())
+
+
+def test_a_reference_of_another_size_is_told() -> None:
+    found = two_organs(LIVER, SPLEEN)
+    box = Box((0, 0, 0), (6, 7, 9))
+    part = Segmentation(found.voxels[box.slices], found.geometry.cropped(box), found.labels)
+    scores, (note,) = dice_with(found, part)
+    assert scores == {1: 1.0, 2: 1.0}
+    assert note.startswith("The reference covers another part than the image: 9 x 7 x 6 voxels, not 10 x 8 x 6")

@@ -224,7 +224,16 @@ def test_a_cropped_label_map_is_placed_on_its_grid() -> None:
     box = Box((1, 2, 3), (6, 5, 8))
     part = Segmentation(whole.voxels[box.slices], GRID.cropped(box), LABELS)
     np.testing.assert_array_equal(place_on_grid(part, GRID).voxels, whole.voxels)
-    assert place_on_grid(replace(part, notes=("as read",)), GRID).notes == ("as read",)
+    first, note = place_on_grid(replace(part, notes=("as read",)), GRID, "'a.nii.gz'").notes
+    size = " x ".join(map(str, GRID.size))
+    part_size = " x ".join(map(str, part.geometry.size))
+    assert first == "as read" and f"{part_size} (from voxel 3, 2, 1 on) voxels, not {size}" in note
+
+
+def test_the_same_grid_in_other_axes_is_no_part_of_it() -> None:
+    whole = _example()
+    turned, axis_map = GRID.reoriented("SAR")
+    assert place_on_grid(Segmentation(axis_map.apply(whole.voxels), turned, LABELS), GRID).notes == ()
 
 
 def test_a_turned_label_map_is_placed_on_its_grid() -> None:

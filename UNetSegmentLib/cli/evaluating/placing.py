@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import GeometryError, InputError
-from ...text import shown
 
 if TYPE_CHECKING:
     from ...io.dicom_objects.reading.image_grid import ImageGrid
@@ -84,18 +82,12 @@ def _on_image(segmentation: Segmentation, grid: ImageGrid, path: Path) -> Segmen
 def _on_reference(found: Segmentation, expected: Segmentation, prediction: Path) -> Segmentation:
     from ...io import place_on_grid
 
-    placed = place_on_grid(found, expected.geometry, f"'{prediction.name}'")
-    # Slicer stores the occupied part only; any other file that covers a part may be of another, cropped image.
-    if found.voxels.size != placed.voxels.size and not prediction.name.lower().endswith(".seg.nrrd"):
-        note = f"'{shown(prediction.name)}' covers another part than its reference; beyond it is background."
-        placed = replace(placed, notes=(*placed.notes, note))
-    return placed
+    return place_on_grid(found, expected.geometry, f"'{prediction.name}'", "its reference")
 
 
 def _together(found: Segmentation, expected: Segmentation, prediction: Path) -> tuple[Segmentation, Segmentation]:
     """Both on the grid that holds both."""
-    from ...io import place_on_grid
-    from ...io.grid import joined
+    from ...io.grid import joined, place_on_grid, put_back, slices_of
 
     grid = joined(expected.geometry, found.geometry)
     if grid is None:
@@ -104,4 +96,10 @@ def _together(found: Segmentation, expected: Segmentation, prediction: Path) -> 
             f"({found.geometry.difference(expected.geometry)}).",
             "Give the image of both with --images, or resample one of them (nearest neighbour).",
         )
-    return place_on_grid(found, grid), place_on_grid(expected, grid)
+    # Frames that a SEG leaves out are slices of its series all the same; pictures of another size are of another one.
+    if slices_of(found.geometry, grid) and slices_of(expected.geometry, grid):
+        return put_back(found, grid), put_back(expected, grid)
+    both = "the grid of it and its reference"
+    return place_on_grid(found, grid, f"'{prediction.name}'", both), place_on_grid(
+        expected, grid, "The reference", both
+    )

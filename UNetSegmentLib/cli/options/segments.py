@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +35,7 @@ def read_placed(
 
     grid = ImageGrid(geometry, f"'{image.name}'" if image is not None else "the image", image, series)
     read = read_segmentation(path, cancel, grid)
-    placed = place_on_grid(read, geometry, f"'{path.name}'")
-    # Slicer stores the occupied part only; any other file that covers a part may be of another, cropped image.
-    if read.voxels.size != placed.voxels.size and not path.name.lower().endswith(".seg.nrrd"):
-        note = f"'{shown(path.name)}' covers another part than the image; beyond it is background."
-        placed = replace(placed, notes=(*placed.notes, note))
-    return placed
+    return place_on_grid(read, geometry, f"'{path.name}'")
 
 
 def chosen_segment(labels: Segmentation, text: str | None, file: str) -> Label:

@@ -138,8 +138,12 @@ class Conversion:
             name: of who made it.
             corrected: by hand.
             wrote: told each file as soon as it is there.
+
+        Raises:
+            GeometryError: it was drawn on another image than the series, or does not lie on it.
         """
         from ...io.dicom_objects import Author, source_of
+        from ...io.drawn_on import check_drawn_on
         from ...io.grid import place_on_grid
         from ...io.guarded import read_grid, read_segmentation, read_volume
         from ...io.segmentations import table_beside, write_segmentation
@@ -149,10 +153,13 @@ class Conversion:
             source = source_of(self.image, self.series)
         place = source or (read_grid(self.image, self.series, cancel) if self.image is not None else None)
         found = read_segmentation(self.segmentation, cancel, place, self.segments)
+        if self.result.wanted and source is not None:
+            check_drawn_on(self.segmentation, source.geometry)
+            found = place_on_grid(found, source.geometry, f"'{self.segmentation.name}'", "the series")
         if self.image is not None and (self.result.report is not None or self.page.path is not None):
             volume = read_volume(self.image, self.series, cancel=cancel)
             # A part of the grid is measured and drawn on the whole of it.
-            found = place_on_grid(found, volume.geometry, "The segmentation")
+            found = place_on_grid(found, volume.geometry, f"'{self.segmentation.name}'")
         author = Author(name or "UNetSegment", corrected=corrected)
         if self.result.wanted and source is not None:
             for path in self.result.write(found, volume, source, author):

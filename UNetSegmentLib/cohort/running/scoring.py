@@ -31,6 +31,7 @@ def dice_with(
 
     reference, values, notes = _numbered_like(found, reference)
     placed = place_on_grid(reference, found.geometry, "The reference")
+    notes = (*notes, *(note for note in placed.notes if note not in reference.notes))
     if region is not None and region != Box.whole(found.geometry.shape):
         found, placed = _cropped(found, region), _cropped(placed, region)
         notes = (*notes, "Dice is that within the region (roi) alone.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from typer.testing import Result
 from UNetSegmentLib.errors import OutputError
 from UNetSegmentLib.io import dicom_objects, read_segmentation, read_volume, write_segmentation
 from UNetSegmentLib.io.dicom_objects import read_rtstruct, source_of
+from UNetSegmentLib.volume import Segmentation
 
 pytest.importorskip("highdicom")
 
@@ -242,3 +244,23 @@ def test_a_kind_of_dicom_object_is_not_passed_over_silently(run: Callable[..., R
     result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.nii.gz", "--dicom", "binary")
     assert (result.exit_code, "--dicom binary" in result.output.replace("\n", " ")) == (2, True)
     assert not (tmp_path / "b.nii.gz").exists()
+
+
+def test_a_mask_drawn_on_another_image_becomes_no_object_about_this_series(
+    run: Callable[..., Result], series: Path, tmp_path: Path
+) -> None:
+    """Scanners give patients the same corner and spacing: voxels coincide, and sizes alone tell them apart."""
+    drawn = labels_on(grid_of(ORIENTATIONS["sagittal"]))
+    i, j, k = drawn.geometry.size
+    voxels = np.zeros((k, j + 1, i), np.uint8)
+    voxels[:, :j] = drawn.voxels
+    other = Segmentation(voxels, replace(drawn.geometry, size=(i, j + 1, k)), drawn.labels)
+    write_segmentation(other, tmp_path / "a.seg.nrrd")
+    result = run("convert", tmp_path / "a.seg.nrrd", tmp_path / "b.dcm", "--image", series)
+    assert result.exit_code == 3 and not (tmp_path / "b.dcm").exists()
+    assert f"{i} x {j + 1} x {k} voxels" in result.stderr and f"{i} x {j} x {k} voxels" in result.stderr
+    write_segmentation(other, tmp_path / "a.nii.gz")
+    result = run("convert", tmp_path / "a.nii.gz", tmp_path / "b.dcm", "--image", series)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("covers another part than the series") == 1
+    assert f"{i} x {j + 1} x {k} voxels, not {i} x {j} x {k}" in result.stderr

@@ -10,7 +10,7 @@ from ....errors import GeometryError
 from ....geometry import Geometry
 from ....text import shown
 from ....volume import Segmentation
-from ...grid import coincide, place_on_grid
+from ...grid import coincide, place_on_grid, put_back, slices_of
 from .image_grid import ImagePlace
 
 
@@ -25,6 +25,8 @@ def placed_on(segmentation: Segmentation, image: ImagePlace, spaces: set[str], f
         GeometryError: the grids do not coincide and nothing says that they are of one space, or nothing of it lies in
             the image.
     """
+    if slices_of(segmentation.geometry, image.geometry):
+        return put_back(segmentation, image.geometry, f"'{file}'")
     comparable = bool(image.reference) and image.reference in spaces
     if not comparable or coincide(segmentation.geometry, image.geometry):
         return place_on_grid(segmentation, image.geometry, f"'{file}'")
