@@ -164,6 +164,28 @@ def test_scene_and_picture_go_through_pipes_and_leave_no_file(
     assert picture is not None and picture.tolist() == np.full((4, 5, 3), (9, 8, 7)).tolist()
 
 
+GROUP = """
+import io, os, sys
+import numpy as np
+sys.stdin.buffer.read()
+picture = io.BytesIO()
+np.save(picture, np.full((4, 4, 3), os.getpgid(0) != os.getpgid(os.getppid()), np.uint8))
+sys.stdout.buffer.write(picture.getvalue())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
+def test_an_interrupt_of_the_program_leaves_the_renderer_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ball: Callable[..., Segmentation]
+) -> None:
+    script = tmp_path / "group.py"
+    script.write_text(GROUP)
+    monkeypatch.setattr(rendering, "_SCRIPT", script)
+    segmentation = ball(Geometry((40, 40, 40), origin=tuple(CENTRE - 20)), 8.0)
+    picture = rendering.render(segmentation, label_boxes(segmentation.voxels), {1: (9, 8, 7)}, 4, (0, 0, 0))
+    assert picture is not None and (picture == 1).all()  # Ctrl-C goes to a group of processes
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_the_renderer_ends_with_its_parent(tmp_path: Path) -> None:
     child = f"import sys; sys.path.insert(0, {str(rendering._SCRIPT.parent)!r}); import scene_process as s, os\n"

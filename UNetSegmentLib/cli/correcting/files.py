@@ -183,7 +183,8 @@ class Files:
         from ...io import write_segmentation
         from ...io.segmentations import table_beside
 
-        drawn_by = _algorithms(case, corrected, len(steps))
+        changing = any(change.voxels for _, change in steps)
+        drawn_by = _algorithms(case, corrected, len(steps) if changing else 0)
         name = drawn_by[case.label.value].name
         write_segmentation(corrected, self.target, algorithm=name, algorithms=drawn_by)
         beside = table_beside(self.target)
@@ -225,16 +226,22 @@ def _mark(prompt: Prompt) -> Mark:
 
 
 def _algorithms(case: Case, corrected: Segmentation, prompts: int) -> dict[int, Algorithm]:
-    """What drew every segment: as it was, but for the one that was corrected."""
+    """What drew every segment: as it was, but for the one that was corrected.
+
+    Args:
+        prompts: by which it was corrected; 0 where they have changed nothing, so that it is what it was.
+    """
     from ...io.seg_nrrd import Algorithm
     from ...io.segment_names import known_segments
 
+    drawn_by = {known.value: case.algorithms.get(known.value, Algorithm("")) for known in known_segments(corrected)}
+    if not prompts:
+        return drawn_by
     before = case.algorithms.get(case.label.value)
     name = before.name if before is not None else "UNetSegment"
     earlier = _PROMPTS.search(name)
     if earlier is not None:
         name, prompts = name[: earlier.start()], prompts + int(earlier[1])
     count = f" + {prompts} prompt{'' if prompts == 1 else 's'}"
-    drawn_by = {known.value: case.algorithms.get(known.value, Algorithm("")) for known in known_segments(corrected)}
     drawn_by[case.label.value] = Algorithm(name[: _LONGEST_ALGORITHM - len(count)] + count, "SEMIAUTOMATIC")
     return drawn_by

@@ -94,7 +94,7 @@ def refine(
     What is included ends in the segment, what is excluded outside it; nothing else changes but what hangs together
     with it in the image. Works with segmentations of any origin, without a network.
 
-    Example: unetsegment refine t1.nii.gz hippocampus.seg.nrrd better.seg.nrrd --segment 1 --include -25,-12,-20
+    Example: unetsegment refine t1.nii.gz hippocampus.seg.nrrd better.seg.nrrd --segment 1 --include -20,-5,-26
 
     Example: unetsegment refine ct.nii.gz liver.seg.nrrd out.seg.nrrd --exclude leak.mrk.json --preview out.png
     """

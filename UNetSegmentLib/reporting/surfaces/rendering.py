@@ -117,7 +117,15 @@ def _render_apart(scene: dict[str, np.ndarray]) -> np.ndarray | None:
     try:
         # -P: the script's own folder must not stand in front of installed packages.
         command = [sys.executable, "-P", str(_SCRIPT)]
-        done = subprocess.run(command, input=sent.getbuffer(), capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            input=sent.getbuffer(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            # Ctrl-C means us: we finish the file at hand, picture and all. The script ends when we are gone.
+            start_new_session=sys.platform != "win32",
+        )
         if done.returncode:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
             log.warning("No 3D picture: rendering ended with code %d. %s", done.returncode, lines[-1] if lines else "")

@@ -164,11 +164,25 @@ def test_the_result_says_what_drew_each_segment(run: Run, image: Path, labels: P
     first, second = tmp_path / "1.seg.nrrd", tmp_path / "2.seg.nrrd"
     place = ("--include", "voxel:13,6,6", "--exclude", "voxel:5,5,5")
     assert run("refine", image, labels, first, "-s", "Liver", *place).exit_code == 0
-    assert run("refine", image, first, second, "-s", "Liver", *place[:2]).exit_code == 0
+    assert run("refine", image, first, second, "-s", "Liver", "--exclude", "voxel:6,9,9").exit_code == 0
     kinds = {value: (one.name, one.kind) for value, one in read_algorithms(second).items()}
     assert kinds == {1: ("levels 1.0 + 3 prompts", "SEMIAUTOMATIC"), 4: ("levels 1.0", "AUTOMATIC")}
-    assert run("refine", image, second, tmp_path / "3.nii.gz", "-s", "Liver", *place[:2]).exit_code == 0
+    back = ("--include", "voxel:6,9,9")
+    assert run("refine", image, second, tmp_path / "3.nii.gz", "-s", "Liver", *back).exit_code == 0
     assert json.loads((tmp_path / "3.json").read_text())["algorithm"] == "levels 1.0 + 4 prompts"
+
+
+@pytest.mark.parametrize("ending", [".seg.nrrd", ".nii.gz"])
+def test_prompts_that_change_nothing_correct_nothing(
+    run: Run, image: Path, labels: Path, tmp_path: Path, ending: str
+) -> None:
+    out = tmp_path / f"out{ending}"
+    result = run("refine", image, labels, out, "-s", "Liver", "--include", "voxel:5,5,5")
+    assert result.exit_code == 0 and "nothing changed" in result.stderr
+    if ending == ".seg.nrrd":
+        assert read_algorithms(out) == read_algorithms(labels)
+    else:
+        assert json.loads((tmp_path / "out.json").read_text())["algorithm"] == "levels 1.0"
 
 
 def test_probabilities_of_every_label_or_of_one(run: Run, image: Path, labels: Path, tmp_path: Path) -> None:
