@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ..version import __version__
+from .options.named_paths import PathsCommand
 from .options.ordered import OrderedCommand
 from .options.where import WorkerCommand
 from .terminal.usage import Commands
@@ -76,7 +77,7 @@ def make_app(entries: Sequence[_Entry] = _COMMANDS) -> typer.Typer:
         if entry.group:
             app.add_typer(found, name=entry.name)
         else:
-            kind = OrderedCommand if entry.ordered else WorkerCommand if entry.worker else None
+            kind = OrderedCommand if entry.ordered else WorkerCommand if entry.worker else PathsCommand
             app.command(entry.name, cls=kind, hidden=entry.hidden)(found)
     app.callback()(_options)
     return app

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+
+from .named_paths import PathsCommand
 
 _KEY = f"{__name__}.order"
 
 
-class OrderedCommand(TyperCommand):
+class OrderedCommand(PathsCommand):
     """A command that remembers in which order its options were given."""
 
     # typer brings its own copy of click in newer versions, whose classes have no name here.

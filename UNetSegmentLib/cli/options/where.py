@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from ...errors import UsageError
+from .named_paths import PathsCommand
 
 if TYPE_CHECKING:
     from ...worker.far.address import FarHost
@@ -38,7 +38,7 @@ SendModelOption = Annotated[
 ]
 
 
-class WorkerCommand(TyperCommand):
+class WorkerCommand(PathsCommand):
     """A command whose ``--worker`` may stand alone, which means a worker on this computer."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

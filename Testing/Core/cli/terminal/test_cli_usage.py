@@ -40,6 +40,26 @@ def test_wrong_usage_is_a_sentence_for_people(run: Run, words: tuple[str, ...], 
     assert named in result.stderr
 
 
+EMPTY = {
+    "batch INPUT": (("batch", "", "-m", "x", "-o", "out"), "INPUT"),
+    "batch, one of many": (("batch", "a", " ", "-m", "x", "-o", "out"), "INPUT"),
+    "batch --list": (("batch", "a", "-m", "x", "-o", "out", "--list", ""), "--list"),
+    "segment INPUT": (("segment", "", "out.nii.gz", "-m", "x"), "INPUT"),
+    "segment --channel": (("segment", "a", "out.nii.gz", "-m", "x", "--channel", ""), "--channel"),
+    "evaluate": (("evaluate", "a", ""), "REFERENCE"),
+    "convert": (("convert", "", "out.nii.gz"), "SEGMENTATION"),
+    "refine": (("refine", "a", "", "out.nii.gz"), "SEGMENTATION"),
+}
+
+
+@pytest.mark.parametrize(("words", "named"), EMPTY.values(), ids=EMPTY)
+def test_an_empty_text_is_no_path_and_never_the_current_folder(run: Run, words: tuple[str, ...], named: str) -> None:
+    result = run(*words, "--json")
+    assert result.exit_code == 2
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == "usage" and "text is empty" in error["cause"] and named in error["cause"]
+
+
 def test_json_as_an_argument_asks_for_no_json(run: Run) -> None:
     result = run("doctor", "--", "--json")
     assert result.exit_code == 2 and not result.stdout and "--json" in result.stderr
