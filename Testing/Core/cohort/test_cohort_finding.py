@@ -153,6 +153,36 @@ def test_a_table_runs_what_is_right_and_says_what_is_wrong(tmp_path: Path) -> No
     assert "line 3 of list.csv names 'gone.nii.gz'" in reasons(found)["second"]
 
 
+def test_columns_that_are_not_used_are_told_and_those_that_are_known(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.nii.gz")
+    (tmp_path / "list.csv").write_text("id,image,region,Ref,,roi\nx,a.nii.gz,1:2,b.nii.gz,,\n")
+    (note,) = find_cases([tmp_path / "list.csv"], ANY).notes
+    assert note == (
+        "list.csv has columns that are not used: 'region', 'ref'. "
+        "Known ones are id, image, image2 ..., roi, reference, series."
+    )
+
+
+def test_a_line_with_more_cells_than_the_heading_is_left_out_with_the_usual_reason(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.nii.gz")
+    (tmp_path / "list.csv").write_text('id,image,roi\nx,a.nii.gz,1,2,3\ny,a.nii.gz\nz,a.nii.gz,"1:3,1:3,1:3",,,\n')
+    found = find_cases([tmp_path / "list.csv"], ANY)
+    assert names(found) == ["y", "z"]
+    assert reasons(found) == {"x": "The line 2 of list.csv has more cells than the heading."}
+    assert "in quotes" in found.left_out[0].cure
+
+
+def test_one_image_with_several_references_is_several_cases(tmp_path: Path) -> None:
+    for name in ("a", "r1", "r2"):
+        write_image(tmp_path / name / f"{name}.nii.gz")
+    (tmp_path / "list.csv").write_text(
+        "id,image,reference\nx,a/a.nii.gz,r1/r1.nii.gz\ny,a/a.nii.gz,r2/r2.nii.gz\nz,a/a.nii.gz,r2/r2.nii.gz\n"
+    )
+    found = find_cases([tmp_path / "list.csv", tmp_path / "a"], ANY)
+    assert names(found) == ["x", "y"]
+    assert reasons(found) == {"z": "It is the same as y.", "a": "It is the same as x."}
+
+
 def test_a_list_of_what_was_found_is_taken_for_it(tmp_path: Path) -> None:
     """Parts on many machines take the list, and need not each search."""
     uid = write_series(tmp_path / "dicom" / "head")

@@ -25,7 +25,8 @@ class PathsCommand(TyperCommand):
         words = list(args)
         left = super().parse_args(ctx, args)
         texts, _, _ = self.make_parser(ctx).parse_args(args=words)
-        for parameter in self.params:
+        parameters: list[Any] = list(self.params)
+        for parameter in parameters:
             name = parameter.name or ""
             empty = any(isinstance(text, str) and not text.strip() for text in _each(texts.get(name)))
             if empty and _is_path(parameter, ctx.params.get(name)):

@@ -117,18 +117,21 @@ def _of_folder(folder: Path, wanted: Wanted, skipped: Path | None) -> Found:
 
 
 def _without_duplicates(found: Found) -> Found:
-    """One image is one case, however often it was given."""
+    """One image is one case, however often it was given; with another reference it is another one."""
     seen: dict[tuple[object, ...], str] = {}
     place = _Places()
     cases: list[CohortCase] = []
     left: list[LeftOut] = []
     for case in found.cases:
-        key = (*((place.of(source.path), source.series) for source in case.images), case.roi)
+        image = (*((place.of(source.path), source.series) for source in case.images), case.roi)
+        key = (*image, "" if case.reference is None else place.of(case.reference))
         if key in seen:
             error = InputError(f"It is the same as {seen[key]}.", "Give it once.")
             left.append(LeftOut.because(case.name, case.images[0].path, error))
         else:
             seen[key] = case.name
+            # The image alone, as its folder gives it too, adds nothing.
+            seen.setdefault((*image, ""), case.name)
             cases.append(case)
     return replace(found, cases=tuple(cases), left_out=found.left_out + tuple(left))
 

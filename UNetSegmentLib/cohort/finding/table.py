@@ -14,7 +14,9 @@ from ...errors import InputError
 from ...io.case_names import case_name, image_ending, plain_text
 from ...io.dicom import choose_series, is_dicom
 from ...io.dicom.folder import Contents, contents_of
+from ...io.label_names import listed
 from ...io.plain_files import is_folder, read_limited
+from ...text import shown
 from ..case import CohortCase, Found, LeftOut, Source
 from .wanted import Wanted
 
@@ -22,6 +24,7 @@ ENDINGS = (".csv", ".tsv")
 _LARGEST = 1 << 28
 _FOLDERS = 4  # whose headers are kept: lines of one folder mostly follow one another
 _KNOWN = ("id", "image", "roi", "reference", "series")
+_MORE = "\0more"  # no heading is called so
 Row = dict[str, str]
 
 
@@ -31,17 +34,40 @@ def table_cases(file: Path, wanted: Wanted) -> Found:
     Raises:
         InputError: no readable table, or one without the column ``image``.
     """
-    rows, columns = _rows(file)
+    rows, columns, unknown = _rows(file)
     cases: list[CohortCase] = []
     left: list[LeftOut] = []
     contents = lru_cache(_FOLDERS)(partial(contents_of, deep=False))
     for number, row in rows:
         where = f"line {number} of {file.name}"
         try:
+            _check_length(row, where)
             cases.append(_case(file.parent, row, columns, wanted, where, contents))
         except InputError as error:
             left.append(LeftOut.because(plain_text(row.get("id", "")) or where, file, error))
-    return Found(tuple(cases), tuple(left))
+    return Found(tuple(cases), tuple(left), _unused(file, unknown))
+
+
+def _unused(file: Path, unknown: list[str]) -> tuple[str, ...]:
+    """Headings may be misspelt: a note names those that nothing is done with."""
+    if not unknown:
+        return ()
+    named = listed([f"'{shown(name)}'" for name in unknown])
+    known = ", ".join((*_KNOWN[:2], "image2 ...", *_KNOWN[2:]))
+    return (f"{shown(file.name)} has columns that are not used: {named}. Known ones are {known}.",)
+
+
+def _check_length(row: Row, where: str) -> None:
+    """Refuses a line with more cells than the heading, in which they are not what they seem.
+
+    Raises:
+        InputError: it is such a line.
+    """
+    if row.get(_MORE):
+        raise InputError(
+            f"The {where} has more cells than the heading.",
+            'Put a cell with commas, such as a ROI, in quotes: "1,2,3". Or mend the heading.',
+        )
 
 
 def _case(
@@ -88,8 +114,11 @@ def _file(folder: Path, cell: str, where: str) -> Path:
     raise InputError(f"The {where} names '{cell}', which is not there.", "Correct the path.")
 
 
-def _rows(file: Path) -> tuple[list[tuple[int, Row]], list[str]]:
-    """The lines with their numbers, and the columns of images in order."""
+def _rows(file: Path) -> tuple[list[tuple[int, Row]], list[str], list[str]]:
+    """The lines with their numbers, the columns of images in order, and those that nothing is done with.
+
+    Of a line with more cells than the heading these stand under :data:`_MORE`.
+    """
     text = read_limited(file, _LARGEST).removeprefix("\ufeff")
     head = text.partition("\n")[0]
     delimiter = "\t" if "\t" in head and "," not in head else ";" if ";" in head and "," not in head else ","
@@ -109,8 +138,15 @@ def _rows(file: Path) -> tuple[list[tuple[int, Row]], list[str]]:
     if twice:
         raise InputError(f"{file.name} has two columns '{twice[0]}'.", "Give each a heading of its own.")
     rows = [
-        (number, dict(zip(heading, (cell.strip() for cell in cells), strict=False)))
+        (number, _row(heading, [cell.strip() for cell in cells]))
         for number, cells in enumerate(lines[1:], start=2)
         if any(cell.strip() for cell in cells)
     ]
-    return rows, columns
+    return rows, columns, [name for name in heading if name and name not in (*_KNOWN, *columns)]
+
+
+def _row(heading: list[str], cells: list[str]) -> Row:
+    row = dict(zip(heading, cells, strict=False))
+    # Empty ones behind the last are those of a spreadsheet.
+    more = "".join(cells[len(heading) :])
+    return {**row, _MORE: more} if more else row
