@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,18 @@ _ASK = """
 """
 
 
-def ask(page: Path, questions: str, scratch: Path) -> Any:
-    """Opens a copy of the page that runs ``questions``; returns the object that these fill."""
+def ask(page: Path, questions: str, scratch: Path, width: int = 1400) -> Any:
+    """Opens a copy of the page, ``width`` pixels wide, that runs ``questions``; returns the object that these fill."""
     asking = page.with_name("asking.html")
     text = page.read_text(encoding="utf-8").replace("</body>", f"{_ASK.replace('%s', questions)}</body>")
     asking.write_text(text, encoding="utf-8")
-    options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    options = [
+        f"--window-size={width},900",
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+    ]
     found = subprocess.run(
         [str(BROWSER), *options, f"--user-data-dir={scratch / 'browser'}", "--dump-dom", asking.as_uri()],
         capture_output=True,
@@ -87,6 +94,28 @@ def test_rows_are_made_sorted_and_found(tmp_path: Path) -> None:
     assert answers["bySize"] == ["<b>small", "fine", "broken"]
     assert answers["byNameDown"] == sorted(["fine", "<b>small", "broken"], reverse=True)
     assert answers["found"] == answers["failed"] == ["broken"]
+
+
+@pytest.mark.parametrize("width", [900, 1000, 1280, 1400])
+def test_all_columns_fit_into_a_window(tmp_path: Path, width: int) -> None:
+    long = case("hippocampus_001_of_a_long_name", 1.39, quality=0.9, seconds=2.0, warnings=("A note of words. " * 9,))
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "preview.png").write_bytes(b"")
+    page = write_page([replace(long, folder="case")], tmp_path, "Narrow", "")
+    answers = ask(
+        page,
+        """
+        const box = document.querySelector('.scroll:has(#cases)');
+        answers.over = [box.scrollWidth - box.clientWidth];
+        for (const cell of document.querySelectorAll('#cases td'))
+          answers.over.push(cell.scrollWidth - cell.clientWidth);
+        answers.window = innerWidth;
+        """,
+        tmp_path,
+        width,
+    )
+    assert abs(answers["window"] - width) < 30
+    assert len(answers["over"]) == 6 and max(answers["over"]) <= 0
 
 
 def test_a_small_size_is_not_shown_as_none(tmp_path: Path) -> None:

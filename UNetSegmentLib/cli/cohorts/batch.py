@@ -366,7 +366,7 @@ def _say_outcome(
         say(f"{stored} stored on the server.")
     if lost := sum(bool(record.not_stored) for record in records):
         say(f"{lost} not stored on the server; the table says why.", error=True)
-    if counts["done"]:
+    if run and counts["done"]:
         say(f"{pace_words(seconds / counts['done'])}.")
     if written:
         say("Written:\n" + "\n".join(f"  {path}" for path in written))

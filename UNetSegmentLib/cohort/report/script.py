@@ -55,7 +55,7 @@ SCRIPT = r"""
     const sizes = make('td', 'sizes');
     for (const [label, size, dice] of row[6].slice(0, 12)) {
       const part = make('div'), [name, unit] = data.labels[label];
-      part.append(make('span', '', name + ' '), make('b', '', number(size)), make('span', 'soft', ' ' + unit));
+      part.append(make('span', '', name + ' '), make('b', '', number(size)), make('span', 'soft', '\u00a0' + unit));
       if (dice !== null) part.append(make('span', dice < 0.7 ? 'bad' : 'soft', ', Dice ' + dice.toFixed(3)));
       sizes.append(part);
     }

@@ -36,6 +36,10 @@ th[aria-sort=descending]::after { content: " \\25BC" }
   font-size: 12px } .state.failed { background: #c92a2a } .state.low-Dice { background: #d6336c }
 .state.empty { background: #c2530a } .state.doubtful { background: #9a6b00 } .state.with-notes { background: #1971c2 }
 .state.left-out { background: #6b7480 }
+@media screen and (max-width: 1280px) { #cases { min-width: 51rem } #cases th, #cases td { padding: .45rem .5rem }
+  .c-picture { width: 256px } .picture img { width: 240px; height: 90px } .c-who { width: 20% }
+  .c-numbers { width: 7.2rem } .c-sizes { width: 23% } .sizes span { white-space: normal; overflow-wrap: anywhere }
+  .pictureless .c-picture { width: 0 } #cases.pictureless .picture { padding: 0 } }
 .tools { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center }
 input, select { padding: .4rem .6rem; font: inherit; color: inherit; background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; max-width: 100% } #filter { width: 24rem }

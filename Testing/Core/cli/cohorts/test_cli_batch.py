@@ -200,6 +200,14 @@ def test_joined_parts_count_what_was_left_out_once(
     assert "levels 1.0, preset balanced, .seg.nrrd, joined parts" in page
 
 
+def test_a_run_with_nothing_to_do_names_no_pace(
+    run: Callable[..., Result], scans: Path, tmp_path: Path, level_package: Path
+) -> None:
+    command = ("batch", scans, "-o", tmp_path / "results", "-m", level_package, "--no-preview")
+    first, second = run(*command).output, run(*command).output
+    assert "0 run now" in second and "s a case" in first and "s a case" not in second
+
+
 def test_a_dry_run_says_how_much_it_does_not_show(run: Callable[..., Result], scans: Path, level_package: Path) -> None:
     for number in range(11):
         (scans / f"note{number}.txt").write_text("words")
