@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...errors import Cancelled, InputError, ServerError, UsageError
 from ...progress import CancelToken
 from ..terminal.console import progress_bar, say
-from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, print_json, session
+from ..terminal.session import DebugOption, DeviceOption, FormOption, JsonOption, PresetOption, session
+from .agreeing import refuse_beside, refuse_without
 from .dry_run import list_cases, show_found
+from .finishing import cases_words, finish_all, say_outcome, write
 from .pacs import (
     CaOption,
     DicomwebOption,
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 _STOPPING = "Stopping after what is running. Press Ctrl-C again to stop at once."
 _PATIENCE = 1800.0
+_WHOLE = "1/1"
+_CPUS = 1.0
 _RAY = "Run on a Ray cluster: auto, local, or an address such as ray://host:10001."
 
 
@@ -48,7 +52,7 @@ class Cluster:
 
     address: str = ""
     actors: int = 0
-    cpus: float = 1.0
+    cpus: float = _CPUS
     gpus: float = 0.0
     memory_gb: float = 0.0
 
@@ -159,11 +163,11 @@ def batch(
             "--list", metavar="CSV", help="With --dry-run: write the cases to a table, which later runs take as INPUT."
         ),
     ] = None,
-    part: Annotated[str, typer.Option(help="Run one part of several, such as 3/8, on a machine of its own.")] = "1/1",
+    part: Annotated[str, typer.Option(help="Run one part of several, such as 3/8, on a machine of its own.")] = _WHOLE,
     join: Annotated[bool, typer.Option("--join", help="Only put the tables of all parts together.")] = False,
     ray: Annotated[str, typer.Option(help=_RAY)] = "",
     ray_actors: Annotated[int, typer.Option(min=0, help="How many at once; 0 for as many as there is room for.")] = 0,
-    ray_cpus: Annotated[float, typer.Option(min=0.0, help="CPUs of each.")] = 1.0,
+    ray_cpus: Annotated[float, typer.Option(min=0.0, help="CPUs of each.")] = _CPUS,
     ray_gpus: Annotated[float, typer.Option(min=0.0, help="Share of a GPU of each.")] = 0.0,
     ray_memory: Annotated[
         float, typer.Option(min=0.0, help="GB of memory of each; 0 for what the model is expected to need.")
@@ -198,8 +202,13 @@ def batch(
             raise UsageError("There is no folder for the results.", "Name one with -o.")
         target = Path(folder)
         if join:
-            _finish_all(target, anonymous_report, json)
+            taken = {"INPUT": inputs, "--model": model, "--part": part != _WHOLE, "--list": listed}
+            alone = {"--dry-run": dry_run, "--retry-failed": retry_failed, "--ray": ray, "--dicomweb": dicomweb}
+            refuse_beside("--join", {**taken, **alone}, "--join takes -o alone: the folder that the parts wrote to.")
+            finish_all(target, anonymous_report, json)
             return
+        shares = {"--ray-cpus": ray_cpus != _CPUS, "--ray-gpus": ray_gpus, "--ray-memory": ray_memory}
+        refuse_without("--ray", ray, {"--ray-actors": ray_actors, **shares})
         from ...cohort.job import CohortJob
         from ...cohort.leftovers import writing_tables
         from ...cohort.target import check_target
@@ -225,10 +234,10 @@ def batch(
         _check_cases(plan)
         check_target(target, inputs or ())
         outcome = plan.run(not json, cancel)
-        _finish(outcome, plan, anonymous_report, json)
-        if outcome.cancelled:
-            left = len(plan.part.of(plan.found.cases)) - outcome.run - outcome.kept
-            say(f"Stopped: {left} cases are left. The same command goes on with them.", error=True)
+        stopped = _stopped(outcome, plan)
+        _finish(outcome, plan, anonymous_report, json, stopped)
+        if stopped:
+            say(stopped, error=True)
             raise typer.Exit(Cancelled.exit_code)
         if outcome.failed_altogether:
             raise typer.Exit(1)
@@ -289,86 +298,21 @@ def _part(text: str) -> Part:
     return Part(int(number), int(count))
 
 
-def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool) -> None:
-    title = f"{plan.card.title}: {_cases_words(outcome.records)}"
+def _stopped(outcome: Outcome, plan: Plan) -> str:
+    """What a run that was cancelled has left; empty for one that has ended."""
+    if not outcome.cancelled:
+        return ""
+    left = len(plan.part.of(plan.found.cases)) - outcome.run - outcome.kept
+    words = "1 case is left. The same command goes on with it" if left == 1 else ""
+    return f"Stopped: {words or f'{left} cases are left. The same command goes on with them'}."
+
+
+def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool, stopped: str) -> None:
+    title = f"{plan.card.title}: {cases_words(outcome.records)}"
     about = f"{plan.card.name} {plan.card.version}, preset {plan.job.preset}"
-    alone = plan.part.count == 1
-    notes = (*plan.found.notes, *outcome.notes)
-    written = _write(outcome.records, plan.output, title, about, anonymous, notes) if alone else []
-    _say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, notes)
-
-
-def _finish_all(target: Path, anonymous: bool, as_json: bool) -> None:
-    """The tables of all parts as one."""
-    from ...cohort.joining import has_results, joined
-    from ...cohort.record import Status
-
-    if not has_results(target):
-        raise InputError(f"'{target}' holds no results of a cohort run.", "Give the folder that the parts wrote to.")
-    whole = joined(target)
-    about = f"{whole.about}, joined parts" if whole.about else "joined parts"
-    written = _write(whole.records, target, _cases_words(whole.records).capitalize(), about, anonymous, whole.notes)
-    kept = sum(record.status is not Status.LEFT_OUT for record in whole.records)
-    _say_outcome(whole.records, 0, kept, written, as_json, (*whole.notes, *whole.faults))
-    if whole.faults:
-        raise typer.Exit(1)
-
-
-def _cases_words(records: tuple[Record, ...]) -> str:
-    from ...cohort.record import Status
-
-    count = sum(record.status is not Status.LEFT_OUT for record in records)
-    left = f", {len(records) - count} left out" if len(records) > count else ""
-    return f"{count} case{'' if count == 1 else 's'}{left}"
-
-
-def _write(
-    records: tuple[Record, ...], target: Path, title: str, about: str, anonymous: bool, notes: tuple[str, ...] = ()
-) -> list[Path]:
-    from ...cohort.leftovers import writing_tables
-    from ...cohort.report.page import write_page
-    from ...cohort.report.table import write_table
-
-    with writing_tables(target):
-        return [*write_table(records, target), write_page(records, target, title, about, anonymous, notes)]
-
-
-def _say_outcome(
-    records: tuple[Record, ...],
-    run: int,
-    kept: int,
-    written: list[Path],
-    as_json: bool,
-    notes: tuple[str, ...] = (),
-) -> None:
-    from ...cohort.record import Status
-    from ...cohort.report.page import pace_words
-
-    counts: dict[str, Any] = {status.value: sum(r.status is status for r in records) for status in Status}
-    if as_json:
-        rows = [record.to_json() for record in records]
-        print_json(
-            {
-                "counts": counts,
-                "run": run,
-                "kept": kept,
-                "files": [str(p) for p in written],
-                "notes": list(notes),
-                "cases": rows,
-            }
-        )
-        return
-    for note in notes:
-        say(f"Note: {note}")
-    seconds = sum(record.seconds for record in records if record.status is Status.DONE)
-    say(f"{counts['done']} done, {counts['failed']} failed, {counts['left out']} left out; {run} run now, {kept} kept.")
-    if stored := sum(bool(record.stored) for record in records):
-        say(f"{stored} stored on the server.")
-    if lost := sum(bool(record.not_stored) for record in records):
-        say(f"{lost} not stored on the server; the table says why.", error=True)
-    if run and counts["done"]:
-        say(f"{pace_words(seconds / counts['done'])}.")
-    if written:
-        say("Written:\n" + "\n".join(f"  {path}" for path in written))
-    else:
-        say("Once all parts have ended, --join writes the table and the page.")
+    notes, faults = (*plan.found.notes, *outcome.notes), (stopped,) if stopped else ()
+    written: list[Path] = []
+    if plan.part.count == 1:
+        written = write(outcome.records, plan.output, title, about, anonymous, notes, faults)
+    said = (*notes, *faults) if as_json else notes  # people read it last
+    say_outcome(outcome.records, outcome.run, outcome.kept, written, as_json, said)

@@ -43,6 +43,7 @@ def write_page(
     subtitle: str,
     anonymous: bool = False,
     notes: Sequence[str] = (),
+    faults: Sequence[str] = (),
 ) -> Path:
     """Writes the page.
 
@@ -51,6 +52,7 @@ def write_page(
         subtitle: with what.
         anonymous: numbers in place of the names of cases, no paths, and no pictures, whose links bear the names.
         notes: sentences about all of it; left out where ``anonymous``, since they name files.
+        faults: sentences on what is missing, which name none.
 
     Raises:
         OutputError: it cannot be written.
@@ -60,7 +62,7 @@ def write_page(
     body = "\n".join(
         [
             f"<h1>{_text(title)}</h1><p class='note'>{_text(subtitle)}{_pace(records)}</p>",
-            "" if anonymous else "".join(f"<p class='note'>{_text(note)}</p>" for note in notes),
+            "".join(f"<p class='note'>{_text(note)}</p>" for note in (*faults, *(() if anonymous else notes))),
             _chips(judged),
             _distributions(values),
             _statistics(values),

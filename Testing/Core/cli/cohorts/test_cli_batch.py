@@ -129,7 +129,12 @@ def test_a_stopped_run_says_what_is_left_and_how_to_go_on(
     result = run("batch", scans, "-o", tmp_path / "out", "-m", level_package)
     assert result.exit_code == 130
     assert "Stopped: 3 cases are left. The same command goes on with them." in result.output
-    assert (tmp_path / "out" / "cases.csv").is_file() and (tmp_path / "out" / "report.html").is_file()
+    assert (tmp_path / "out" / "cases.csv").is_file()
+    assert "Stopped: 3 cases are left." in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "out2").mkdir()
+    result = run("batch", scans, "-o", tmp_path / "out2", "-m", level_package, "--anonymous-report", "--json")
+    assert json.loads(result.stdout)["notes"][-1].startswith("Stopped: 3 cases are left.")
+    assert "Stopped: 3 cases are left." in (tmp_path / "out2" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_log_has_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,6 +211,40 @@ def test_a_run_with_nothing_to_do_names_no_pace(
     command = ("batch", scans, "-o", tmp_path / "results", "-m", level_package, "--no-preview")
     first, second = run(*command).output, run(*command).output
     assert "0 run now" in second and "s a case" in first and "s a case" not in second
+
+
+@pytest.mark.parametrize("anonymous", [(), ("--anonymous-report",)])
+def test_the_page_of_joined_parts_says_that_some_are_missing(
+    run: Callable[..., Result], scans: Path, tmp_path: Path, level_package: Path, anonymous: tuple[str, ...]
+) -> None:
+    output = tmp_path / "results"
+    run("batch", scans / "s1.nii.gz", "-o", output, "-m", level_package, "--no-preview", "--part", "1/2")
+    answer = run("batch", "-o", output, "--join", *anonymous)
+    assert answer.exit_code == 1 and "Part 2 of 2 has not begun." in answer.output
+    assert "Part 2 of 2 has not begun." in (output / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("--join", "--list", "l.csv"), ("--join", "--list")),
+        (("--join", "--dry-run"), ("--join", "--dry-run")),
+        (("--join", "--part", "1/2"), ("--join", "--part")),
+        (("--join", "scans"), ("--join", "INPUT")),
+        (("--join", "-m", "x"), ("--join", "--model")),
+        (("--join", "--retry-failed"), ("--join", "--retry-failed")),
+        (("scans", "-m", "x", "--ray-actors", "2"), ("--ray-actors", "--ray")),
+        (("scans", "-m", "x", "--ray-cpus", "2"), ("--ray-cpus", "--ray")),
+        (("scans", "-m", "x", "--ray-gpus", "1"), ("--ray-gpus", "--ray")),
+        (("scans", "-m", "x", "--ray-memory", "8"), ("--ray-memory", "--ray")),
+    ],
+)
+def test_options_that_would_be_passed_over_are_wrong_usage(
+    run: Callable[..., Result], tmp_path: Path, given: tuple[str, ...], named: tuple[str, str]
+) -> None:
+    answer = run("batch", "-o", tmp_path / "out", *given, "--json")
+    cause = json.loads(answer.stdout)["error"]["cause"]
+    assert answer.exit_code == 2 and all(f"{name} " in f"{cause[:-1]} " for name in named)
 
 
 def test_a_dry_run_says_how_much_it_does_not_show(run: Callable[..., Result], scans: Path, level_package: Path) -> None:
