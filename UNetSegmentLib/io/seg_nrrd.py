@@ -21,6 +21,7 @@ from .plain_files import open_plain
 _KEY = re.compile(r"Segment(\d+)_(.+)")
 _REFERENCE = "Reference image geometry"
 _ALGORITHM_TYPE, _ALGORITHM_NAME = "DICOM.SegmentAlgorithmType", "DICOM.SegmentAlgorithmName"
+_AUTOMATIC = "AUTOMATIC"
 _TERMINOLOGY = ("TerminologyEntry", "Terminology")
 _GREY = (128, 174, 128)
 # Headers end within this many bytes, or are not read further.
@@ -33,12 +34,12 @@ class Algorithm:
     """What drew a segment.
 
     Args:
-        name: with its version.
+        name: with its version; empty where only the kind is stated, as of what was drawn by hand.
         kind: DICOM's word: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
     """
 
     name: str
-    kind: str = "AUTOMATIC"
+    kind: str = _AUTOMATIC
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def header(labels: Sequence[Label], geometry: Geometry, algorithms: Mapping[int,
 
     Args:
         geometry: of the label map, stored as the segmentation's reference geometry too.
-        algorithms: what drew the segment of a value; one that is missing, or has no name, gets no algorithm tags.
+        algorithms: what drew the segment of a value; one that is missing, or is
+            automatic without a name, gets no algorithm tags.
     """
     extent = " ".join(f"0 {n - 1}" for n in geometry.size)
     fields = {
@@ -171,8 +173,8 @@ def _segment(number: int, group: Mapping[str, str]) -> StoredSegment:
     name = group.get("Name") or group.get("ID") or f"Segment {number + 1}"
     tags = _parsed_tags(group.get("Tags", ""))
     label = Label(value, name, _color(group.get("Color", "")), _terminology(tags))
-    drawn_by = tags.get(_ALGORITHM_NAME, "")
-    algorithm = Algorithm(drawn_by, tags.get(_ALGORITHM_TYPE, "AUTOMATIC")) if drawn_by else None
+    drawn_by, kind = tags.get(_ALGORITHM_NAME, ""), tags.get(_ALGORITHM_TYPE, "")
+    algorithm = Algorithm(drawn_by, kind or _AUTOMATIC) if drawn_by or kind else None
     return StoredSegment(label, layer, algorithm)
 
 
@@ -195,9 +197,11 @@ def _terminology(tags: Mapping[str, str]) -> Terminology | None:
 
 def _tags(label: Label, algorithm: Algorithm | None) -> str:
     tags = {"Segmentation.Status": "completed"}
-    if algorithm is not None and algorithm.name:
+    # That nobody has said anything is no statement that a model drew it.
+    if algorithm is not None and (algorithm.name or algorithm.kind != _AUTOMATIC):
         tags[_ALGORITHM_TYPE] = algorithm.kind
-        tags[_ALGORITHM_NAME] = algorithm.name
+        if algorithm.name:
+            tags[_ALGORITHM_NAME] = algorithm.name
     if label.terminology is not None:
         tags["TerminologyEntry"] = label.terminology.slicer_entry()
     # "|" separates tags and has no escape in this format.

@@ -23,6 +23,7 @@ from .plain_files import is_folder
 from .segment_codes import Key, named_by, names_by_code
 
 __all__ = [
+    "NRRD_ENDINGS",
     "SegmentNames",
     "find_segment",
     "folded",
@@ -33,7 +34,7 @@ __all__ = [
     "same_names",
 ]
 
-_NRRD = (".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
+NRRD_ENDINGS = (".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def read_names(path: Path | str) -> tuple[Label, ...]:
         InputError: a broken label table.
     """
     path = Path(path)
-    if image_ending(path) in _NRRD:
+    if image_ending(path) in NRRD_ENDINGS:
         segments = seg_nrrd.parse(seg_nrrd.read_fields(path), path.name)
         if segments:
             return tuple(seg_nrrd.numbered(segments))

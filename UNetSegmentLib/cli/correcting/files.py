@@ -107,8 +107,9 @@ def open_case(
         InputError, GeometryError, ResourceError, DependencyError: a file cannot be read, or does not lie on the image's
             grid; a segment that is not there, or is there already.
     """
+    from ...io.drawn_by import algorithms_of, read_authors
     from ...io.guarded import read_volume
-    from ...io.segment_names import find_segment, read_algorithms
+    from ...io.segment_names import find_segment
 
     if new is not None and segment is not None:
         raise UsageError("--new begins a segment, --segment chooses one.", "Give one of the two.")
@@ -125,7 +126,7 @@ def open_case(
     probability = None
     if probabilities is not None:
         probability = probability_of(read_probabilities(probabilities, volume.geometry, cancel), label)
-    algorithms = {} if source is None else read_algorithms(source)
+    algorithms = {} if source is None else algorithms_of(read_authors(source))
     return Case(volume, labels, label, fixed, probability, algorithms, notes_of([volume, labels]))
 
 
@@ -167,7 +168,7 @@ class Files:
         if self.target.suffix.lower() == ".dcm":
             raise OutputError(
                 f"A correction is no DICOM object yet, and '{self.target.name}' would be one.",
-                "Write .seg.nrrd, and make it one: unetsegment convert OUT.seg.nrrd OUT.dcm --image SERIES --corrected",
+                "Write .seg.nrrd, and make it one: unetsegment convert OUT.seg.nrrd OUT.dcm --image SERIES",
             )
         check_segmentation_ending(self.target)
         if self.preview is not None and full_suffix(self.preview) != ".png":
@@ -238,7 +239,7 @@ def _algorithms(case: Case, corrected: Segmentation, prompts: int) -> dict[int, 
     if not prompts:
         return drawn_by
     before = case.algorithms.get(case.label.value)
-    name = before.name if before is not None else "UNetSegment"
+    name = (before.name if before is not None else "") or "UNetSegment"
     earlier = _PROMPTS.search(name)
     if earlier is not None:
         name, prompts = name[: earlier.start()], prompts + int(earlier[1])

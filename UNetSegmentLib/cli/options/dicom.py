@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,9 +103,17 @@ class DicomResult:
         return source_of(image, series)
 
     def write(
-        self, segmentation: Segmentation, image: Volume | None, source: SourceSeries, author: Author
+        self,
+        segmentation: Segmentation,
+        image: Volume | None,
+        source: SourceSeries,
+        author: Author,
+        others: Mapping[int, Author] | None = None,
     ) -> Iterator[Path]:
         """Writes the object of labels, and the report where one is wanted.
+
+        Args:
+            author: who found it; ``others`` single segments, by label value.
 
         Yields:
             Each file as soon as it is there, so that the first is known where the second fails.
@@ -116,16 +124,16 @@ class DicomResult:
         from ...io.dicom_objects import write_report, write_rtstruct, write_seg
 
         if self.kind == RTSTRUCT:
-            write_rtstruct(segmentation, source, self.target, author)
+            write_rtstruct(segmentation, source, self.target, author, others)
             yield self.target
             return
-        write_seg(segmentation, source, self.target, author, self.kind, self.compression)
+        write_seg(segmentation, source, self.target, author, self.kind, self.compression, others)
         yield self.target
         if self.report is not None:
             from ...reporting.dicom.report import measured_segments
 
             segments = measured_segments(segmentation, image, self.kind, source.modality)
-            write_report(segments, self.target, source, self.report, author)
+            write_report(segments, self.target, source, self.report, author, others)
             yield self.report
 
     def write_probabilities(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ...io.outputs import Output
     from ...progress import CancelToken
     from ...volume import Segmentation
+    from .authors import Authors
 
 
 def convert(
@@ -47,7 +48,12 @@ def convert(
     report: ReportOption = None,
     report_page: PageOption = None,
     page_patient: PagePatientOption = False,
-    name: Annotated[str, typer.Option(help="Who made it: name and version of a model or a person's role.")] = "",
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Who made it: name and version of a model or a person's role. What the file says by default."
+        ),
+    ] = "",
     corrected: Annotated[bool, typer.Option("--corrected", help="It was changed by hand (SEMIAUTOMATIC).")] = False,
     force: ForceOption = False,
     json: JsonOption = False,
@@ -135,18 +141,19 @@ class Conversion:
         """Reads and writes.
 
         Args:
-            name: of who made it.
+            name: of who made it; empty for what the file states of each segment.
             corrected: by hand.
             wrote: told each file as soon as it is there.
 
         Raises:
             GeometryError: it was drawn on another image than the series, or does not lie on it.
         """
-        from ...io.dicom_objects import Author, source_of
+        from ...io.dicom_objects import source_of
         from ...io.drawn_on import check_drawn_on
         from ...io.grid import place_on_grid
         from ...io.guarded import read_grid, read_segmentation, read_volume
-        from ...io.segmentations import table_beside, write_segmentation
+        from ...io.segment_names import known_segments
+        from .authors import authors_for
 
         source = volume = None
         if self.image is not None and (self.result.wanted or self.page.in_dicom or self.page.patient):
@@ -160,18 +167,30 @@ class Conversion:
             volume = read_volume(self.image, self.series, cancel=cancel)
             # A part of the grid is measured and drawn on the whole of it.
             found = place_on_grid(found, volume.geometry, f"'{self.segmentation.name}'")
-        author = Author(name or "UNetSegment", corrected=corrected)
+        authors = authors_for(self.segmentation, known_segments(found), name, corrected)
         if self.result.wanted and source is not None:
-            for path in self.result.write(found, volume, source, author):
+            found = replace(found, notes=(*found.notes, *authors.note()))
+            for path in self.result.write(found, volume, source, authors.main, authors.of_segments):
                 wrote(path)
         else:
-            write_segmentation(found, self.result.target, algorithm=name, algorithm_type=author.kind)
-            wrote(self.result.target)
-            if (table := table_beside(self.result.target)) is not None:
-                wrote(table)
+            self._write_file(found, authors, wrote)
         if volume is not None:
-            made_by = {"model": name or "not stated"}
-            self.page.write(volume, found, made_by, (*volume.notes, *found.notes), source, author)
+            made_by, notes = {"model": authors.words() or "not stated"}, (*volume.notes, *found.notes)
+            self.page.write(volume, found, made_by, notes, source, authors.main)
             if self.page.path is not None:
                 wrote(self.page.path)
         return found
+
+    def _write_file(self, found: Segmentation, authors: Authors, wrote: Callable[[Path], None]) -> None:
+        """Anything but a DICOM object."""
+        from ...io.drawn_by import algorithms_of
+        from ...io.segmentations import table_beside, write_segmentation
+
+        rest = authors.rest
+        table, each = table_beside(self.result.target), algorithms_of(authors.of_segments)
+        # A label table has one text for all segments, a .seg.nrrd one for each.
+        algorithm = rest.name if table is None else authors.words()
+        write_segmentation(found, self.result.target, algorithm=algorithm, algorithm_type=rest.kind, algorithms=each)
+        wrote(self.result.target)
+        if table is not None:
+            wrote(table)

@@ -116,7 +116,7 @@ def test_a_correction_becomes_an_object_as_it_is_said(
     result = run(*given, tmp_path / "OUT.dcm", *asked)
     said = result.output.replace("\n", " ")
     assert result.exit_code == 5 and not (tmp_path / "OUT.dcm").exists()
-    command = "convert OUT.seg.nrrd OUT.dcm --image SERIES --corrected"
+    command = "convert OUT.seg.nrrd OUT.dcm --image SERIES"
     assert f"unetsegment {command}" in said
     assert run(*given, tmp_path / "OUT.seg.nrrd", *asked).exit_code == 0
     places = {"OUT.seg.nrrd": tmp_path / "OUT.seg.nrrd", "OUT.dcm": tmp_path / "OUT.dcm", "SERIES": objects["series"]}

@@ -142,7 +142,8 @@ def _algorithm(author: Author) -> Any:
         return None
     return highdicom().sr.AlgorithmIdentification(
         name=author.name or MANUFACTURER,
-        version=author.version or VERSION,
+        # Our own version is no other program's.
+        version=author.version or (VERSION if author.name in ("", MANUFACTURER) else "unknown"),
         parameters=[author.digest] if author.digest else None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,13 @@ from .saving import present, save
 _LONGEST_CODE = 16  # characters (PS3.3, 8.1)
 
 
-def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path | str, author: Author) -> Path:
+def write_rtstruct(
+    segmentation: Segmentation,
+    source: SourceSeries,
+    path: Path | str,
+    author: Author,
+    others: Mapping[int, Author] | None = None,
+) -> Path:
     """Writes a structure set.
 
     Each structure has closed curves along the edges of its pixels in every picture that it is in; a hole is a curve
@@ -32,6 +38,7 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
     Args:
         segmentation: on the grid of the series.
         source: the series that it is about.
+        author: who found it; ``others`` single segments, by label value.
 
     Raises:
         InputError: nothing was found, or the series states no frame of reference.
@@ -46,9 +53,10 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
             f"Series {source.name} states no frame of reference, which a structure set needs.",
             "Write .seg.nrrd or .nii.gz, or export the series again.",
         )
-    data = _header(first, author, labels)
+    by = {label.value: (others or {}).get(label.value, author) for label in labels}
+    data = _header(first, author, labels, list(by.values()))
     data.FrameOfReferenceUID, data.PositionReferenceIndicator = reference, ""
-    data.StructureSetROISequence = [_roi(n, label, reference, author) for n, label in enumerate(labels, 1)]
+    data.StructureSetROISequence = [_roi(n, label, reference, by[label.value]) for n, label in enumerate(labels, 1)]
     data.RTROIObservationsSequence = [_observation(n, label, author) for n, label in enumerate(labels, 1)]
     data.ReferencedFrameOfReferenceSequence = [_frame_of_reference(source, reference)]
     planes = source.planes_of(segmentation)
@@ -56,8 +64,9 @@ def write_rtstruct(segmentation: Segmentation, source: SourceSeries, path: Path 
     return save(data, path)
 
 
-def _header(first: Any, author: Author, labels: Sequence[Label]) -> Any:
+def _header(first: Any, author: Author, labels: Sequence[Label], others: Sequence[Author]) -> Any:
     texts = [text for label in labels for text in (label.name, *meanings_of(label))]
+    texts += [text for one in others for text in (one.name, one.version)]
     data = object_header(first, author, STORAGE, "RTSTRUCT", 901, "Structures", texts)
     data.StructureSetDate, data.StructureSetTime = data.SeriesDate, data.SeriesTime
     data.OperatorsName = ""
