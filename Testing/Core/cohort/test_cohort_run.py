@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from UNetSegmentLib.cohort.run import Part, run_cohort
 from UNetSegmentLib.cohort.running.network import SegmenterNetwork
 from UNetSegmentLib.cohort.running.pipeline import Pipeline
 from UNetSegmentLib.cohort.stamps import stamp_of
-from UNetSegmentLib.errors import Cancelled, InputError, OutputError
+from UNetSegmentLib.errors import Cancelled, InputError, OutputError, ResourceError
 from UNetSegmentLib.io import read_segmentation, write_volume
 from UNetSegmentLib.models import load_model, read_card
 from UNetSegmentLib.progress import CancelToken
@@ -256,6 +256,56 @@ def test_a_reference_counts_within_the_region_alone(tmp_path: Path, level_packag
     record = run_cohort(Found((case,)), Pipe(level_package, output), JOB, output).records[0]
     assert [s.dice for s in record.segments] == [1.0, 1.0]
     assert "Dice is that within the region (roi) alone." in record.warnings
+
+
+def _far(path: Path) -> None:
+    write_volume(Volume.from_array(level_voxels(0), spacing=(1, 1, 1), origin=(500, 500, 500)), path)
+
+
+def _grey(path: Path) -> None:
+    write_volume(Volume.from_array(level_voxels(0) + 0.5), path)
+
+
+BAD_REFERENCES = {
+    "another grid": (_far, "reference"),
+    "no label map": (_grey, "is not a label map"),
+    "no image": (lambda path: path.write_bytes(b"words"), "ref.nii.gz"),
+    "gone": (lambda path: None, "'ref.nii.gz' cannot be read"),
+    "a pipe": (lambda path: os.mkfifo(path), "'ref.nii.gz' cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("make", "cause"), BAD_REFERENCES.values(), ids=BAD_REFERENCES)
+def test_a_bad_reference_costs_the_dice_and_not_the_segmentation(
+    tmp_path: Path, level_package: Path, make: Callable[[Path], object], cause: str
+) -> None:
+    if cause.endswith("cannot be read") and not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no pipes")
+    make(tmp_path / "ref.nii.gz")
+    output = tmp_path / "out"
+    case = replace(cases_of(tmp_path / "in", 1).cases[0], reference=tmp_path / "ref.nii.gz")
+    record = run_cohort(Found((case,)), Pipe(level_package, output), JOB, output).records[0]
+    assert record.status is Status.DONE and (output / "c0" / "segmentation.seg.nrrd").is_file()
+    assert [segment.dice for segment in record.segments] == [None, None]
+    (warning,) = [text for text in record.warnings if text.startswith("There is no Dice")]
+    assert cause in warning
+    (tmp_path / "ref.nii.gz").unlink(missing_ok=True)
+    write_image(tmp_path / "ref.nii.gz", 0)
+    record = run_cohort(Found((case,)), Pipe(level_package, output), JOB, output).records[0]
+    assert [segment.dice for segment in record.segments] == [1.0, 1.0], "it is run again with the mended one"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ResourceError("Memory is short.", "Close something.")])
+def test_memory_that_a_reference_needs_and_lacks_is_a_failure(
+    tmp_path: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def read(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("UNetSegmentLib.cohort.running.reading.guarded.read_segmentation", read)
+    case = replace(cases_of(tmp_path / "in", 1).cases[0], reference=write_image(tmp_path / "ref.nii.gz", 0))
+    record = run_cohort(Found((case,)), Pipe(level_package, tmp_path / "out"), JOB, tmp_path / "out").records[0]
+    assert (record.status, record.code) == (Status.FAILED, ResourceError.code)
 
 
 def test_the_digest_of_a_job_counts_what_decides_a_result(level_package: Path) -> None:

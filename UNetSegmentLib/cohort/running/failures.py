@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...budget import is_out_of_memory, out_of_memory
-from ...errors import OutputError, UNetSegmentError
+from ...errors import Cancelled, OutputError, ResourceError, UNetSegmentError
 from ...io.atomic import DISK_FULL, output_error
 from ...io.dicom.recognition import is_dicom
 from ...io.dicom.series import without_listing
@@ -66,6 +66,19 @@ def in_words(error: Exception) -> UNetSegmentError:
     if isinstance(error, UNetSegmentError):
         return error
     return out_of_memory(error) if is_out_of_memory(error) else _unexpected(error)
+
+
+def without_dice(case: CohortCase, error: Exception) -> str:
+    """The warning of a case whose reference cannot be read or compared: no reason to lose the segmentation.
+
+    Raises:
+        Cancelled, ResourceError: the error is one of these, and no fault of the reference.
+    """
+    known = in_words(error)
+    if isinstance(known, Cancelled | ResourceError):
+        raise known
+    cause = without_listing(known.cause) if _tells_of_headers(case) else known.cause
+    return f"There is no Dice, for the reference cannot be used. {cause}"
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ...errors import InputError
 from ...geometry import Box
@@ -15,7 +16,7 @@ from ...progress import CancelToken
 from ...volume import Segmentation, Volume
 from ..case import CohortCase, Source
 from ..stamps import content_of, stamp_of
-from .failures import of_dicom
+from .failures import of_dicom, without_dice
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +26,11 @@ class ReadCase:
     Args:
         volumes: one for each image of the case.
         region: voxels of the first volume; None for all.
-        reference: on any grid.
+        reference: on any grid; None also where it cannot be read.
         stamp, content: see :mod:`..stamps`; taken before the reading, so that a file that changes meanwhile is noticed
             by the next run.
         seconds: that reading took.
+        no_reference: a warning, where the reference cannot be read.
     """
 
     case: CohortCase
@@ -38,6 +40,7 @@ class ReadCase:
     stamp: str
     content: str
     seconds: float
+    no_reference: str = ""
 
     @property
     def marks(self) -> tuple[str, str, tuple[str, ...]]:
@@ -59,21 +62,49 @@ def read_case(
         gets_on: called again and again while a server sends, which may take longer than a case may stand still.
 
     Raises:
-        InputError, GeometryError, ResourceError, Cancelled: see :func:`UNetSegmentLib.io.guarded.read_volume`.
+        InputError, GeometryError, ResourceError, Cancelled: see :func:`UNetSegmentLib.io.guarded.read_volume`; of the
+            reference the last two alone.
         ServerError, OutputError: see :func:`UNetSegmentLib.io.dicomweb.fetch_series`.
     """
     started = time.perf_counter()
     _fetch(case, cancel, gets_on)
-    try:
-        stamp, content = stamp_of(case), content_of(case)
-    except OSError as error:
-        raise InputError(
-            f"'{case.images[0].path.name}' cannot be read ({error.strerror or error}).", "Check the file and its disk."
-        ) from error
+    stamp, content, fault = _states(case)
     volumes = tuple(_read(source, cancel) for source in case.images)
     region = parse_region(case.roi, volumes[0].geometry) if case.roi else None
-    reference = None if case.reference is None else _reference(case, volumes[0], cancel)
-    return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started)
+    reference = None
+    if case.reference is not None and not fault:
+        try:
+            reference = _reference(case, volumes[0], cancel)
+        except Exception as error:
+            fault = without_dice(case, error)
+    return ReadCase(case, volumes, region, reference, stamp, content, time.perf_counter() - started, fault)
+
+
+def _states(case: CohortCase) -> tuple[str, str, str]:
+    """Stamp and content of the files, both empty where the reference alone cannot be read, so that every run tries it
+    again; and the warning about that.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    try:
+        return stamp_of(case), content_of(case), ""
+    except OSError as error:
+        if case.reference is None or not _are_there(replace(case, reference=None)):
+            raise _unreadable(case.images[0].path, error) from error
+        return "", "", without_dice(case, _unreadable(case.reference, error))
+
+
+def _are_there(case: CohortCase) -> bool:
+    try:
+        content_of(case)
+    except OSError:
+        return False
+    return True
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    return InputError(f"'{path.name}' cannot be read ({error.strerror or error}).", "Check the file and its disk.")
 
 
 def _read(source: Source, cancel: CancelToken | None) -> Volume:

@@ -23,7 +23,7 @@ from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..leftovers import STAGING
 from ..record import CASE, REPORT, SEGMENTATION, Record, SegmentSize, Status
-from .failures import CaseFolderError, at_case_folder, now
+from .failures import CaseFolderError, at_case_folder, now, without_dice
 from .reading import ReadCase
 from .scoring import dice_with
 
@@ -110,7 +110,7 @@ def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind:
 
 def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str) -> Record:
     estimate = _quality(result) if job.quality else None
-    scores, notes = dice_with(result.segmentation, read.reference, read.region)
+    scores, notes = _scores(read, result)
     return Record(
         case=read.case.name,
         status=Status.DONE,
@@ -125,6 +125,17 @@ def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: 
         finished=now(),
         uids=read.uids,
     )
+
+
+def _scores(read: ReadCase, result: SegmentationResult) -> tuple[dict[int, float], tuple[str, ...]]:
+    """Dice, and notes on the reference; a reference that cannot be compared is told and no reason to lose the
+    segmentation."""
+    if read.no_reference:
+        return {}, (read.no_reference,)
+    try:
+        return dice_with(result.segmentation, read.reference, read.region)
+    except Exception as error:
+        return {}, (without_dice(read.case, error),)
 
 
 def _segments(segmentation: Segmentation, scores: Mapping[int, float]) -> tuple[SegmentSize, ...]:
