@@ -102,6 +102,14 @@ class DicomResult:
             highdicom()
         return source_of(image, series)
 
+    def notes(self, segmentation: Segmentation) -> tuple[str, ...]:
+        """What the object holds otherwise than the segmentation: numbers of segments."""
+        if not self.wanted:
+            return ()
+        from ...io.dicom_objects.numbering import numbering_notes
+
+        return numbering_notes(segmentation, self.kind)
+
     def write(
         self,
         segmentation: Segmentation,

@@ -169,7 +169,7 @@ class Conversion:
             found = place_on_grid(found, volume.geometry, f"'{self.segmentation.name}'")
         authors = authors_for(self.segmentation, known_segments(found), name, corrected)
         if self.result.wanted and source is not None:
-            found = replace(found, notes=(*found.notes, *authors.note()))
+            found = replace(found, notes=(*found.notes, *authors.note(), *self.result.notes(found)))
             for path in self.result.write(found, volume, source, authors.main, authors.of_segments):
                 wrote(path)
         else:

@@ -184,7 +184,8 @@ def segment(
         result = run.in_worker(volumes, cancel, visible, where) if where else run.here(volumes, cancel, visible)
         cancel.raise_if_cancelled()
         written = files.write(volumes[0], result, about, cancel, job)
-        _report(result, written, (*notes, *result.warnings), clock, json)
+        numbering = result_file.notes(result.segmentation)
+        _report(result, written, (*notes, *result.warnings, *numbering), clock, json)
 
 
 def _inputs(source: Source, roi: str | None, model: str) -> list[Input]:

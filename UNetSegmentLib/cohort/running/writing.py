@@ -94,6 +94,7 @@ def _fill(folder: Path, read: ReadCase, result: SegmentationResult, job: CohortJ
 def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind: str) -> list[str]:
     """A SEG on the case's series, and the report that refers to it; nothing but a note where nothing was found."""
     from ...io.dicom_objects import author_of, source_of, write_report, write_seg
+    from ...io.dicom_objects.numbering import numbering_notes
     from ...reporting.dicom.report import measured_segments
 
     first = read.case.images[0]
@@ -105,7 +106,7 @@ def _write_dicom(folder: Path, read: ReadCase, result: SegmentationResult, kind:
     modality = str(getattr(source.files[0], "Modality", ""))
     segments = measured_segments(result.segmentation, read.volumes[0], kind, modality)
     write_report(segments, seg, source, folder / REPORT, author)
-    return []
+    return list(numbering_notes(result.segmentation, kind))
 
 
 def _record(read: ReadCase, result: SegmentationResult, job: CohortJob, digest: str) -> Record:

@@ -113,3 +113,11 @@ def test_a_page_names_all_of_them(tmp_path: Path) -> None:
     plain = tmp_path / "p.seg.nrrd"
     write_segmentation(labels_on(grid_of(ORIENTATIONS["axial"])), plain)
     assert authors_for(plain, LABELS, "", False).words() == ""
+
+
+def test_numbers_that_a_binary_seg_gives_are_said(run_json: Callable[..., Any], series: Path, tmp_path: Path) -> None:
+    source = drawn(tmp_path / "a.seg.nrrd", MODEL, HAND)
+    answer = run_json("convert", source, tmp_path / "b.dcm", "--image", series, "--dicom", "binary")
+    assert any("'left kidney' (value 5) is 2." in note for note in answer["notes"])
+    assert stated(tmp_path / "b.dcm")[SECOND] == ("MANUAL", "")
+    assert run_json("convert", source, tmp_path / "c.dcm", "--image", series)["notes"] == []
