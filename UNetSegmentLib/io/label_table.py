@@ -25,13 +25,17 @@ def table_path(image: Path) -> Path:
     return image.with_name(stem(image) + ".json")
 
 
-def write_label_table(path: Path, labels: Sequence[Label], algorithm: str = "") -> None:
+def write_label_table(path: Path, labels: Sequence[Label], algorithm: str = "", force: bool = False) -> None:
     """Writes the table, atomically.
+
+    Args:
+        force: also in the place of a JSON file of another make.
 
     Raises:
         OutputError: not writable, or a JSON file of another make stands there (e.g. a BIDS sidecar).
     """
-    check_table_target(path)
+    if not force:
+        check_table_target(path)
     content = {
         "format": _FORMAT,
         "version": 1,

@@ -110,6 +110,7 @@ def write_segmentation(
     algorithm: str = "",
     algorithm_type: str = "AUTOMATIC",
     algorithms: Mapping[int, seg_nrrd.Algorithm] | None = None,
+    force: bool = False,
 ) -> None:
     """Writes ``.seg.nrrd`` for Slicer, or a label image (NIfTI, NRRD, MHA; PNG, TIFF for one slice) with a JSON table.
 
@@ -119,9 +120,11 @@ def write_segmentation(
         algorithm: name and version of what drew it, kept as ``DICOM.SegmentAlgorithmName``.
         algorithm_type: AUTOMATIC, SEMIAUTOMATIC or MANUAL.
         algorithms: what drew the segments of single values, in place of these two (``.seg.nrrd`` alone keeps it).
+        force: replace a JSON file of another make that stands in the table's place.
 
     Raises:
-        OutputError: unknown ending, not writable, disk full. What stood there before is unchanged.
+        OutputError: unknown ending, not writable, disk full, another JSON file in the table's place. What stood there
+            before is unchanged.
     """
     target = Path(path)
     suffix = _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation")
@@ -135,10 +138,11 @@ def write_segmentation(
         write_image(image, target)
         return
     table = table_path(target)
-    check_table_target(table)
+    if not force:
+        check_table_target(table)
     check_writable(table)
     write_image(_picture(image, target), target)
-    write_label_table(table, labels, algorithm)
+    write_label_table(table, labels, algorithm, force)
 
 
 def write_volume(volume: Volume, path: Path | str) -> None:
@@ -160,6 +164,9 @@ def check_segmentation_target(path: Path | str) -> None:
         OutputError: as :func:`write_segmentation`.
     """
     check_segmentation_ending(path)
+    beside = table_beside(path)
+    if beside is not None:
+        check_table_target(beside)
     check_writable(Path(path))
 
 
@@ -170,13 +177,9 @@ def check_segmentation_ending(path: Path | str, further: tuple[str, ...] = ()) -
         further: endings that the caller writes in another way, for the message.
 
     Raises:
-        OutputError: unknown ending, or the label table would take the place of another JSON file.
+        OutputError: unknown ending.
     """
-    target = Path(path)
-    _check_suffix(target, (*WRITABLE, *_PICTURES), "a segmentation", further)
-    beside = table_beside(target)
-    if beside is not None:
-        check_table_target(beside)
+    _check_suffix(Path(path), (*WRITABLE, *_PICTURES), "a segmentation", further)
 
 
 def check_volume_ending(path: Path | str) -> None:

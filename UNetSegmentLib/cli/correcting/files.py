@@ -151,8 +151,9 @@ class Files:
 
     target: Path
     preview: Path | None = None
+    force: bool = False
 
-    def check(self, inputs: Sequence[Input], job: Job, force: bool) -> tuple[str, ...]:
+    def check(self, inputs: Sequence[Input], job: Job) -> tuple[str, ...]:
         """Refuses, before anything is read, what could not be written or would destroy something.
 
         Returns:
@@ -177,7 +178,7 @@ class Files:
             )
         given = {"OUT": self.target, "the label table beside OUT": table_beside(self.target), "--preview": self.preview}
         outputs: list[Output | OutputFolder] = [Output(path, role) for role, path in given.items() if path is not None]
-        return check_outputs(outputs, inputs, job, force)
+        return check_outputs(outputs, inputs, job, self.force)
 
     def write(self, case: Case, corrected: Segmentation, steps: Sequence[tuple[Given, Change]], job: Job) -> list[Path]:
         """Writes the segmentation and its picture, and notes each as this job's own."""
@@ -187,16 +188,15 @@ class Files:
         changing = any(change.voxels for _, change in steps)
         drawn_by = _algorithms(case, corrected, len(steps) if changing else 0)
         name = drawn_by[case.label.value].name
-        write_segmentation(corrected, self.target, algorithm=name, algorithms=drawn_by)
-        beside = table_beside(self.target)
-        for path in (beside, self.target):
-            if path is not None:
-                remember(path, job)
+        write_segmentation(corrected, self.target, algorithm=name, algorithms=drawn_by, force=self.force)
+        written = [path for path in (self.target, table_beside(self.target)) if path is not None]
+        for path in written:
+            remember(path, job)
         if self.preview is None:
-            return [self.target]
+            return written
         _write_preview(case, corrected, steps, self.preview)
         remember(self.preview, job)
-        return [self.target, self.preview]
+        return [*written, self.preview]
 
 
 def _write_preview(case: Case, corrected: Segmentation, steps: Sequence[tuple[Given, Change]], path: Path) -> None:

@@ -102,12 +102,12 @@ def refine(
         check_number("reach", reach, 0.01, _FARTHEST, "mm")
         check_number("brush", brush, 0, _FARTHEST, "mm")
         where = where_of(worker, ssh)
-        given, outputs = _source_and_target(source, target, new, preview)
+        given, outputs = _source_and_target(source, target, new, preview, force)
         options = in_given_order(context, include=include, exclude=exclude, scribble=scribble)
         if not options:
             raise UsageError("There is no prompt.", "Add --include, --exclude or --scribble.")
         job = Job("refine", tuple(path for path in (image, given) if path is not None))
-        said = outputs.check(_inputs(image, given, probabilities, options), job, force)
+        said = outputs.check(_inputs(image, given, probabilities, options), job)
         places = [(name != "exclude", read_place(text, straight)) for name, text in options]
         with working("Reading the image and the segmentation", not json):
             case = open_case(image, given, segment, new, locked or (), probabilities, series, cancel)
@@ -120,16 +120,16 @@ def refine(
 
 
 def _source_and_target(
-    source: Path, target: Path | None, new: str | None, preview: Path | None
+    source: Path, target: Path | None, new: str | None, preview: Path | None, force: bool
 ) -> tuple[Path | None, Files]:
     if target is not None:
-        return source, Files(target, preview)
+        return source, Files(target, preview, force)
     if new is None:
         raise InputError(
             "There is no place for the corrected segmentation.",
             "Give IMAGE, SEGMENTATION and OUT; or IMAGE and OUT with --new NAME, to begin one.",
         )
-    return None, Files(source, preview)
+    return None, Files(source, preview, force)
 
 
 def _inputs(

@@ -63,7 +63,7 @@ class ReportPage:
             return None
         from ...io.dicom_objects import source_of
 
-        return source_of(image, series)
+        return source_of(image, series, stored=self.in_dicom)
 
     def write(
         self,

@@ -68,9 +68,9 @@ def convert(
     """
     result, page = DicomResult(target, dicom, report, dicom_compression), ReportPage(report_page, page_patient)
     with session(debug, json) as cancel:
-        conversion = Conversion(segmentation, image, series, segment or (), result, page)
+        conversion = Conversion(segmentation, image, series, segment or (), result, page, force)
         job = Job("convert", (segmentation, *([image] if image else [])))
-        notes = conversion.check(job, force)
+        notes = conversion.check(job)
         read = conversion.run(name, corrected, cancel, lambda path: remember(path, job))
         written = [output.path for output in conversion.outputs()]
         if json:
@@ -91,6 +91,7 @@ class Conversion:
     segments: Sequence[str]
     result: DicomResult
     page: ReportPage
+    force: bool = False
 
     def outputs(self) -> list[Output]:
         """What is going to be written."""
@@ -106,7 +107,7 @@ class Conversion:
         }
         return [Output(path, role) for role, path in given.items() if path is not None]
 
-    def check(self, job: Job, force: bool) -> tuple[str, ...]:
+    def check(self, job: Job) -> tuple[str, ...]:
         """Refuses what does not go together, or would destroy something.
 
         Raises:
@@ -135,7 +136,7 @@ class Conversion:
         if self.image is None and self.page.path is not None:
             raise UsageError("A report page shows the image, and none is named.", "Name it with --image.")
         inputs = [Input(self.segmentation, "SEGMENTATION"), *([Input(self.image, "--image")] if self.image else [])]
-        return check_outputs(self.outputs(), inputs, job, force)
+        return check_outputs(self.outputs(), inputs, job, self.force)
 
     def run(self, name: str, corrected: bool, cancel: CancelToken, wrote: Callable[[Path], None]) -> Segmentation:
         """Reads and writes.
@@ -156,8 +157,9 @@ class Conversion:
         from .authors import authors_for
 
         source = volume = None
-        if self.image is not None and (self.result.wanted or self.page.in_dicom or self.page.patient):
-            source = source_of(self.image, self.series)
+        stored = self.result.wanted or self.page.in_dicom
+        if self.image is not None and (stored or self.page.patient):
+            source = source_of(self.image, self.series, stored)
         place = source or (read_grid(self.image, self.series, cancel) if self.image is not None else None)
         found = read_segmentation(self.segmentation, cancel, place, self.segments)
         if self.result.wanted and source is not None:
@@ -190,7 +192,9 @@ class Conversion:
         table, each = table_beside(self.result.target), algorithms_of(authors.of_segments)
         # A label table has one text for all segments, a .seg.nrrd one for each.
         algorithm = rest.name if table is None else authors.words()
-        write_segmentation(found, self.result.target, algorithm=algorithm, algorithm_type=rest.kind, algorithms=each)
+        write_segmentation(
+            found, self.result.target, algorithm=algorithm, algorithm_type=rest.kind, algorithms=each, force=self.force
+        )
         wrote(self.result.target)
         if table is not None:
             wrote(table)

@@ -31,7 +31,8 @@ _AGAIN = "The same command writes all of them anew."
 
 @dataclass(frozen=True)
 class Files:
-    """Where results go; None for what was not asked for. ``result`` is the segmentation, as a DICOM object or not."""
+    """Where results go; None for what was not asked for. ``result`` is the segmentation, as a DICOM object or not;
+    ``force`` replaces files of others."""
 
     result: DicomResult
     probabilities: Path | None = None
@@ -40,6 +41,7 @@ class Files:
     table: Path | None = None
     surfaces: Path | None = None
     page: ReportPage = field(default_factory=ReportPage)
+    force: bool = False
 
     @property
     def target(self) -> Path:
@@ -62,16 +64,15 @@ class Files:
             InputError, GeometryError: see :func:`UNetSegmentLib.io.dicom_objects.source_of`.
             DependencyError: highdicom is not installed.
         """
-        found = self.result.source(image, series) or self.page.source(image, series)
-        if found is None and self._map_in_dicom:
+        if self._map_in_dicom:
             from ...io.dicom_objects import source_of
             from ...io.dicom_objects.needed import highdicom
 
             highdicom()
-            found = source_of(image, series)
-        return found
+            return source_of(image, series)
+        return self.result.source(image, series) or self.page.source(image, series)
 
-    def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job, force: bool) -> tuple[str, ...]:
+    def check(self, inputs: Sequence[Input], labels: Sequence[Label], job: Job) -> tuple[str, ...]:
         """Refuses before the run what could not be written after it, or would destroy something.
 
         Args:
@@ -98,7 +99,9 @@ class Files:
             raise OutputError(
                 f"A preview is a PNG picture; '{self.preview.name}' ends otherwise.", "Let the name end with .png."
             )
-        return check_outputs(self._outputs(labels), inputs, job, force, _TWO_SCANS if _is_image(self.target) else "")
+        return check_outputs(
+            self._outputs(labels), inputs, job, self.force, _TWO_SCANS if _is_image(self.target) else ""
+        )
 
     def check_image(self, volume: Volume) -> None:
         """Refuses before the run what such an image cannot have."""
@@ -124,8 +127,7 @@ class Files:
         except Cancelled as error:
             names = ", ".join(f"'{path}'" for path in written)
             raise Cancelled(f"The run was cancelled while it wrote its results: {names} are there.", _AGAIN) from error
-        hidden = self._table_beside()
-        return [path for path in written if path != hidden]
+        return written
 
     def _one_by_one(
         self, volume: Volume, result: Result, about: SourceSeries | None, cancel: CancelToken
@@ -157,7 +159,8 @@ class Files:
         from ...io import write_segmentation
 
         if not self.result.wanted or about is None:
-            write_segmentation(result.segmentation, self.target, algorithm=f"{author.name} {author.version}")
+            drawn_by = f"{author.name} {author.version}"
+            write_segmentation(result.segmentation, self.target, algorithm=drawn_by, force=self.force)
             yield from (path for path in (self.target, self._table_beside()) if path is not None)
         elif self.result.of_probabilities and result.probabilities is not None:
             values, labels = result.settings["outputs"], result.segmentation.labels

@@ -14,6 +14,7 @@ from ...io.regions import HELP as REGION_HELP
 from ...io.regions import parse_region, region_file
 from ...progress import CancelToken
 from ..options.dicom import CompressionOption, DicomOption, DicomResult, ReportOption
+from ..options.numbers import check_number
 from ..options.page import PageOption, PagePatientOption, ReportPage
 from ..options.where import SendModelOption, SshOption, Where, WorkerOption, where_of
 from ..terminal.clock import Clock, command_clock
@@ -166,12 +167,14 @@ def segment(
     source = Source(image, series, channel or [])
     result_file = DicomResult(target, dicom, report, dicom_compression)
     page = ReportPage(report_page, page_patient)
-    files = Files(result_file, probabilities, uncertainty, preview, table, surfaces, page)
+    files = Files(result_file, probabilities, uncertainty, preview, table, surfaces, page, force)
     with session(debug, json) as cancel:
+        if overlap is not None:
+            check_number("overlap", overlap, 0, 0.9)
         where = where_of(worker, ssh, send_model)
         clock = command_clock(context)
         job = Job("segment", (image, *source.channels, model))
-        notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job, force)
+        notes = files.check(_inputs(source, roi, model), _labels(model, surfaces is not None), job)
         about = files.source(image, series)
         with working("Reading the image", not json):
             volumes = source.read(cancel, where is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,8 @@ class SourceSeries:
 
     @property
     def uid(self) -> str:
-        """UID of the series."""
-        return str(self.files[0].SeriesInstanceUID)
+        """UID of the series; empty where it states none."""
+        return str(getattr(self.files[0], "SeriesInstanceUID", "") or "")
 
     @property
     def modality(self) -> str:
@@ -79,12 +80,13 @@ class SourceSeries:
         return np.ascontiguousarray(place_on_grid(segmentation, self.geometry, "The segmentation").voxels)
 
 
-def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
+def source_of(path: Path | str, series: str | None = None, stored: bool = True) -> SourceSeries:
     """Reads the headers of a series.
 
     Args:
         path: its folder, or one of its files.
         series: UID, number or description, where there are several.
+        stored: an object about it is stored, which needs its identifiers; else its headers are read for their words.
 
     Raises:
         InputError: nothing there, no DICOM, or headers that lack what objects about them need.
@@ -94,14 +96,13 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
     if not is_folder(path):
         require_plain_file(path)
     if not (is_folder(path) or is_dicom(path)):
-        raise InputError(
-            f"'{path.name}' is not DICOM, and a DICOM object is about a series of DICOM files.",
-            "Give the folder of the series as the image, or write .seg.nrrd or .nii.gz.",
-        )
+        raise _no_dicom(path, stored)
     chosen = choose_series(path, series)
     try:
         stacked = stack(chosen)
     except GeometryError as error:
+        if not stored:
+            raise
         raise GeometryError(
             error.cause,
             "A DICOM object lies on the slices of its series, and these make no grid. Resample it with Slicer's "
@@ -110,6 +111,26 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
     paths = list(dict.fromkeys(item.path for item, _ in stacked.planes))
     files = tuple(_tidied(read_dataset(file, stop_before_pixels=True), stacked.geometry) for file in paths)
     numbers = {file: number for number, file in enumerate(paths)}
+    if stored:
+        _check_identified(files, paths)
+    frames = tuple((numbers[item.path], index) for item, index in stacked.planes)
+    return SourceSeries(files, frames, stacked.geometry, str(chosen))
+
+
+def _no_dicom(path: Path, stored: bool) -> InputError:
+    if stored:
+        return InputError(
+            f"'{path.name}' is not DICOM, and a DICOM object is about a series of DICOM files.",
+            "Give the folder of the series as the image, or write .seg.nrrd or .nii.gz.",
+        )
+    return InputError(
+        f"'{path.name}' is not DICOM, and other files name no patient.",
+        "Give the folder of the series as the image, or do not ask for the patient's name.",
+    )
+
+
+def _check_identified(files: Sequence[Any], paths: Sequence[Path]) -> None:
+    """Refuses headers without what an object about them refers to."""
     for data, file in zip(files, paths, strict=True):
         lacking = [name for name in _NEEDED if not str(getattr(data, name, "") or "")]
         if lacking:
@@ -117,8 +138,6 @@ def source_of(path: Path | str, series: str | None = None) -> SourceSeries:
                 f"'{file.name}' states no {' and no '.join(lacking)}, without which nothing can be stored about it.",
                 "Use files that keep their identifiers, or write .seg.nrrd or .nii.gz.",
             )
-    frames = tuple((numbers[item.path], index) for item, index in stacked.planes)
-    return SourceSeries(files, frames, stacked.geometry, str(chosen))
 
 
 def _tidied(data: Any, geometry: Geometry) -> Any:

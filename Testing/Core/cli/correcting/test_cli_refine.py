@@ -306,7 +306,7 @@ def test_a_picture_of_what_changed(run_json: Callable, run: Run, image: Path, la
     files.write_text(json.dumps({"markups": entries}))
     options = ("-s", "1", "--exclude", files, "--include", "voxel:13,6,6", "--include", "-9,9,-12,12,-9,9", "--preview")
     answer = run_json("refine", image, labels, tmp_path / "o.nrrd", *options, tmp_path / "p.png")
-    assert answer["files"] == [str(tmp_path / name) for name in ("o.nrrd", "p.png")]
+    assert answer["files"] == [str(tmp_path / name) for name in ("o.nrrd", "o.json", "p.png")]
     assert [row["prompt"].split()[1] for row in answer["prompts"]] == ["scribble", "lasso", "point", "box"]
     assert Image.open(tmp_path / "p.png").size[1] > 1000
     result = run("refine", image, labels, tmp_path / "o2.nrrd", *options, tmp_path / "p.jpg")

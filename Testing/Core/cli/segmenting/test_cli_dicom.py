@@ -110,6 +110,33 @@ def test_a_report_page_names_the_patient_only_where_asked(
         assert_valid(page)
 
 
+def test_a_picture_of_the_page_names_the_patient_of_a_series_without_identifiers(
+    run: Callable[..., Result], series: Path, tmp_path: Path, level_package: Path
+) -> None:
+    pytest.importorskip("vtk")
+    for file in series.iterdir():
+        data = dcmread(file)
+        del data.StudyInstanceUID
+        data.save_as(file)
+    found, page = tmp_path / "a.seg.nrrd", tmp_path / "page.png"
+    asked = ("--report-page", page, "--page-patient")
+    done = run("segment", series, found, "-m", level_package, *asked)
+    assert done.exit_code == 0 and page.is_file(), done.output
+    done = run("convert", found, tmp_path / "b.seg.nrrd", "--image", series, *asked, "--force")
+    assert done.exit_code == 0, done.output
+    for ending, more in ((".dcm", ()), (".nrrd", ("--uncertainty", tmp_path / "map.dcm"))):
+        refused = run("segment", series, tmp_path / f"c{ending}", "-m", level_package, *asked, *more, "--force")
+        assert refused.exit_code == 3 and "states no StudyInstanceUID" in " ".join(refused.output.split())
+
+
+def test_a_page_about_a_file_that_names_no_patient_says_so(
+    run: Callable[..., Result], image: Path, tmp_path: Path, level_package: Path
+) -> None:
+    asked = ("-m", level_package, "--report-page", tmp_path / "page.png", "--page-patient")
+    refused = run("segment", image, tmp_path / "a.seg.nrrd", *asked)
+    assert refused.exit_code == 3 and "other files name no patient" in " ".join(refused.output.split())
+
+
 def test_uncertainty_is_a_parametric_map(
     run_json: Callable[..., Any],
     run: Callable[..., Result],

@@ -103,6 +103,25 @@ def test_the_label_table_replaces_no_table_of_another_map(segment: Run, tmp_path
     assert read_segmentation(tmp_path / "liver.mha").labels[0].name == "theirs"
 
 
+def test_the_label_table_replaces_another_json_with_force_alone(
+    segment: Run, run: Run, image: Path, tmp_path: Path
+) -> None:
+    target, beside = tmp_path / "liver.nii.gz", tmp_path / "liver.json"
+    beside.write_text('{"EchoTime": 1}', encoding="utf-8")
+    refused = segment(target)
+    assert refused.exit_code == 5 and "--force" in refused.stderr and "EchoTime" in beside.read_text()
+    done = segment(target, "--force")
+    assert done.exit_code == 0 and "unetsegment-labels" in beside.read_text()
+    assert "liver.json" in done.stdout.partition("Written:")[2]
+    for name, command in (("convert", (target,)), ("refine", (image, target))):
+        beside = tmp_path / f"{name}.json"
+        beside.write_text("{}", encoding="utf-8")
+        prompt = ("-s", "1", "--include", "voxel:6,6,6") if name == "refine" else ()
+        words = (name, *command, tmp_path / f"{name}.nii.gz", *prompt)
+        assert run(*words).exit_code == 5 and beside.read_text() == "{}"
+        assert run(*words, "--force").exit_code == 0 and "unetsegment-labels" in beside.read_text()
+
+
 def test_an_ending_that_is_none_names_all_there_are(run: Run, image: Path, tmp_path: Path) -> None:
     for command in (("segment", image, "-m", "any"), ("convert", image)):
         result = run(*command[:2], tmp_path / "out.xyz", *command[2:])

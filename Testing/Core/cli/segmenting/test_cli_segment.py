@@ -71,7 +71,7 @@ def test_json_and_every_extra(run_json: RunJson, image: Path, level_package: Pat
     options = [part for pair in extras.items() for part in pair]
     target = tmp_path / "out.nii.gz"
     answer = run_json("segment", image, target, "-m", level_package, "--device", "cpu", *options)
-    assert [Path(f) for f in answer["files"]] == [target, *extras.values()]
+    assert [Path(f) for f in answer["files"]] == [target, tmp_path / "out.json", *extras.values()]
     assert [(s["name"], s["voxels"]) for s in answer["segments"]] == [("first level", 1200), ("second level", 480)]
     assert answer["settings"]["model"] == "levels" and answer["settings"]["preset"] == "balanced"
     probabilities = read_volume(tmp_path / "p.nii.gz")

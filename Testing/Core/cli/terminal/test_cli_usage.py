@@ -40,6 +40,12 @@ def test_wrong_usage_is_a_sentence_for_people(run: Run, words: tuple[str, ...], 
     assert named in result.stderr
 
 
+@pytest.mark.parametrize("overlap", ["2", "-0.1", "nan", "0.95"])
+def test_an_overlap_out_of_its_range_is_wrong_usage(run: Run, overlap: str) -> None:
+    result = run("segment", "a.nii.gz", "b.nii.gz", "-m", "x", "--overlap", overlap)
+    assert result.exit_code == 2 and "--overlap" in result.stderr and "from 0 to 0.9" in result.stderr
+
+
 EMPTY = {
     "batch INPUT": (("batch", "", "-m", "x", "-o", "out"), "INPUT"),
     "batch, one of many": (("batch", "a", " ", "-m", "x", "-o", "out"), "INPUT"),
