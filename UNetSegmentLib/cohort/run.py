@@ -15,6 +15,7 @@ from ..io.outputs import check_folder
 from ..io.plain_files import is_folder
 from ..progress import ProgressCallback, Stage
 from .case import CohortCase, Found
+from .corrected import marked
 from .holding import own_journal
 from .joining import keep_left_out
 from .journal import Journal, journal_path, journals, read_records
@@ -172,7 +173,7 @@ def run_cohort(
             keep_left_out(output, found.left_out, state.listing)
         earlier = read_records(output, _journals_of(output, state, states), mine)
         todo, rows = still_to_do(mine, earlier, digest, output, retry_failed)
-        kept = len(rows)
+        standing = frozenset(rows)
         for record in (r for r in rows.values() if earlier.get(r.case) is not r):
             if ended is not None:
                 ended(record)
@@ -182,9 +183,11 @@ def run_cohort(
         if not cancelled:
             state.finished(output)
         clear(output, journal.path)
+    # Not in the journal: it may be undone, and a run says what it has found.
+    rows |= {name: marked(rows[name], output) for name in standing}
     ended_cases = [rows[case.name] for case in mine if case.name in rows]
     left = [Record.left_out(one) for one in found.left_out] if part.number == 1 else []
-    return Outcome((*ended_cases, *left), len(rows) - kept, kept, cancelled, notes)
+    return Outcome((*ended_cases, *left), len(rows) - len(standing), len(standing), cancelled, notes)
 
 
 def _cancelled_while(

@@ -55,6 +55,11 @@ def check_table_target(path: Path) -> None:
         )
 
 
+def is_label_table(path: Path) -> bool:
+    """Whether a table lies there, a broken one too: what it lies beside is a label map."""
+    return path.is_file() and _load(path) is not None
+
+
 def read_label_table(path: Path) -> tuple[Label, ...]:
     """The labels of a table; empty when there is none there or the JSON file is something else.
 

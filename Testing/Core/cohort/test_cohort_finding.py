@@ -18,6 +18,8 @@ from UNetSegmentLib.cohort.journal import Journal
 from UNetSegmentLib.cohort.running.messages import case_from, case_line
 from UNetSegmentLib.cohort.stamps import content_of, stamp_of
 from UNetSegmentLib.errors import InputError
+from UNetSegmentLib.io.label_table import write_label_table
+from UNetSegmentLib.labels import Label
 
 ANY = Wanted()
 
@@ -106,6 +108,23 @@ def test_results_of_another_run_inside_an_input_are_passed_over_and_said(tmp_pat
     assert names(found) == ["a"]
     assert reasons(found) == {"results": "It holds results of a cohort run."}
     assert names(find_cases([tmp_path / "results"], ANY)) == ["segmentation"], "who names the folder itself means it"
+
+
+def test_segmentations_among_images_are_left_out(tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    for name in ("a.nii.gz", "a-label.nii.gz", "b.nrrd", "c.nii.gz", "c.nrrd"):
+        write_image(scans / name)
+    write_image(scans / "image.nrrd").rename(scans / "a.seg.nrrd")
+    (scans / "b.json").write_text('{"RepetitionTime": 2}')  # of BIDS, about the image
+    for name in ("a-label", "c"):  # c: image or label map
+        write_label_table(scans / f"{name}.json", [Label(1, "liver")])
+    for given in ([scans], [str(scans / "*.n*")], [scans / "a.seg.nrrd", *sorted(scans.glob("*.n*"))]):
+        found = find_cases(given, ANY)
+        drawn = {left.name for left in found.left_out if left.cause == "It is a segmentation, no image."}
+        assert sorted(case.images[0].path.name for case in found.cases) == ["a.nii.gz", "b.nrrd", "c.nii.gz", "c.nrrd"]
+        assert drawn == {"a.seg.nrrd", "a-label.nii.gz"}
+    (tmp_path / "list.csv").write_text("image\nscans/a.seg.nrrd\nscans/a-label.nii.gz\n")
+    assert len(find_cases([tmp_path / "list.csv"], ANY).cases) == 2, "who names them means them"
 
 
 def test_channels_of_nnunet_are_joined_and_a_missing_one_is_said(tmp_path: Path) -> None:

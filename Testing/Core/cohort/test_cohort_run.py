@@ -68,6 +68,24 @@ def test_a_second_run_does_what_is_left_and_what_has_changed(tmp_path: Path, lev
     assert len(outcome.records) == 3
 
 
+def test_a_result_that_was_corrected_is_marked_by_the_next_run_and_not_in_the_journal(
+    tmp_path: Path, level_package: Path
+) -> None:
+    found, output = cases_of(tmp_path / "in", 3), tmp_path / "out"
+    run_cohort(found, Pipe(level_package, output), JOB, output)
+    files = [output / name / "segmentation.seg.nrrd" for name in ("c0", "c1", "c2")]
+    later = files[0].with_name("case.json").stat().st_mtime + 60
+    files[0].write_bytes(files[1].read_bytes() + b" ")
+    for path in files[:2]:  # the second is as it was, as a copy of it is
+        os.utime(path, (later, later))
+    for _ in range(2):
+        outcome = run_cohort(found, Pipe(level_package, output), JOB, output)
+        assert (outcome.run, outcome.kept) == (0, 3)
+        marks = [[text for text in record.warnings if "changed after the run" in text] for record in outcome.records]
+        assert [len(texts) for texts in marks] == [1, 0, 0]
+    assert not any("changed after" in text for r in read_records(output).values() for text in r.warnings)
+
+
 def test_a_case_stands_whether_its_path_was_relative_or_not(
     tmp_path: Path, level_package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
