@@ -23,8 +23,10 @@ def check_drawn_on(path: Path, series: Geometry) -> None:
     stated = reference_geometry(read_fields(path)) if path.is_file() else None
     if stated is None or not coincide(stated, series) or same_grid(stated, series):
         return
+    # In the series' axes, without which a grid that is turned round may seem to be the same.
+    turned = stated.reoriented(series.axis_codes)[0]
     raise GeometryError(
-        f"'{shown(path.name)}' was drawn on an image of {_words(stated)}; the series has {_words(series)}.",
+        f"'{shown(path.name)}' was drawn on an image of {_words(turned)}; the series has {_words(series)}.",
         "Name the series that it was drawn on with --image. Was it drawn on a part cut out of this series? Convert it "
         "to .nii.gz first, and that to DICOM.",
     )
