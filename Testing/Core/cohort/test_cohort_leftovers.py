@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from UNetSegmentLib.cli.cohorts.batch import _write
+from UNetSegmentLib.cli.cohorts.finishing import write
 from UNetSegmentLib.cohort import leftovers
 from UNetSegmentLib.cohort.journal import FOLDER, journal_path
 from UNetSegmentLib.cohort.leftovers import clear, writing_tables
@@ -42,7 +42,7 @@ def test_a_table_that_is_just_being_joined_is_no_leftover(output: Path, monkeypa
         return rows(record)
 
     monkeypatch.setattr(table, "row_of", cleared_meanwhile)
-    written = _write((Record("a", Status.DONE),), output, "title", "about", False)
+    written = write((Record("a", Status.DONE),), output, "title", "about", False, (), ())
     assert all(path.is_file() for path in written)
     assert not [path.name for path in output.iterdir() if ".tmp" in path.name]
 

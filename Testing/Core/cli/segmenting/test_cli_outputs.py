@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import signal
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,11 @@ import pytest
 from typer.testing import Result
 
 from UNetSegmentLib.cli.segmenting import outputs as writing
+from UNetSegmentLib.cli.terminal import session
 from UNetSegmentLib.geometry import Geometry
 from UNetSegmentLib.io import read_segmentation, write_segmentation, write_volume
 from UNetSegmentLib.labels import Label
+from UNetSegmentLib.progress import CancelToken
 from UNetSegmentLib.volume import Segmentation, Volume
 
 Run = Callable[..., Result]
@@ -264,14 +265,17 @@ def test_a_cancel_while_files_are_written_says_which_are_there(
 ) -> None:
     target, table, preview = tmp_path / "o.seg.nrrd", tmp_path / "sizes.csv", tmp_path / "p.png"
     command = ("segment", image, target, "-m", level_package, "--table", table, "--preview", preview, "--device", "cpu")
-    write, stopped = writing.write_text, []
+    write, tokens = writing.write_text, []
+
+    def token() -> CancelToken:
+        tokens.append(CancelToken())
+        return tokens[-1]
 
     def write_and_stop(text: str, path: Path) -> None:
         write(text, path)
-        if not stopped:
-            stopped.append(path)
-            signal.raise_signal(signal.SIGINT)
+        tokens[0].cancel()  # as Ctrl-C does; a second run has a token of its own
 
+    monkeypatch.setattr(session, "CancelToken", token)
     monkeypatch.setattr(writing, "write_text", write_and_stop)
     result = run(*command)
     assert result.exit_code == 130
