@@ -101,7 +101,7 @@ def test_the_command(tmp_path: Path, make_config):
     assert result.exit_code == 0, result.output
     assert target.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     target.unlink()
-    assert runner.invoke(app, ["augmentations", str(target), "--labels", labels]).exit_code == 3
+    assert runner.invoke(app, ["augmentations", str(target), "--labels", labels]).exit_code == 2
     assert runner.invoke(app, ["augmentations", str(tmp_path / "no" / "p.png")]).exit_code == 5
     write_case(tmp_path, "b", balls(1, (8, 8, 8))[0], balls(1, (8, 8, 8))[1])
     other = str(tmp_path / "labels" / "b.nii.gz")
