@@ -67,13 +67,18 @@ def _require(files: Sequence[Slice], planes: int, name: str) -> None:
 
 
 def _decoded(files: Sequence[Slice]) -> Iterator[tuple[Slice, np.ndarray]]:
-    """Files and their pictures (frames, channels, y, x), a few decoded at a time."""
-    workers = min(4, os.cpu_count() or 1, len(files))
-    if workers == 1:
-        yield from ((item, _decode(item)) for item in files)
+    """Files and their pictures (frames, channels, y, x), a few decoded at a time.
+
+    The first is decoded alone: ITK and GDCM make their tables when the first file is read, and threads that make them
+    at once end the process.
+    """
+    yield files[0], _decode(files[0])
+    workers = min(4, os.cpu_count() or 1, len(files) - 1)
+    if workers < 2:
+        yield from ((item, _decode(item)) for item in files[1:])
         return
     with ThreadPoolExecutor(workers) as pool:
-        rest = iter(files)
+        rest = iter(files[1:])
         waiting = [(item, pool.submit(_decode, item)) for item in islice(rest, 2 * workers)]
         while waiting:
             item, future = waiting.pop(0)
