@@ -40,7 +40,25 @@ def _changed(folder: Path) -> bool:
 
 def _as_written(path: Path) -> bool:
     """Whether a younger file is the same all the same, as copies are."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError), path.open("rb") as file:
-        digests = json.loads((path.parent / CASE).read_bytes())["files"]
-        return bool(digests[path.name] == hashlib.file_digest(file, "sha256").hexdigest())
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return digests_in(path.parent)[path.name] == digest_of(path)
     return False
+
+
+def digests_in(folder: Path) -> dict[str, str]:
+    """What a case's own file says of the others when they were written: digests by name.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: there is no such file, or another one.
+    """
+    return dict(json.loads((folder / CASE).read_bytes())["files"])
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -51,9 +51,9 @@ def joined(output: Path) -> Joined:
     if len(rows) < len(listed):
         faults.append(f"{len(listed) - len(rows)} cases of an earlier run with other settings are no rows.")
     gone = len(records) - len(listed)
-    notes = [f"{gone} {_CASES[gone == 1]} in the lists of the parts any more and no row{'s' * (gone > 1)}."]
+    notes = (f"{gone} {_CASES[gone == 1]} in the lists of the parts any more and no row{'s' * (gone > 1)}.",)
     left = _left_out(output, {state.listing for state in current})
-    return Joined((*rows, *left), tuple(faults), last.about, tuple(notes if gone else ()))
+    return Joined((*rows, *left), tuple(faults), last.about, notes if gone else ())
 
 
 def keep_left_out(output: Path, left_out: Sequence[LeftOut], listing: str) -> None:

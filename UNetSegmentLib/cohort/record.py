@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..io.case_names import RESULT
 from .case import LeftOut
 
 _SHARED = frozenset({"case", "folder", "job", "code", "cure", "name", "unit", "stored_at"})
-CASE, SEGMENTATION, REPORT = "case.json", "segmentation", "report.dcm"
+CASE, SEGMENTATION, REPORT = "case.json", RESULT, "report.dcm"
 """In a case's folder: its record and how it was done; the segmentation, without its ending; a DICOM report."""
 
 

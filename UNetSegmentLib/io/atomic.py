@@ -43,14 +43,10 @@ def check_writable(path: Path | str) -> None:
     """
     target = _through_links(Path(path))
     _check_folder(target)
-    temporary = _temporary(target)
     try:
-        temporary.touch()
+        _try(_temporary(target))
     except OSError as error:
         raise output_error(target, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def check_writable_folder(folder: Path) -> None:
@@ -59,16 +55,12 @@ def check_writable_folder(folder: Path) -> None:
     Raises:
         OutputError: it does not allow writing, or the disk is full.
     """
-    temporary = folder / f".{secrets.token_hex(4)}.tmp"
     try:
-        temporary.touch()
+        _try(_temporary(folder / "any"))
     except OSError as error:
         if error.errno in _REFUSED:
             raise OutputError(f"The folder '{folder}' does not allow writing.", _MAY_WRITE, str(error)) from error
         raise output_error(folder, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -116,6 +108,15 @@ def output_error(target: Path, error: OSError) -> OutputError:
             f"The path of '{target.name}' is too long for the file system.", "Use a shorter one.", str(error)
         )
     return OutputError(f"'{target}' could not be written.", "Check the path and the disk.", str(error))
+
+
+def _try(temporary: Path) -> None:
+    """Makes a file and removes it. Raises OSError where it cannot be made."""
+    try:
+        temporary.touch()
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _temporary(target: Path) -> Path:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from ..errors import InputError
 from ..text import shown
-from .case_names import case_name, cases_by_name, is_image_file
+from .case_names import RESULT, case_name, cases_by_name, is_image_file, kept_of
 from .dicom.recognition import is_dicom
 from .dicom_objects.reading.recognition import is_object, object_at
-
-# How a cohort's run names the result in a case's folder, and the folder of a result that it must not replace.
-_RESULT = "segmentation"
-_KEPT = re.compile(r"(.+)-kept-\d+")
 
 
 def label_files(folder: Path) -> dict[str, Path]:
@@ -34,8 +29,7 @@ def label_files(folder: Path) -> dict[str, Path]:
     folders = {path.name: path for path in files if path.is_dir()}
     found = {}
     for name, path in folders.items():
-        kept = _KEPT.fullmatch(name)
-        inside = None if kept and kept[1] in folders else _within(path)
+        inside = None if kept_of(name) in folders else _within(path)
         if inside is not None:
             found[case_name(path)] = inside
     return found
@@ -47,7 +41,7 @@ def _within(folder: Path) -> Path | None:
     Raises:
         InputError: it holds several.
     """
-    images = [path for path in _visible(folder) if is_image_file(path) and case_name(path) == _RESULT]
+    images = [path for path in _visible(folder) if is_image_file(path) and case_name(path) == RESULT]
     try:
         if len(images) > 1:
             names = " and ".join(f"'{path.name}'" for path in images)

@@ -24,6 +24,20 @@ IMAGE_ENDINGS = (
 # Read, but not looked for in folders of cases: a DICOM file is a slice, and the halves of a pair have one name.
 _FURTHER = (".dcm", ".hdr", ".img")
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
+RESULT = "segmentation"
+"""What a cohort's run calls the result in a case's folder, without the ending of its format."""
+_KEPT = re.compile(r"(.+)-kept-\d+")
+
+
+def kept_name(name: str, number: int) -> str:
+    """What the folder of a case is called from then on whose result was corrected and must not be replaced."""
+    return f"{name}-kept-{number}"
+
+
+def kept_of(name: str) -> str:
+    """The case of a folder's :func:`kept_name`; empty for other names."""
+    kept = _KEPT.fullmatch(name)
+    return kept[1] if kept else ""
 
 
 def case_name(path: Path | str) -> str:

@@ -303,8 +303,9 @@ def _stopped(outcome: Outcome, plan: Plan) -> str:
     if not outcome.cancelled:
         return ""
     left = len(plan.part.of(plan.found.cases)) - outcome.run - outcome.kept
-    words = "1 case is left. The same command goes on with it" if left == 1 else ""
-    return f"Stopped: {words or f'{left} cases are left. The same command goes on with them'}."
+    if left == 1:
+        return "Stopped: 1 case is left. The same command goes on with it."
+    return f"Stopped: {left} cases are left. The same command goes on with them."
 
 
 def _finish(outcome: Outcome, plan: Plan, anonymous: bool, as_json: bool, stopped: str) -> None:

@@ -70,6 +70,16 @@ def name_of(study: str, number: str, series: str) -> str:
     return f"study-{_digest(study)}-series-{number or 'x'}-{_digest(series)}"
 
 
+def source_of_file(path: Path, series: Series, wanted: str = "") -> Source:
+    """A file that stands for its series; changes of the series' files beside it count too.
+
+    Args:
+        wanted: by what the series was asked for.
+    """
+    own = sorted({item.path.name for item in series.slices if item.path.parent == path.parent})
+    return Source(path, wanted, files=tuple(own) if len(own) > 1 else ())
+
+
 def place_of(path: Path) -> Place:
     """What tells one file from all others, however its name is spelt; the path where the system has no such numbers."""
     try:
@@ -106,9 +116,7 @@ def _case(series: Series, shared: Set[Path]) -> CohortCase:
     if wanted:
         source = Source(folder, wanted, files=tuple(dict.fromkeys(own)))
     else:  # it has no name but what an operator typed: one of its files stands for it
-        first = series.slices[0].path
-        beside = sorted({item.path.name for item in series.slices if item.path.parent == first.parent})
-        source = Source(first, files=tuple(beside) if len(beside) > 1 else ())
+        source = source_of_file(series.slices[0].path, series)
     return CohortCase(series_name(series), (source,), origin=str(series))
 
 

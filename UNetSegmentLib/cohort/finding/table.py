@@ -18,6 +18,7 @@ from ...io.label_names import listed
 from ...io.plain_files import is_folder, read_limited
 from ...text import shown
 from ..case import CohortCase, Found, LeftOut, Source
+from .dicom_tree import source_of_file
 from .wanted import Wanted
 
 ENDINGS = (".csv", ".tsv")
@@ -96,11 +97,9 @@ def _source(path: Path, series: str, contents: Callable[[Path], Contents]) -> So
     if image_ending(path) or is_folder(path) or not is_dicom(path):
         return Source(path, series)
     try:
-        chosen = choose_series(path, series or None, contents(path.parent))
+        return source_of_file(path, choose_series(path, series or None, contents(path.parent)), series)
     except InputError:  # said when its turn comes
         return Source(path, series)
-    own = sorted(item.path.name for item in chosen.slices)
-    return Source(path, series, files=tuple(own) if len(own) > 1 else ())
 
 
 def _file(folder: Path, cell: str, where: str) -> Path:

@@ -115,14 +115,14 @@ def _unexpected(error: Exception) -> UNetSegmentError:
     return found
 
 
-def of_dicom(path: Path) -> bool:
+def _of_dicom(path: Path) -> bool:
     """Whether a path means DICOM, whose headers hold words about a patient: a folder, or such a file."""
     return is_folder(path) or is_dicom(path)
 
 
 def _tells_of_headers(case: CohortCase) -> bool:
     paths = [*(source.path for source in case.images), *([case.reference] if case.reference else [])]
-    return any(source.remote is not None for source in case.images) or any(map(of_dicom, paths))
+    return any(source.remote is not None for source in case.images) or any(map(_of_dicom, paths))
 
 
 def _without_words(error: UNetSegmentError) -> str:

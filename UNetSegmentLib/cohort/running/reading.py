@@ -14,9 +14,9 @@ from ...io.dicom_objects.reading.image_grid import ImageGrid
 from ...io.regions import parse_region
 from ...progress import CancelToken
 from ...volume import Segmentation, Volume
-from ..case import CohortCase, Source
+from ..case import CohortCase
 from ..stamps import content_of, stamp_of
-from .failures import of_dicom, without_dice
+from .failures import without_dice
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def read_case(
     started = time.perf_counter()
     _fetch(case, cancel, gets_on)
     stamp, content, fault = _states(case)
-    volumes = tuple(_read(source, cancel) for source in case.images)
+    volumes = tuple(guarded.read_volume(s.path, s.series or None, cancel=cancel) for s in case.images)
     region = parse_region(case.roi, volumes[0].geometry) if case.roi else None
     reference = None
     if case.reference is not None and not fault:
@@ -105,13 +105,6 @@ def _are_there(case: CohortCase) -> bool:
 
 def _unreadable(path: Path, error: OSError) -> InputError:
     return InputError(f"'{path.name}' cannot be read ({error.strerror or error}).", "Check the file and its disk.")
-
-
-def _read(source: Source, cancel: CancelToken | None) -> Volume:
-    """An image. A series is called by its folder or file: its description, which may be about the patient, would get
-    into notes and so into the table."""
-    volume = guarded.read_volume(source.path, source.series or None, cancel=cancel)
-    return replace(volume, name=source.path.name) if of_dicom(source.path) else volume
 
 
 def _fetch(case: CohortCase, cancel: CancelToken | None, gets_on: Callable[[], None]) -> None:

@@ -6,7 +6,6 @@ segmentation, it is kept under another name.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -17,8 +16,10 @@ from pathlib import Path
 from ...errors import OutputError, UNetSegmentError
 from ...inference import SegmentationResult
 from ...io.atomic import output_error
+from ...io.case_names import kept_name
 from ...models.staging import staging_folder
 from ...volume import Segmentation
+from ..corrected import digest_of, digests_in
 from ..job import DICOM, CohortJob
 from ..journal import FOLDER
 from ..leftovers import STAGING
@@ -167,7 +168,7 @@ def _quality(result: SegmentationResult) -> float | None:
 
 def _write_case_file(folder: Path, record: Record, result: SegmentationResult) -> None:
     """The record, how it was done, and digests of the files, by which a later run sees that somebody changed one."""
-    digests = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    digests = {path.name: digest_of(path) for path in sorted(folder.iterdir())}
     value = {**record.to_json(), "settings": result.settings, "timings": result.timings, "files": digests}
     text = json.dumps(value, indent=1, default=str, ensure_ascii=False)
     # A name that is no UTF-8 is written as JSON's escapes.
@@ -191,7 +192,7 @@ def _keep_changed(folder: Path) -> Path | None:
     if not _changed(folder):
         return None
     number = 1
-    while (kept := folder.with_name(f"{folder.name}-kept-{number}")).exists():
+    while (kept := folder.with_name(kept_name(folder.name, number))).exists():
         number += 1
     folder.replace(kept)
     log.warning("'%s' was changed since it was written and is kept as '%s'", folder.name, kept.name)
@@ -227,13 +228,8 @@ def _swap(new: Path, target: Path, old: Path) -> None:
 
 def _changed(folder: Path) -> bool:
     try:
-        digests = json.loads((folder / CASE).read_text(encoding="utf-8"))["files"]
+        digests = digests_in(folder)
         there = {path.name for path in folder.iterdir()} - {CASE}
-        return there != set(digests) or any(_sha256(folder / name) != digest for name, digest in digests.items())
+        return there != set(digests) or any(digest_of(folder / name) != digest for name, digest in digests.items())
     except (OSError, ValueError, KeyError, TypeError):
         return True
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -39,12 +39,14 @@ _KINDS = {
     f"{_STORAGE}481.8": "RT plan",
 }
 # PS3.3, C.7.3.1.1.1, those that are retired included.
-_MODALITIES = """
+_MODALITIES = frozenset(
+    """
 ANN AR AS ASMT AU BDUS BI BMD CD CF CFM CP CR CS CT CTPROTOCOL DD DF DG DM DMS DOC DS DX EC ECG EEG EMG EOG
 EPS ES FA FID FS GM HC HD IO IOL IVOCT IVUS KER KO LEN LP LS M3D MA MG MR MS NM OAM OCT OP OPM OPR OPT OPTBSV
 OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN
 RTSTRUCT RWV SEG SM SMR SR SRF ST STAIN TEXTUREMAP TG US VA VF XA XAPROTOCOL XC
 """.split()  # noqa: SIM905 (a hundred words, a line each)
+)
 _OTHER = "OT"
 _DRAWN_ON = "Give the image series that it was drawn on. 'unetsegment convert' turns it into a label map."
 _CURES = {
